@@ -1,0 +1,1 @@
+"""Generators: layer specs, filters, alias-free and StyleGAN2 networks, loading. Knows no window."""

@@ -1,0 +1,1 @@
+"""Operators, resampling and spectra in torch. Knows neither networks nor the window."""

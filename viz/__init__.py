@@ -1,0 +1,1 @@
+"""The visualizer: state, pipeline, panels, window. Importing this package imports nothing heavy."""

@@ -202,12 +202,14 @@ class LatentMotion:
 class MixingMotion:
     on: bool = False
     seeds_per_s: float = ranged(2.0, 0, 240)
+    phase: float = ranged(0.0, 0, 1)  # how far the next seed has come
 
 
 @dataclass(frozen=True)
 class NoiseMotion:
     on: bool = False
     seeds_per_s: float = ranged(10.0, 0, 240)
+    phase: float = ranged(0.0, 0, 1)
 
 
 @dataclass(frozen=True)

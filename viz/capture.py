@@ -1,0 +1,84 @@
+"""Pictures on disk that know how they were made: PNG files with the whole view state inside."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from viz.state import StateError, ViewState
+
+KEY = "aliasfree-view"  # the PNG text chunk that holds the state's JSON
+_NUMBERED = re.compile(r"^(\d{5,})\.png$")
+
+
+def save_png(path: Path, pixels: np.ndarray, state: ViewState | None) -> Path:
+    """Writes uint8 [H, W, 3 or 4] (or [H, W]) atomically: a full disk leaves no half-written file. Raises OSError."""
+    info = PngImagePlugin.PngInfo()
+    if state is not None:
+        info.add_text(KEY, state.to_json())
+        info.add_text("Software", "aliasfree-visualizer")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG", pnginfo=info)
+    return path
+
+
+def save_npy(path: Path, values: np.ndarray) -> Path:
+    """Writes float32 values atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as temporary, temporary.open("wb") as f:
+        np.save(f, np.ascontiguousarray(values, dtype=np.float32))
+    return path
+
+
+class atomic:
+    """`with atomic(path) as temporary:` - write `temporary`; it becomes `path` on success and vanishes on failure."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Path:
+        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part")
+        os.close(handle)
+        self.temporary = Path(name)
+        return self.temporary
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        if kind is None:
+            umask = os.umask(0)
+            os.umask(umask)
+            self.temporary.chmod(0o666 & ~umask)  # mkstemp makes private files
+            self.temporary.replace(self.path)
+        else:
+            self.temporary.unlink(missing_ok=True)
+
+
+def next_number(folder: Path) -> Path:
+    """`NNNNN.png` with the next free number in `folder`."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    numbers = [int(m.group(1)) for file in files if (m := _NUMBERED.match(file.name))]
+    return folder / f"{max(numbers, default=-1) + 1:05d}.png"
+
+
+def read_view(path: Path) -> ViewState:
+    """The view saved in a PNG or JSON file. Raises StateError if there is none, OSError if it cannot be read."""
+    if path.suffix.lower() != ".png":
+        if path.stat().st_size > 16 << 20:
+            raise StateError(f"{path.name} is too large to be a saved view")
+        try:
+            return ViewState.from_json(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as e:
+            raise StateError(f"{path.name} is not a text file") from e
+    try:
+        with Image.open(path) as picture:
+            text = getattr(picture, "text", {}).get(KEY)
+    except (OSError, SyntaxError, ValueError) as e:
+        raise StateError(f"{path.name} is not a readable PNG: {e}") from e
+    if not isinstance(text, str):
+        raise StateError(f"{path.name} holds no saved view: only pictures captured by this program do")
+    return ViewState.from_json(text)

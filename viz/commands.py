@@ -1,0 +1,130 @@
+"""Effects that panels, keys and the menu ask for. A panel returns a state and may emit commands; `viz.app` carries them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class OpenNetwork:
+    """Load this network: a path, a URL, or the name of a bundled or published one."""
+
+    ref: str
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """Ask for a file (network, saved view or captured PNG) with the system's dialog, or the built-in one."""
+
+
+@dataclass(frozen=True)
+class OpenPath:
+    """Open a file by what it is: a network, a saved view, a captured PNG."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class ReloadNetwork:
+    """Read the current network from disk again."""
+
+
+@dataclass(frozen=True)
+class CancelLoad:
+    """Stop loading; the previous network stays."""
+
+
+@dataclass(frozen=True)
+class CapturePicture:
+    """Save what the canvas shows at the network's resolution, with the view inside."""
+
+
+@dataclass(frozen=True)
+class CaptureWindow:
+    """Save the whole window as it is drawn."""
+
+
+@dataclass(frozen=True)
+class SaveRaw:
+    """Save the raw float32 values of the shown layer as .npy."""
+
+
+@dataclass(frozen=True)
+class SaveView:
+    """Save the view as JSON."""
+
+
+@dataclass(frozen=True)
+class CopyText:
+    text: str
+
+
+@dataclass(frozen=True)
+class ChooseWorkspace:
+    number: int  # 1 to 6
+
+
+@dataclass(frozen=True)
+class ChangeSettings:
+    """Replace fields of `viz.settings.Settings`."""
+
+    changes: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """Remember the current latent."""
+
+
+@dataclass(frozen=True)
+class Undo:
+    pass
+
+
+@dataclass(frozen=True)
+class Redo:
+    pass
+
+
+@dataclass(frozen=True)
+class ToggleHelp:
+    pass
+
+
+@dataclass(frozen=True)
+class ToggleChrome:
+    """Hide or show everything but the picture."""
+
+
+@dataclass(frozen=True)
+class RetryRender:
+    """Render the current view again although nothing changed (after an error)."""
+
+
+@dataclass(frozen=True)
+class Quit:
+    pass
+
+
+Command = (
+    OpenNetwork
+    | OpenFile
+    | OpenPath
+    | ReloadNetwork
+    | CancelLoad
+    | CapturePicture
+    | CaptureWindow
+    | SaveRaw
+    | SaveView
+    | CopyText
+    | ChooseWorkspace
+    | ChangeSettings
+    | Bookmark
+    | Undo
+    | Redo
+    | ToggleHelp
+    | ToggleChrome
+    | RetryRender
+    | Quit
+)

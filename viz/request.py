@@ -1,0 +1,157 @@
+"""A request is a question, a frame is its answer. Plain values that cross between the window and the render thread.
+
+Arrays are numpy (they may share memory with torch tensors that nobody writes any more), so the window can show frames
+without ever importing torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from viz.state import ViewState
+
+if TYPE_CHECKING:
+    from networks.spec import TapInfo
+
+
+@dataclass(frozen=True)
+class RenderRequest:
+    """One question; a larger ticket is newer."""
+
+    ticket: int
+    view: ViewState
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What takes long right now. `fraction` is None while the end is unknown."""
+
+    text: str
+    fraction: float | None = None
+    can_cancel: bool = False
+
+
+@dataclass(frozen=True)
+class RenderError:
+    """A stage failed: which, what happened in one sentence, what to do, and the details for the log."""
+
+    stage: str
+    message: str
+    advice: str = ""
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds spent in each stage that ran, in order, and in total."""
+
+    stages: tuple[tuple[str, float], ...] = ()
+    total_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """What the window may know about a loaded network; numbers and names only."""
+
+    ref: str
+    name: str
+    kind: str  # "alias-free" | "stylegan2"
+    config_name: str
+    z_dim: int
+    c_dim: int
+    w_dim: int
+    num_ws: int
+    resolution: int
+    has_pose: bool
+    has_noise: bool
+    taps: tuple[TapInfo, ...]
+    parameters: int
+    device: str
+    path: str = ""
+    sha256: str = ""
+    size_bytes: int = 0
+    modified_ns: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    constructor: Mapping[str, Any] = field(default_factory=dict)
+    translation_limit: float | None = None  # image widths beyond which the network shows things it never learned
+    notes: tuple[str, ...] = ()
+
+    def tap(self, name: str) -> TapInfo:
+        """The tap of this name; the finished image for "" or an unknown name."""
+        return next((t for t in self.taps if t.name == name), self.taps[-1])
+
+    def tap_name(self, name: str) -> str:
+        return self.tap(name).name
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean, standard deviation and largest magnitude over the image area (margins and invalid pixels left out)."""
+
+    mean: float
+    std: float
+    max_abs: float
+    non_finite: int = 0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Values to draw, before tone mapping.
+
+    values: float32 [H, W, C], C 1 or 3. `frame_rect` is the image frame (x0, y0, x1, y1) in samples of `values`: margins
+    of a layer lie outside it. `mask`: bool [H, W], False where untransforming had no data. `grid` > 0: a contact sheet
+    of that many columns, each cell `cell` samples (width, height), the first cell holding channel `first_channel`.
+    """
+
+    values: np.ndarray
+    frame_rect: tuple[float, float, float, float]
+    tap: str = ""
+    channels: tuple[int, ...] = ()
+    total_channels: int = 0
+    mask: np.ndarray | None = None
+    grid: int = 0
+    cell: tuple[int, int] = (0, 0)
+    first_channel: int = 0
+
+
+@dataclass(frozen=True)
+class SpectrumResult:
+    """Windowed power spectrum, centred. power: float32 [H, W]; axis: cycles per image at each column (or row)."""
+
+    power: np.ndarray
+    mean_power: float
+    axis: np.ndarray
+    tap: str = ""
+    cutoff: float | None = None
+    stopband: float | None = None
+    nyquist: float = 0.0
+    all_channels: bool = True
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The answer to `request`. `ran` names the stages that were really computed, `layers_ran` the layers likewise.
+
+    On error the other fields hold what was known before the failing stage; the window keeps the last good picture.
+    """
+
+    request: RenderRequest
+    picture: Picture | None = None
+    spectrum: SpectrumResult | None = None
+    statistics_all: Statistics | None = None
+    statistics_shown: Statistics | None = None
+    network: NetworkFacts | None = None
+    toned: np.ndarray | None = None  # uint8 [H, W, 3], headless only
+    raw: np.ndarray | None = None  # float32 [C, H, W], headless only: the tapped layer whole
+    learned_pose: tuple[float, float, float, float] | None = None
+    seeds: tuple[tuple[int, float], ...] = ()  # seeds on screen and their weights
+    ran: tuple[str, ...] = ()
+    layers_ran: tuple[str, ...] = ()
+    backends: tuple[Any, ...] = ()
+    memory_bytes: int = 0
+    timing: Timing = Timing()
+    error: RenderError | None = None

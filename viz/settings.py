@@ -1,0 +1,82 @@
+"""What is remembered between starts: recent networks, bookmarks, font scale, folders. JSON in the platform's config folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from viz.capture import atomic
+
+APP = "aliasfree-visualizer"
+RECENT = 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Defaults are what a new user gets. Paths are strings so that JSON holds them as they are."""
+
+    recent: tuple[str, ...] = ()
+    bookmarks: tuple[tuple[float, float], ...] = ()  # positions on the seed lattice
+    font_scale: float = 1.0
+    capture_folder: str = "_screenshots"
+    fps_limit: int = 60
+    vsync: bool = True
+    window_width: int = 1600
+    window_height: int = 900
+    workspace: int = 1
+    first_start: bool = True
+
+    def with_recent(self, ref: str) -> Settings:
+        return dataclasses.replace(self, recent=(ref, *(r for r in self.recent if r != ref))[:RECENT])
+
+
+def folder() -> Path:
+    return Path(platformdirs.user_config_dir(APP, appauthor=False))
+
+
+def load(path: Path) -> tuple[Settings, str]:
+    """The settings and a note for the log. An unreadable file is set aside, never overwritten, and the defaults serve."""
+    if not path.exists():
+        return Settings(), ""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(data, dict):
+            raise ValueError("an object is expected")
+        return _read(data), ""
+    except (OSError, ValueError, TypeError, RecursionError) as e:
+        aside = path.with_suffix(".broken.json")
+        try:
+            path.replace(aside)
+            where = f"; the file is kept as {aside.name}"
+        except OSError:
+            where = ""
+        return Settings(), f"Settings could not be read ({e}); defaults are used{where}."
+
+
+def save(path: Path, settings: Settings) -> None:
+    """Writes atomically. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(dataclasses.asdict(settings), indent=1), encoding="utf-8")
+
+
+def _read(data: dict[str, Any]) -> Settings:
+    default = Settings()
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(Settings):
+        if field.name not in data:
+            continue
+        value, expected = data[field.name], getattr(default, field.name)
+        if isinstance(expected, float) and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if isinstance(expected, tuple) and isinstance(value, list):
+            value = tuple(tuple(v) if isinstance(v, list) else v for v in value)
+        if type(value) is not type(expected):
+            raise ValueError(f"{field.name} is {value!r}")
+        values[field.name] = value
+    return Settings(**values)

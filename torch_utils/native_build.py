@@ -1,0 +1,299 @@
+"""Builds the native kernels (plain C++ with a C ABI) once per user and machine, and finds them again.
+
+No torch headers and no Python headers are involved: the result is one shared library that ctypes can open, so it does not depend on the
+versions of torch or Python. The sources are `torch_utils/ops/csrc/*.cpp`. A source whose first lines hold
+
+    // variants: generic avx2 avx512
+
+is compiled once for each variant that the processor family can have, with AF_ISA set to the variant's name; `isa.h` says how the symbols are
+named and how the right one is chosen at run time. Other sources are compiled once, for the family's oldest processor.
+
+A build happens in a directory of its own and is renamed into place when complete. So an interrupted build leaves nothing that a later start
+could mistake for a library, two processes may build at once (the last rename wins, both results are the same), and there is no lock to go stale.
+Nothing here runs at import. `python -m torch_utils.native_build --out DIR` makes the library that a wheel carries.
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+SOURCES = Path(__file__).parent / "ops" / "csrc"
+PREBUILT = Path(__file__).parent / "ops" / "lib"
+APPLICATION = "aliasfree-visualizer"
+TIMEOUT_S = 300.0
+KEPT_BUILDS = 6
+
+_FLAGS = ("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-Wall")
+_VARIANT_FLAGS: dict[str, tuple[str, ...]] = {
+    "generic": (),
+    "avx2": ("-mavx2", "-mfma", "-mf16c"),
+    "avx512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mf16c", "-mprefer-vector-width=512"),
+    "avx512bf16": (
+        *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mf16c"),
+        *("-mavx512bf16", "-mprefer-vector-width=512"),
+    ),
+}
+_SANITIZERS = ("address", "thread", "undefined")
+
+
+class NativeUnavailable(Exception):
+    """Why there is no native library, and what would change that."""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """The compiler and everything else that decides what a build gives."""
+
+    compiler: str
+    version: str
+    flags: tuple[str, ...]
+    system: str = platform.system()
+    machine: str = platform.machine().lower()
+
+    def key(self) -> str:
+        text = json.dumps([self.compiler, self.version, self.flags, self.system, self.machine, _VARIANT_FLAGS], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def library_name() -> str:
+    return "libaliasfree.dylib" if platform.system() == "Darwin" else "libaliasfree.so"
+
+
+def source_files(sources: Path = SOURCES) -> list[Path]:
+    return sorted(path for path in sources.iterdir() if path.suffix in (".cpp", ".h"))
+
+
+def source_hash(sources: Path = SOURCES) -> str:
+    """Changes when any source changes; the library carries it (af_source_hash), so that a stale one is recognised."""
+    digest = hashlib.sha256()
+    for path in source_files(sources):
+        text = path.read_bytes()
+        digest.update(f"{path.name}:{len(text)}:".encode() + text)
+    return digest.hexdigest()[:16]
+
+
+def cache_dir() -> Path:
+    """Where this user's builds for this kind of machine are kept."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir(APPLICATION, appauthor=False)) / "native"
+
+
+def find_toolchain(*, sanitizer: str | None = None) -> Toolchain:
+    """The first compiler that answers: $CXX, then g++, then c++, then clang++."""
+    if platform.system() not in ("Linux", "Darwin"):
+        raise NativeUnavailable(f"native kernels are not built on {platform.system()} yet")
+    candidates = [os.environ.get("CXX", ""), "g++", "c++", "clang++"]
+    for name in candidates:
+        compiler = shutil.which(name) if name else None
+        if compiler is None:
+            continue
+        try:
+            answer = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if answer.returncode == 0 and answer.stdout:
+            flags = list(_FLAGS)
+            if platform.system() == "Linux":
+                flags.append("-fopenmp")
+            if sanitizer is not None:
+                flags += [f"-fsanitize={sanitizer}", "-g", "-fno-omit-frame-pointer"]
+            return Toolchain(compiler, answer.stdout.splitlines()[0], tuple(flags))
+    how = "xcode-select --install" if platform.system() == "Darwin" else "sudo apt-get install g++"
+    raise NativeUnavailable(f"no C++ compiler found; {how} makes this about 20x faster")
+
+
+def variants_of(source: Path, machine: str) -> tuple[str, ...]:
+    """The variants that `source` asks for and `machine` can have; empty: compiled once, without AF_ISA."""
+    head = source.read_text(encoding="utf-8")[:400].splitlines()[:5]
+    for line in head:
+        if line.startswith("// variants:"):
+            named = line.removeprefix("// variants:").split()
+            unknown = set(named) - set(_VARIANT_FLAGS)
+            if unknown:
+                raise ValueError(f"{source.name}: unknown variants {sorted(unknown)}")
+            return tuple(named) if machine in ("x86_64", "amd64") else ("generic",)
+    return ()
+
+
+def _ninja() -> str:
+    found = shutil.which("ninja", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if found is None:
+        try:
+            import ninja
+        except ImportError:
+            raise NativeUnavailable("ninja not found; pip install ninja") from None
+        found = str(Path(ninja.BIN_DIR) / "ninja")
+    return found
+
+
+def _quote(value: str | Path) -> str:
+    """One word of a command line inside a ninja file."""
+    return "'" + str(value).replace("$", "$$").replace("'", "'\\''").replace("\n", " ") + "'"
+
+
+def _path(value: str | Path) -> str:
+    """A path in a ninja build statement."""
+    return str(value).replace("$", "$$").replace(" ", "$ ").replace(":", "$:")
+
+
+def _ninja_file(toolchain: Toolchain, sources: Path, library: str) -> str:
+    digest = source_hash(sources)
+    command = " ".join(_quote(word) for word in (toolchain.compiler, *toolchain.flags, f'-DAF_SOURCE_HASH="{digest}"'))
+    lines = [
+        "rule compile",
+        f"  command = {command} $extra -c {_quote_in()} -o $out",
+        "  description = $out",
+        "rule link",
+        f"  command = {' '.join(_quote(w) for w in (toolchain.compiler, *toolchain.flags))} -shared $in -o $out",
+        "",
+    ]
+    objects = []
+    for source in source_files(sources):
+        if source.suffix != ".cpp":
+            continue
+        variants = variants_of(source, toolchain.machine)
+        for variant in variants or ("",):
+            output = f"{source.stem}.{variant or 'all'}.o"
+            extra = [f"-DAF_ISA={variant}", *_VARIANT_FLAGS[variant]] if variant else []
+            lines += [f"build {output}: compile {_path(source)}", f"  extra = {' '.join(extra)}"]
+            objects.append(output)
+    return "\n".join([*lines, f"build {library}: link {' '.join(objects)}", f"default {library}", ""])
+
+
+def _quote_in() -> str:
+    return "$in"  # ninja quotes $in and $out for the shell
+
+
+def _run(command: Sequence[str], directory: Path, timeout_s: float) -> None:
+    """Runs in a process group of its own, so that a timeout or an interrupt ends the compilers too."""
+    process = subprocess.Popen(
+        command,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        raise NativeUnavailable(f"the native build took longer than {timeout_s:g} s and was ended") from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if process.returncode != 0:
+        raise NativeUnavailable(f"the native build failed: {_first_error(output)}")
+
+
+def _first_error(output: str) -> str:
+    lines = [line for line in output.splitlines() if "error" in line.lower()] or output.splitlines()[-3:]
+    return " / ".join(line.strip() for line in lines[:3])[:600]
+
+
+def build(out: Path, *, sources: Path = SOURCES, sanitizer: str | None = None, timeout_s: float = TIMEOUT_S) -> Path:
+    """Compiles the library into directory `out`, in one atomic step, and returns its path. Raises NativeUnavailable."""
+    if sanitizer is not None and sanitizer not in _SANITIZERS:
+        raise ValueError(f"sanitizer is {sanitizer!r}; known are {', '.join(_SANITIZERS)}")
+    toolchain = find_toolchain(sanitizer=sanitizer)
+    out = Path(out)
+    started = time.monotonic()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".build-", dir=out))
+    except OSError as error:
+        raise NativeUnavailable(f"cannot write to {out}: {error.strerror}") from error
+    log.info("building the native kernels with %s (once; some seconds)", toolchain.version)
+    try:
+        (work / "build.ninja").write_text(_ninja_file(toolchain, sources.resolve(), library_name()), encoding="utf-8")
+        _run([_ninja(), "-C", str(work)], work, timeout_s)
+        built = work / library_name()
+        _flush(built)
+        built.replace(out / library_name())
+    except OSError as error:
+        raise NativeUnavailable(f"the native build failed: {error}") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    log.info("native kernels built in %.1f s", time.monotonic() - started)
+    return out / library_name()
+
+
+def _flush(path: Path) -> None:
+    """On disk before the rename: after a power cut there is either no library or a whole one."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def find_or_build(*, timeout_s: float = TIMEOUT_S, fresh: bool = False) -> Path:
+    """The library for the present sources: the one in the package, this user's, or a new one. `fresh` builds in any case."""
+    digest = source_hash()
+    prebuilt = PREBUILT / library_name()
+    if not fresh and prebuilt.is_file() and _carries(prebuilt, digest):
+        return prebuilt
+    family = f"{platform.system()}-{platform.machine()}-{digest}".lower()
+    root = cache_dir()
+    try:
+        toolchain = find_toolchain()
+    except NativeUnavailable:
+        for path in sorted(root.glob(f"{family}-*/{library_name()}")) if not fresh else ():
+            return path  # built when there was still a compiler
+        raise
+    directory = root / f"{family}-{toolchain.key()}"
+    path = directory / library_name()
+    if not fresh and path.is_file():
+        return path
+    built = build(directory, timeout_s=timeout_s)
+    _prune(root, keep=directory)
+    return built
+
+
+def _carries(library: Path, digest: str) -> bool:
+    return digest.encode() in library.read_bytes()
+
+
+def _prune(root: Path, keep: Path) -> None:
+    """Old builds, and what interrupted builds left a day ago or earlier."""
+    builds = sorted((p for p in root.iterdir() if p.is_dir() and p != keep), key=lambda p: p.stat().st_mtime, reverse=True)
+    for old in builds[KEPT_BUILDS - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)
+    for left in root.glob("*/.build-*"):
+        try:
+            stale = time.time() - left.stat().st_mtime > 86400
+        except OSError:
+            continue  # its own process has just removed it
+        if stale:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m torch_utils.native_build", description="Compile the native kernels into a directory.")
+    parser.add_argument("--out", type=Path, default=PREBUILT, help="directory for the library (default: the package's own)")
+    parser.add_argument("--sanitizer", choices=_SANITIZERS, help="instrument the library, for tests")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        print(build(options.out, sanitizer=options.sanitizer))
+    except NativeUnavailable as error:
+        print(f"no native kernels: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,22 @@
+"""The four operators of the generators. Each has a reference in plain torch and may have faster backends: see `dispatch`."""
+
+from .bias_act import bias_act
+from .dispatch import Backend, BackendError, Unavailable, backends, decisions, use
+from .filtered_lrelu import filtered_lrelu
+from .modulated_conv2d import demodulation, modulated_conv2d, weight_energy
+from .upfirdn2d import upfirdn2d
+
+__all__ = [
+    "Backend",
+    "BackendError",
+    "Unavailable",
+    "backends",
+    "bias_act",
+    "decisions",
+    "demodulation",
+    "filtered_lrelu",
+    "modulated_conv2d",
+    "upfirdn2d",
+    "use",
+    "weight_energy",
+]

@@ -1,15 +1,16 @@
 """Builds the native kernels (plain C++ with a C ABI) once per user and machine, and finds them again.
 
-No torch headers and no Python headers are involved: the result is one shared library that ctypes can open, so it does not depend on the
-versions of torch or Python. The sources are `torch_utils/ops/csrc/*.cpp`. A source whose first lines hold
+No torch headers and no Python headers are involved: the result is one shared library that ctypes can open, so it does not depend on
+the versions of torch or Python. The sources are `torch_utils/ops/csrc/*.cpp`. A source whose first lines hold
 
     // variants: generic avx2 avx512
 
-is compiled once for each variant that the processor family can have, with AF_ISA set to the variant's name; `isa.h` says how the symbols are
-named and how the right one is chosen at run time. Other sources are compiled once, for the family's oldest processor.
+is compiled once for each variant that the processor family can have, with AF_ISA set to the variant's name; `isa.h` says how the
+symbols are named and how the right one is chosen at run time. Other sources are compiled once, for the family's oldest processor.
 
-A build happens in a directory of its own and is renamed into place when complete. So an interrupted build leaves nothing that a later start
-could mistake for a library, two processes may build at once (the last rename wins, both results are the same), and there is no lock to go stale.
+A build happens in a directory of its own and is renamed into place when complete. So an interrupted build leaves nothing that a later
+start could mistake for a library, two processes may build at once (the last rename wins, both results are the same), and there is no
+lock to go stale.
 Nothing here runs at import. `python -m torch_utils.native_build --out DIR` makes the library that a wheel carries.
 """
 

@@ -231,6 +231,8 @@ GROUPS: tuple[type, ...] = (
     Tone, SpectrumView, View, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
+DRAWN: tuple[type, ...] = (Tone, SpectrumView, View, *MOTION)  # a change of these needs no new frame
+RENDERED: tuple[type, ...] = tuple(kind for kind in GROUPS if kind not in DRAWN)
 
 
 # ------------------------------------------------------------------------------------------------------ ViewState
@@ -261,6 +263,10 @@ class ViewState:
         if value != kind():
             groups[kind] = value
         return ViewState(MappingProxyType(groups), self.unknown)
+
+    def only(self, *kinds: type) -> ViewState:
+        """These groups alone, the others at their defaults."""
+        return ViewState(MappingProxyType({k: v for k, v in self.groups.items() if k in kinds}))
 
     def reset(self, *kinds: type) -> ViewState:
         state = self

@@ -1,0 +1,116 @@
+"""Who may import whom, read from the sources with `ast`; and what opening the window must not import."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("viz", "gui_utils", "networks", "torch_utils")
+GUI = {"imgui_bundle", "glfw", "OpenGL", "gui_utils", "viz"}
+FORBIDDEN = {  # folder -> top-level names that nothing in it imports, anywhere
+    "gui_utils": {"torch", "viz", "networks", "torch_utils", "safetensors"},
+    "networks": GUI,
+    "torch_utils": GUI | {"networks"},
+    "viz/panels": {"torch", "networks", "torch_utils", "glfw", "OpenGL"},
+    "viz/stages": {"imgui_bundle", "glfw", "OpenGL"},
+}
+STANDARD_ONLY = ("viz/state.py", "viz/commands.py", "viz/errors.py", "viz/history.py", "viz/motion.py", "viz/gestures.py", "viz/keys.py")
+
+
+def files(folder: str) -> list[Path]:
+    return sorted(p for p in (ROOT / folder).rglob("*.py"))
+
+
+def imported(path: Path, *, top_level_only: bool = False) -> set[str]:
+    """Modules that a file imports; those under `if TYPE_CHECKING:` do not count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    found: set[str] = set()
+    for node in nodes:
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_nobody_imports_what_its_layer_may_not_know(folder):
+    found = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in files(folder)
+        for name in imported(path)
+        if name.split(".")[0] in FORBIDDEN[folder]
+    }
+    assert not found
+
+
+@pytest.mark.parametrize("name", STANDARD_ONLY)
+def test_the_state_needs_the_standard_library_only(name):
+    outside = {m for m in imported(ROOT / name) if m.split(".")[0] not in sys.stdlib_module_names and m.split(".")[0] != "viz"}
+    assert not outside
+
+
+def test_the_test_notices_a_wrong_import(tmp_path):
+    path = tmp_path / "panel.py"
+    path.write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a\ndef f():\n    import torch.nn\n")
+    assert imported(path) == {"typing", "torch.nn"}
+    assert imported(path, top_level_only=True) == {"typing"}
+
+
+def test_the_window_opens_before_torch_is_imported():
+    code = "import sys, viz.app, viz.cli, viz.cli_window; print(sorted(m for m in ('torch', 'scipy', 'tqdm.auto') if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_the_top_level_holds_only_what_was_agreed():
+    agreed = {"visualizer.py", "viz", "gui_utils", "networks", "torch_utils", "tests", "docs", "pyproject.toml", "README.md"}
+    agreed |= {"LICENSE", "Makefile", "CHANGELOG.md", "CONTRIBUTING.md", "setup.py"}
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    top = {line.split("/")[0] for line in tracked.stdout.splitlines()}
+    assert {name for name in top if not name.startswith(".")} <= agreed
+
+
+@pytest.mark.parametrize("folder", (*PACKAGES, "tests"))
+def test_every_module_says_what_it_is_for(folder):
+    silent = [str(p.relative_to(ROOT)) for p in files(folder) if p.stat().st_size and not ast.get_docstring(ast.parse(p.read_text()))]
+    assert not silent
+
+
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_files_and_functions_stay_small(folder):
+    """Larger needs a reason; the limits are those of the style guide's exceptions, not its goals."""
+    large = []
+    for path in files(folder):
+        text = path.read_text(encoding="utf-8")
+        if text.count("\n") > 360:
+            large.append(f"{path.relative_to(ROOT)}: {text.count(chr(10))} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno > 65:
+                large.append(f"{path.relative_to(ROOT)}:{node.name}")
+    assert not large
+
+
+def test_no_bare_except():
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in PACKAGES
+        for path in files(folder)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler) and node.type is None
+    ]
+    assert not found

@@ -1,0 +1,120 @@
+"""Geometry of the canvas: image coordinates for everything, margins explicit."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from viz.canvas_view import Area, Content, Placement, pan, place, probe, zoom_at
+from viz.gestures import RING, angle_between, grip, limited, rotate, translate, walk, wrapped
+from viz.request import NetworkFacts, Picture
+from viz.state import Latent, Pose, View, ViewState
+
+AREA = Area(100, 50, 800, 600)
+IMAGE = Picture(np.zeros((64, 64, 3), np.float32), (0, 0, 64, 64), channels=(0, 1, 2), total_channels=3)
+LAYER = Picture(np.zeros((36, 36, 1), np.float32), (10, 10, 26, 26), channels=(0,), total_channels=8)
+FACTS = NetworkFacts("r", "r", "alias-free", "R", 16, 0, 128, 12, 64, True, False, (), 0, "cpu", translation_limit=0.7)
+
+
+def test_a_fit_shows_the_image_centred_and_whole():
+    content = Content.of(IMAGE, margins=True)
+    placement = place(View(), AREA, content, 64)
+    assert placement.to_screen(0, 0) == AREA.center
+    top, bottom = placement.to_screen(0, -0.5)[1], placement.to_screen(0, 0.5)[1]
+    assert AREA.y < top < AREA.y + 20 and AREA.y + AREA.height - 20 < bottom < AREA.y + AREA.height
+
+
+def test_a_layer_is_registered_to_the_image_it_belongs_to():
+    """The image frame of a 36-sample layer at 16 samples per width lies where the image itself lies, at any zoom."""
+    image, layer = Content.of(IMAGE, margins=True), Content.of(LAYER, margins=True)
+    view = View(zoom=4, center_x=0.1)
+    on_image, on_layer = place(view, AREA, image, 64), place(view, AREA, layer, 64)
+    point = on_image.to_screen(-0.5, -0.5)
+    assert on_image.to_sample(image, *point) == pytest.approx((0, 0))
+    assert on_layer.to_sample(layer, *on_layer.to_screen(-0.5, -0.5)) == pytest.approx((10, 10))
+    assert on_layer.to_screen(-0.5, -0.5) == pytest.approx(point, abs=0.51)
+
+
+def test_without_margins_the_fit_is_the_image_frame():
+    assert Content.of(LAYER, margins=True).fit_width == 36 / 16
+    assert Content.of(LAYER, margins=False).fit_width == 1
+
+
+@given(st.floats(-20, 20), st.floats(110, 890), st.floats(60, 640))
+def test_zoom_keeps_the_point_under_the_cursor(notches, px, py):
+    content = Content.of(IMAGE, margins=True)
+    before = place(View(zoom=3.3), AREA, content, 64)
+    view = zoom_at(View(zoom=3.3), before, 64, notches, px, py)
+    after = Placement(AREA, view.zoom * 64, view.center_x, view.center_y)
+    assert after.to_image(px, py) == pytest.approx(before.to_image(px, py), abs=1e-9)
+
+
+def test_one_to_one_is_exact_and_says_so():
+    content = Content.of(IMAGE, margins=True)
+    placement = place(View(zoom=1.0, center_x=0.01234), AREA, content, 64)
+    assert placement.exact(content)
+    assert not place(View(zoom=1.01), AREA, content, 64).exact(content)
+    odd = Area(0, 0, 801, 601)
+    assert place(View(zoom=1.0), odd, content, 64).exact(content)
+
+
+def test_a_fitted_view_keeps_its_scale_when_panned():
+    content = Content.of(IMAGE, margins=True)
+    fit = place(View(), AREA, content, 64)
+    view = pan(View(), fit, 64, 30, -20)
+    moved = Placement(AREA, view.zoom * 64, view.center_x, view.center_y)
+    assert moved.scale == pytest.approx(fit.scale)
+    assert moved.to_screen(0, 0) == pytest.approx((AREA.center[0] + 30, AREA.center[1] - 20))
+
+
+def test_the_probe_reads_the_raw_value_under_the_cursor():
+    values = np.arange(64 * 64 * 3, dtype=np.float32).reshape(64, 64, 3)
+    picture = Picture(values, (0, 0, 64, 64), channels=(0, 1, 2), total_channels=3)
+    content = Content.of(picture, margins=True)
+    placement = place(View(zoom=8), AREA, content, 64)
+    px, py = placement.to_screen(-0.5 + 10.5 / 64, -0.5 + 20.5 / 64)
+    found = probe(picture, placement, content, px, py)
+    assert found is not None and (found.column, found.row) == (10, 20)
+    assert found.values == tuple(values[20, 10])
+    assert probe(picture, placement, content, 0, 0) is None
+
+
+def test_the_probe_finds_the_channel_of_a_contact_sheet():
+    sheet = Picture(np.zeros((20, 20, 1), np.float32), (0, 0, 10, 10), channels=(4, 5, 6), total_channels=9, grid=2, cell=(10, 10))
+    content = Content.of(sheet, margins=True)
+    placement = place(View(), AREA, content, 64)
+    px, py = placement.to_screen(-0.5 + 0.02, 0.52)  # lower left cell
+    found = probe(sheet, placement, content, px, py)
+    assert found is not None and found.channels == (6,)
+    px, py = placement.to_screen(0.5, 0.5)  # lower right: empty
+    assert probe(sheet, placement, content, px, py) is None
+
+
+def test_a_drag_of_25_em_is_one_seed():
+    view = walk(ViewState(), 25 * 16.0, -50 * 16.0, 16.0)
+    assert (view.get(Latent).x, view.get(Latent).y) == pytest.approx((1.0, -2.0))
+
+
+def test_translation_stops_at_the_networks_limit():
+    view = translate(ViewState(), 0.9, 0.0, FACTS)
+    assert view.get(Pose).x == pytest.approx(0.7)
+    assert limited(Pose(x=3, y=4), FACTS).y == pytest.approx(0.56)
+    assert translate(ViewState(), 0.1, 0, None) == ViewState()
+
+
+@given(st.floats(-3, 3))
+def test_angles_wrap_to_half_a_turn(turns):
+    assert -0.5 <= wrapped(turns) <= 0.5
+    assert (wrapped(turns) - turns) % 1 == pytest.approx(0, abs=1e-9) or (wrapped(turns) - turns) % 1 == pytest.approx(1, abs=1e-9)
+
+
+def test_dragging_the_ring_turns_counter_clockwise():
+    placement = place(View(zoom=4), AREA, Content.of(IMAGE, margins=True), 64)
+    pose = Pose(x=0.1)
+    right, top = placement.to_screen(0.1 + RING, 0), placement.to_screen(0.1, -RING)
+    assert angle_between(placement, pose, right, top) == pytest.approx(0.25)
+    assert angle_between(placement, pose, top, right) == pytest.approx(-0.25)
+    assert rotate(ViewState(), 0.25, FACTS).get(Pose).turns == 0.25
+    assert grip(placement, pose, right, 16) == "ring"
+    assert grip(placement, pose, placement.to_screen(0.1, 0), 16) == "center"
+    assert grip(placement, pose, placement.to_screen(0.3, 0.1), 16) == ""

@@ -1,0 +1,39 @@
+"""Results are bounded by bytes; the least recently used go first."""
+
+import numpy as np
+
+from viz.memory import Memory, nbytes
+from viz.request import Picture
+
+
+def block(kib: int) -> np.ndarray:
+    return np.zeros(kib * 1024, np.uint8)
+
+
+def test_the_least_recently_used_goes_first():
+    memory = Memory(10 * 1024)
+    memory.put("a", block(4))
+    memory.put("b", block(4))
+    memory.get("a")
+    memory.put("c", block(4))
+    assert memory.get("b") is None and memory.get("a") is not None and memory.get("c") is not None
+    assert memory.used_bytes <= memory.limit_bytes
+
+
+def test_replacing_counts_once():
+    memory = Memory(100 * 1024)
+    for _ in range(50):
+        memory.put("a", block(4))
+    assert len(memory) == 1 and memory.used_bytes < 5 * 1024
+
+
+def test_what_is_larger_than_the_limit_is_not_kept_and_drives_nothing_out():
+    memory = Memory(10 * 1024)
+    memory.put("a", block(4))
+    memory.put("huge", block(64))
+    assert memory.get("huge") is None and memory.get("a") is not None
+
+
+def test_bytes_inside_containers_and_dataclasses_are_counted():
+    assert nbytes((block(1), [block(2)], {"x": block(3)})) == 6 * 1024
+    assert nbytes(Picture(np.zeros((4, 4, 3), np.float32), (0, 0, 4, 4), mask=np.ones((4, 4), bool))) == 4 * 4 * 3 * 4 + 16

@@ -1,0 +1,80 @@
+"""The command line: opens the window, or works without one. Every number a flag takes has the unit its help names."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+
+PROGRAM = "visualizer.py"
+EPILOG = """\
+Without a command the window opens: visualizer.py [NETWORK ...].
+NETWORK is a path (.pkl, .safetensors, or a folder of snapshots), a URL, or a name that --list shows.
+Exit codes: 0 done, 1 failed (one sentence says why), 2 wrong usage, 130 interrupted.
+"""
+
+
+def run(argv: list[str]) -> int:
+    """Runs one command. Errors that a user can cause end with one clear sentence on stderr, not with a traceback."""
+    parser = build_parser()
+    commands = command_names(parser)
+    first = next((a for a in argv if not a.startswith("-")), None)
+    if first not in commands and not {"-h", "--help"} & set(argv):
+        argv = ["window", *argv]
+    options = parser.parse_args(argv)
+    try:
+        return options.function(options)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except ModuleNotFoundError as e:
+        if (e.name or "").split(".")[0] in ("viz", "gui_utils", "networks", "torch_utils"):
+            raise
+        print(f"The Python package {e.name} is missing. Remedy: python -m pip install -e . (in this folder)", file=sys.stderr)
+        return 1
+    except Exception as e:
+        if not known_error(e):
+            raise
+        print(f"{PROGRAM}: {e}", file=sys.stderr)
+        return 1
+
+
+def known_error(error: Exception) -> bool:
+    """Whether this error's own text is meant for users. Names are compared so that torch is imported by no one else."""
+    names = {"CommandError", "LoadError", "LoadCancelled", "StateError", "WindowError", "DeviceError", "BackendError", "OutOfMemoryError"}
+    return isinstance(error, OSError) or any(cls.__name__ in names for cls in type(error).__mro__)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="See whether a generator is alias-free.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add(commands, "window", "open the window (the default)", "viz.cli_window", "window")
+    _add(commands, "render", "render one picture or layer to a .png or .npy file", "viz.cli_render", "render")
+    _add(commands, "view", "render a saved view (JSON, or a PNG captured by this program)", "viz.cli_render", "view")
+    _add(commands, "inspect", "print a network's configuration, layers and parameters", "viz.cli_network", "inspect")
+    _add(commands, "convert", "write a network as .safetensors (weights and constructor arguments)", "viz.cli_network", "convert")
+    _add(commands, "screenshot", "draw the whole window to a file, without a display", "viz.cli_window", "screenshot")
+    _add(commands, "metrics", "measure equivariance: EQ-T, EQ-T_frac, EQ-R", "viz.analysis.metrics_cli", "metrics")
+    return parser
+
+
+def command_names(parser: argparse.ArgumentParser) -> tuple[str, ...]:
+    actions = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return tuple(name for action in actions for name in action.choices)
+
+
+def _add(commands: argparse._SubParsersAction, name: str, summary: str, module: str, stem: str) -> None:
+    """A command is two functions of a module: `add_<stem>_arguments(parser)` and `run_<stem>(options)`; imported with argparse only."""
+    parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False)
+    code = importlib.import_module(module)
+    add: Callable[[argparse.ArgumentParser], None] = getattr(code, f"add_{stem}_arguments")
+    add(parser)
+    parser.set_defaults(function=getattr(code, f"run_{stem}"))

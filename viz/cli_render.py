@@ -1,0 +1,188 @@
+"""Commands `render` and `view`: pictures without a window."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from viz import capture
+from viz.errors import CommandError
+from viz.request import Frame, RenderRequest
+from viz.state import Channels, Device, Latent, Mixing, Noise, Pose, Source, Tap, Tone, Truncation, Unwarp, ViewState
+
+OUTPUTS = (".png", ".npy")
+
+
+def add_render_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
+    parser.add_argument("--out", metavar="FILE", required=True, help=".png, or .npy for the raw float32 array [C, H, W]")
+    parser.add_argument("--seed", metavar="N", type=seed_number, default=0, help="z from numpy.random.RandomState(N) (default 0)")
+    parser.add_argument(
+        "--class", dest="class_index", metavar="I", type=int, default=None, help="class label; default: drawn from the seed"
+    )
+    parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
+    parser.add_argument("--cutoff", metavar="C", type=int, default=None, help="rows of ws that are truncated (default all)")
+    parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it (default: the image)")
+    parser.add_argument("--translate", metavar=("X", "Y"), type=float, nargs=2, default=(0.0, 0.0), help="image widths, right and down")
+    parser.add_argument("--rotate", metavar="DEGREES", type=float, default=0.0, help="counter-clockwise")
+    parser.add_argument("--untransform", action="store_true", help="undo translation and rotation on the picture")
+    parser.add_argument("--noise", metavar="MODE", type=noise_mode, default=Noise(), help="const, none, or a seed (default const)")
+    parser.add_argument("--mix", metavar=("SEED", "ROWS"), nargs=2, default=None, help="take these rows of ws (e.g. 8-15,17) from SEED")
+    parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
+    parser.add_argument("--normalize", action="store_true", help="divide each shown channel by its largest magnitude (.png only)")
+    parser.add_argument("--gain", metavar="DB", type=float, default=0.0, help="display gain in dB (.png only)")
+    add_engine_arguments(parser)
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
+    parser.add_argument("--backend", metavar="B", default="auto", help="kernel backend: auto, reference, ... (default auto)")
+
+
+def add_view_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("state", metavar="STATE", help="a saved view: .json, or a .png captured by this program")
+    parser.add_argument("--out", metavar="FILE", required=True, help=".png, or .npy for the raw float32 array [C, H, W]")
+    parser.add_argument("--network", metavar="NETWORK", default=None, help="use this network instead of the saved one")
+    parser.add_argument("--device", metavar="D", default=None, help="auto, cpu, cuda or mps (default: as saved)")
+
+
+def run_render(options: argparse.Namespace) -> int:
+    return write(view_from_options(options), Path(options.out))
+
+
+def run_view(options: argparse.Namespace) -> int:
+    view = capture.read_view(Path(options.state))
+    if options.network:
+        view = view.put(Source(network=options.network))
+    if options.device:
+        view = view.edit(Device, device=options.device)
+    return write(view, Path(options.out))
+
+
+def view_from_options(options: argparse.Namespace) -> ViewState:
+    """The view that the flags of `render` ask for."""
+    if options.class_index is not None and options.class_index < 0:
+        raise CommandError(f"--class {options.class_index} is negative; classes count from 0")
+    if options.cutoff is not None and options.cutoff < 0:
+        raise CommandError(f"--cutoff {options.cutoff} is negative; it counts rows of ws")
+    view = ViewState().put(Source(network=options.network)).put(options.noise)
+    view = view.put(Latent(x=float(options.seed), class_index=-1 if options.class_index is None else options.class_index))
+    view = view.put(Truncation(psi=options.psi, cutoff=-1 if options.cutoff is None else options.cutoff))
+    x, y = options.translate
+    view = view.put(Pose(x=x, y=y, turns=options.rotate / 360)).put(Unwarp(on=options.untransform))
+    view = view.put(Tap(layer=options.layer)).put(Tone(gain_db=options.gain))
+    view = view.put(Device(device=options.device, backend=options.backend))
+    if options.mix:
+        view = view.put(Mixing(rows=row_list(options.mix[1]), seed=seed_number(options.mix[0])))
+    channels = options.channels or ()
+    mode = "single" if len(channels) == 1 else "rgb"
+    first = channels[0] if channels else 0
+    return view.put(Channels(mode=mode, first=first, triple=channels if len(channels) == 3 else (), normalize=options.normalize))
+
+
+def write(view: ViewState, out: Path) -> int:
+    """Renders the view and writes it; checks the name first so that nothing is computed in vain."""
+    if out.suffix.lower() not in OUTPUTS:
+        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; .png or .npy is expected")
+    if out.parent != Path() and not out.parent.is_dir():
+        raise CommandError(f"--out: the folder {out.parent} does not exist")
+    frame = render(view)
+    check(view, frame)
+    if out.suffix.lower() == ".npy":
+        assert frame.raw is not None
+        capture.save_npy(out, unwarped_raw(view, frame))
+    else:
+        assert frame.toned is not None and frame.network is not None
+        source = Source(network=view.get(Source).network, sha256=frame.network.sha256)
+        capture.save_png(out, frame.toned, view.put(source))
+    return 0
+
+
+def render(view: ViewState) -> Frame:
+    """One frame, computed here and now. Raises CommandError with the failing stage's sentence."""
+    from viz.pipeline import Pipeline
+    from viz.progress import terminal_progress
+
+    with terminal_progress() as progress:
+        frame = Pipeline(headless=True).render(RenderRequest(1, view), progress=progress)
+    assert frame is not None  # nothing can supersede a lone request
+    if frame.error:
+        raise CommandError(f"{frame.error.message} {frame.error.advice}".strip())
+    return frame
+
+
+def check(view: ViewState, frame: Frame) -> None:
+    """Says what the network cannot do instead of quietly doing something else."""
+    facts = frame.network
+    assert facts is not None
+    layer, pose, latent = view.get(Tap).layer, view.get(Pose), view.get(Latent)
+    if layer and all(tap.name != layer for tap in facts.taps):
+        raise CommandError(f"--layer {layer} is not a layer of {facts.name}; it has {', '.join(t.name for t in facts.taps)}")
+    if not facts.has_pose and (pose.x, pose.y, pose.turns) != (0, 0, 0):
+        raise CommandError(f"{facts.name} ({facts.config_name}) has no input grid: --translate and --rotate cannot act on it")
+    if latent.class_index >= max(facts.c_dim, 0) and latent.class_index >= 0:
+        raise CommandError(f"--class {latent.class_index} does not exist: {facts.name} has {facts.c_dim or 'no'} classes")
+    if view.get(Noise) != Noise() and not facts.has_noise:
+        raise CommandError(f"{facts.name} ({facts.config_name}) has no noise inputs: --noise cannot act on it")
+    total = frame.picture.total_channels if frame.picture else 0
+    channels = view.get(Channels)
+    if any(i >= total for i in (channels.first, *channels.triple)):
+        raise CommandError(f"--channels: {facts.tap(layer).name} has {total} channels, numbered from 0")
+
+
+def unwarped_raw(view: ViewState, frame: Frame):
+    """The tapped layer whole; with --untransform, all its channels undone."""
+    if not view.get(Unwarp).on:
+        return frame.raw
+    import torch
+
+    from torch_utils.resample import unwarp
+
+    assert frame.network is not None and frame.raw is not None
+    tap = frame.network.tap(view.get(Tap).layer)
+    matrix = view.get(Pose).matrix(frame.network.resolution)
+    return unwarp(torch.from_numpy(frame.raw)[None], matrix, sampling_rate=tap.sampling_rate)[0][0].numpy()
+
+
+def seed_number(text: str) -> int:
+    """argparse type: 0 to 2^32 - 1, what numpy.random.RandomState takes."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"{value} is not a seed; 0 to {2**32 - 1} is expected")
+    return value
+
+
+def noise_mode(text: str) -> Noise:
+    if text in ("const", "none"):
+        return Noise(mode=text)
+    try:
+        return Noise(mode="random", seed=seed_number(text))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither const, none nor a seed") from None
+
+
+def channel_list(text: str) -> tuple[int, ...]:
+    try:
+        channels = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not I or I,J,K") from None
+    if len(channels) not in (1, 3) or min(channels) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: one channel, or three, counted from 0")
+    return channels
+
+
+def row_list(text: str) -> tuple[int, ...]:
+    """ "8-11,14" -> (8, 9, 10, 11, 14)."""
+    rows: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        try:
+            rows.update(range(int(first), int(last if dash else first) + 1))
+        except ValueError:
+            raise CommandError(f"--mix rows {text!r} is not a list like 8-11,14") from None
+    if not rows or min(rows) < 0 or max(rows) > 255:
+        raise CommandError(f"--mix rows {text!r} is empty or out of range")
+    return tuple(sorted(rows))

@@ -1,0 +1,69 @@
+"""What a drag, a wheel notch or a nudge does to the state. Pure: distances in, state out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from viz.canvas_view import Placement
+from viz.request import NetworkFacts
+from viz.state import Latent, Pose, ViewState
+
+SEEDS_PER_EM = 0.04  # a drag of 25 em is one seed
+RING = 0.4  # radius of the rotation ring, image widths
+RING_GRIP_EM = 0.6  # how far from the ring a click still takes it
+CENTER_GRIP_EM = 0.9
+PIXEL_NUDGE = 1.0
+FAR = 10.0  # image widths: no grid position beyond this makes sense
+
+
+def walk(state: ViewState, dx: float, dy: float, em: float) -> ViewState:
+    """Moves on the seed lattice by a drag of (dx, dy) screen pixels."""
+    latent = state.get(Latent)
+    return state.edit(Latent, x=latent.x + dx * SEEDS_PER_EM / em, y=latent.y + dy * SEEDS_PER_EM / em)
+
+
+def translate(state: ViewState, dx: float, dy: float, facts: NetworkFacts | None) -> ViewState:
+    """Moves the input grid by (dx, dy) image widths, within what the network has learned to draw."""
+    if facts is None or not facts.has_pose:
+        return state
+    pose = state.get(Pose)
+    return state.put(limited(replace(pose, x=pose.x + dx, y=pose.y + dy), facts))
+
+
+def limited(pose: Pose, facts: NetworkFacts | None) -> Pose:
+    """The pose with its translation shortened to the network's limit, if it names one."""
+    limit = FAR if facts is None or facts.translation_limit is None else facts.translation_limit
+    length = math.hypot(pose.x, pose.y)
+    return pose if length <= limit else replace(pose, x=pose.x * limit / length, y=pose.y * limit / length)
+
+
+def rotate(state: ViewState, turns: float, facts: NetworkFacts | None) -> ViewState:
+    """Turns the input grid, counter-clockwise, keeping the angle within half a turn of zero."""
+    if facts is None or not facts.has_pose:
+        return state
+    return state.edit(Pose, turns=wrapped(state.get(Pose).turns + turns))
+
+
+def wrapped(turns: float) -> float:
+    """The same angle between -1/2 and 1/2; angles already there are returned as they are."""
+    return turns if -0.5 <= turns <= 0.5 else (turns + 0.5) % 1.0 - 0.5
+
+
+def angle_between(placement: Placement, pose: Pose, before: tuple[float, float], after: tuple[float, float]) -> float:
+    """Turns, counter-clockwise on screen, that a cursor moving from `before` to `after` makes around the pose's centre."""
+    cx, cy = placement.to_screen(pose.x, pose.y)
+    start = math.atan2(-(before[1] - cy), before[0] - cx)
+    end = math.atan2(-(after[1] - cy), after[0] - cx)
+    return (end - start) / math.tau % 1.0 if (end - start) % math.tau < math.pi else (end - start) / math.tau % 1.0 - 1.0
+
+
+def grip(placement: Placement, pose: Pose, point: tuple[float, float], em: float) -> str:
+    """Which part of the gizmo lies under a point on screen: "center", "ring" or ""."""
+    cx, cy = placement.to_screen(pose.x, pose.y)
+    distance = math.hypot(point[0] - cx, point[1] - cy)
+    if distance <= CENTER_GRIP_EM * em:
+        return "center"
+    if abs(distance - RING * placement.scale) <= RING_GRIP_EM * em:
+        return "ring"
+    return ""

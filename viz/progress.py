@@ -1,0 +1,27 @@
+"""A progress bar on the terminal for commands that load or download."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+Report = Callable[[str, float | None, bool], None]
+
+
+@contextmanager
+def terminal_progress(delay_s: float = 0.3) -> Iterator[Report]:
+    """Yields `report(text, fraction, can_cancel)`; the bar appears only for work longer than `delay_s`, on a terminal only."""
+    bar = tqdm(total=100, disable=not sys.stderr.isatty(), delay=delay_s, leave=False, bar_format="{desc} {percentage:3.0f}% |{bar}|")
+
+    def report(text: str, fraction: float | None, can_cancel: bool) -> None:
+        bar.set_description_str(text, refresh=False)
+        bar.n = 100 * (fraction or 0.0)
+        bar.refresh()
+
+    try:
+        yield report
+    finally:
+        bar.close()

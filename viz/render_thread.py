@@ -1,0 +1,154 @@
+"""One render thread: the newest request wins, unanswered older ones vanish, an exception becomes a frame.
+
+Torch is imported inside the thread, so the window is on screen before. `Inline` keeps the same contract without a thread,
+for tests and for drawing a window headless.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from viz.request import Frame, Progress, RenderError, RenderRequest
+from viz.state import ViewState
+
+if TYPE_CHECKING:
+    from viz.pipeline import Pipeline
+
+MakePipeline = Callable[[], "Pipeline"]
+
+
+def make_pipeline() -> Pipeline:
+    """Imports torch, which takes a second: called in the render thread."""
+    from viz.pipeline import Pipeline
+
+    return Pipeline()
+
+
+class Renderer(Protocol):
+    """What the window needs: `submit` never waits; `frame` and `progress` are the latest values."""
+
+    frame: Frame | None
+    progress: Progress | None
+
+    def submit(self, view: ViewState) -> int: ...
+    @property
+    def busy(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+class RenderThread:
+    """`wake` is called from the render thread after each frame and each progress message; it must not block."""
+
+    def __init__(self, wake: Callable[[], None] = lambda: None, make: MakePipeline = make_pipeline) -> None:
+        self.frame: Frame | None = None
+        self.progress: Progress | None = None
+        self.renders = 0
+        self._wake, self._make = wake, make
+        self._pending: RenderRequest | None = None
+        self._ticket = 0
+        self._working = False
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._loop, name="render", daemon=True)
+        self._thread.start()
+
+    def submit(self, view: ViewState) -> int:
+        """Asks for this view; returns the ticket that the answering frame's request will carry."""
+        with self._changed:
+            self._ticket += 1
+            self._pending = RenderRequest(self._ticket, view)
+            self._changed.notify_all()
+            return self._ticket
+
+    @property
+    def busy(self) -> bool:
+        return self._working or self._pending is not None
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Blocks until nothing is pending or running; False if that took longer than `timeout_s`. For tests and shutdown."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self.busy, timeout_s)
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Stops after the current layer, as soon as the running computation asks whether it is superseded."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+
+    # ------------------------------------------------------------------------------- in the render thread
+
+    def _newest(self) -> ViewState | None:
+        if self._closing:
+            return ViewState()  # differs from nearly everything, so long work stops
+        pending = self._pending
+        return pending.view if pending else None
+
+    def _report(self, text: str, fraction: float | None, can_cancel: bool) -> None:
+        self.progress = Progress(text, fraction, can_cancel)
+        self._wake()
+
+    def _loop(self) -> None:
+        self._report("Starting torch", None, False)
+        try:
+            pipeline = self._make()
+        except Exception as e:  # without an engine there is still a window that can say so
+            self._fail_all(e)
+            return
+        self.progress = None
+        may_stop = True
+        while (request := self._next()) is not None:
+            frame = pipeline.render(request, newest=self._newest, may_stop=may_stop or self._closing, progress=self._report)
+            # A superseded synthesis may stop, but never two in a row: steady dragging always shows progress.
+            may_stop = frame is not None
+            self._publish(frame)
+
+    def _next(self) -> RenderRequest | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or self._pending is not None)
+            if self._closing:
+                return None
+            request, self._pending = self._pending, None
+            self._working = True
+            return request
+
+    def _publish(self, frame: Frame | None) -> None:
+        self.renders += 1
+        self.progress = None
+        if frame is not None:
+            self.frame = frame
+        with self._changed:
+            self._working = False
+            self._changed.notify_all()
+        self._wake()
+
+    def _fail_all(self, error: Exception) -> None:
+        details = "".join(traceback.format_exception(error))
+        message = RenderError(
+            "start", f"The renderer could not start: {error}", "Check that torch is installed: pip install torch", details
+        )
+        while (request := self._next()) is not None:
+            self._publish(Frame(request, error=message))
+
+
+class Inline:
+    """The same contract without a thread: `submit` renders at once."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.frame: Frame | None = None
+        self.progress: Progress | None = None
+        self._ticket = 0
+
+    busy = False
+
+    def submit(self, view: ViewState) -> int:
+        self._ticket += 1
+        self.frame = self.pipeline.render(RenderRequest(self._ticket, view)) or self.frame
+        return self._ticket
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,90 @@
+"""Stage "latent": from a point on the seed lattice to `ws`, one row for every input of the synthesis network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from viz.stages import Run, Stage
+from viz.stages.load import Ready
+from viz.state import SEEDS_PER_ROW, Latent, Mixing, Truncation
+
+
+@dataclass(frozen=True)
+class Styles:
+    """ws [1, num_ws, w_dim] and the seeds that made it, with their weights."""
+
+    ws: torch.Tensor
+    seeds: tuple[tuple[int, float], ...]
+
+
+def corners(x: float, y: float) -> tuple[tuple[int, float], ...]:
+    """Seeds at the corners of the lattice cell around (x, y) with bilinear weights; zero weights are left out.
+
+    Corner (i, j) is seed `(floor x + i) + 100 (floor y + j)`, modulo 2^32, so one step down equals 100 to the right.
+    """
+    x0, y0 = math.floor(x), math.floor(y)
+    found: dict[int, float] = {}
+    for j in (0, 1):
+        for i in (0, 1):
+            weight = (1 - abs(x - (x0 + i))) * (1 - abs(y - (y0 + j)))
+            if weight > 0:
+                seed = (x0 + i + SEEDS_PER_ROW * (y0 + j)) % 2**32
+                found[seed] = found.get(seed, 0.0) + weight
+    return tuple(found.items())
+
+
+def blend_weights(latent: Latent) -> tuple[tuple[int, float], ...]:
+    """The corners' weights; "preserving" scales them to unit sum of squares, as independent w would need it."""
+    seeds = corners(latent.x, latent.y)
+    if latent.blend == "published":
+        return seeds
+    norm = math.sqrt(sum(weight**2 for _, weight in seeds))
+    return tuple((seed, weight / norm) for seed, weight in seeds)
+
+
+def draw_z(seed: int, z_dim: int, c_dim: int, class_index: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """z [z_dim] and one-hot c of a seed, as published: normals of RandomState(seed), then a class from the same stream."""
+    stream = np.random.RandomState(seed)
+    z = stream.randn(z_dim)
+    if c_dim == 0:
+        return z, None
+    drawn = int(stream.randint(c_dim))
+    c = np.zeros(c_dim)
+    c[drawn if class_index < 0 else min(class_index, c_dim - 1)] = 1
+    return z, c
+
+
+def run(run: Run) -> Styles:
+    ready: Ready = run.inputs["load"]
+    latent, mixing = run.view.get(Latent), run.view.get(Mixing)
+    seeds = blend_weights(latent)
+    w_avg = ready.network.w_avg
+    offset = sum(weight * (_mapped(run, ready, seed) - w_avg) for seed, weight in seeds)
+    ws = w_avg + offset
+    rows = [row for row in mixing.rows if row < ready.network.num_ws]
+    if rows:
+        ws[:, rows] = _mapped(run, ready, mixing.seed)[:, rows]
+    return Styles(ws, seeds)
+
+
+def _mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:
+    """ws of one seed after truncation, remembered: dragging between the same four corners maps nothing."""
+    truncation, class_index = run.view.get(Truncation), run.view.get(Latent).class_index
+    key = ("mapped", ready.identity, seed, class_index, truncation)
+    ws = run.memory.get(key)
+    if ws is None:
+        network: Any = ready.network
+        z, c = draw_z(seed, network.z_dim, network.c_dim, class_index)
+        as_batch = lambda a: torch.from_numpy(a).to(ready.device, torch.float32)[None]  # noqa: E731
+        cutoff = None if truncation.cutoff < 0 else truncation.cutoff
+        ws = network.map(as_batch(z), None if c is None else as_batch(c), psi=truncation.psi, cutoff=cutoff)
+        run.memory.put(key, ws)
+    return ws
+
+
+STAGE = Stage("latent", after=("load",), reads=(Latent, Mixing, Truncation), run=run)

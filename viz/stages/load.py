@@ -1,0 +1,124 @@
+"""Stage "load": from a name, path or URL to a network on a device. The last few networks stay; others are let go."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from networks.loading import LoadCancelled, LoadedNetwork
+from networks.loading import load as load_network
+from viz.request import NetworkFacts
+from viz.stages import SUPERSEDED, Run, Stage
+from viz.state import Device, Source, ViewState
+
+KEPT = 3  # networks in memory: the shown one, the one before, and one to compare with
+
+
+class DeviceError(Exception):
+    """The device asked for is not there."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A network on its device, and what the window may know of it."""
+
+    loaded: LoadedNetwork
+    network: Any
+    facts: NetworkFacts
+    device: torch.device
+    identity: Hashable
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto" takes CUDA, then MPS, then the CPU. Raises DeviceError if the named device is missing."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.split(":", maxsplit=1)[0]
+    if kind not in ("cpu", "cuda", "mps"):
+        raise DeviceError(f'device "{name}" is not known; use auto, cpu, cuda or mps')
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present[kind]:
+        raise DeviceError(f'device "{name}" is not available on this machine; use --device auto or cpu')
+    return torch.device(name)
+
+
+class NetworkStore:
+    """Keeps the last `KEPT` networks by (reference, device, reload count). A failure is never kept: the next try loads again."""
+
+    def __init__(self) -> None:
+        self._ready: OrderedDict[Hashable, Ready] = OrderedDict()
+
+    def run(self, run: Run) -> Ready | Any:
+        key = load_key(run.view)
+        if (ready := self._ready.get(key)) is not None:
+            self._ready.move_to_end(key)
+            return ready
+        source = run.view.get(Source)
+        device = choose_device(run.view.get(Device).device)
+
+        def progress(done: float, total: float | None, text: str) -> None:
+            run.progress(text, done / total if total else None, True)
+
+        try:
+            loaded = load_network(source.network, device="cpu", progress=progress, cancelled=run.load_superseded)
+        except LoadCancelled:
+            return SUPERSEDED
+        network = loaded.network.to(device)
+        ready = Ready(loaded, network, facts(loaded, device, source), device, (loaded.sha256, str(device), source.reload))
+        self._ready[key] = ready
+        while len(self._ready) > KEPT:
+            self._ready.popitem(last=False)
+        return ready
+
+    def holds(self, view: ViewState) -> bool:
+        return load_key(view) in self._ready
+
+    def clear(self) -> None:
+        self._ready.clear()
+
+
+def load_key(view: ViewState, inputs: dict[str, Any] | None = None) -> Hashable:
+    """What decides which weights are used: the hash a saved view carries is checked, not a part of the question."""
+    source = view.get(Source)
+    return (source.network, source.reload, view.get(Device).device)
+
+
+def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> NetworkFacts:
+    network = loaded.network
+    limit = loaded.metadata.get("translation_limit")
+    notes = tuple(loaded.notes)
+    if source.sha256 and source.sha256 != loaded.sha256:
+        notes += ("This view was saved with other weights of the same name: the picture may differ.",)
+    return NetworkFacts(
+        ref=loaded.ref,
+        name=Path(loaded.ref).stem if loaded.path else loaded.ref,
+        kind=loaded.kind,
+        config_name=loaded.config_name,
+        z_dim=network.z_dim,
+        c_dim=network.c_dim,
+        w_dim=network.w_dim,
+        num_ws=network.num_ws,
+        resolution=network.img_resolution,
+        has_pose=network.has_pose,
+        has_noise=network.has_noise,
+        taps=tuple(network.taps),
+        parameters=sum(p.numel() for p in network.parameters()),
+        device=str(device),
+        path=str(loaded.path or ""),
+        sha256=loaded.sha256,
+        size_bytes=loaded.size_bytes,
+        modified_ns=loaded.modified_ns,
+        metadata=dict(loaded.metadata),
+        constructor=dict(network.config.to_kwargs()),
+        translation_limit=float(limit) if limit is not None else None,
+        notes=notes,
+    )
+
+
+def stage(store: NetworkStore) -> Stage:
+    return Stage("load", after=(), reads=(Source, Device), run=store.run, key=load_key)

@@ -1,0 +1,100 @@
+"""Stage "picture": normalises, lays out the contact sheet, measures, and hands numpy arrays to the window."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from viz.request import Picture, Statistics
+from viz.stages import Run, Stage
+from viz.stages.load import Ready
+from viz.state import Channels, Tap
+
+
+@dataclass(frozen=True)
+class Measured:
+    picture: Picture
+    shown: Statistics
+
+
+def frame_rect(width: int, height: int, sampling_rate: float) -> tuple[float, float, float, float]:
+    """The image frame (x0, y0, x1, y1) in samples of a layer that is `width` by `height` at `sampling_rate` per image width."""
+    return (width - sampling_rate) / 2, (height - sampling_rate) / 2, (width + sampling_rate) / 2, (height + sampling_rate) / 2
+
+
+def inside(values: torch.Tensor, sampling_rate: float) -> torch.Tensor:
+    """The samples [..., h, w] whose centres lie within the image frame."""
+    height, width = values.shape[-2:]
+    x0, y0, x1, y1 = frame_rect(width, height, sampling_rate)
+    rows = slice(max(0, round(y0)), min(height, round(y1)))
+    columns = slice(max(0, round(x0)), min(width, round(x1)))
+    return values[..., rows, columns]
+
+
+def measure(values: torch.Tensor, mask: torch.Tensor | None = None) -> Statistics:
+    """Mean, standard deviation and largest magnitude of [C, H, W] where `mask` [H, W] holds; non-finite values are counted."""
+    flat = values.float().reshape(values.shape[0], -1) if mask is None else values.float()[:, mask]
+    if flat.numel() == 0:
+        return Statistics(math.nan, math.nan, math.nan)
+    finite = torch.isfinite(flat)
+    bad = int(flat.numel() - finite.sum())
+    if bad:
+        flat = flat[finite]
+        if flat.numel() == 0:
+            return Statistics(math.nan, math.nan, math.nan, bad)
+    std, mean = torch.std_mean(flat, correction=0)
+    low, high = torch.aminmax(flat)
+    return Statistics(float(mean), float(std), max(abs(float(low)), abs(float(high))), bad)
+
+
+def run(run: Run) -> Measured:
+    ready: Ready = run.inputs["load"]
+    shown, unwarped = run.inputs["channels"], run.inputs["unwarp"]
+    tap = ready.facts.tap(run.view.get(Tap).layer)
+    channels = run.view.get(Channels)
+    values, mask = unwarped.values, unwarped.mask
+    with torch.inference_mode():
+        cropped = inside(values, tap.sampling_rate)
+        cropped_mask = None if mask is None else inside(mask, tap.sampling_rate)
+        statistics = measure(cropped, cropped_mask)
+        if channels.normalize:
+            top = torch.nan_to_num(cropped).abs().amax(dim=(1, 2), keepdim=True)
+            values = values / torch.where(top > 0, top, torch.ones_like(top))
+        grid = math.ceil(math.sqrt(len(values))) if channels.mode == "sheet" else 0
+        laid_out = _sheet(values, grid) if grid else values.permute(1, 2, 0)
+        array = laid_out.contiguous().cpu().numpy()
+    height, width = values.shape[-2:]
+    picture = Picture(
+        values=array,
+        frame_rect=frame_rect(width, height, tap.sampling_rate),
+        tap=tap.name,
+        channels=shown.channels,
+        total_channels=shown.total,
+        mask=None if mask is None else mask.cpu().numpy(),
+        grid=grid,
+        cell=(width, height) if grid else (0, 0),
+        first_channel=shown.channels[0],
+    )
+    return Measured(picture, statistics)
+
+
+def _sheet(values: torch.Tensor, columns: int) -> torch.Tensor:
+    """[c, H, W] -> [rows * H, columns * W, 1]; unused cells are zero."""
+    count, height, width = values.shape
+    rows = -(-count // columns)
+    padded = torch.cat([values, values.new_zeros(rows * columns - count, height, width)])
+    return padded.reshape(rows, columns, height, width).transpose(1, 2).reshape(rows * height, columns * width, 1)
+
+
+def run_statistics(run: Run) -> Statistics:
+    """All channels of the layer, margin left out."""
+    ready: Ready = run.inputs["load"]
+    tap = ready.facts.tap(run.view.get(Tap).layer)
+    with torch.inference_mode():
+        return measure(inside(run.inputs["synthesis"], tap.sampling_rate))
+
+
+STAGE = Stage("picture", after=("channels", "unwarp"), reads=(Channels,), run=run, key=lambda view, _: view.get(Channels).normalize)
+STATISTICS = Stage("statistics", after=("synthesis",), reads=(), run=run_statistics)

@@ -1,0 +1,108 @@
+"""Low-pass filters of the up- and downsampling steps: designed once in float64, stored as float32 buffers.
+
+A filter belongs to a change of rate by an integer `factor`, between `sampling_rate / factor` (the lower rate) and
+`sampling_rate` (the temporary rate of a filtered nonlinearity, at which the filter runs). Rates and frequencies are in
+cycles per image width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.signal
+import scipy.special
+
+Taps = npt.NDArray[np.float64]
+
+LANCZOS_A = 2.0  # lobes, in samples of the lower rate (ablation of the paper, appendix)
+GAUSSIAN_SIGMA = 0.4  # standard deviation, in samples of the lower rate (ditto)
+
+
+@dataclass(frozen=True)
+class Lowpass:
+    """What a low-pass filter is asked to do.
+
+    `support` is its extent in samples of the lower rate (n of the paper), `cutoff` the frequency f_c where it has fallen
+    to one half, `half_width` the half width f_h of the transition around it, `radial` asks for radial symmetry, and
+    `window` names the design: one of `DESIGNS`.
+    """
+
+    support: int
+    factor: int
+    cutoff: float
+    half_width: float
+    sampling_rate: float
+    radial: bool = False
+    window: str = "kaiser"
+
+    @property
+    def taps(self) -> int:
+        """Number of taps along one axis."""
+        return self.support * self.factor
+
+    def positions(self) -> Taps:
+        """Where the taps lie, in samples of the lower rate, symmetric around 0."""
+        return (np.arange(self.taps) - (self.taps - 1) / 2) / self.factor
+
+
+def design(lowpass: Lowpass) -> Taps | None:
+    """The taps of a filter: [taps] for a separable one, [taps, taps] for a radial one, None where the rate stays.
+
+    The sum of the taps is 1. Raises ValueError for a window that does not exist or a band that cannot be kept.
+    """
+    if lowpass.window not in DESIGNS:
+        raise ValueError(f"window must be one of {', '.join(DESIGNS)}, not {lowpass.window!r}")
+    if lowpass.factor == 1:
+        return None
+    if not 0 < lowpass.cutoff < lowpass.sampling_rate / 2:
+        raise ValueError(f"cutoff {lowpass.cutoff:g} must lie between 0 and half the sampling rate, {lowpass.sampling_rate / 2:g}")
+    taps = DESIGNS[lowpass.window](lowpass)
+    return taps / taps.sum()
+
+
+def _kaiser(lowpass: Lowpass) -> Taps:
+    return _jinc(lowpass) if lowpass.radial else _sinc(lowpass)
+
+
+def _sinc(lowpass: Lowpass) -> Taps:
+    """Kaiser-windowed sinc, 2 f_c sinc(2 f_c t) w(t); the window's beta follows from the taps and the width 2 f_h (section 3)."""
+    taps = scipy.signal.firwin(lowpass.taps, cutoff=lowpass.cutoff, width=2 * lowpass.half_width, fs=lowpass.sampling_rate)
+    return np.asarray(taps, dtype=np.float64)
+
+
+def _jinc(lowpass: Lowpass) -> Taps:
+    """The radial counterpart, J1(2 pi f_c r) / (pi r), times the outer product of the same Kaiser window (section 3)."""
+    t = lowpass.positions() * lowpass.factor / lowpass.sampling_rate
+    radius = np.hypot(t[:, None], t[None, :])
+    at_centre = radius == 0
+    safe = np.where(at_centre, 1.0, radius)
+    jinc = np.where(at_centre, lowpass.cutoff, scipy.special.j1(2 * np.pi * lowpass.cutoff * safe) / (np.pi * safe))
+    attenuation_db = scipy.signal.kaiser_atten(lowpass.taps, 2 * lowpass.half_width / (lowpass.sampling_rate / 2))
+    window = np.kaiser(lowpass.taps, scipy.signal.kaiser_beta(attenuation_db))
+    return jinc * np.outer(window, window)
+
+
+def _lanczos(lowpass: Lowpass) -> Taps:
+    """sinc(x) sinc(x / a) within a = 2 lobes. Always separable: the ablation has no radial form, which is what it costs R."""
+    x = lowpass.positions()
+    return np.where(np.abs(x) < LANCZOS_A, np.sinc(x) * np.sinc(x / LANCZOS_A), 0.0)
+
+
+def _gaussian(lowpass: Lowpass) -> Taps:
+    """exp(-x^2 / 2 sigma^2), sigma = 0.4; separable and radial at once."""
+    return np.exp(-0.5 * np.square(lowpass.positions() / GAUSSIAN_SIGMA))
+
+
+def _bilinear(lowpass: Lowpass) -> Taps:
+    """The triangle of linear interpolation: a naive filter, to show what aliasing does."""
+    return np.maximum(1 - np.abs(lowpass.positions()), 0.0)
+
+
+def _nearest(lowpass: Lowpass) -> Taps:
+    """The box of nearest-neighbour interpolation: the most naive filter."""
+    return np.where(np.abs(lowpass.positions()) < 0.5, 1.0, 0.0)
+
+
+DESIGNS = {"kaiser": _kaiser, "lanczos": _lanczos, "gaussian": _gaussian, "bilinear": _bilinear, "nearest": _nearest}

@@ -1,0 +1,178 @@
+"""What every generator has in common: mapping with truncation, and synthesis as memorable steps.
+
+The pose, the noise and the tapped layer are arguments, never buffers: no method changes the network, so several views
+and threads can share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from networks.layers import MappingNetwork, draw_all_weights
+from networks.spec import GeneratorConfig, TapInfo
+from networks.steps import Memo, Step, chain_keys, run_steps
+
+Matrix = npt.NDArray[np.float64]
+MatrixLike = Matrix | Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What synthesis depends on besides ws, checked and in hashable form.
+
+    `inverse` is the inverse of the pose's forward matrix (rows), None for no pose; `learned` replaces the learned pose;
+    `half` says whether the layers of the fp16 rule really run in float16.
+    """
+
+    inverse: tuple[tuple[float, ...], ...] | None = None
+    noise: str | int = "const"
+    learned: tuple[float, ...] | None = None
+    half: bool = False
+
+
+class Generator(nn.Module):
+    """Base of the generators: holds `mapping` and `synthesis`; a subclass says which steps synthesis takes."""
+
+    mapping: MappingNetwork
+    synthesis: nn.Module
+    taps: tuple[TapInfo, ...]
+    has_pose = False
+    has_noise = False
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.z_dim = config.z_dim
+        self.c_dim = config.c_dim
+        self.w_dim = config.w_dim
+        self.num_ws = config.num_ws
+        self.img_resolution = config.img_resolution
+        self.img_channels = config.img_channels
+        self.mapping = MappingNetwork(config.z_dim, config.c_dim, config.w_dim, config.mapping)
+        self._identity = _Identity()
+
+    @property
+    def w_avg(self) -> Tensor:
+        """The mean of w over latents [w_dim], which truncation pulls towards."""
+        return self.mapping.w_avg
+
+    @property
+    def base_transform(self) -> Matrix:
+        """The transform stored in the network's own input (an inverse matrix, 3x3); the identity for most."""
+        return np.eye(3)
+
+    def map(self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+        """z [N, z_dim], c [N, c_dim] -> ws [N, num_ws, w_dim], the first `cutoff` rows (None: all) truncated by psi.
+
+        w' = w_avg + psi (w - w_avg). Raises ValueError if z or c does not fit the network.
+        """
+        w = self.mapping(z, c)
+        ws = w[:, None, :].repeat(1, self.num_ws, 1)
+        if psi != 1:
+            ws[:, :cutoff] = self.w_avg.lerp(ws[:, :cutoff], psi)
+        return ws
+
+    def synthesize(
+        self,
+        ws: Tensor,
+        *,
+        pose: MatrixLike | None = None,
+        noise: str | int = "const",
+        tap: str | None = None,
+        learned_pose: Sequence[float] | None = None,
+        force_fp32: bool = True,
+        memo: Memo | None = None,
+        superseded: Callable[[], bool] | None = None,
+    ) -> Tensor | None:
+        """ws [N, num_ws, w_dim] -> the picture, or the tensor at `tap`: [N, C, H, W] float32. Writes nothing anywhere.
+
+        `pose` is the forward 3x3 matrix in image widths (rotate, then translate; x right, y down); `noise` "const",
+        "none", or the seed of fresh noise; `learned_pose` four numbers (r_c, r_s, t_x, t_y) in place of those learned
+        from w. Layers of the fp16 rule run in float16 only on a CUDA device and only with `force_fp32=False`.
+        With a `memo`, steps are looked up and stored there (then no gradient is kept); `superseded()` is asked before
+        each step, and when it says True the answer is None. Raises ValueError for a tap, pose or noise that the
+        network does not have.
+        """
+        if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
+            raise ValueError(f"ws has shape {tuple(ws.shape)}, but must be [N, {self.num_ws}, {self.w_dim}]")
+        conditions = Conditions(
+            inverse=self._inverse(pose),
+            noise=_checked_noise(noise) if self.has_noise else "none",
+            learned=self._learned(learned_pose),
+            half=not force_fp32 and ws.device.type == "cuda",
+        )
+        steps = self._steps(conditions)[: self._tap_index(tap) + 1]
+        with torch.set_grad_enabled(torch.is_grad_enabled() and memo is None):
+            keys = chain_keys(steps, ws, self._identity, (str(ws.device), self._weights_version())) if memo is not None else ()
+            activation = run_steps(steps, ws, keys=keys, memo=memo, superseded=superseded)
+        return None if activation is None else activation.shown.to(torch.float32)
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor | None:
+        """The picture of a latent, untruncated, for training: gradients are kept."""
+        return self.synthesize(self.map(z, c))
+
+    def learned_pose(self, w: Tensor) -> Tensor:
+        """The normalised pose (r_c, r_s, t_x, t_y) [N, 4] that the network derives from w [N, w_dim]."""
+        raise ValueError(f"a {self.config.family} generator has no learned pose")
+
+    def draw_weights(self, generator: torch.Generator) -> None:
+        """Give every layer the weights of an untrained network."""
+        draw_all_weights(self.mapping, generator)
+        draw_all_weights(self.synthesis, generator)
+
+    def _steps(self, conditions: Conditions) -> list[Step]:
+        """One step for each of `taps`, in the same order."""
+        raise NotImplementedError
+
+    def _tap_index(self, tap: str | None) -> int:
+        if tap is None:
+            return len(self.taps) - 1
+        for index, info in enumerate(self.taps):
+            if info.name == tap:
+                return index
+        raise ValueError(f"there is no layer {tap!r}; there are {', '.join(info.name for info in self.taps)}")
+
+    def _inverse(self, pose: MatrixLike | None) -> tuple[tuple[float, ...], ...] | None:
+        """The inverse of a forward matrix; None for none and for the identity."""
+        if pose is None:
+            return None
+        matrix = np.asarray(pose, dtype=np.float64)
+        if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-12:
+            raise ValueError(f"pose must be an invertible 3x3 matrix, not {matrix.tolist()}")
+        if np.array_equal(matrix, np.eye(3)):
+            return None
+        if not self.has_pose:
+            raise ValueError(f"a {self.config.family} generator cannot be posed: it has no Fourier input")
+        return tuple(tuple(row) for row in np.linalg.inv(matrix).tolist())
+
+    def _learned(self, learned_pose: Sequence[float] | None) -> tuple[float, ...] | None:
+        if learned_pose is None or not self.has_pose:
+            return None
+        values = tuple(float(value) for value in learned_pose)
+        length = float(np.hypot(*values[:2])) if len(values) == 4 else 0.0
+        if not np.isfinite(values).all() or length < 1e-6:
+            raise ValueError(f"learned_pose must be four numbers (r_c, r_s, t_x, t_y) with a rotation in them, not {values}")
+        return tuple(value / length for value in values)
+
+    def _weights_version(self) -> int:
+        """Counts in-place changes of the weights, so that training or loading makes no remembered step come back."""
+        tensors = (*self.synthesis.parameters(), *self.synthesis.buffers())
+        return sum(0 if tensor.is_inference() else tensor._version for tensor in tensors)
+
+
+class _Identity:
+    """Tells networks apart in memo keys; a copied network gets its own."""
+
+    __slots__ = ()
+
+
+def _checked_noise(noise: str | int) -> str | int:
+    if noise in ("const", "none") or (isinstance(noise, int) and not isinstance(noise, bool)):
+        return noise
+    raise ValueError(f'noise must be "const", "none" or an integer seed, not {noise!r}')

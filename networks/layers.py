@@ -1,0 +1,264 @@
+"""Layers that the generators are built from: fully connected, mapping, Fourier input, filtered layer.
+
+All of them are pure: a forward pass writes no buffer, so two threads may run one network. The running statistics of
+training are updated by their own methods (`update_average`, `update_magnitude`). Weights are drawn by `draw_weights`,
+from an explicit generator; a layer that was only constructed holds zeros, ready for a state dict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from networks.filters import design
+from networks.spec import InputSpec, LayerSpec, MappingConfig
+from torch_utils import ops
+
+EPSILON = 1e-8
+
+
+class FullyConnected(nn.Module):
+    """y = act(x W^T lr / sqrt(in) + b lr). Weights are stored divided by `lr_multiplier`, so that they learn that much slower.
+
+    `bias_init` is one number or one for each output; `weight_init` scales the drawn weights (0 for a layer that starts
+    as its bias).
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        activation: str = "linear",
+        lr_multiplier: float = 1.0,
+        bias_init: float | Sequence[float] = 0.0,
+        weight_init: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.activation = activation
+        self.weight_gain = lr_multiplier / math.sqrt(in_features)
+        self.bias_gain = lr_multiplier
+        self.bias_init = bias_init
+        self.weight_init = weight_init
+        self.weight = nn.Parameter(torch.zeros(out_features, in_features))
+        self.bias = nn.Parameter(torch.zeros(out_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, in] -> [N, out], in float32."""
+        weight = self.weight * self.weight_gain
+        bias = self.bias * self.bias_gain
+        if self.activation == "linear":
+            return torch.addmm(bias, x, weight.t())
+        return ops.bias_act(x @ weight.t(), bias, act=self.activation)
+
+    @torch.no_grad()
+    def draw_weights(self, generator: torch.Generator) -> None:
+        """Weights normal, of unit variance after the learning-rate multiplier; bias at its initial value."""
+        self.weight.copy_(torch.randn(self.weight.shape, generator=generator) * (self.weight_init / self.bias_gain))
+        self.bias.copy_(torch.as_tensor(self.bias_init, dtype=torch.float32).expand_as(self.bias) / self.bias_gain)
+
+
+class MappingNetwork(nn.Module):
+    """z (and class c) -> w: normalise, append the normalised embedding of c, then fully connected layers fc0, fc1, ..."""
+
+    w_avg: Tensor
+
+    def __init__(self, z_dim: int, c_dim: int, w_dim: int, config: MappingConfig) -> None:
+        super().__init__()
+        self.z_dim = z_dim
+        self.c_dim = c_dim
+        self.num_layers = config.num_layers
+        self.w_avg_beta = config.w_avg_beta
+        embed_features = (config.embed_features or w_dim) if c_dim > 0 else 0
+        hidden = config.layer_features or w_dim
+        widths = [z_dim + embed_features, *[hidden] * (config.num_layers - 1), w_dim]
+        if c_dim > 0:
+            self.embed = FullyConnected(c_dim, embed_features)
+        for index in range(config.num_layers):
+            layer = FullyConnected(widths[index], widths[index + 1], activation=config.activation, lr_multiplier=config.lr_multiplier)
+            self.add_module(f"fc{index}", layer)
+        self.register_buffer("w_avg", torch.zeros(w_dim))
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """z [N, z_dim], c [N, c_dim] (one-hot or soft) -> w [N, w_dim]. Raises ValueError for shapes that do not fit."""
+        parts = []
+        if self.z_dim > 0:
+            _check_width("z", z, self.z_dim)
+            parts.append(unit_rms(z.to(self.w_avg.device, torch.float32)))
+        if self.c_dim > 0:
+            if c is None:
+                raise ValueError(f"this network is conditional: c must be given, with {self.c_dim} columns")
+            _check_width("c", c, self.c_dim)
+            parts.append(unit_rms(self.embed(c.to(self.w_avg.device, torch.float32))))
+        x = torch.cat(parts, dim=1)
+        for index in range(self.num_layers):
+            x = getattr(self, f"fc{index}")(x)
+        return x
+
+    @torch.no_grad()
+    def update_average(self, w: Tensor) -> None:
+        """Training only: move the running mean of w towards this batch's."""
+        self.w_avg.lerp_(w.detach().mean(dim=0), 1 - self.w_avg_beta)
+
+
+def _check_width(name: str, value: Tensor, width: int) -> None:
+    if value.ndim != 2 or value.shape[1] != width:
+        raise ValueError(f"{name} has shape {tuple(value.shape)}, but must be [N, {width}]")
+
+
+def unit_rms(x: Tensor) -> Tensor:
+    """Divide each row by its root mean square."""
+    return x * (x.square().mean(dim=1, keepdim=True) + EPSILON).rsqrt()
+
+
+class FourierInput(nn.Module):
+    """The continuous input signal, sampled: sines of fixed frequencies and phases, moved by a pose, mixed over channels.
+
+    The pose is the learned one, (r_c, r_s, t_x, t_y) of w, times the inverse of the user's; `transform` holds such an
+    inverse matrix too, the network's own base transform (identity unless a file says otherwise).
+    """
+
+    transform: Tensor
+    freqs: Tensor
+    phases: Tensor
+
+    def __init__(self, spec: InputSpec, w_dim: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.bandwidth = spec.bandwidth
+        self.sampling_rate = spec.sampling_rate
+        self.weight = nn.Parameter(torch.zeros(spec.channels, spec.channels))
+        self.affine = FullyConnected(w_dim, 4, weight_init=0.0, bias_init=(1.0, 0.0, 0.0, 0.0))
+        self.register_buffer("transform", torch.eye(3))
+        self.register_buffer("freqs", torch.zeros(spec.channels, 2))
+        self.register_buffer("phases", torch.zeros(spec.channels))
+
+    def learned_pose(self, w: Tensor) -> Tensor:
+        """w [N, w_dim] -> (r_c, r_s, t_x, t_y) [N, 4], divided by the length of (r_c, r_s)."""
+        pose = self.affine(w)
+        return pose / pose[:, :2].norm(dim=1, keepdim=True)
+
+    def forward(self, pose: Tensor, inverse: Tensor | None = None) -> Tensor:
+        """Features [N, C, H, W] for learned poses [N, 4] and the inverse [3, 3] of the user's forward matrix.
+
+        M = R T B U; phase += f M[:2, 2], f <- f M[:2, :2], and sin(2 pi (f x + phase)) faded to 0 between the band's edge
+        and half the sampling rate (paper, appendix F). The sum f_x x + f_y y is taken apart into a table for each axis,
+        sin(a + b) = sin a cos b + cos a sin b, so that sines are computed for rows and columns only.
+        """
+        matrix = learned_matrix(pose) @ self.transform
+        if inverse is not None:
+            matrix = matrix @ inverse.to(matrix)
+        freqs = self.freqs @ matrix[:, :2, :2]  # [N, C, 2], columns (x, y)
+        phases = self.phases + (self.freqs @ matrix[:, :2, 2:]).squeeze(2)
+        fade = (freqs.norm(dim=2) - self.bandwidth) / (self.sampling_rate / 2 - self.bandwidth)
+        amplitudes = (1 - fade).clamp(0, 1)
+        x, y = (self._centres(size).to(freqs) for size in self.spec.size)
+        along_x = math.tau * (freqs[:, :, 0, None] * x + phases[:, :, None])
+        along_y = math.tau * (freqs[:, :, 1, None] * y)
+        sin_x, cos_x = (along_x.sin() * amplitudes[:, :, None], along_x.cos() * amplitudes[:, :, None])
+        features = sin_x[:, :, None, :] * along_y.cos()[:, :, :, None] + cos_x[:, :, None, :] * along_y.sin()[:, :, :, None]
+        mixing = self.weight / math.sqrt(self.spec.channels)
+        return F.conv2d(features, mixing[:, :, None, None])
+
+    def _centres(self, size: int) -> Tensor:
+        """Sample centres in image widths, the image being [-1/2, 1/2]."""
+        return (torch.arange(size) + 0.5 - size / 2) / self.sampling_rate
+
+    @torch.no_grad()
+    def draw_weights(self, generator: torch.Generator) -> None:
+        """Frequencies uniform in the disc of the band, phases uniform in [-1/2, 1/2), mixing weights normal."""
+        channels = self.spec.channels
+        direction = torch.randn(channels, 2, generator=generator)
+        radius = direction.norm(dim=1, keepdim=True)
+        within = (1 - torch.exp(-radius.square() / 2)).sqrt()  # the Rayleigh distribution, made uniform over the disc
+        self.freqs.copy_(direction / radius * within * self.bandwidth)
+        self.phases.copy_(torch.rand(channels, generator=generator) - 0.5)
+        self.weight.copy_(torch.randn(channels, channels, generator=generator))
+        self.transform.copy_(torch.eye(3))
+
+
+def learned_matrix(pose: Tensor) -> Tensor:
+    """(r_c, r_s, t_x, t_y) [N, 4] -> R T [N, 3, 3]: rotate by it, after moving by (-t_x, -t_y)."""
+    r_c, r_s, t_x, t_y = pose.unbind(dim=1)
+    zero, one = torch.zeros_like(r_c), torch.ones_like(r_c)
+    rotation = torch.stack([r_c, -r_s, zero, r_s, r_c, zero, zero, zero, one], dim=1).reshape(-1, 3, 3)
+    translation = torch.stack([one, zero, -t_x, zero, one, -t_y, zero, zero, one], dim=1).reshape(-1, 3, 3)
+    return rotation @ translation
+
+
+class FilteredLayer(nn.Module):
+    """One layer of the alias-free generator: modulated convolution, bias, filtered leaky ReLU (or, as ToRGB, none)."""
+
+    magnitude_ema: Tensor
+    up_filter: Tensor | None
+    down_filter: Tensor | None
+
+    def __init__(self, spec: LayerSpec, w_dim: int, *, conv_clamp: float | None, magnitude_ema_beta: float) -> None:
+        super().__init__()
+        self.spec = spec
+        self.conv_clamp = conv_clamp
+        self.magnitude_ema_beta = magnitude_ema_beta
+        kernel = spec.conv_kernel
+        self.affine = FullyConnected(w_dim, spec.in_channels, bias_init=1.0)
+        self.weight = nn.Parameter(torch.zeros(spec.out_channels, spec.in_channels, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(spec.out_channels))
+        self.register_buffer("magnitude_ema", torch.ones([]))
+        self.register_buffer("up_filter", _as_buffer(design(spec.up_lowpass)))
+        self.register_buffer("down_filter", _as_buffer(design(spec.down_lowpass)))
+
+    def forward(self, x: Tensor, w: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
+        """x [N, in, H, W], w [N, w_dim] -> [N, out, H', W'], computed in `dtype` (float32 or float16)."""
+        spec = self.spec
+        styles = self.affine(w)
+        if spec.is_torgb:
+            styles = styles / math.sqrt(spec.in_channels)
+        x = ops.modulated_conv2d(
+            x.to(dtype),
+            self.weight,
+            styles,
+            demodulate=not spec.is_torgb,
+            padding=spec.conv_kernel - 1,
+            input_gain=self.magnitude_ema.rsqrt(),
+        )
+        bias = self.bias.to(x.dtype)
+        if spec.is_torgb:
+            return ops.bias_act(x, bias, clamp=self.conv_clamp)
+        return ops.filtered_lrelu(
+            x,
+            self.up_filter,
+            self.down_filter,
+            bias,
+            up=spec.up_factor,
+            down=spec.down_factor,
+            padding=spec.padding,
+            clamp=self.conv_clamp,
+        )
+
+    @torch.no_grad()
+    def update_magnitude(self, x: Tensor) -> None:
+        """Training only: move the running mean square of the layer's input towards this batch's."""
+        self.magnitude_ema.lerp_(x.detach().float().square().mean(), 1 - self.magnitude_ema_beta)
+
+    @torch.no_grad()
+    def draw_weights(self, generator: torch.Generator) -> None:
+        """Weights normal, bias 0, magnitude 1."""
+        self.weight.copy_(torch.randn(self.weight.shape, generator=generator))
+        self.bias.zero_()
+        self.magnitude_ema.fill_(1.0)
+
+
+def _as_buffer(taps: np.ndarray | None) -> Tensor | None:
+    return None if taps is None else torch.from_numpy(taps).to(torch.float32)
+
+
+def draw_all_weights(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw the weights of every layer below `module`, in the order of its modules."""
+    for layer in module.modules():
+        draw = getattr(layer, "draw_weights", None)
+        if callable(draw):
+            draw(generator)

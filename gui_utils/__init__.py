@@ -1,1 +1,24 @@
-"""Window, GL textures and shaders, Dear ImGui controls. Knows neither torch nor the application."""
+"""Window, GL textures and shaders, Dear ImGui controls. Knows neither torch nor the application.
+
+Import `imgui`, `implot`, `glfw` and `icons` from `gui_utils.libraries` (order matters, and a missing library gets a clear message).
+
+errors      WindowError, TextureError; imports nothing
+libraries   imgui, implot, glfw, icons
+window      Window(WindowOptions(title, size, headless, ini_path, font_scale, content_scale, vsync)):
+            wait(timeout_s) -> bool, wake() from any thread, with frame(), redraw(), screenshot(), take_dropped(), should_close,
+            request_close(), size, framebuffer_size, framebuffer_scale, display_scale, font_scale, fullscreen, title, clipboard,
+            had_layout, save_layout(), close()
+theme       colours (ACCENT, WARNING, ERROR, SERIES) and fonts; applied by the window
+texture     FloatTexture, ByteTexture (upload, show, delete), Pool, live_objects()
+tone        ToneMap, PictureView, tone_map(values, tone), paint(values, view, mask): the numpy twin of the shader; COLORMAPS
+sampling    axis_table: which samples make a pixel, with what weight
+picture     PicturePainter: draw(texture, view, mask), show(), ref, size, read(), delete()
+shader      program(fragment), Target: for further shaders
+controls    Field and slider_float, slider_int, drag_float, drag_int, input_int, input_float, checkbox, combo, choice, text_input,
+            button, toggle, value_row, section, label_column
+scopes      `with` blocks: window_scope, child_scope, table_scope, popup_scope, tooltip_scope, color_scope, style_scope, font_scope, ...
+text        number_text (em dash for what does not exist), size_text, duration_text
+plots       line plots, heat maps, circles and marked lines, cursor read-out
+layout      dock_area(Arrangement), top_bar, status_line
+toasts      Toasts, Log, progress_bar
+"""

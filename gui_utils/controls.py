@@ -1,0 +1,376 @@
+"""Controls that take a value and return a value: the very argument, unless the user moved it.
+
+(Dear ImGui answers in float32, so that a plain slider turns an untouched 0.1 into 0.10000000149; a panel built on that would ask for
+a new picture on every frame.)
+
+What a control is called, means and may hold is a `Field`, a constant next to the panel that shows it:
+
+    PSI = Field("Psi", id="Truncation.psi", low=-1, high=2, default=1.0, symbol="ψ", help="Pulls w towards its mean: 0 is the mean.")
+    psi = slider_float(PSI, psi, disabled="" if network else "No network is loaded.")
+
+Every control has a tooltip (help, symbol in the paper, unit, range), a right-click menu (reset, copy, paste), Ctrl-click to type a value
+(clamped to its range), and is really disabled, with the reason as its tooltip, while `disabled` is not empty. Labels stand to the
+left, in a column whose width `label_column` sets. Lengths are in em. Tests find a control by its id: "Truncation.psi".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from gui_utils.libraries import imgui
+from gui_utils.scopes import tooltip_scope
+from gui_utils.text import unit_text
+
+T = TypeVar("T")
+INT32 = 2**31 - 1
+LABEL_WIDTH_EM = 6.5
+_label_width_em = [LABEL_WIDTH_EM]
+_typing: dict[int, bool] = {}  # power sliders that are being typed into -> whether the field had the focus already
+
+
+@dataclass(frozen=True)
+class Field:
+    """label: "" leaves out the label column.   id: "Group.field", unique in the window.   default: None = cannot be reset.
+
+    low, high: the range of the control.   decimals: digits shown.   power: response of a slider,
+    value = sign(u) * range * |u|^power, mirrored around zero (or from `low` up, where the range does not cross zero).
+    speed: what dragging by one pixel adds (drag controls).   step: the - and + buttons (input controls); Ctrl: 100 steps.
+    """
+
+    label: str
+    id: str
+    help: str = ""
+    unit: str = ""
+    symbol: str = ""
+    default: Any = None
+    low: float = 0.0
+    high: float = 1.0
+    decimals: int = 2
+    power: float = 1.0
+    speed: float = 0.01
+    step: float = 1
+
+    def format(self, kind: str = "f") -> str:
+        """printf format with the unit, as Dear ImGui wants it."""
+        unit = unit_text(self.unit).replace("%", "%%")
+        return (f"%.{self.decimals}f" if kind == "f" else "%d") + unit
+
+    def clamp(self, value: float) -> float:
+        return min(max(value, self.low), self.high)
+
+
+# ---------------------------------------------------------------------------------------------------- numbers
+
+
+def slider_float(field: Field, value: float, *, disabled: str = "") -> float:
+    """A slider over [field.low, field.high]."""
+    if field.power != 1:
+        return _control(field, value, disabled, lambda label: _power_slider(field, label, value))
+
+    def draw(label: str) -> float:
+        moved, new = imgui.slider_float(label, value, field.low, field.high, field.format(), imgui.SliderFlags_.always_clamp.value)
+        return field.clamp(_short(new)) if moved else value
+
+    return _control(field, value, disabled, draw)
+
+
+def slider_int(field: Field, value: int, *, disabled: str = "") -> int:
+    """A slider over whole numbers."""
+
+    def draw(label: str) -> int:
+        low, high = int(field.low), int(field.high)
+        moved, new = imgui.slider_int(label, value, low, high, field.format("d"), imgui.SliderFlags_.always_clamp.value)
+        return new if moved else value
+
+    return _control(field, value, disabled, draw)
+
+
+def drag_float(field: Field, value: float, *, disabled: str = "") -> float:
+    """A number that follows the mouse by `field.speed` per pixel (Shift: 10 times, Alt: a hundredth)."""
+
+    def draw(label: str) -> float:
+        flags = imgui.SliderFlags_.always_clamp.value | imgui.SliderFlags_.no_round_to_format.value
+        moved, new = imgui.drag_float(label, value, field.speed, field.low, field.high, field.format(), flags)
+        return field.clamp(_short(new)) if moved else value
+
+    return _control(field, value, disabled, draw)
+
+
+def drag_int(field: Field, value: int, *, disabled: str = "") -> int:
+    def draw(label: str) -> int:
+        flags = imgui.SliderFlags_.always_clamp.value
+        moved, new = imgui.drag_int(label, value, field.speed, int(field.low), int(field.high), field.format("d"), flags)
+        return new if moved else value
+
+    return _control(field, value, disabled, draw)
+
+
+def input_int(field: Field, value: int, *, disabled: str = "") -> int:
+    """A whole number to type, with - and + buttons; exact up to 2^53 (seeds are larger than 32-bit signed numbers)."""
+
+    def draw(label: str) -> int:
+        moved, new = imgui.input_double(label, float(value), field.step, 100 * field.step, "%.0f")
+        return int(field.clamp(round(new))) if moved and math.isfinite(new) else value
+
+    return _control(field, value, disabled, draw)
+
+
+def input_float(field: Field, value: float, *, disabled: str = "") -> float:
+    """A number to type, in double precision; taken over with Enter or when the field is left."""
+
+    def draw(label: str) -> float:
+        moved, new = imgui.input_double(label, value, 0.0, 0.0, field.format())
+        return field.clamp(new) if moved and math.isfinite(new) else value
+
+    return _control(field, value, disabled, draw)
+
+
+def _short(value: float) -> float:
+    """The shortest decimal that is the same float32: 0.1 instead of 0.10000000149."""
+    return float(str(np.float32(value)))
+
+
+def power_to_unit(field: Field, value: float) -> float:
+    """Slider position u of a value: from -1 to 1 if the range crosses zero, else from 0 to 1."""
+    value = field.clamp(value)
+    if field.low < 0 < field.high:
+        reach = field.high if value >= 0 else -field.low
+        return math.copysign((abs(value) / reach) ** (1 / field.power), value)
+    return ((value - field.low) / (field.high - field.low)) ** (1 / field.power)
+
+
+def unit_to_power(field: Field, u: float) -> float:
+    """Value at slider position u: sign(u) * range * |u|^power."""
+    if field.low < 0 < field.high:
+        reach = field.high if u >= 0 else -field.low
+        return math.copysign(reach * abs(u) ** field.power, u)
+    return field.low + (field.high - field.low) * u**field.power
+
+
+def _power_slider(field: Field, label: str, value: float) -> float:
+    slider_id = imgui.get_id(label)
+    if slider_id in _typing:
+        return _typed_value(field, label, value, slider_id)
+    u = power_to_unit(field, value)
+    low = -1.0 if field.low < 0 < field.high else 0.0
+    text = f"{value:.{field.decimals}f}{unit_text(field.unit)}".replace("%", "%%")
+    flags = imgui.SliderFlags_.no_input.value | imgui.SliderFlags_.no_round_to_format.value | imgui.SliderFlags_.always_clamp.value
+    ctrl = imgui.get_io().key_ctrl
+    moved, new = imgui.slider_float(label, u, low, 1.0, text, flags)
+    if ctrl and imgui.is_item_activated():
+        _typing[slider_id] = False  # Ctrl-click: the field takes the slider's place from the next frame on
+        return value
+    return field.clamp(_short(unit_to_power(field, new))) if moved and not (ctrl and imgui.is_item_active()) else value
+
+
+def _typed_value(field: Field, label: str, value: float, slider_id: int) -> float:
+    if not _typing[slider_id]:
+        imgui.set_keyboard_focus_here()
+    moved, new = imgui.input_double(label, value, 0.0, 0.0, f"%.{field.decimals}f", imgui.InputTextFlags_.auto_select_all.value)
+    if imgui.is_item_active():
+        _typing[slider_id] = True
+    elif _typing[slider_id]:
+        del _typing[slider_id]
+    return field.clamp(new) if moved and math.isfinite(new) else value
+
+
+# ---------------------------------------------------------------------------------------------------- choices, text
+
+
+def checkbox(field: Field, value: bool, *, disabled: str = "") -> bool:
+    def draw(label: str) -> bool:
+        moved, new = imgui.checkbox(label, value)
+        return new if moved else value
+
+    return _control(field, value, disabled, draw)
+
+
+def combo(field: Field, value: T, choices: Sequence[T] | Mapping[T, str], *, disabled: str = "") -> T:
+    """One of `choices`; a mapping gives the text to show for each."""
+
+    def draw(label: str) -> T:
+        if not imgui.begin_combo(label, _choice_text(choices, value)):
+            return value
+        try:
+            chosen = value
+            for i, choice in enumerate(choices):
+                clicked, _ = imgui.selectable(f"{_choice_text(choices, choice)}##{field.id}.{i}", choice == value)
+                chosen = choice if clicked and choice != value else chosen
+            return chosen
+        finally:
+            imgui.end_combo()
+
+    return _control(field, value, disabled, draw)
+
+
+def choice(field: Field, value: T, choices: Sequence[T] | Mapping[T, str], *, disabled: str = "") -> T:
+    """One of a few `choices`, side by side. Tests find each as "Group.field.<choice>"."""
+
+    def draw(_: str) -> T:
+        chosen = value
+        spacing = imgui.get_style().item_inner_spacing.x
+        imgui.begin_group()
+        try:
+            for i, each in enumerate(choices):
+                if i:
+                    imgui.same_line(0, spacing)
+                if imgui.radio_button(f"{_choice_text(choices, each)}##{field.id}.{each}", each == value) and each != value:
+                    chosen = each
+        finally:
+            imgui.end_group()
+        return chosen
+
+    return _control(field, value, disabled, draw)
+
+
+def _choice_text(choices: Sequence[T] | Mapping[T, str], value: T) -> str:
+    return choices.get(value, str(value)) if isinstance(choices, Mapping) else str(value)
+
+
+def text_input(field: Field, value: str, *, hint: str = "", disabled: str = "") -> str:
+    """A line of text; the new text is returned once, when Enter is pressed or the field is left. Esc gives the old text back."""
+
+    def draw(label: str) -> str:
+        _, new = imgui.input_text_with_hint(label, hint, value)
+        return new if imgui.is_item_deactivated_after_edit() else value
+
+    return _control(field, value, disabled, draw)
+
+
+# ---------------------------------------------------------------------------------------------------- buttons, text
+
+
+def button(field: Field, *, disabled: str = "", width_em: float = 0.0) -> bool:
+    """A button with the field's label on it; negative width: up to the right edge. True in the frame of the click."""
+    imgui.begin_disabled(bool(disabled))
+    try:
+        width = width_em * imgui.get_font_size() if width_em >= 0 else -1.0
+        clicked = imgui.button(f"{field.label}##{field.id}", (width, 0))
+    finally:
+        imgui.end_disabled()
+    _tooltip(field, disabled)
+    return clicked and not disabled
+
+
+def toggle(field: Field, value: bool, *, disabled: str = "") -> bool:
+    """A button that stays pressed: for toolbars."""
+    color = imgui.get_style_color_vec4(imgui.Col_.slider_grab if value else imgui.Col_.button)
+    imgui.push_style_color(imgui.Col_.button, imgui.ImVec4(color.x, color.y, color.z, 0.45 if value else color.w))
+    try:
+        clicked = button(field, disabled=disabled)
+    finally:
+        imgui.pop_style_color()
+    return not value if clicked else value
+
+
+def value_row(field: Field, text: str) -> None:
+    """A labelled text that cannot be edited, e.g. from `number_text`; the tooltip and the copy menu are those of a control."""
+
+    def draw(_: str) -> str:
+        imgui.align_text_to_frame_padding()
+        imgui.text_unformatted(text)
+        return text
+
+    _control(field, text, "", draw)
+
+
+@contextmanager
+def section(title: str, *, opened: bool = True) -> Iterator[bool]:
+    """A header that folds; yields whether its contents are to be drawn. Its state is remembered with the layout."""
+    yield imgui.collapsing_header(title, imgui.TreeNodeFlags_.default_open.value if opened else 0)
+
+
+@contextmanager
+def label_column(width_em: float) -> Iterator[None]:
+    """Width of the labels of the controls inside."""
+    _label_width_em.append(width_em)
+    try:
+        yield
+    finally:
+        _label_width_em.pop()
+
+
+# ---------------------------------------------------------------------------------------------------- what all share
+
+
+def _control(field: Field, value: T, disabled: str, draw: Callable[[str], T]) -> T:
+    """Label, the control itself, tooltip, menu."""
+    imgui.begin_disabled(bool(disabled))
+    try:
+        if field.label:
+            _label(field, disabled)
+            imgui.set_next_item_width(-1)
+        new = draw(f"##{field.id}")
+    finally:
+        imgui.end_disabled()
+    _tooltip(field, disabled)
+    if disabled:
+        return value
+    return _menu(field, value, new)
+
+
+def _label(field: Field, disabled: str) -> None:
+    width = _label_width_em[-1] * imgui.get_font_size()
+    start = imgui.get_cursor_pos_x()
+    imgui.align_text_to_frame_padding()
+    imgui.text_unformatted(field.label)
+    _tooltip(field, disabled)
+    imgui.same_line(start + max(width, imgui.get_item_rect_size().x + imgui.get_style().item_inner_spacing.x))
+
+
+def _tooltip(field: Field, disabled: str) -> None:
+    if not (field.help or field.symbol or field.unit or disabled):
+        return
+    with tooltip_scope() as shown:
+        if not shown:
+            return
+        if disabled:
+            imgui.text_unformatted(disabled)
+            imgui.spacing()
+        if field.help:
+            imgui.text_unformatted(field.help)
+        facts = [f"in the paper: {field.symbol}"] if field.symbol else []
+        facts += [f"unit: {field.unit}"] if field.unit else []
+        facts += [f"default: {_value_text(field.default)}"] if field.default is not None else []
+        if facts:
+            imgui.text_disabled(" · ".join(facts))
+
+
+def _menu(field: Field, value: T, new: T) -> Any:
+    if not imgui.begin_popup_context_item(f"menu##{field.id}"):
+        return new
+    try:
+        can_reset = field.default is not None and field.default != value
+        if imgui.menu_item("Reset to default", "", False, can_reset)[0]:
+            return field.default
+        if imgui.menu_item("Copy value", "", False)[0]:
+            imgui.set_clipboard_text(_value_text(value))
+        pasted = _pasted(field, value)
+        if imgui.menu_item("Paste value", "", False, pasted is not None)[0] and pasted is not None:
+            return pasted
+        return new
+    finally:
+        imgui.end_popup()
+
+
+def _value_text(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _pasted(field: Field, value: T) -> T | None:
+    """The clipboard as a value of the same kind, within the range; None if it is not one, or where only choosing makes sense."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(imgui.get_clipboard_text().strip())
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return None
+    return type(value)(field.clamp(round(number) if isinstance(value, int) else number))

@@ -1,0 +1,134 @@
+"""`with` blocks for every ImGui push and begin that this package and the panels need: what is opened is closed, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gui_utils.libraries import imgui
+
+
+@contextmanager
+def disabled_scope(reason: str = "") -> Iterator[None]:
+    """Really disabled while `reason` is not empty: nothing inside reacts. For one control, pass `disabled=` to it instead."""
+    imgui.begin_disabled(bool(reason))
+    try:
+        yield
+    finally:
+        imgui.end_disabled()
+
+
+@contextmanager
+def id_scope(name: str) -> Iterator[None]:
+    imgui.push_id(name)
+    try:
+        yield
+    finally:
+        imgui.pop_id()
+
+
+@contextmanager
+def color_scope(**colors: tuple[float, float, float] | tuple[float, float, float, float]) -> Iterator[None]:
+    """Colours by their names in `imgui.Col_`: `with color_scope(text=ERROR): ...`"""
+    for name, value in colors.items():
+        imgui.push_style_color(getattr(imgui.Col_, name), imgui.ImVec4(*value) if len(value) == 4 else imgui.ImVec4(*value, 1.0))
+    try:
+        yield
+    finally:
+        imgui.pop_style_color(len(colors))
+
+
+@contextmanager
+def style_scope(**values: float | tuple[float, float]) -> Iterator[None]:
+    """Style values by their names in `imgui.StyleVar_`, in pixels (multiply ems by `imgui.get_font_size()`)."""
+    for name, value in values.items():
+        imgui.push_style_var(getattr(imgui.StyleVar_, name), value)
+    try:
+        yield
+    finally:
+        imgui.pop_style_var(len(values))
+
+
+@contextmanager
+def font_scope(scale: float) -> Iterator[None]:
+    """Text larger or smaller by `scale`, drawn anew at that size."""
+    imgui.push_font(None, imgui.get_style().font_size_base * scale)
+    try:
+        yield
+    finally:
+        imgui.pop_font()
+
+
+@contextmanager
+def item_width(width_em: float) -> Iterator[None]:
+    """Width of the controls inside; negative: up to that far from the right edge."""
+    imgui.push_item_width(width_em * imgui.get_font_size() if width_em > 0 else min(-1.0, width_em * imgui.get_font_size()))
+    try:
+        yield
+    finally:
+        imgui.pop_item_width()
+
+
+@contextmanager
+def child_scope(name: str, size_em: tuple[float, float] = (0, 0), *, border: bool = False) -> Iterator[bool]:
+    """A scrolling area; yields whether anything of it is visible. 0 = fill, negative = leave that much."""
+    em = imgui.get_font_size()
+    flags = imgui.ChildFlags_.borders.value if border else 0
+    visible = imgui.begin_child(name, (size_em[0] * em, size_em[1] * em), flags)
+    try:
+        yield visible
+    finally:
+        imgui.end_child()
+
+
+@contextmanager
+def window_scope(title: str, flags: int = 0) -> Iterator[bool]:
+    """A dockable window; yields whether its contents are visible (another tab may cover it)."""
+    visible, _ = imgui.begin(title, None, flags)
+    try:
+        yield visible
+    finally:
+        imgui.end()
+
+
+@contextmanager
+def popup_scope(name: str) -> Iterator[bool]:
+    """Contents of a popup opened with `imgui.open_popup(name)`; yields whether it is open."""
+    opened = imgui.begin_popup(name)
+    try:
+        yield opened
+    finally:
+        if opened:
+            imgui.end_popup()
+
+
+@contextmanager
+def table_scope(name: str, columns: int, flags: int = 0, size_em: tuple[float, float] = (0, 0)) -> Iterator[bool]:
+    """A table; yields whether it is visible. Give `size_em` with `TableFlags_.scroll_y`."""
+    em = imgui.get_font_size()
+    visible = imgui.begin_table(name, columns, flags, (size_em[0] * em, size_em[1] * em))
+    try:
+        yield visible
+    finally:
+        if visible:
+            imgui.end_table()
+
+
+def dim_text(text: str) -> None:
+    """Secondary text."""
+    imgui.text_disabled(text)
+
+
+@contextmanager
+def tooltip_scope() -> Iterator[bool]:
+    """A tooltip for the last item, also while it is disabled; yields whether it is shown. Text wraps at 28 em."""
+    flags = imgui.HoveredFlags_.for_tooltip.value | imgui.HoveredFlags_.allow_when_disabled.value
+    shown = imgui.is_item_hovered(flags) and imgui.begin_tooltip()
+    if shown:
+        imgui.push_text_wrap_pos(28 * imgui.get_font_size())
+    try:
+        yield shown
+    finally:
+        if shown:
+            imgui.pop_text_wrap_pos()
+            imgui.end_tooltip()

@@ -1,0 +1,414 @@
+"""One window with OpenGL 3.3 core and Dear ImGui, on a screen or headless, that sleeps when there is nothing to draw.
+
+Backend: Dear ImGui's own C++ backends for GLFW and OpenGL 3 (`imgui.backends`), driven by this loop. They were preferred to
+imgui-bundle's pure-Python `GlfwRenderer` because they also work with GLFW's null platform over EGL and with the test engine, set the
+mouse cursor's shape, support input methods and gamepads, report the mouse while the window is unfocused, and cost about a third less
+per frame (measured: no ~100 Python GL calls, each of which could lose the GIL to the render thread).
+
+Headless means, on Linux, GLFW's null platform with an EGL context (no X server); elsewhere, an invisible window.
+
+    with Window(WindowOptions(title="demo", ini_path=settings / "layout.ini")) as window:
+        while not window.should_close:
+            if window.wait(timeout_s=1.0):
+                with window.frame():
+                    draw()
+
+Only the thread that made the window may call it, except `wake`, which any thread may call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gui_utils import gl, shader, theme
+from gui_utils.errors import NO_CONTEXT, NO_DISPLAY, OLD_OPENGL, WindowError
+from gui_utils.libraries import glfw, imgui, implot
+
+GL_VERSION = (3, 3)
+FONT_SCALES = (0.8, 2.0)
+SETTLE_FRAMES = 3  # Dear ImGui needs a few frames after input until everything has its final size and state
+SETTLE_S = 0.8  # after input: long enough for tooltips that appear after the mouse rests
+SETTLE_STEP_S = 0.05
+CARET_STEP_S = 0.3  # a text cursor blinks
+
+_open_window: Window | None = None
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """size: screen coordinates at 100 %, reduced to fit the monitor.   ini_path: where the docking layout is kept; None keeps it nowhere.
+
+    content_scale: None asks the monitor.   font_scale: the user's choice, 0.8 to 2.
+    """
+
+    title: str = "Alias-free visualizer"
+    size: tuple[int, int] = (1600, 900)
+    headless: bool = False
+    ini_path: Path | None = None
+    font_scale: float = 1.0
+    content_scale: float | None = None
+    vsync: bool = True
+
+
+class Window:
+    """Raises WindowError, in one sentence with the remedy, where no display, no GL library or only an old GL is found."""
+
+    def __init__(self, options: WindowOptions = WindowOptions()) -> None:
+        global _open_window
+        if _open_window is not None:
+            raise WindowError("a window is open already; close it before another is opened")
+        self.options = options
+        self.render_imgui: Callable[[], None] = imgui.render  # the tests' driver replaces it
+        self.on_refresh: Callable[[], None] | None = None  # called while the user holds a window edge (Windows, macOS)
+        self._closed = False
+        self._wake_lock = threading.Lock()
+        self._woken = threading.Event()
+        self._dropped: list[Path] = []
+        self._frames_owed, self._settle_until = SETTLE_FRAMES, 0.0
+        self._in_frame, self._shown = False, False
+        self._windowed_place: tuple[int, int, int, int] | None = None
+        self._handle = _create(options)
+        try:
+            self._start()
+        except BaseException:
+            glfw.destroy_window(self._handle)
+            glfw.terminate()
+            raise
+        _open_window = self
+
+    def _start(self) -> None:
+        glfw.make_context_current(self._handle)
+        gl.load(egl=self.options.headless and sys.platform.startswith("linux"))
+        _check_version(self._handle)
+        glfw.swap_interval(1 if self.options.vsync and not self.options.headless else 0)
+        self._context = imgui.create_context()
+        implot.create_context()
+        io = imgui.get_io()
+        io.set_ini_filename(None)  # written by us, to the path we are given and nowhere else
+        io.config_flags |= imgui.ConfigFlags_.docking_enable.value | imgui.ConfigFlags_.nav_enable_keyboard.value
+        io.config_windows_move_from_title_bar_only = True
+        self._load_layout()
+        theme.load_fonts()
+        self._font_scale = float(np.clip(self.options.font_scale, *FONT_SCALES))
+        self._apply_scale()
+        self._install_callbacks()  # before the backend: it calls what it finds
+        address = ctypes.cast(self._handle, ctypes.c_void_p).value
+        assert address is not None
+        if not (imgui.backends.glfw_init_for_opengl(address, True) and imgui.backends.opengl3_init("#version 330")):
+            raise WindowError("Dear ImGui could not start on this graphics driver")
+
+    # ------------------------------------------------------------------------------------------------ events
+
+    def _install_callbacks(self) -> None:
+        def touched(*_: Any) -> None:
+            self.redraw(settle=True)
+
+        def dropped(_: Any, paths: Any) -> None:  # glfw has made a list of strings of the C array
+            self.drop([Path(p) for p in paths])
+
+        handle = self._handle
+        for install in (
+            glfw.set_cursor_pos_callback, glfw.set_mouse_button_callback, glfw.set_scroll_callback, glfw.set_key_callback,
+            glfw.set_char_callback, glfw.set_window_focus_callback, glfw.set_cursor_enter_callback, glfw.set_window_iconify_callback,
+            glfw.set_framebuffer_size_callback, glfw.set_window_close_callback,
+        ):  # fmt: skip
+            install(handle, touched)
+        glfw.set_drop_callback(handle, dropped)  # pyright: ignore[reportArgumentType]
+        glfw.set_window_content_scale_callback(handle, lambda *_: self._apply_scale())
+        glfw.set_window_refresh_callback(handle, lambda _: self._refresh())
+
+    def _refresh(self) -> None:
+        self.redraw()
+        if self.on_refresh is not None and not self._in_frame:
+            self.on_refresh()
+
+    def redraw(self, *, settle: bool = False) -> None:
+        """Draw the next few frames even without input; `settle` keeps a slow rate for a moment, until delayed tooltips are out."""
+        self._frames_owed = SETTLE_FRAMES
+        if settle:
+            self._settle_until = time.monotonic() + SETTLE_S
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Sleep until there is something to draw, at most `timeout_s` (None: no limit). False if the time passed and nothing happened."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            step, draws = self._next_step()
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            waited_out = self._sleep(step if left is None else min(step, left) if step is not None else left)
+            if self._woken.is_set():
+                self._woken.clear()
+                self._frames_owed = max(self._frames_owed, 2)
+            if self._frames_owed > 0 or self.should_close or (draws and waited_out and (left is None or step is None or step <= left)):
+                return True
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+
+    def _next_step(self) -> tuple[float | None, bool]:
+        """How long to sleep at most, and whether to draw after that."""
+        if self._frames_owed > 0:
+            return 0.0, True
+        if time.monotonic() < self._settle_until:
+            return SETTLE_STEP_S, True
+        return (CARET_STEP_S, True) if imgui.get_io().want_text_input else (None, False)
+
+    def _sleep(self, step_s: float | None) -> bool:
+        """Handle events; sleep first. True if the time passed without an event that wakes."""
+        if step_s == 0.0 or self._woken.is_set():
+            glfw.poll_events()
+            return True
+        if self.options.headless:  # GLFW's null platform does not sleep
+            woken = self._woken.wait(step_s)
+            glfw.poll_events()
+            return not woken
+        before = time.monotonic()
+        if step_s is None:
+            glfw.wait_events()
+            return False
+        glfw.wait_events_timeout(step_s)
+        return time.monotonic() - before >= step_s
+
+    def wake(self) -> None:
+        """End `wait` early, from any thread; harmless after the window was closed."""
+        with self._wake_lock:
+            if not self._closed:
+                self._woken.set()
+                glfw.post_empty_event()
+
+    def drop(self, paths: list[Path]) -> None:
+        """Files dropped on the window arrive here (tests may call it)."""
+        self._dropped += paths
+        self.redraw()
+
+    def take_dropped(self) -> list[Path]:
+        """Files dropped since the last call."""
+        dropped, self._dropped = self._dropped, []
+        return dropped
+
+    @property
+    def should_close(self) -> bool:
+        return bool(glfw.window_should_close(self._handle))
+
+    def request_close(self) -> None:
+        glfw.set_window_should_close(self._handle, True)
+
+    # ------------------------------------------------------------------------------------------------ frames
+
+    @contextmanager
+    def frame(self) -> Iterator[None]:
+        """Draw one frame inside. If drawing raises, the frame is ended properly, not shown, and the exception goes on."""
+        self.begin_frame()
+        try:
+            yield
+        except BaseException:
+            self._in_frame = False
+            imgui.end_frame()
+            raise
+        self.end_frame()
+
+    def begin_frame(self) -> None:
+        self._in_frame = True
+        imgui.backends.opengl3_new_frame()
+        imgui.backends.glfw_new_frame()
+        imgui.new_frame()
+
+    def end_frame(self) -> None:
+        self.render_imgui()
+        self._in_frame = False
+        self._draw_gl()
+        glfw.swap_buffers(self._handle)
+        if not self._shown and not self.options.headless:
+            glfw.show_window(self._handle)  # with its first frame complete: no white flash
+        self._shown = True
+        self._frames_owed = max(0, self._frames_owed - 1)
+        if imgui.get_io().want_save_ini_settings:
+            self.save_layout()
+
+    def _draw_gl(self) -> None:
+        gl.glViewport(0, 0, *self.framebuffer_size)
+        gl.glClearColor(0.11, 0.11, 0.11, 1.0)
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+        imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
+
+    def screenshot(self) -> np.ndarray:
+        """The last frame as uint8 [height, width, 3], in framebuffer pixels. Call it between frames."""
+        self._draw_gl()  # the back buffer is undefined after a swap
+        return shader.read_pixels(*self.framebuffer_size)[::-1].copy()
+
+    # ------------------------------------------------------------------------------------------------ sizes
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in screen coordinates, the units of the mouse and of ImGui."""
+        return glfw.get_window_size(self._handle)
+
+    @property
+    def framebuffer_size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return glfw.get_framebuffer_size(self._handle)
+
+    @property
+    def framebuffer_scale(self) -> float:
+        """Pixels per screen coordinate: 2 on a Retina display, 1 on X11 and Windows at any zoom."""
+        return self.framebuffer_size[0] / max(1, self.size[0]) or 1.0
+
+    @property
+    def display_scale(self) -> float:
+        """How much larger than at 100 % things should be drawn, in screen coordinates."""
+        scale = self.options.content_scale or glfw.get_window_content_scale(self._handle)[0] or 1.0
+        return max(0.5, scale / self.framebuffer_scale)
+
+    @property
+    def font_scale(self) -> float:
+        return self._font_scale
+
+    @font_scale.setter
+    def font_scale(self, scale: float) -> None:
+        self._font_scale = float(np.clip(scale, *FONT_SCALES))
+        self._apply_scale()
+
+    def _apply_scale(self) -> None:
+        theme.apply(self.display_scale, self._font_scale)
+        self.redraw()
+
+    @property
+    def title(self) -> str:
+        return glfw.get_window_title(self._handle) or ""
+
+    @title.setter
+    def title(self, title: str) -> None:
+        glfw.set_window_title(self._handle, title)
+
+    @property
+    def clipboard(self) -> str:
+        return imgui.get_clipboard_text()
+
+    @clipboard.setter
+    def clipboard(self, text: str) -> None:
+        imgui.set_clipboard_text(text)
+
+    @property
+    def fullscreen(self) -> bool:
+        return self._windowed_place is not None
+
+    @fullscreen.setter
+    def fullscreen(self, on: bool) -> None:
+        monitor = glfw.get_primary_monitor()
+        if on == self.fullscreen or not monitor:
+            return
+        if on:
+            mode = glfw.get_video_mode(monitor)
+            self._windowed_place = (*glfw.get_window_pos(self._handle), *self.size)
+            glfw.set_window_monitor(self._handle, monitor, 0, 0, mode.size.width, mode.size.height, mode.refresh_rate)
+        elif self._windowed_place is not None:
+            glfw.set_window_monitor(self._handle, None, *self._windowed_place, glfw.DONT_CARE)  # pyright: ignore[reportArgumentType]
+            self._windowed_place = None
+        self.redraw()
+
+    # ------------------------------------------------------------------------------------------------ layout file, end
+
+    @property
+    def had_layout(self) -> bool:
+        """Whether a saved layout was found; if not, the application builds its default one."""
+        return self._had_layout
+
+    def _load_layout(self) -> None:
+        path = self.options.ini_path
+        try:
+            text = path.read_text(encoding="utf-8") if path is not None else ""
+        except (OSError, UnicodeDecodeError):
+            text = ""  # none yet, or unreadable: the default layout is built
+        self._had_layout = "[Docking]" in text
+        if text:
+            imgui.load_ini_settings_from_memory(text)
+
+    def save_layout(self) -> None:
+        """Write the layout to `ini_path`. A folder that cannot be written is no reason to stop: the layout is then not remembered."""
+        imgui.get_io().want_save_ini_settings = False
+        path = self.options.ini_path
+        if path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(path.name + ".part")
+            partial.write_text(imgui.save_ini_settings_to_memory(), encoding="utf-8")
+            partial.replace(path)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Save the layout and release everything; further calls do nothing."""
+        global _open_window
+        with self._wake_lock:
+            if self._closed:
+                return
+            self._closed = True
+        self.save_layout()
+        shader.release()
+        imgui.backends.opengl3_shutdown()
+        imgui.backends.glfw_shutdown()
+        implot.destroy_context()
+        imgui.destroy_context()
+        glfw.destroy_window(self._handle)
+        glfw.terminate()
+        _open_window = None
+
+    def __enter__(self) -> Window:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+# ---------------------------------------------------------------------------------------------------- creation
+
+
+def _create(options: WindowOptions) -> Any:
+    null = options.headless and sys.platform.startswith("linux")
+    glfw.init_hint(glfw.PLATFORM, glfw.PLATFORM_NULL if null else glfw.ANY_PLATFORM)
+    if not glfw.init():
+        raise WindowError(NO_DISPLAY.format(cause=_glfw_error()))
+    for hint, value in (
+        (glfw.CONTEXT_VERSION_MAJOR, GL_VERSION[0]), (glfw.CONTEXT_VERSION_MINOR, GL_VERSION[1]), (glfw.OPENGL_FORWARD_COMPAT, 1),
+        (glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE), (glfw.SCALE_TO_MONITOR, int(not options.headless)), (glfw.VISIBLE, 0),
+        (glfw.CONTEXT_CREATION_API, glfw.EGL_CONTEXT_API if null else glfw.NATIVE_CONTEXT_API),
+    ):  # fmt: skip
+        glfw.window_hint(hint, value)
+    handle = glfw.create_window(*_fitting_size(options), options.title, None, None)
+    if not handle:
+        cause = _glfw_error()
+        glfw.terminate()
+        raise WindowError(NO_CONTEXT.format(major=GL_VERSION[0], minor=GL_VERSION[1], cause=cause))
+    return handle
+
+
+def _fitting_size(options: WindowOptions) -> tuple[int, int]:
+    width, height = options.size
+    monitor = None if options.headless else glfw.get_primary_monitor()
+    if monitor:
+        _, _, most_width, most_height = glfw.get_monitor_workarea(monitor)
+        scale = glfw.get_monitor_content_scale(monitor)[0] or 1.0
+        width, height = min(width, int(most_width / scale)), min(height, int(most_height / scale))
+    return max(1, width), max(1, height)
+
+
+def _check_version(handle: Any) -> None:
+    found = tuple(glfw.get_window_attrib(handle, name) for name in (glfw.CONTEXT_VERSION_MAJOR, glfw.CONTEXT_VERSION_MINOR))
+    if found < GL_VERSION:
+        version = gl.glGetString(gl.GL_VERSION) or b"no version"
+        raise WindowError(OLD_OPENGL.format(major=GL_VERSION[0], minor=GL_VERSION[1], found=version.decode(errors="replace")))
+
+
+def _glfw_error() -> str:
+    code, text = glfw.get_error()
+    message = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return message or f"GLFW error {code}"

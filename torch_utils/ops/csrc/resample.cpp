@@ -1,0 +1,398 @@
+// variants: generic avx2 avx512
+//
+// A filtered activation of one image, streamed: a chunk of rows at a time through four passes, each in cache.
+//
+//   x rows -> rise_row -> columns -> rise_column, act -> one column of upsampled rows -> fall_column -> rows -> fall_row -> y rows
+//
+// The upsampled samples exist one column of vectors at a time, in the first-level cache. Between chunks the rows that the next one needs again
+// are kept. Work is shared out by channels, and by bands of rows where channels are few.
+#include <stdlib.h>
+#include <string.h>
+
+#include "resample.h"
+#include "resample_kernels.h"
+
+namespace {
+
+constexpr int L = AF_LANES;
+constexpr int MOST_PLANES = 16;
+constexpr int64_t CHUNK_BYTES = 320 * 1024;  // of second-level cache, for what lies between the passes
+
+struct Axis {
+    int up, down, taps_up, taps_down;
+    int phase_taps;  // of the upsampling filter, in each phase
+    int skip;        // the grid of upsampled samples begins so much earlier, for all phases to begin at one input sample
+    int origin;      // that input sample
+};
+
+struct Plan {
+    const AfResample *call;
+    Axis ax, ay;
+    int planes, x_planes, y_planes;                // in one row: upsampled, input, output
+    int vectors, x_length, y_vectors, columns;     // a plane's vectors; an input plane's floats; an output plane's vectors; planes * vectors
+    int rows, groups, h_rows, a_rows, kept_rows;   // capacities of a chunk
+    size_t t_pitch, t_part, h_column;              // in floats
+    size_t x_at, h_at, a_at, kept_at, t_at, y_at, floats;
+    Vec *up_x, *up_y, *down_x, *down_y;            // taps as vectors
+    int32_t *window_up, *window_down;              // where taps' windows begin
+    bool symmetric;
+};
+
+int ceil_div(int a, int b) { return (a + b - 1) / b; }
+int floor_mod(int a, int b) { return ((a % b) + b) % b; }
+int gcd(int a, int b) { return b == 0 ? a : gcd(b, a % b); }
+int least(int a, int b) { return a < b ? a : b; }
+int most(int a, int b) { return a > b ? a : b; }
+
+Axis make_axis(int up, int down, int taps_up, int taps_down, int pad) {
+    int skip = floor_mod(up - 1 - pad, up);
+    return {up, down, taps_up, taps_down, ceil_div(taps_up, up), skip, (up - 1 - pad - skip) / up};
+}
+
+size_t round_up(size_t n) { return (n + 15) / 16 * 16; }
+
+// Phase r of the grid: taps up - 1 - r, 2 up - 1 - r, ...
+void spread_up(const float *taps, const Axis &axis, Vec *out) {
+    for (int r = 0; r < axis.up; r++)
+        for (int j = 0; j < axis.phase_taps; j++) {
+            int k = axis.up - 1 - r + axis.up * j;
+            out[r * axis.phase_taps + j] = broadcast(k < axis.taps_up ? taps[k] : 0.0f);
+        }
+}
+
+bool all_symmetric(const float *taps, int count, int rank) {
+    for (int k = 0; k < rank; k++)
+        for (int j = 0; j < count; j++)
+            if (taps[k * count + j] != taps[k * count + count - 1 - j]) return false;
+    return true;
+}
+
+void lay_out_rows(Plan &p) {
+    const AfResample &call = *p.call;
+    const Axis &ax = p.ax;
+    p.planes = ax.up / gcd(ax.up, ax.down) * ax.down;
+    p.x_planes = p.planes / ax.up;
+    p.y_planes = p.planes / ax.down;
+    int length_y = ceil_div(call.out_w, p.y_planes);
+    int reach = (ax.down * (p.y_planes - 1) + ax.skip + ax.taps_down - 1) / p.planes;
+    p.y_vectors = ceil_div(length_y, L);
+    p.vectors = ceil_div(length_y + reach, L);
+    p.columns = p.planes * p.vectors;
+    p.x_length = (int)round_up((size_t)p.vectors * L + ((p.planes - 1) / ax.up + ax.phase_taps - 1) / p.x_planes + 1);
+    // Not a power of two, or the rows of one column would share a cache set; and room for a window that begins in the last vector.
+    p.t_pitch = round_up((size_t)p.columns * L + reach) + 16;
+    if (p.t_pitch % 256 == 0) p.t_pitch += 16;
+}
+
+void lay_out_chunk(Plan &p) {
+    const AfResample &call = *p.call;
+    const Axis &ay = p.ay;
+    int64_t row_bytes = (int64_t)p.columns * L * 4;
+    int64_t per_row = row_bytes * call.rank + row_bytes * ay.down / ay.up;
+    p.rows = call.rows > 0 ? call.rows : (int)(CHUNK_BYTES / per_row);
+    p.rows = least(most(p.rows, most(8, ay.up)), 240 / ay.down);
+    int chunks = ceil_div(call.out_h, p.rows);
+    p.rows = ceil_div(call.out_h, chunks);
+    p.groups = (ay.down * (p.rows - 1) + ay.taps_down - 1 + ay.up - 1) / ay.up + 2;
+    p.h_rows = (p.groups + ay.phase_taps) | 1;
+    p.kept_rows = ay.taps_down + ay.up;
+    p.a_rows = p.kept_rows + p.groups * ay.up;
+    p.h_column = (size_t)p.h_rows * L;
+    p.t_part = p.t_pitch * p.rows;
+    size_t at = 0;
+    auto take = [&at](size_t floats) { size_t here = at; at += round_up(floats); return here; };
+    p.x_at = take((size_t)p.x_length * p.x_planes * 4 + L);
+    p.h_at = take(p.h_column * p.columns);
+    p.a_at = take((size_t)p.a_rows * L);
+    p.kept_at = take((size_t)p.kept_rows * L * p.columns);
+    p.t_at = take(p.t_part * call.rank + 2 * L);
+    p.y_at = take((size_t)p.y_vectors * L * p.y_planes);
+    p.floats = at;
+}
+
+// Taps and windows, in one allocation that the caller frees; null if there is no memory.
+void *spread_taps(Plan &p) {
+    const AfResample &call = *p.call;
+    const Axis &ax = p.ax, &ay = p.ay;
+    size_t up_x = (size_t)ax.up * ax.phase_taps, up_y = (size_t)ay.up * ay.phase_taps;
+    size_t down_x = (size_t)call.rank * ax.taps_down, down_y = (size_t)call.rank * ay.taps_down;
+    size_t windows = (size_t)p.planes * ax.phase_taps + (size_t)p.y_planes * ax.taps_down;
+    void *memory = nullptr;
+    if (posix_memalign(&memory, 64, (up_x + up_y + down_x + down_y) * sizeof(Vec) + windows * sizeof(int32_t)) != 0) return nullptr;
+    p.up_x = (Vec *)memory;
+    p.up_y = p.up_x + up_x;
+    p.down_x = p.up_y + up_y;
+    p.down_y = p.down_x + down_x;
+    p.window_up = (int32_t *)(p.down_y + down_y);
+    p.window_down = p.window_up + (size_t)p.planes * ax.phase_taps;
+    spread_up(call.up_filter_x, ax, p.up_x);
+    spread_up(call.up_filter_y, ay, p.up_y);
+    for (size_t i = 0; i < down_x; i++) p.down_x[i] = broadcast(call.down_filter_x[i]);
+    for (size_t i = 0; i < down_y; i++) p.down_y[i] = broadcast(call.down_filter_y[i]);
+    for (int q = 0; q < p.planes; q++)
+        for (int j = 0; j < ax.phase_taps; j++) {
+            int step = q / ax.up + j;
+            p.window_up[q * ax.phase_taps + j] = step % p.x_planes * p.x_length + step / p.x_planes;
+        }
+    for (int s = 0; s < p.y_planes; s++)
+        for (int k = 0; k < ax.taps_down; k++) {
+            int sample = ax.down * s + ax.skip + k;
+            p.window_down[s * ax.taps_down + k] = sample % p.planes * p.vectors * L + sample / p.planes;
+        }
+    p.symmetric = all_symmetric(call.down_filter_y, ay.taps_down, call.rank);
+    return memory;
+}
+
+// ---- the passes, for one channel ----
+
+struct Channel {
+    const float *x;
+    float *y;
+    float scale, bias, out_scale;
+};
+
+// One input row into planes, scaled and biased, zero outside the image.
+void copy_row(const Plan &p, const Channel &channel, const float *row, float *out) {
+    int width = p.call->w, origin = p.ax.origin, planes = p.x_planes;
+    for (int c = 0; c < planes; c++) {
+        float *plane = out + (size_t)c * p.x_length;
+        // Positions s with 0 <= planes * s + c + origin < width.
+        int first = most(0, ceil_div(most(0, -(c + origin)), planes));
+        int last = least(p.x_length, width - c - origin <= 0 ? 0 : ceil_div(width - c - origin, planes));
+        if (last < first) last = first = least(first, p.x_length);
+        memset(plane, 0, first * sizeof(float));
+        const float *from = row + origin + c;
+        if (planes == 1) {
+            int s = first;
+            for (; s + L <= last; s += L) store(plane + s, load(from + s) * channel.scale + channel.bias);
+            for (; s < last; s++) plane[s] = from[s] * channel.scale + channel.bias;
+        } else {
+            for (int s = first; s < last; s++) plane[s] = from[(size_t)s * planes] * channel.scale + channel.bias;
+        }
+        memset(plane + last, 0, (p.x_length - last) * sizeof(float));
+    }
+}
+
+void rise_row_any(const Plan &p, const float *x, float *h) {
+    for (int q = 0; q < p.planes; q++)
+        sum_windows(x, p.window_up + q * p.ax.phase_taps, p.up_x + q % p.ax.up * p.ax.phase_taps, p.ax.phase_taps,
+                    h + (size_t)q * p.vectors * p.h_column, p.h_column, p.vectors, 0);
+}
+
+void rise_one_row(const Plan &p, const float *x, float *h) {
+#define AF_CASE(n, m) \
+    case n * 8 + m: return rise_row<n, m>(x, h, p.vectors, p.h_column, p.up_x)
+    if (p.x_planes == 1) switch (p.ax.phase_taps * 8 + p.ax.up) {
+            AF_CASE(6, 2);
+            AF_CASE(6, 4);
+            AF_CASE(4, 2);
+            AF_CASE(4, 4);
+            AF_CASE(8, 2);
+            AF_CASE(8, 4);
+        }
+#undef AF_CASE
+    rise_row_any(p, x, h);
+}
+
+// Input rows [first, first + count) into slots of the columns; four at a time, so that no row is read back while it is still being written.
+void rise_rows(const Plan &p, const Channel &channel, int first, int count, int slot, float *scratch) {
+    const int64_t height = p.call->h;
+    const size_t row_floats = (size_t)p.x_length * p.x_planes;
+    float *rows = scratch + p.x_at, *h = scratch + p.h_at;
+    for (int start = 0; start < count; start += 4) {
+        int some = least(4, count - start);
+        for (int i = 0; i < some; i++) {
+            int64_t y = (int64_t)first + start + i;
+            if (y >= 0 && y < height) copy_row(p, channel, channel.x + y * p.call->x_row, rows + i * row_floats);
+        }
+        for (int i = 0; i < some; i++) {
+            int64_t y = (int64_t)first + start + i;
+            float *out = h + (size_t)(slot + start + i) * L;
+            if (y >= 0 && y < height) {
+                rise_one_row(p, rows + i * row_floats, out);
+            } else {
+                for (int v = 0; v < p.columns; v++) *(Vec *)(out + v * p.h_column) = Vec{};
+            }
+        }
+    }
+}
+
+template <class Act>
+void rise_one_column(const Plan &p, const Vec *h, Vec *a, int groups, const Act &act) {
+#define AF_CASE(n, m) \
+    case n * 8 + m: return rise_column<n, m>(h, a, groups, p.up_y, n, m, act)
+    switch (p.ay.phase_taps * 8 + p.ay.up) {
+        AF_CASE(6, 2);
+        AF_CASE(6, 4);
+        AF_CASE(4, 2);
+        AF_CASE(4, 4);
+        AF_CASE(8, 2);
+        AF_CASE(8, 4);
+        AF_CASE(1, 1);
+    }
+#undef AF_CASE
+    rise_column_any(h, a, groups, p.up_y, p.ay.phase_taps, p.ay.up, act);
+}
+
+void fall_one_column(const Plan &p, const Vec *a, float *t, int rows) {
+    const Axis &ay = p.ay;
+    int rank = p.call->rank;
+#define AF_CASE(taps, d, k) \
+    case (taps * 8 + d) * 8 + k: return fall_column_symmetric<taps, d, k>(a, t, rows, p.t_pitch, p.t_part, p.down_y, taps, d, k)
+    if (p.symmetric && rank < 8 && ay.down < 8) switch ((ay.taps_down * 8 + ay.down) * 8 + rank) {
+            AF_CASE(12, 2, 1);
+            AF_CASE(12, 2, 2);
+            AF_CASE(12, 2, 3);
+            AF_CASE(12, 2, 4);
+            AF_CASE(8, 2, 1);
+            AF_CASE(8, 2, 2);
+            AF_CASE(8, 2, 3);
+            AF_CASE(16, 2, 1);
+            AF_CASE(16, 2, 2);
+            AF_CASE(16, 2, 3);
+            AF_CASE(24, 4, 1);
+            AF_CASE(24, 4, 2);
+            AF_CASE(24, 4, 3);
+        }
+#undef AF_CASE
+    fall_column_any(a, t, rows, p.t_pitch, p.t_part, p.down_y, ay.taps_down, ay.down, rank);
+}
+
+void fall_one_row(const Plan &p, const float *t, float *y) {
+    const Axis &ax = p.ax;
+    const int taps = ax.taps_down;
+    for (int k = 0; k < p.call->rank; k++) {
+        const float *row = t + k * p.t_part;
+        const Vec *weights = p.down_x + (size_t)k * taps;
+        for (int s = 0; s < p.y_planes; s++) {
+            const int32_t *window = p.window_down + s * taps;
+            float *out = y + (size_t)s * p.y_vectors * L;
+            const float *base[4];
+            for (int i = 0; i < least(p.planes, least(taps, 4)); i++) base[i] = row + window[i];
+#define AF_CASE(planes, taps) \
+    case planes * 64 + taps: fall_row<planes, taps>(base, out, p.y_vectors, weights, k > 0); break
+            switch (taps < 64 ? p.planes * 64 + taps : -1) {
+                AF_CASE(2, 12);
+                AF_CASE(4, 12);
+                AF_CASE(2, 8);
+                AF_CASE(4, 8);
+                AF_CASE(2, 16);
+                AF_CASE(4, 16);
+                default: sum_windows(row, window, weights, taps, out, L, p.y_vectors, k > 0);
+            }
+#undef AF_CASE
+        }
+    }
+}
+
+void finish_row(const Plan &p, const Channel &channel, const float *from, float *y) {
+    const int width = p.call->out_w;
+    const Vec scale = broadcast(channel.out_scale);
+    if (p.y_planes == 1) {
+        int i = 0;
+        for (; i + L <= width; i += L) store(y + i, *(const Vec *)(from + i) * scale);
+        if (i < width) store_part(y + i, *(const Vec *)(from + i) * scale, width - i);
+    } else if (p.y_planes == 2) {
+        const float *odd = from + (size_t)p.y_vectors * L;
+        for (int i = 0; 2 * i < width; i += L) {
+            Vec low, high;
+            interleave(*(const Vec *)(from + i) * scale, *(const Vec *)(odd + i) * scale, &low, &high);
+            int left = width - 2 * i;
+            if (left >= L) store(y + 2 * i, low);
+            else store_part(y + 2 * i, low, left);
+            if (left >= 2 * L) store(y + 2 * i + L, high);
+            else if (left > L) store_part(y + 2 * i + L, high, left - L);
+        }
+    } else {
+        for (int s = 0; s < p.y_planes; s++)
+            for (int i = s, from_at = s * p.y_vectors * L; i < width; i += p.y_planes, from_at++) y[i] = from[from_at] * channel.out_scale;
+    }
+}
+
+template <class Act>
+void run_band(const Plan &p, const Channel &channel, int begin, int end, float *scratch, const Act &act) {
+    const Axis &ay = p.ay;
+    float *h = scratch + p.h_at, *t = scratch + p.t_at, *row = scratch + p.y_at;
+    Vec *a = (Vec *)(scratch + p.a_at), *kept = (Vec *)(scratch + p.kept_at);
+    int group = (ay.down * begin + ay.skip) / ay.up;  // the next to be computed
+    int a_first = group * ay.up;                      // the upsampled row that a[0] is
+    int a_kept = 0, h_kept = 0;
+    for (int from = begin; from < end; from += p.rows) {
+        int to = least(from + p.rows, end);
+        int last = (ay.down * (to - 1) + ay.skip + ay.taps_down - 1) / ay.up;
+        int groups = most(0, last - group + 1);
+        int needed = groups > 0 ? groups + ay.phase_taps - 1 : h_kept;
+        rise_rows(p, channel, group + ay.origin + h_kept, needed - h_kept, h_kept, scratch);
+        int next = ay.down * to + ay.skip;                                     // the first upsampled row of the next chunk
+        int a_end = (group + groups) * ay.up;
+        int next_kept = most(0, a_end - most(next, a_first));
+        int next_group = most(group + groups, next / ay.up);
+        int next_h_kept = most(0, needed - (next_group - group));
+        for (int v = 0; v < p.columns; v++) {
+            Vec *mine = kept + (size_t)v * p.kept_rows;
+            Vec *column = (Vec *)(h + v * p.h_column);
+            for (int i = 0; i < a_kept; i++) a[i] = mine[i];
+            rise_one_column(p, column, a + a_kept, groups, act);
+            fall_one_column(p, a + (ay.down * from + ay.skip - a_first), t + (size_t)v * L, to - from);
+            if (to < end) {
+                for (int i = 0; i < next_kept; i++) mine[i] = a[a_end - a_first - next_kept + i];
+                for (int i = 0; i < next_h_kept; i++) column[i] = column[needed - next_h_kept + i];
+            }
+        }
+        for (int o = from; o < to; o++) {
+            fall_one_row(p, t + (o - from) * p.t_pitch, row);
+            finish_row(p, channel, row, channel.y + (size_t)o * p.call->out_w);
+        }
+        a_first = next_kept > 0 ? a_end - next_kept : next_group * ay.up;
+        a_kept = next_kept;
+        h_kept = next_h_kept;
+        group = next_group;
+    }
+}
+
+void run_task(const Plan &p, int image, int begin, int end, float *scratch) {
+    const AfResample &call = *p.call;
+    int sample = image / call.c, c = image % call.c;
+    Channel channel = {call.x + sample * call.x_batch + c * call.x_channel, call.y + (size_t)image * call.out_h * call.out_w,
+                       call.in_scale ? call.in_scale[image] : 1.0f, call.bias ? call.bias[c] : 0.0f,
+                       call.out_scale ? call.out_scale[image] : 1.0f};
+    if (call.activate) {
+        run_band(p, channel, begin, end, scratch, Activation{broadcast(call.slope), broadcast(-call.clamp), broadcast(call.clamp)});
+    } else {
+        run_band(p, channel, begin, end, scratch, Identity{});
+    }
+}
+
+}  // namespace
+
+// 0; 1: no memory; 2: the factors need more planes than there are (native.py asks before).
+extern "C" int AF_VARIANT(af_resample)(const AfResample *call) {
+    Plan p;
+    p.call = call;
+    p.ax = make_axis(call->up_x, call->down_x, call->up_taps_x, call->down_taps_x, call->pad_x);
+    p.ay = make_axis(call->up_y, call->down_y, call->up_taps_y, call->down_taps_y, call->pad_y);
+    lay_out_rows(p);
+    if (p.planes > MOST_PLANES) return 2;
+    lay_out_chunk(p);
+    void *taps = spread_taps(p);
+    if (taps == nullptr) return 1;
+    const int images = call->n * call->c;
+    const int threads = most(1, call->threads);
+    int bands = 1;
+    if (threads > 1 && images < 4 * threads) bands = most(1, least(ceil_div(4 * threads, images), call->out_h / 24));
+    const int band = ceil_div(call->out_h, bands);
+    int failed = 0;
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (int task = 0; task < images * bands; task++) {
+        float *scratch = (float *)af_scratch(p.floats * sizeof(float));
+        int begin = task % bands * band, end = least(begin + band, call->out_h);
+        if (scratch == nullptr) {
+#pragma omp atomic write
+            failed = 1;
+        } else if (begin < end) {
+            run_task(p, task / bands, begin, end, scratch);
+        }
+    }
+    free(taps);
+    return failed;
+}

@@ -1,0 +1,214 @@
+// The four passes of a filtered activation, each over one row or one column of vectors. "rise" upsamples, "fall" downsamples.
+//
+// Rows are kept in planes: with period p, plane q holds the samples p i + q, so that neighbouring lanes always have the same filter phase and
+// nothing is interleaved between the passes. Taps are stored one vector each (all lanes equal), as operands of fused multiply-adds.
+#pragma once
+
+#include "isa.h"
+
+#if defined(AF_X86)
+#include <immintrin.h>
+#endif
+
+#ifndef __has_builtin
+#define __has_builtin(x) 0
+#endif
+
+namespace {
+
+typedef Vec *__restrict OutVecs;
+
+// Like the instructions: the second operand where one is not a number, so that these stay visible.
+inline Vec larger(Vec a, Vec b) {
+#if AF_LANES == 16
+    return _mm512_max_ps(a, b);
+#elif AF_LANES == 8
+    return _mm256_max_ps(a, b);
+#elif defined(AF_X86)
+    return _mm_max_ps(a, b);
+#else
+    return a > b ? a : b;
+#endif
+}
+
+inline Vec smaller(Vec a, Vec b) {
+#if AF_LANES == 16
+    return _mm512_min_ps(a, b);
+#elif AF_LANES == 8
+    return _mm256_min_ps(a, b);
+#elif defined(AF_X86)
+    return _mm_min_ps(a, b);
+#else
+    return a < b ? a : b;
+#endif
+}
+
+struct Activation {
+    Vec slope, low, high;
+    Vec operator()(Vec u) const { return larger(low, smaller(high, larger(u * slope, u))); }
+};
+
+struct Identity {
+    Vec operator()(Vec u) const { return u; }
+};
+
+inline void interleave(Vec a, Vec b, Vec *low, Vec *high) {
+#if AF_LANES == 16
+    const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i second = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    *low = _mm512_permutex2var_ps(a, first, b);
+    *high = _mm512_permutex2var_ps(a, second, b);
+#elif AF_LANES == 8
+    Vec l = _mm256_unpacklo_ps(a, b), h = _mm256_unpackhi_ps(a, b);
+    *low = _mm256_permute2f128_ps(l, h, 0x20);
+    *high = _mm256_permute2f128_ps(l, h, 0x31);
+#elif __has_builtin(__builtin_shufflevector)
+    *low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    *high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#else
+    *low = __builtin_shuffle(a, b, IntVec{0, 4, 1, 5});
+    *high = __builtin_shuffle(a, b, IntVec{2, 6, 3, 7});
+#endif
+}
+
+inline void store_part(float *p, Vec v, int count) {
+#if AF_LANES == 16
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), v);
+#else
+    for (int lane = 0; lane < count; lane++) p[lane] = v[lane];
+#endif
+}
+
+// ---- columns: rows are consecutive vectors ----
+
+// G groups of rows: group g of M output rows comes from the N input rows g .. g + N - 1.
+template <int N, int M, int G, class Act>
+inline __attribute__((always_inline)) void rise_groups(const Vec *h, Vec *a, const Vec *taps, const Act &act) {
+    Vec x[N + G - 1], sum[G][M];
+#pragma GCC unroll 16
+    for (int j = 0; j < N + G - 1; j++) x[j] = h[j];
+#pragma GCC unroll 16
+    for (int j = 0; j < N; j++)
+#pragma GCC unroll 8
+        for (int r = 0; r < M; r++)
+#pragma GCC unroll 8
+            for (int g = 0; g < G; g++) sum[g][r] = j == 0 ? taps[r * N] * x[g] : sum[g][r] + taps[r * N + j] * x[g + j];
+#pragma GCC unroll 8
+    for (int g = 0; g < G; g++)
+#pragma GCC unroll 8
+        for (int r = 0; r < M; r++) a[g * M + r] = act(sum[g][r]);
+}
+
+template <int N, int M, class Act>
+void rise_column(const Vec *h, OutVecs a, int groups, const Vec *taps, int, int, const Act &act) {
+    constexpr int G = M >= 4 ? 2 : 4 / M;
+    int g = 0;
+    for (; g + G <= groups; g += G) rise_groups<N, M, G>(h + g, a + g * M, taps, act);
+    for (; g < groups; g++) rise_groups<N, M, 1>(h + g, a + g * M, taps, act);
+}
+
+template <class Act>
+void rise_column_any(const Vec *h, OutVecs a, int groups, const Vec *taps, int n, int m, const Act &act) {
+    for (int g = 0; g < groups; g++)
+        for (int r = 0; r < m; r++) {
+            Vec sum = taps[r * n] * h[g];
+            for (int j = 1; j < n; j++) sum += taps[r * n + j] * h[g + j];
+            a[g * m + r] = act(sum);
+        }
+}
+
+// G output rows, each of K sums over T input rows. Symmetric taps: T / 2 of them for pairs of rows.
+template <int T, int D, int K, int G>
+inline __attribute__((always_inline)) void fall_rows(const Vec *a, float *t, size_t pitch, size_t part, const Vec *taps) {
+    Vec sum[G][K], row[T + D * (G - 1)];
+#pragma GCC unroll 64
+    for (int j = 0; j < T + D * (G - 1); j++) row[j] = a[j];
+#pragma GCC unroll 16
+    for (int j = 0; j < T / 2; j++)
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) {
+            Vec pair = row[D * g + j] + row[D * g + T - 1 - j];
+#pragma GCC unroll 4
+            for (int k = 0; k < K; k++) sum[g][k] = j == 0 ? taps[k * T] * pair : sum[g][k] + taps[k * T + j] * pair;
+        }
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+#pragma GCC unroll 4
+        for (int k = 0; k < K; k++) *(Vec *)(t + k * part + g * pitch) = sum[g][k];
+}
+
+template <int T, int D, int K>
+void fall_column_symmetric(const Vec *a, float *t, int rows, size_t pitch, size_t part, const Vec *taps, int, int, int) {
+    constexpr int G = T + D <= 16 ? 2 : 1;
+    int o = 0;
+    for (; o + G <= rows; o += G) fall_rows<T, D, K, G>(a + o * D, t + o * pitch, pitch, part, taps);
+    for (; o < rows; o++) fall_rows<T, D, K, 1>(a + o * D, t + o * pitch, pitch, part, taps);
+}
+
+void fall_column_any(const Vec *a, float *t, int rows, size_t pitch, size_t part, const Vec *taps, int count, int d, int rank) {
+    for (int k = 0; k < rank; k++)
+        for (int o = 0; o < rows; o++) {
+            const Vec *row = a + (size_t)o * d;
+            Vec sum = taps[k * count] * row[0], other = {};
+            int j = 1;
+            for (; j + 1 < count; j += 2) {
+                other += taps[k * count + j] * row[j];
+                sum += taps[k * count + j + 1] * row[j + 1];
+            }
+            if (j < count) other += taps[k * count + j] * row[j];
+            *(Vec *)(t + k * part + o * pitch) = sum + other;
+        }
+}
+
+// ---- rows: windows of neighbouring samples ----
+
+// One row to M planes of `vectors` vectors; vector v of the result goes to h + v * column.
+template <int N, int M>
+void rise_row(const float *x, float *h, int vectors, size_t column, const Vec *taps) {
+    for (int i = 0; i < vectors; i++) {
+        Vec sum[M];
+#pragma GCC unroll 16
+        for (int j = 0; j < N; j++) {
+            Vec window = load(x + i * AF_LANES + j);
+#pragma GCC unroll 4
+            for (int r = 0; r < M; r++) sum[r] = j == 0 ? taps[r * N] * window : sum[r] + taps[r * N + j] * window;
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < M; r++) *(Vec *)(h + (size_t)(r * vectors + i) * column) = sum[r];
+    }
+}
+
+// One output plane of one row: T taps, tap k reads base[k % P] + k / P. `add`: onto what is there.
+template <int P, int T>
+void fall_row(const float *const *base, float *y, int vectors, const Vec *taps, int add) {
+    for (int i = 0; i < vectors; i++) {
+        Vec sum[2] = {add ? *(const Vec *)(y + i * AF_LANES) : Vec{}, Vec{}};
+#pragma GCC unroll 32
+        for (int k = 0; k < T; k++) sum[k & 1] += taps[k] * load(base[k % P] + i * AF_LANES + k / P);
+        *(Vec *)(y + i * AF_LANES) = sum[0] + sum[1];
+    }
+}
+
+// Any taps and periods: `at` says where each tap's window begins.
+void sum_windows(const float *x, const int32_t *at, const Vec *taps, int count, float *y, size_t step, int vectors, int add) {
+    int i = 0;
+    for (; i + 4 <= vectors; i += 4) {
+        Vec sum[4] = {};
+        if (add)
+            for (int v = 0; v < 4; v++) sum[v] = *(const Vec *)(y + (i + v) * step);
+        for (int k = 0; k < count; k++) {
+            const float *window = x + at[k] + i * AF_LANES;
+            Vec tap = taps[k];
+#pragma GCC unroll 4
+            for (int v = 0; v < 4; v++) sum[v] += tap * load(window + v * AF_LANES);
+        }
+        for (int v = 0; v < 4; v++) *(Vec *)(y + (i + v) * step) = sum[v];
+    }
+    for (; i < vectors; i++) {
+        Vec sum = add ? *(const Vec *)(y + i * step) : Vec{};
+        for (int k = 0; k < count; k++) sum += taps[k] * load(x + at[k] + i * AF_LANES);
+        *(Vec *)(y + i * step) = sum;
+    }
+}
+
+}  // namespace

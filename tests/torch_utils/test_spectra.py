@@ -1,0 +1,185 @@
+"""Spectra: golden arrays, and signals whose spectra are known on paper."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from torch_utils.spectra import (
+    AveragePower,
+    Band,
+    band_filter,
+    octaves,
+    radial_profile,
+    share_above,
+    slice_at,
+    view_spectrum,
+)
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(GOLDEN / "spectrum.npz") as file:
+        return dict(file)
+
+
+def tone(size, fx, fy=0.0, *, rate=None, amplitude=1.0, phase=0.3):
+    """amplitude cos(2 pi (fx x + fy y) + phase), frequencies in cycles per image of `rate` samples; size = (width, height)."""
+    rate = rate or size[0]
+    x = (torch.arange(size[0], dtype=torch.float64) + 0.5 - size[0] / 2) / rate
+    y = (torch.arange(size[1], dtype=torch.float64) + 0.5 - size[1] / 2)[:, None] / rate
+    return (amplitude * torch.cos(2 * math.pi * (fx * x + fy * y) + phase)).float()
+
+
+def test_view_golden(golden):
+    x = torch.from_numpy(golden["x"])
+    for spectrum, name in ((view_spectrum(x, 8), "view_db_all"), (view_spectrum(x[2], 4), "view_db_ch2_beta4")):
+        expected = golden[name]
+        assert np.abs(spectrum.db().numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_average_golden(golden):
+    average = AveragePower(float(golden["mean"]), float(golden["std"]), beta=float(golden["beta"]), interp=int(golden["interp"]))
+    images = torch.from_numpy(golden["images"])
+    average.add(images[:2])
+    average.add(images[2:])
+    assert average.count == 5
+    assert np.abs(average.power.numpy() - golden["avg_power"]).max() <= 1e-5 * golden["avg_power"].max()
+    centred = average.spectrum()
+    assert centred.power[64, 64] == average.power[0, 0]
+    assert (float(centred.fx[64]), float(centred.fx[1] - centred.fx[0])) == (0.0, 0.25)  # zero padding x4: quarter cycles
+
+
+def test_average_of_white_noise_is_one():
+    noise = 100 + 20 * torch.randn(60, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    average = AveragePower(100, 20, interp=1)
+    average.add(noise)
+    assert float(average.power.mean()) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("beta", [0.0, 4.0, 8.0])
+@pytest.mark.parametrize("size", [(64, 64), (52, 36)])
+def test_all_power_together_is_the_variance(beta, size):
+    """White noise of variance 4 in three channels: 12, whatever the window (exactly, without a window)."""
+    x = 7 + 2 * torch.randn(3, size[1], size[0], generator=torch.Generator().manual_seed(1))
+    total = float(view_spectrum(x, beta).power.sum())
+    exact = float(x.var(dim=(1, 2), correction=0).sum())
+    assert total == pytest.approx(exact, rel=1e-5 if beta == 0 else 0.25)
+
+
+def test_the_peak_of_a_layer_with_margins_lies_at_its_frequency_in_cycles_per_image():
+    spectrum = view_spectrum(tone((84, 84), 8, 4, rate=64)[None], sampling_rate=64)
+    row, column = divmod(int(spectrum.power.argmax()), 84)
+    step = 64 / 84
+    assert abs(abs(float(spectrum.fx[column])) - 8) <= step
+    assert abs(abs(float(spectrum.fy[row])) - 4) <= step
+    assert float(spectrum.fx[0]) == pytest.approx(-32)
+
+
+def test_cropping_the_margin_leaves_the_image():
+    layer = torch.zeros(1, 52, 52)
+    layer[:, :10] = 100.0  # only the margin has anything in it
+    assert float(view_spectrum(layer, 0, sampling_rate=32).power.sum()) > 1
+    assert float(view_spectrum(layer, 0, sampling_rate=32, crop_margin=True).power.sum()) == 0
+    assert view_spectrum(layer, sampling_rate=32, crop_margin=True).power.shape == (32, 32)
+
+
+def test_layers_of_different_sizes_agree_in_density():
+    """The same continuous white band, sampled by tensors with and without margin: the same density (within noise)."""
+    generator = torch.Generator().manual_seed(2)
+    density = [float(view_spectrum(torch.randn(8, n, n, generator=generator), 0, sampling_rate=64).density.mean()) for n in (64, 84)]
+    assert density[0] == pytest.approx(density[1], rel=0.05)
+
+
+@pytest.mark.parametrize("beta", [0.0, 8.0])
+def test_out_of_band_share_of_two_tones(beta):
+    """Amplitudes 3 and 1 at 5 and 20 cycles per image: a tenth of the power lies above 12."""
+    x = tone((64, 64), 5, amplitude=3) + tone((64, 64), 0, 20, amplitude=1)
+    assert share_above(view_spectrum(x, beta), 12) == pytest.approx(0.1, abs=2e-3)
+    assert share_above(view_spectrum(x, beta), 30) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_share_beyond_a_square_and_a_disc_differ_in_the_corners():
+    spectrum = view_spectrum(tone((64, 64), 10, 10), 0)
+    assert share_above(spectrum, 12, shape="disc") == pytest.approx(1)
+    assert share_above(spectrum, 12, shape="square") == pytest.approx(0, abs=1e-9)
+
+
+def test_the_share_of_nothing_does_not_exist():
+    assert math.isnan(share_above(view_spectrum(torch.zeros(8, 8)), 2))
+    assert torch.isfinite(view_spectrum(torch.zeros(8, 8)).db()).all()
+
+
+def test_absolute_power_knows_the_level_and_the_relative_does_not():
+    x = torch.randn(1, 32, 32, generator=torch.Generator().manual_seed(3))
+    quiet, loud = view_spectrum(x), view_spectrum(10 * x)
+    assert torch.allclose(loud.db(absolute=True) - quiet.db(absolute=True), torch.tensor(20.0), atol=1e-3)
+    assert torch.allclose(loud.db(), quiet.db(), atol=1e-3)
+
+
+def test_slices_and_profile():
+    x = tone((64, 64), 12) + tone((64, 64), 6, 6, amplitude=0.1)
+    spectrum = view_spectrum(x, 0)
+    f, power = slice_at(spectrum, 0)
+    assert float(f[power.argmax()]) == pytest.approx(12)
+    f, power = slice_at(spectrum, 0.125)
+    assert float(f[power.argmax()]) == pytest.approx(6 * math.sqrt(2))
+    f, power = slice_at(spectrum, 0.25)
+    assert float(power.max()) < 1e-9
+    f, power = radial_profile(spectrum)
+    assert len(f) == 32
+    assert float(f[power.argmax()]) == pytest.approx(12.5)
+    with pytest.raises(ValueError, match=r"angle is 0\.1"):
+        slice_at(spectrum, 0.1)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (36, 52), (31, 33)])
+def test_a_slice_never_leaves_the_spectrum(size):
+    spectrum = view_spectrum(torch.randn(size[1], size[0], generator=torch.Generator().manual_seed(0)), sampling_rate=24)
+    for angle in (0, 0.125, 0.25, 0.375):
+        f, power = slice_at(spectrum, angle)
+        assert float(f[0]) == 0
+        assert (f.diff() > 0).all()
+        assert len(f) == len(power)
+
+
+def test_a_band_keeps_its_tone_and_drops_the_others():
+    inside, below, above = tone((64, 64), 9), tone((64, 64), 0, 3), tone((64, 64), 20)
+    y = band_filter(inside + below + above + 5, Band(6, 13), mirror=False)
+    assert (y - inside).abs().max() < 1e-5
+    assert (band_filter(inside + 5, Band(0, 13), mirror=False) - inside - 5).abs().max() < 1e-5
+
+
+def test_the_edge_of_a_band_is_as_wide_as_it_says():
+    gain = Band(low=8, softness=0.25).response(torch.tensor([0.0, 8 / 1.13, 8 / 1.05, 8.0, 8 * 1.05, 8 * 1.13, 100.0]))
+    assert torch.allclose(gain[[0, 1, 3, 5, 6]], torch.tensor([0.0, 0.0, 0.5, 1.0, 1.0]), atol=1e-6)
+    assert 0 < gain[2] < 0.5 < gain[4] < 1
+
+
+def test_octaves_add_up_to_everything_above_the_first():
+    x = torch.randn(2, 36, 52, generator=torch.Generator().manual_seed(4))
+    bands = octaves(32, first=2)
+    assert [b.low for b in bands] == [2, 4, 8]
+    total = sum(band_filter(x, band, sampling_rate=32) for band in bands) + band_filter(x, Band(0, 2), sampling_rate=32)
+    assert torch.allclose(total, x, atol=1e-5)
+
+
+def test_mirroring_keeps_opposite_edges_apart():
+    ramp = torch.linspace(-1, 1, 64).repeat(64, 1)
+    edge = {mirror: float(band_filter(ramp, Band(16), mirror=mirror)[:, :2].abs().max()) for mirror in (True, False)}
+    assert edge[True] < 0.1 * edge[False]
+
+
+def test_wrong_shapes_are_refused_by_name():
+    with pytest.raises(ValueError, match="x has shape"):
+        view_spectrum(torch.zeros(1, 1, 8, 8))
+    with pytest.raises(ValueError, match="std 0"):
+        AveragePower(0, 0)
+    average = AveragePower(0, 1)
+    average.add(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ValueError, match="pictures are"):
+        average.add(torch.zeros(1, 3, 9, 8))

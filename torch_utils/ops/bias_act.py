@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import checks
-from .dispatch import Call, define, dispatch
+from .backend import Call
+from .dispatch import define, dispatch
 from .reference import accumulation_dtype
 
 SQRT2 = 2.0**0.5

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
 
 import torch
 
-from .dispatch import Call, Facts
+from .backend import Call, Facts
 
 FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -54,20 +54,25 @@ def check_bias(call: Call, facts: Facts | None, dim: int) -> None:
         )
 
 
-def factors(op: str, name: str, value: int | Sequence[int]) -> tuple[int, int]:
+def hashable(value: int | Sequence[int]) -> int | tuple[int, ...]:
+    """A list as a tuple, so that checked options can be remembered."""
+    return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]
+
+
+def factors(op: str, name: str, value: object) -> tuple[int, int]:
     """An int, or (x, y), as (x, y); at least 1."""
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, int) and v >= 1 for v in pair):
+    pair = (value, value) if isinstance(value, Integral) else value
+    if not isinstance(pair, tuple) or len(pair) != 2 or not all(isinstance(v, Integral) and int(v) >= 1 for v in pair):
         raise ValueError(f"{op}: {name} must be a positive int or a pair (x, y) of them, got {value!r}")
-    return pair
+    return (int(pair[0]), int(pair[1]))
 
 
-def paddings(op: str, value: int | Sequence[int]) -> tuple[int, int, int, int]:
+def paddings(op: str, value: object) -> tuple[int, int, int, int]:
     """An int, or (x_lo, x_hi, y_lo, y_hi), as the latter. Negative ones crop."""
-    four = (value,) * 4 if isinstance(value, int) else tuple(value)
-    if len(four) != 4 or not all(isinstance(v, int) for v in four):
+    four = (value,) * 4 if isinstance(value, Integral) else value
+    if not isinstance(four, tuple) or len(four) != 4 or not all(isinstance(v, Integral) for v in four):
         raise ValueError(f"{op}: padding must be an int or (x_lo, x_hi, y_lo, y_hi), got {value!r}")
-    return four
+    return (int(four[0]), int(four[1]), int(four[2]), int(four[3]))
 
 
 def finite(op: str, name: str, value: float) -> float:

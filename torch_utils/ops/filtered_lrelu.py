@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import checks
-from .dispatch import Call, define, dispatch
-from .reference import Resampling, accumulation_dtype, filter_images, taps_of
+from .backend import Call
+from .dispatch import define, dispatch
+from .reference import Resampling, accumulation_dtype, filter_images, restore, taps_of
 
 SQRT2 = 2.0**0.5
 
@@ -79,10 +80,11 @@ def filtered_lrelu(
 
     y = D · clamp(gain · lrelu(U · (x + b), slope)); paper, section 3.2 and figure 4
     """
-    up = up if isinstance(up, int) else tuple(up)
-    down = down if isinstance(down, int) else tuple(down)
-    padding = padding if isinstance(padding, int) else tuple(padding)
-    return dispatch("filtered_lrelu", (x, fu, fd, b), _options(up, down, padding, gain, slope, clamp, flip_filter))
+    return dispatch(
+        "filtered_lrelu",
+        (x, fu, fd, b),
+        _options(checks.hashable(up), checks.hashable(down), checks.hashable(padding), gain, slope, clamp, flip_filter),
+    )
 
 
 def _check(call: Call) -> None:
@@ -99,16 +101,23 @@ def _check(call: Call) -> None:
 
 
 def filtered_lrelu_reference(x: Tensor, fu: Tensor | None, fd: Tensor | None, b: Tensor | None, options: FilteredLreluOptions) -> Tensor:
-    """The definition, in plain torch."""
-    dtype, flip = x.dtype, options.flip_filter
-    x = x.to(accumulation_dtype(dtype))
+    """The definition, in plain torch.
+
+    A gain that is not negative commutes with the leaky ReLU, so that it joins the filter's: one pass over the large images less.
+    """
+    wide = x.to(accumulation_dtype(x.dtype))
     if b is not None:
-        x = x + b.to(x.dtype).reshape(1, -1, 1, 1)
-    x = filter_images(x, fu, options.upsampling, gain=options.up[0] * options.up[1], flip_filter=flip)
-    x = F.leaky_relu(x, options.slope) * options.gain
+        wide = wide + b.to(wide.dtype).reshape(1, -1, 1, 1)
+    before, after = (options.gain, 1.0) if options.gain >= 0 else (1.0, options.gain)
+    gain = before * options.up[0] * options.up[1]
+    y = filter_images(wide, fu, options.upsampling, gain=gain, flip_filter=options.flip_filter)
+    if options.slope != 1:
+        y = F.leaky_relu(y, options.slope)
+    if after != 1:
+        y = y * after
     if options.clamp is not None:
-        x = x.clamp(-options.clamp, options.clamp)
-    return filter_images(x, fd, options.downsampling, gain=1.0, flip_filter=flip).to(dtype)
+        y = y.clamp(-options.clamp, options.clamp)
+    return restore(filter_images(y, fd, options.downsampling, gain=1.0, flip_filter=options.flip_filter), x)
 
 
 define("filtered_lrelu", filtered_lrelu_reference, _check)

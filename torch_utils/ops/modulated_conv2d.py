@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import checks
-from .dispatch import Call, define, dispatch
-from .reference import accumulation_dtype
+from .backend import Call
+from .dispatch import define, dispatch
+from .reference import accumulation_dtype, full_precision
 
 EPSILON = 1e-8
 
@@ -97,16 +98,31 @@ def _check(call: Call) -> None:
 def modulated_conv2d_reference(
     x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, options: ModulatedConvOptions
 ) -> Tensor:
-    """The definition, in plain torch."""
-    dtype = x.dtype
-    wide = accumulation_dtype(dtype)
-    x, weight, styles = x.to(wide), weight.to(wide), styles.to(wide)
-    y = F.conv2d(x * styles[:, :, None, None], weight, padding=options.padding)
-    if options.demodulate:
-        y = y * demodulation(weight_energy(weight), styles)[:, :, None, None]
+    """The definition, in plain torch.
+
+    16-bit images are convolved in float32 on a CPU, where 16-bit convolutions are slow or missing; elsewhere in their own type, which
+    accumulates in float32 there, with weights and styles brought to unit size first, so that nothing overflows on the way.
+    """
+    wide = accumulation_dtype(x.dtype)
+    weight, styles = weight.to(wide), styles.to(wide)
+    energy = weight_energy(weight)
+    factor = demodulation(energy, styles) if options.demodulate else styles.new_ones(1, 1)
+    narrow = x.dtype != wide and _convolves_halves(x)
+    if narrow:
+        tiny = torch.finfo(wide).tiny
+        weight_size, style_size = energy.sum(1).clamp_min(tiny).sqrt(), styles.square().mean(1, keepdim=True).clamp_min(tiny).sqrt()
+        weight, styles = (weight / weight_size[:, None, None, None]).to(x.dtype), (styles / style_size).to(x.dtype)
+        factor = factor * weight_size * style_size
     if input_gain is not None:
-        y = y * input_gain.to(wide)
-    return y.to(dtype)
+        factor = factor * input_gain.to(wide)
+    scaled = (x if narrow else x.to(wide)) * styles[:, :, None, None]
+    with full_precision(x):
+        y = F.conv2d(scaled, weight, padding=options.padding)
+    return (y * factor[:, :, None, None]).to(x.dtype)
+
+
+def _convolves_halves(x: Tensor) -> bool:
+    return x.device.type != "cpu"
 
 
 define("modulated_conv2d", modulated_conv2d_reference, _check)

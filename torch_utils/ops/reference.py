@@ -1,10 +1,14 @@
-"""What the four references share: the type they accumulate in, and filtering by phases.
+"""What the references share: the type they accumulate in, and filtering without ever multiplying by an inserted zero.
 
-`filter_images` is upsampling, padding, filtering and downsampling in one: it never multiplies by an inserted zero.
+Upsampling and filtering is a transposed convolution, filtering and downsampling a strided one, with one filter for each channel; both skip
+the zeros and the samples that are dropped. On a CPU they are two to three times faster on channels-last images, whatever the number
+of channels, so that images are brought into that layout once and back at the end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +21,21 @@ HALVES = (torch.float16, torch.bfloat16)
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
     """float32 for the 16-bit types, so that sums are rounded once, at the end; otherwise the type itself."""
     return torch.float32 if dtype in HALVES else dtype
+
+
+@contextmanager
+def full_precision(x: Tensor) -> Iterator[None]:
+    """Keep cuDNN from rounding float32 convolutions to ten bits (TF32), which is its default. Does nothing on other devices."""
+    if not x.is_cuda:
+        yield
+        return
+    convolution = torch.backends.cudnn.conv  # pyright: ignore[reportAttributeAccessIssue]
+    before = convolution.fp32_precision
+    convolution.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        convolution.fp32_precision = before
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,43 +55,94 @@ class Resampling:
         )
 
 
+def restore(y: Tensor, x: Tensor) -> Tensor:
+    """y with x's type and, where x has only one of the two, x's layout: channels-last or plain."""
+    if x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous():
+        return y.to(x.dtype).contiguous(memory_format=torch.channels_last)
+    return y.to(x.dtype, memory_format=torch.contiguous_format)
+
+
 def taps_of(shape: torch.Size | None) -> tuple[int, int]:
     """(x, y) taps of a filter's shape: a missing filter has one, a 1-D filter stands for its outer product with itself."""
-    if shape is None:
-        return (1, 1)
-    return (shape[-1], shape[0])
+    return (1, 1) if shape is None else (shape[-1], shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """How one axis is filtered: input samples `start:stop`, padding done by the convolution itself, and the rest (negative: crop).
+
+    The rest comes before a strided convolution and after a transposed one.
+    """
+
+    start: int
+    stop: int
+    within: int
+    lo: int
+    hi: int
+
+
+def _strided_axis(size: int, taps: int, lo: int, hi: int) -> _Axis:
+    start, stop, lo, hi = max(0, -lo), min(size, size + hi), max(0, lo), max(0, hi)
+    within = min(lo, hi, taps - 1)
+    return _Axis(start, stop, within, lo - within, hi - within)
+
+
+def _transposed_axis(size: int, up: int, taps: int, lo: int, hi: int) -> _Axis:
+    # Cropped input samples touch no output. What is left of lo and hi counts from the first and from behind the last kept sample's zeros.
+    start, stop = max(0, -(lo // up)), min(size, size - (-hi // up))
+    lo, hi = lo + start * up, hi + (size - stop) * up
+    # The transposed convolution starts taps - 1 samples before the first one sought and ends with the last sample, without its zeros.
+    left, right = taps - 1 - lo, taps - up - hi
+    within = max(0, min(left, right))
+    return _Axis(start, stop, within, within - left, within - right)
+
+
+def _place(x: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
+    """Pad with zeros, or crop where negative, without copying where only cropped."""
+    x_lo, x_hi, y_lo, y_hi = padding
+    if min(padding) < 0:
+        height, width = x.shape[2:]
+        x = x[:, :, max(0, -y_lo) : max(0, height + min(0, y_hi)), max(0, -x_lo) : max(0, width + min(0, x_hi))]
+    return F.pad(x, (max(0, x_lo), max(0, x_hi), max(0, y_lo), max(0, y_hi))) if max(padding) > 0 else x
 
 
 def filter_images(x: Tensor, f: Tensor | None, resampling: Resampling, *, gain: float, flip_filter: bool) -> Tensor:
-    """y = downsample(f * pad(upsample(x))) times gain; x is N x C x H x W, f 1-D (separable) or 2-D; in x's own type.
+    """y = gain * downsample(f * pad(upsample(x))); x is N x C x H x W, f 1-D (separable: two passes), 2-D or None; in x's own type.
 
-    A 1-D filter takes two passes, one an axis.
+    The result has channels-last layout unless there was nothing to filter.
     """
     up, down, padding = resampling.up, resampling.down, resampling.padding
-    if x.numel() == 0:
-        width, height = resampling.size(x.shape[3], x.shape[2], taps_of(None if f is None else f.shape))
-        return F.pad(x, (0, width - x.shape[3], 0, height - x.shape[2]))
-    if f is None:
-        f = x.new_ones(1)
-    f = f.to(x.dtype)
+    if f is None and up == (1, 1):
+        x = _place(x, padding)[:, :, :: down[1], :: down[0]]
+        return x if gain == 1 else x * gain
+    kernel = x.new_ones(1) if f is None else f.to(x.dtype)
     if not flip_filter:
-        f = f.flip(tuple(range(f.ndim)))
-    if f.ndim == 2:
-        return _pass(x, f * gain, up, down, padding)
-    x = _pass(x, f[None, :] * gain, (up[0], 1), (down[0], 1), (padding[0], padding[1], 0, 0))
-    return _pass(x, f[:, None], (1, up[1]), (1, down[1]), (0, 0, padding[2], padding[3]))
+        kernel = kernel.flip(tuple(range(kernel.ndim)))
+    x = x.contiguous(memory_format=torch.channels_last)
+    with full_precision(x):
+        if kernel.ndim == 2:
+            return _filter(x, kernel * gain, up, down, padding)
+        x = _filter(x, kernel[None, :] * gain, (up[0], 1), (down[0], 1), (padding[0], padding[1], 0, 0))
+        return _filter(x, kernel[:, None], (1, up[1]), (1, down[1]), (0, 0, padding[2], padding[3]))
 
 
-def _pass(x: Tensor, kernel: Tensor, up: tuple[int, int], down: tuple[int, int], padding: tuple[int, int, int, int]) -> Tensor:
+def _filter(x: Tensor, kernel: Tensor, up: tuple[int, int], down: tuple[int, int], padding: tuple[int, int, int, int]) -> Tensor:
     """One pass with a 2-D kernel, applied as correlation."""
-    channels = x.shape[1]
-    weight = kernel.expand(channels, 1, *kernel.shape)
+    (height, width), (taps_y, taps_x) = x.shape[2:], kernel.shape
     if up == (1, 1):
-        return F.conv2d(F.pad(x, padding), weight, stride=(down[1], down[0]), groups=channels)
-    # Sample j meets tap t in sample up*j + t of the full convolution, which starts taps-1 before the first padded-with-nothing output.
-    full = F.conv_transpose2d(x, weight.flip(2, 3), stride=(up[1], up[0]), groups=channels)
-    taps_y, taps_x = kernel.shape
-    x_lo, x_hi, y_lo, y_hi = padding
-    lost_x, lost_y = taps_x - 1, taps_y - 1
-    y = F.pad(full, (x_lo - lost_x, x_hi - lost_x + up[0] - 1, y_lo - lost_y, y_hi - lost_y + up[1] - 1))
-    return y if down == (1, 1) else y[:, :, :: down[1], :: down[0]]
+        column = _strided_axis(width, taps_x, padding[0], padding[1])
+        row = _strided_axis(height, taps_y, padding[2], padding[3])
+    else:
+        column = _transposed_axis(width, up[0], taps_x, padding[0], padding[1])
+        row = _transposed_axis(height, up[1], taps_y, padding[2], padding[3])
+    x = x[:, :, row.start : row.stop, column.start : column.stop]
+    rest = (column.lo, column.hi, row.lo, row.hi)
+    within = (row.within, column.within)
+    weight = kernel.expand(x.shape[1], 1, taps_y, taps_x)
+    if x.numel() == 0:  # an empty batch, or only padding is left of the image; the sum, 0, keeps gradients connected
+        out_width, out_height = Resampling(up, down, padding).size(width, height, (taps_x, taps_y))
+        return x.new_zeros(*x.shape[:2], out_height, out_width) + x.sum()
+    if up == (1, 1):
+        return F.conv2d(_place(x, rest), weight, stride=(down[1], down[0]), padding=within, groups=x.shape[1])
+    y = F.conv_transpose2d(x, weight.flip(2, 3), stride=(up[1], up[0]), padding=within, groups=x.shape[1])
+    return _place(y, rest)[:, :, :: down[1], :: down[0]]

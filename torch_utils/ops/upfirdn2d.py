@@ -9,8 +9,9 @@ from functools import lru_cache
 from torch import Tensor
 
 from . import checks
-from .dispatch import Call, define, dispatch
-from .reference import Resampling, accumulation_dtype, filter_images, taps_of
+from .backend import Call
+from .dispatch import define, dispatch
+from .reference import Resampling, accumulation_dtype, filter_images, restore, taps_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,10 +62,7 @@ def upfirdn2d(
 
     y[n] = gain · Σ_j x[j] f[n·down + taps - 1 - lo - j·up] along each axis
     """
-    up = up if isinstance(up, int) else tuple(up)
-    down = down if isinstance(down, int) else tuple(down)
-    padding = padding if isinstance(padding, int) else tuple(padding)
-    return dispatch("upfirdn2d", (x, f), _options(up, down, padding, flip_filter, gain))
+    return dispatch("upfirdn2d", (x, f), _options(checks.hashable(up), checks.hashable(down), checks.hashable(padding), flip_filter, gain))
 
 
 def _check(call: Call) -> None:
@@ -78,7 +76,7 @@ def _check(call: Call) -> None:
 def upfirdn2d_reference(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Tensor:
     """The definition, in plain torch, without multiplying by the inserted zeros."""
     wide = x.to(accumulation_dtype(x.dtype))
-    return filter_images(wide, f, options.resampling, gain=options.gain, flip_filter=options.flip_filter).to(x.dtype)
+    return restore(filter_images(wide, f, options.resampling, gain=options.gain, flip_filter=options.flip_filter), x)
 
 
 define("upfirdn2d", upfirdn2d_reference, _check)

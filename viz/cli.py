@@ -6,8 +6,18 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable
+from types import ModuleType
 
 PROGRAM = "visualizer.py"
+COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(parser)` and `run<suffix>(options)`
+    ("window", "open the window (the default)", "viz.cli_window", "_window"),
+    ("render", "render one picture or layer to a .png or .npy file", "viz.cli_render", "_render"),
+    ("view", "render a saved view (JSON, or a PNG captured by this program)", "viz.cli_render", "_view"),
+    ("inspect", "print a network's configuration, layers and parameters", "viz.cli_network", "_inspect"),
+    ("convert", "write a network as .safetensors (weights and constructor arguments)", "viz.cli_network", "_convert"),
+    ("screenshot", "draw the whole window to a file, without a display", "viz.cli_window", "_screenshot"),
+    ("metrics", "measure equivariance: EQ-T, EQ-T_frac, EQ-R", "viz.analysis.metrics_cli", ""),
+)
 EPILOG = """\
 Without a command the window opens: visualizer.py [NETWORK ...].
 NETWORK is a path (.pkl, .safetensors, or a folder of snapshots), a URL, or a name that --list shows.
@@ -56,13 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add(commands, "window", "open the window (the default)", "viz.cli_window", "window")
-    _add(commands, "render", "render one picture or layer to a .png or .npy file", "viz.cli_render", "render")
-    _add(commands, "view", "render a saved view (JSON, or a PNG captured by this program)", "viz.cli_render", "view")
-    _add(commands, "inspect", "print a network's configuration, layers and parameters", "viz.cli_network", "inspect")
-    _add(commands, "convert", "write a network as .safetensors (weights and constructor arguments)", "viz.cli_network", "convert")
-    _add(commands, "screenshot", "draw the whole window to a file, without a display", "viz.cli_window", "screenshot")
-    _add(commands, "metrics", "measure equivariance: EQ-T, EQ-T_frac, EQ-R", "viz.analysis.metrics_cli", "metrics")
+    for name, summary, module, prefix in COMMANDS:
+        _add(commands, name, summary, importlib.import_module(module), prefix)
     return parser
 
 
@@ -71,10 +76,8 @@ def command_names(parser: argparse.ArgumentParser) -> tuple[str, ...]:
     return tuple(name for action in actions for name in action.choices)
 
 
-def _add(commands: argparse._SubParsersAction, name: str, summary: str, module: str, stem: str) -> None:
-    """A command is two functions of a module: `add_<stem>_arguments(parser)` and `run_<stem>(options)`; imported with argparse only."""
+def _add(commands: argparse._SubParsersAction, name: str, summary: str, code: ModuleType, suffix: str) -> None:
     parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False)
-    code = importlib.import_module(module)
-    add: Callable[[argparse.ArgumentParser], None] = getattr(code, f"add_{stem}_arguments")
+    add: Callable[[argparse.ArgumentParser], None] = getattr(code, f"add{suffix}_arguments")
     add(parser)
-    parser.set_defaults(function=getattr(code, f"run_{stem}"))
+    parser.set_defaults(function=getattr(code, f"run{suffix}"))

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from viz.request import Frame, Progress, RenderError, RenderRequest
-from viz.state import ViewState
+from viz.state import Source, ViewState
 
 if TYPE_CHECKING:
     from viz.pipeline import Pipeline
 
+CLOSING = ViewState().put(Source(network=" closing"))
 MakePipeline = Callable[[], "Pipeline"]
 
 
@@ -83,7 +84,7 @@ class RenderThread:
 
     def _newest(self) -> ViewState | None:
         if self._closing:
-            return ViewState()  # differs from nearly everything, so long work stops
+            return CLOSING  # differs from every view that is asked for, so long work stops
         pending = self._pending
         return pending.view if pending else None
 
@@ -101,10 +102,17 @@ class RenderThread:
         self.progress = None
         may_stop = True
         while (request := self._next()) is not None:
-            frame = pipeline.render(request, newest=self._newest, may_stop=may_stop or self._closing, progress=self._report)
+            frame = self._render(pipeline, request, may_stop=may_stop)
             # A superseded synthesis may stop, but never two in a row: steady dragging always shows progress.
             may_stop = frame is not None
             self._publish(frame)
+
+    def _render(self, pipeline: Pipeline, request: RenderRequest, *, may_stop: bool) -> Frame | None:
+        try:
+            return pipeline.render(request, newest=self._newest, may_stop=may_stop, progress=self._report)
+        except Exception as e:  # stages are caught inside; whatever else happens, the thread lives on and says so
+            details = "".join(traceback.format_exception(e))
+            return Frame(request, error=RenderError("pipeline", f"{type(e).__name__}: {e}", "Details are in the log.", details))
 
     def _next(self) -> RenderRequest | None:
         with self._changed:

@@ -97,7 +97,7 @@ def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> Networ
     return NetworkFacts(
         ref=loaded.ref,
         name=Path(loaded.ref).stem if loaded.path else loaded.ref,
-        kind=loaded.kind,
+        kind=network.config.family,
         config_name=loaded.config_name,
         z_dim=network.z_dim,
         c_dim=network.c_dim,

@@ -1,0 +1,1 @@
+"""Overlays and measurements: one file each, computation and control. Torch is imported inside functions."""

@@ -1,0 +1,112 @@
+"""Command `metrics`: EQ-T, EQ-T_frac and EQ-R of a network, in a table or as JSON; alone or under `torchrun`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from viz.analysis.comparison import KINDS, LABELS, Kind
+
+
+def add_metrics_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
+    parser.add_argument("--eq-t", action="store_true", help="translation by whole pixels (without a choice: all three)")
+    parser.add_argument("--eq-t-frac", action="store_true", help="translation by fractions of pixels")
+    parser.add_argument("--eq-r", action="store_true", help="rotation")
+    parser.add_argument("--num", metavar="N", type=at_least_one, default=100, help="samples (default 100)")
+    parser.add_argument("--seed", metavar="S", type=natural, default=0, help="of latents and transforms (default 0)")
+    parser.add_argument("--batch", metavar="B", type=at_least_one, default=8, help="pictures at a time; changes only the speed (default 8)")
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run_metrics(options: argparse.Namespace) -> int:
+    """Measures, prints on the first process only. Exit code 0."""
+    from viz.analysis.pooling import team
+
+    kinds = tuple(kind for kind in KINDS if getattr(options, kind)) or KINDS
+    with team() as members:
+        facts = _measured(options, kinds, members)
+        if members.rank == 0:
+            print(json.dumps(facts, indent=1, allow_nan=False) if options.json else as_text(facts, kinds))
+    return 0
+
+
+def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) -> dict[str, Any]:
+    from viz.analysis.metrics import SampleErrors, sample_errors, summarise
+    from viz.progress import terminal_progress
+
+    device = _device(options.device)
+    own: list[SampleErrors] = []
+    with terminal_progress() as report:
+        loaded = _load(options.network, report)
+        network = loaded.network.to(device).eval()
+        if network.has_pose:
+            share = members.share(options.num)
+            for found in sample_errors(network, share, kinds=kinds, seed=options.seed, batch=options.batch, device=device):
+                own.extend(found)
+                report(f"measuring {loaded.ref}", len(own) / len(share), True)
+    estimates = summarise(members.gather(own), kinds)
+    facts: dict[str, Any] = {"network": loaded.ref, "config": loaded.config_name, "num": options.num, "seed": options.seed}
+    for kind, found in estimates.items():
+        facts[kind] = _finite(found.db)
+        facts[f"{kind}_interval"] = None if found.low is None else [found.low, found.high]
+    return facts
+
+
+def as_text(facts: dict[str, Any], kinds: Sequence[Kind]) -> str:
+    """A line for each metric; an em dash where a number does not exist."""
+    lines = [f"{facts['network']}: config {facts['config']}, {facts['num']} samples, seed {facts['seed']}"]
+    for kind in kinds:
+        interval = facts[f"{kind}_interval"]
+        value = "—" if facts[kind] is None else f"{facts[kind]:.2f} dB"
+        spread = f"  95 % interval {interval[0]:.2f} to {interval[1]:.2f}" if interval else ""
+        lines.append(f"{LABELS[kind]:<10}{value:>12}{spread}")
+    if all(facts[kind] is None for kind in kinds):
+        lines.append("This network has no input grid to transform, or its pictures are too small to compare.")
+    return "\n".join(lines)
+
+
+def natural(text: str) -> int:
+    return _whole(text, 0)
+
+
+def at_least_one(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _whole(text: str, low: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if value < low:
+        raise argparse.ArgumentTypeError(f"{value} is too small; at least {low} is expected")
+    return value
+
+
+def _finite(db: float | None) -> float | None:
+    """JSON has no infinity: no error at all, which no floating-point network reaches, is written as null."""
+    return db if db is not None and math.isfinite(db) else None
+
+
+def _device(name: str) -> Any:
+    """The device asked for; under `torchrun`, each process takes a CUDA device of its own."""
+    import torch
+
+    from viz.stages.load import choose_device
+
+    device = choose_device(name)
+    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+    return device
+
+
+def _load(ref: str, report: Callable[[str, float | None, bool], None]) -> Any:
+    from networks.loading import load
+
+    return load(ref, progress=lambda done, total, text: report(text, done / total if total else None, False))

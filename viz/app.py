@@ -1,0 +1,290 @@
+"""The application: one window, one state, one renderer. The GUI thread lives here; torch is imported in the render thread only."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gui_utils import layout, toasts
+from gui_utils.libraries import imgui
+from gui_utils.scopes import window_scope
+from gui_utils.window import Window, WindowOptions
+from networks.loading import catalogue
+from viz import chrome, effects, keyboard, settings, workspaces
+from viz.canvas import Canvas
+from viz.commands import ChooseWorkspace
+from viz.history import History
+from viz.motion import animate, moving
+from viz.panels import PanelContext, UiTiming, discover
+from viz.render_thread import Renderer, RenderThread
+from viz.request import Frame
+from viz.state import MOTION, RENDERED, Source, ViewState
+
+RECENT_FRAMES = 120
+DISK_CHECK_S = 2.0
+LONGEST_STEP_S = 0.1  # after a stall, animation goes on from where it was
+
+
+@dataclass(frozen=True)
+class AppOptions:
+    """What the command line decides. `settings_folder` None keeps nothing (headless, tests)."""
+
+    view: ViewState = dataclasses.field(default_factory=ViewState)
+    settings_folder: Path | None = None
+    capture_folder: Path | None = None
+    browse_folder: Path | None = None
+    recent: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    font_scale: float | None = None
+    workspace: int | None = None
+    headless: bool = False
+
+
+class App:
+    """Draws frames; `step` is one turn of the loop, so tests drive it like the user does."""
+
+    def __init__(self, options: AppOptions, window: Window, renderer: Renderer, loaded_settings: settings.Settings, note: str = "") -> None:
+        self.options, self.window, self.renderer, self.settings = options, window, renderer, loaded_settings
+        self.state = options.view
+        self.history = History(self.state)
+        self.toasts = toasts.Toasts()
+        self.panels = discover()
+        self.canvas = Canvas()
+        self.good: Frame | None = None  # the last frame with a picture
+        self.frame: Frame | None = None  # the newest frame, perhaps an error
+        self.help_shown, self.chrome_shown = False, True
+        self.window_capture_due = 0
+        self.context = PanelContext()
+        self.submitted: ViewState | None = None
+        self.requests = 0
+        self._frame_times: deque[float] = deque(maxlen=RECENT_FRAMES)
+        self._render_times: deque[float] = deque(maxlen=RECENT_FRAMES)
+        self._last_step = time.perf_counter()
+        self._disk_checked, self._changed_on_disk = 0.0, False
+        self._layout_due = not window.had_layout
+        self._dialog: Any = None
+        self._catalogue = catalogue()
+        if note:
+            self.toasts.error(note)
+        if options.workspace:
+            self.settings = dataclasses.replace(self.settings, workspace=options.workspace)
+            self._layout_due = True
+
+    # ------------------------------------------------------------------------------------------------ the loop
+
+    def loop(self) -> None:
+        """Until the window closes. Sleeps unless something moves, something arrived, or the user did something."""
+        while not self.window.should_close:
+            self.window.wait(timeout_s=self._until_next_frame())
+            self.step()
+
+    def _until_next_frame(self) -> float:
+        if not (moving(self.state) or self.toasts.animating):
+            return 0.25 if self.renderer.busy else DISK_CHECK_S
+        return max(0.0, 1 / self.settings.fps_limit - (time.perf_counter() - self._last_step))
+
+    def step(self, dt: float | None = None) -> None:
+        """One frame: look at what arrived, draw, carry out commands, animate, ask for what changed."""
+        now = time.perf_counter()
+        elapsed, self._last_step = now - self._last_step, now
+        self._receive()
+        for path in self.window.take_dropped():
+            effects.open_path(self, path)
+        with self.window.frame():
+            self.draw()
+        self._frame_times.append(time.perf_counter() - now)
+        self._after_draw()
+        self.state = animate(self.state, min(elapsed, LONGEST_STEP_S) if dt is None else dt)
+        self.history = self.history.observe(self.state, in_gesture=self._in_gesture())
+        if self._question() != self.submitted:
+            self.submit()
+
+    def draw(self) -> None:
+        """Everything on screen; edits the state, emits commands."""
+        context = self._context()
+        before = self.state
+        dockspace = chrome.dockspace(self)
+        if self._layout_due:
+            self._layout_due = False
+            chrome.build_layout(self, dockspace)
+        if self.chrome_shown:
+            for panel in workspaces.shown(self.panels, self.settings.workspace):
+                with window_scope(panel.title) as visible:
+                    if visible:
+                        self.state = panel.draw(self.state, context)
+        with window_scope(workspaces.PICTURE, chrome.PICTURE_FLAGS) as visible:
+            if visible:
+                self.state = chrome.picture(self, context)
+        chrome.status_line(self)
+        chrome.help_sheet(self)
+        self.toasts.draw()
+        self.state = keyboard.handle(self.state, context)
+        if self.state is not before:
+            self.window.redraw()
+
+    def _after_draw(self) -> None:
+        commands, self.context.commands = self.context.commands, []
+        for command in commands:
+            effects.carry_out(self, command)
+        if self.window_capture_due:
+            self.window_capture_due -= 1
+            self.window.redraw()
+            if self.window_capture_due == 0:
+                effects.save_window(self)
+        self._poll_dialog()
+
+    def _in_gesture(self) -> bool:
+        return moving(self.state) or (not self.options.headless and imgui.is_any_item_active()) or self.canvas.gesture is not None
+
+    # ------------------------------------------------------------------------------------------------ requests and frames
+
+    def _question(self) -> ViewState:
+        """The part of the state that a frame answers."""
+        return self.state.only(*RENDERED)
+
+    def submit(self) -> None:
+        self.submitted = self._question()
+        self.requests += 1
+        self.renderer.submit(self.submitted)
+
+    def _receive(self) -> None:
+        frame = self.renderer.frame
+        if frame is None or frame is self.frame:
+            return
+        previous, self.frame = self.frame, frame
+        if frame.timing.stages:
+            self._render_times.append(frame.timing.total_s)
+        if frame.error:
+            if previous is None or previous.error is None or previous.error.message != frame.error.message:
+                self.toasts.error(f"{frame.error.message} {frame.error.advice}".strip(), frame.error.details)
+            return
+        first_of_network = self.good is None or self.good.network != frame.network
+        self.good = frame
+        if first_of_network and frame.network:
+            self._network_arrived(frame)
+
+    def _network_arrived(self, frame: Frame) -> None:
+        assert frame.network is not None
+        for note in frame.network.notes:
+            self.toasts.show(note)
+        self._changed_on_disk = False
+        if all(entry.name != frame.network.ref for entry in self._catalogue if entry.kind == "bundled"):
+            self.settings = self.settings.with_recent(frame.network.ref)
+        self.window.title = f"{frame.network.name} – alias-free visualizer"
+
+    def _context(self) -> PanelContext:
+        context = self.context
+        context.em = imgui.get_font_size()
+        context.frame, context.network = self.frame, self.good.network if self.good else None
+        context.progress, context.busy = self.renderer.progress, self.renderer.busy
+        context.settings = self.settings
+        context.timing = UiTiming(tuple(self._frame_times), tuple(self._render_times))
+        context.log = tuple(self.toasts.log_lines)
+        context.changed_on_disk = self._check_disk()
+        context.catalogue = self._catalogue
+        return context
+
+    def _check_disk(self) -> bool:
+        """Whether the network's file was rewritten since it was read; looks every few seconds."""
+        now = time.monotonic()
+        facts = self.good.network if self.good else None
+        if facts is None or not facts.path or now - self._disk_checked < DISK_CHECK_S:
+            return self._changed_on_disk
+        self._disk_checked = now
+        try:
+            found = Path(facts.path).stat()
+            self._changed_on_disk = (found.st_size, found.st_mtime_ns) != (facts.size_bytes, facts.modified_ns)
+        except OSError:
+            self._changed_on_disk = False  # gone for now: nothing to reload
+        return self._changed_on_disk
+
+    # ------------------------------------------------------------------------------------------------ what commands need
+
+    @property
+    def capture_folder(self) -> Path:
+        return self.options.capture_folder or Path(self.settings.capture_folder)
+
+    def restore(self, view: ViewState) -> None:
+        """Shows a saved view. A bare name or a path both work; animations wait for the user."""
+        self.state = view.reset(*MOTION)
+
+    def undo(self) -> None:
+        self.history = self.history.observe(self.state, in_gesture=False).undo()
+        self.state = self.history.present
+
+    def redo(self) -> None:
+        self.history = self.history.redo()
+        self.state = self.history.present
+
+    def choose_workspace(self, number: int) -> None:
+        self.settings = dataclasses.replace(self.settings, workspace=number)
+        self._layout_due, self.chrome_shown = True, True
+
+    def change_settings(self, **changes: Any) -> None:
+        self.settings = dataclasses.replace(self.settings, **changes)
+        if "font_scale" in changes:
+            self.window.font_scale = self.settings.font_scale
+        self.save_settings()
+
+    def save_settings(self) -> None:
+        if self.options.settings_folder is None:
+            return
+        try:
+            settings.save(self.options.settings_folder / "settings.json", self.settings)
+        except OSError as e:
+            self.toasts.error(f"Settings were not saved: {e}")
+
+    def start_file_dialog(self) -> None:
+        """The system's dialog runs beside us and is polled; without one, the Network panel's text field serves."""
+        if not effects.file_dialog_available():
+            self.toasts.show(
+                "No dialog program (zenity or kdialog) is installed: type a path in the Network panel, or drop a file on the window."
+            )
+            return
+        from imgui_bundle import portable_file_dialogs as dialogs
+
+        kinds = ["Networks and views", "*.pkl *.safetensors *.json *.png", "All files", "*"]
+        folder = str(self.options.browse_folder or Path.cwd())
+        self._dialog = dialogs.open_file("Open a network, a saved view or a captured picture", folder, kinds)
+
+    def _poll_dialog(self) -> None:
+        if self._dialog is not None and self._dialog.ready(0):
+            paths, self._dialog = self._dialog.result(), None
+            for path in paths[:1]:
+                effects.open_path(self, Path(path))
+
+    def close(self) -> None:
+        self.save_settings()
+        self.renderer.close()
+        self.canvas.delete()
+
+
+def run(options: AppOptions) -> int:
+    """Opens the window and stays until it is closed."""
+    sys.setswitchinterval(0.0005)  # the render thread's Python must not hold up the window
+    loaded, note = settings.load(options.settings_folder / "settings.json") if options.settings_folder else (settings.Settings(), "")
+    window_options = WindowOptions(
+        size=options.size or (loaded.window_width, loaded.window_height),
+        headless=options.headless,
+        ini_path=options.settings_folder / "layout.ini" if options.settings_folder else None,
+        font_scale=options.font_scale or loaded.font_scale,
+        vsync=loaded.vsync,
+    )
+    with Window(window_options) as window:
+        app = App(options, window, RenderThread(window.wake), loaded, note)
+        app.submit()  # torch is imported and the network loaded while the first frame is drawn
+        try:
+            app.loop()
+            width, height = window.size
+            app.settings = dataclasses.replace(app.settings, window_width=width, window_height=height)
+        finally:
+            app.close()
+    return 0
+
+
+__all__ = ["App", "AppOptions", "ChooseWorkspace", "Source", "layout", "run"]

@@ -1,0 +1,236 @@
+"""The canvas: shows a frame's picture with our own resampling, and turns drags on it into an edited state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gui_utils import theme
+from gui_utils.libraries import imgui
+from gui_utils.picture import Picture as PictureRenderer
+from gui_utils.texture import FloatTexture
+from gui_utils.tone import PictureView, ToneMap
+from viz import gestures
+from viz.canvas_view import Area, Content, Placement, Probe, pan, place, probe, zoom_at
+from viz.panels import PanelContext
+from viz.request import Frame, Picture
+from viz.state import Channels, Pose, Tone, View, ViewState
+
+STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
+
+
+@dataclass
+class Gesture:
+    """The drag in progress: what it does, and where the mouse was a frame ago."""
+
+    kind: str  # "walk" | "translate" | "rotate" | "pan"
+    last: tuple[float, float]
+
+
+class Canvas:
+    """Owns the GL objects of the picture. `draw` is called inside the picture's ImGui window, once a frame."""
+
+    def __init__(self) -> None:
+        self._renderer = PictureRenderer()
+        self._texture = FloatTexture()
+        self._mask = FloatTexture()
+        self._uploaded: Picture | None = None
+        self.gesture: Gesture | None = None
+        self.placement: Placement | None = None
+        self.content: Content | None = None
+        self.probe: Probe | None = None
+
+    def draw(self, state: ViewState, context: PanelContext, frame: Frame | None) -> ViewState:
+        """Draws the picture of `frame` (the last good one) over all the space left and handles the mouse."""
+        area = _area()
+        imgui.invisible_button("canvas", (area.width, area.height), _ALL_BUTTONS)
+        hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
+        picture = frame.picture if frame else None
+        self.probe = None
+        if picture is None or frame is None or frame.network is None:
+            self.gesture = None
+            return state
+        view = state.get(View)
+        self.content = Content.of(picture, margins=view.margins)
+        self.placement = place(view, area, self.content, frame.network.resolution)
+        self._paint(picture, state, context)
+        self._decorate(picture, state, frame, hovered)
+        mouse = _mouse()
+        if hovered and self.gesture is None:
+            self.probe = probe(picture, self.placement, self.content, *mouse)
+        return self._handle(state, context, mouse, hovered, active)
+
+    def delete(self) -> None:
+        for part in (self._renderer, self._texture, self._mask):
+            part.delete()
+
+    # ---------------------------------------------------------------------------------------------- drawing
+
+    def _paint(self, picture: Picture, state: ViewState, context: PanelContext) -> None:
+        if picture is not self._uploaded:  # a frame is uploaded once, whatever is drawn over it later
+            self._texture.upload(picture.values)
+            if picture.mask is not None:
+                self._mask.upload(picture.mask.astype(np.float32))
+            self._uploaded = picture
+        assert self.placement is not None and self.content is not None
+        area, scale = self.placement.area, framebuffer_scale()
+        error = context.frame is not None and context.frame.error is not None
+        shown = PictureView(
+            source=self.placement.source(self.content),
+            size=(max(1, round(area.width * scale)), max(1, round(area.height * scale))),
+            tone=tone_map_of(state.get(Tone)),
+            magnify=state.get(View).magnify,
+            brightness=STALE_BRIGHTNESS if error else 1.0,
+        )
+        self._renderer.draw(self._texture, shown, self._mask if picture.mask is not None else None)
+        corner = (area.x + area.width, area.y + area.height)
+        imgui.get_window_draw_list().add_image(self._renderer.ref, (area.x, area.y), corner)
+
+    def _decorate(self, picture: Picture, state: ViewState, frame: Frame, hovered: bool) -> None:
+        assert self.placement is not None and self.content is not None and frame.network is not None
+        lines = imgui.get_window_draw_list()
+        area = self.placement.area
+        lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
+        try:
+            if picture.grid:
+                self._sheet_labels(lines, picture)
+            else:
+                if self.content.width != self.content.sampling_rate:  # a layer with margins: show where the image lies
+                    _rectangle(lines, self.placement, (-0.5, -0.5, 0.5, 0.5), color(theme.ACCENT, 0.8))
+                if state.get(View).gizmo and frame.network.has_pose:
+                    self._gizmo(lines, state, hovered)
+        finally:
+            lines.pop_clip_rect()
+
+    def _gizmo(self, lines: imgui.ImDrawList, state: ViewState, hovered: bool) -> None:
+        """Ring = rotate, centre = translate. Faint until the mouse is near, so that it does not hide the picture."""
+        assert self.placement is not None
+        pose, em = state.get(Pose), imgui.get_font_size()
+        moved = (pose.x, pose.y, pose.turns) != (0, 0, 0)
+        dragging = self.gesture.kind if self.gesture else ""
+        part = gestures.grip(self.placement, pose, _mouse(), em) if hovered and not dragging else ""
+        if not (moved or part or dragging in ("rotate", "translate")):
+            return
+        cx, cy = self.placement.to_screen(pose.x, pose.y)
+        radius = gestures.RING * self.placement.scale
+        ring = color(theme.ACCENT, 0.95 if "rotate" in (dragging,) or part == "ring" else 0.35)
+        center = color(theme.ACCENT, 0.95 if dragging == "translate" or part == "center" else 0.45)
+        angle = -pose.turns * 2 * np.pi
+        hx, hy = cx + radius * np.cos(angle), cy + radius * np.sin(angle)
+        shadow = color((0, 0, 0), 0.45)
+        for tint, width in ((shadow, 3.5), (ring, 1.5)):
+            lines.add_circle((cx, cy), radius, tint, 0, width)
+            lines.add_line((cx, cy), (hx, hy), tint, width)
+        lines.add_circle_filled((hx, hy), 0.35 * em, ring)
+        lines.add_circle((cx, cy), 0.55 * em, shadow, 0, 3.5)
+        lines.add_circle((cx, cy), 0.55 * em, center, 0, 1.5)
+        if dragging in ("rotate", "translate") or part:
+            text = f"{pose.turns * 360:+.1f}°   {pose.x:+.3f}, {pose.y:+.3f} widths"
+            _label(lines, (cx + 0.9 * em, cy - 0.9 * em), text)
+
+    def _sheet_labels(self, lines: imgui.ImDrawList, picture: Picture) -> None:
+        assert self.placement is not None and self.content is not None
+        rate = self.content.sampling_rate
+        width, height = picture.cell[0] / rate, picture.cell[1] / rate
+        left, top = -self.content.width / rate / 2, -self.content.height / rate / 2
+        for i, channel in enumerate(picture.channels):
+            x, y = left + i % picture.grid * width, top + i // picture.grid * height
+            _rectangle(lines, self.placement, (x, y, x + width, y + height), color((0.5, 0.5, 0.5), 0.5))
+            if width * self.placement.scale > 2.2 * imgui.get_font_size():
+                sx, sy = self.placement.to_screen(x, y)
+                _label(lines, (sx + 3, sy + 2), str(channel))
+
+    # ---------------------------------------------------------------------------------------------- the mouse
+
+    def _handle(self, state: ViewState, context: PanelContext, mouse: tuple[float, float], hovered: bool, active: bool) -> ViewState:
+        assert self.placement is not None
+        resolution = context.network.resolution if context.network else 1
+        io = imgui.get_io()
+        if hovered and io.mouse_wheel and not io.key_ctrl:
+            state = state.put(zoom_at(state.get(View), self.placement, resolution, io.mouse_wheel, *mouse))
+        if hovered and imgui.is_mouse_double_clicked(0):
+            view = state.get(View)
+            if self.gesture is None or self.gesture.kind in ("walk", "pan"):
+                state = state.put(replace(view, zoom=0.0, center_x=0.0, center_y=0.0))
+        if active and self.gesture is None:
+            self.gesture = Gesture(self._kind(state, context, mouse), mouse)
+        if not active:
+            self.gesture = None
+        if self.gesture is None:
+            return state
+        before, self.gesture.last = self.gesture.last, mouse
+        return state if mouse == before else self._drag(state, context, before, mouse)
+
+    def _kind(self, state: ViewState, context: PanelContext, mouse: tuple[float, float]) -> str:
+        io = imgui.get_io()
+        has_pose = context.network is not None and context.network.has_pose
+        assert self.placement is not None
+        if imgui.is_mouse_down(2) or imgui.is_key_down(imgui.Key.space):
+            return "pan"
+        if imgui.is_mouse_down(1):
+            return "translate" if has_pose else "none"
+        if io.key_alt:
+            return "rotate" if has_pose else "none"
+        if has_pose and state.get(View).gizmo and state.get(Channels).mode != "sheet":
+            part = gestures.grip(self.placement, state.get(Pose), mouse, imgui.get_font_size())
+            if part:
+                return "rotate" if part == "ring" else "translate"
+        return "walk"
+
+    def _drag(self, state: ViewState, context: PanelContext, before: tuple[float, float], after: tuple[float, float]) -> ViewState:
+        assert self.gesture is not None and self.placement is not None
+        dx, dy = after[0] - before[0], after[1] - before[1]
+        match self.gesture.kind:
+            case "pan":
+                resolution = context.network.resolution if context.network else 1
+                return state.put(pan(state.get(View), self.placement, resolution, dx, dy))
+            case "translate":
+                return gestures.translate(state, dx / self.placement.scale, dy / self.placement.scale, context.network)
+            case "rotate":
+                turns = gestures.angle_between(self.placement, state.get(Pose), before, after)
+                return gestures.rotate(state, turns, context.network)
+            case "walk":
+                return gestures.walk(state, dx, dy, context.em)
+        return state
+
+
+_ALL_BUTTONS = (
+    imgui.ButtonFlags_.mouse_button_left.value | imgui.ButtonFlags_.mouse_button_right.value | imgui.ButtonFlags_.mouse_button_middle.value
+)
+
+
+def tone_map_of(tone: Tone) -> ToneMap:
+    return ToneMap(gain=10 ** (tone.gain_db / 20), offset=tone.offset, signed=tone.signed, colormap=tone.colormap)
+
+
+def framebuffer_scale() -> float:
+    return imgui.get_io().display_framebuffer_scale.x or 1.0
+
+
+def color(rgb: tuple[float, float, float], alpha: float = 1.0) -> int:
+    return imgui.get_color_u32(imgui.ImVec4(*rgb, alpha))
+
+
+def _area() -> Area:
+    """The space left in the window, on the framebuffer's pixel grid so that 1:1 is exact."""
+    at, size, scale = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail(), framebuffer_scale()
+    x, y = round(at.x * scale) / scale, round(at.y * scale) / scale
+    imgui.set_cursor_screen_pos((x, y))
+    return Area(x, y, max(1.0, int(size.x * scale) / scale), max(1.0, int(size.y * scale) / scale))
+
+
+def _mouse() -> tuple[float, float]:
+    at = imgui.get_io().mouse_pos
+    return at.x, at.y
+
+
+def _rectangle(lines: imgui.ImDrawList, placement: Placement, rect: tuple[float, float, float, float], tint: int) -> None:
+    a, b = placement.to_screen(rect[0], rect[1]), placement.to_screen(rect[2], rect[3])
+    lines.add_rect(a, b, color((0, 0, 0), 0.5), 0, 3.0)
+    lines.add_rect(a, b, tint, 0, 1.0)
+
+
+def _label(lines: imgui.ImDrawList, at: tuple[float, float], text: str) -> None:
+    lines.add_text((at[0] + 1, at[1] + 1), color((0, 0, 0), 0.8), text)
+    lines.add_text(at, color((1, 1, 1), 0.9), text)

@@ -1,0 +1,276 @@
+"""Around the panels: menu bar, the picture's window with its toolbar, status line, help sheet."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from gui_utils import controls, layout, theme
+from gui_utils.controls import Field
+from gui_utils.libraries import imgui
+from gui_utils.scopes import color_scope, dim_text, item_width
+from gui_utils.text import duration_text, number_text
+from viz import commands, keys, workspaces
+from viz.canvas_view import zoom_to
+from viz.panels import PanelContext
+from viz.state import Channels, Tone, View, ViewState
+
+if TYPE_CHECKING:
+    from viz.app import App
+
+PICTURE_FLAGS = imgui.WindowFlags_.no_scrollbar.value | imgui.WindowFlags_.no_scroll_with_mouse.value
+FIRST_HINT = "drag the picture · right-drag to move it · 1–6 for workspaces · F1 for help"
+COLORMAPS = {"gray": "Gray", "viridis": "Viridis", "magma": "Magma", "cividis": "Cividis", "diverging": "Diverging"}
+MAGNIFY = {"lanczos": "Lanczos", "bicubic": "Bicubic", "nearest": "Nearest"}
+
+FIT = Field("Fit", id="View.fit", help="Fit the picture (double-click, or 0).")
+ONE = Field("1:1", id="View.one", help="One screen pixel per sample of what is shown. Lit while that is exactly so: nothing is resampled.")
+GAIN = Field(
+    "",
+    id="Toolbar.gain_db",
+    help="Display gain. Changes what is drawn, not what is computed.",
+    unit="dB",
+    default=0.0,
+    low=-40,
+    high=40,
+    decimals=1,
+)
+COLORMAP = Field(
+    "",
+    id="Toolbar.colormap",
+    help="Colours of scalar maps (one channel); pictures of three channels are shown as they are.",
+    default="gray",
+)
+KERNEL = Field(
+    "",
+    id="View.magnify",
+    help="How samples are enlarged. Reduction always uses Lanczos, so that the view itself never aliases.",
+    default="lanczos",
+)
+MARGINS = Field("Margins", id="View.margins", help="Show the margin that a layer computes around the image frame.")
+GIZMO = Field("Gizmo", id="View.gizmo", help="Show the handles of the pose: ring = rotate, centre = translate.")
+
+
+def picture(app: App, context: PanelContext) -> ViewState:
+    """Toolbar and canvas; a message stands over the canvas while there is no picture."""
+    state = toolbar(app.state, app)
+    state = app.canvas.draw(state, context, app.good)
+    if app.frame is not None and app.frame.error is not None:
+        _banner(app, app.frame.error.message, app.frame.error.advice)
+    elif app.good is None:
+        text = app.renderer.progress.text if app.renderer.progress else "Starting"
+        _banner(app, f"{text} …", "")
+    return state
+
+
+def toolbar(state: ViewState, app: App) -> ViewState:
+    view, tone = state.get(View), state.get(Tone)
+    placement, content = app.canvas.placement, app.canvas.content
+    missing = "" if placement and content else "There is no picture yet."
+    if controls.button(FIT, disabled=missing):
+        view = dataclasses.replace(view, zoom=0.0, center_x=0.0, center_y=0.0)
+    imgui.same_line()
+    exact = placement is not None and content is not None and placement.exact(content)
+    if controls.toggle(ONE, exact, disabled=missing) != exact and placement and content and app.good and app.good.network:
+        view = zoom_to(view, placement, content.sampling_rate / app.good.network.resolution)
+    imgui.same_line()
+    percent = 100 * placement.pixels_per_sample(content) if placement and content else None
+    imgui.align_text_to_frame_padding()
+    dim_text(f"{number_text(percent, '%', 0):>6}")
+    imgui.same_line()
+    with item_width(7):
+        gain = controls.slider_float(GAIN, tone.gain_db)
+    imgui.same_line()
+    with item_width(6.5):
+        colormap = controls.combo(COLORMAP, tone.colormap, COLORMAPS, disabled=_scalar_only(state, app))
+    imgui.same_line()
+    with item_width(6):
+        magnify = controls.combo(KERNEL, view.magnify, MAGNIFY)
+    imgui.same_line()
+    margins = controls.toggle(MARGINS, view.margins)
+    imgui.same_line()
+    no_pose = "" if app.good is None or app.good.network is None or app.good.network.has_pose else "This network has no input grid to move."
+    gizmo = controls.toggle(GIZMO, view.gizmo, disabled=no_pose)
+    return state.put(dataclasses.replace(view, magnify=magnify, margins=margins, gizmo=gizmo)).put(
+        dataclasses.replace(tone, gain_db=gain, colormap=colormap)
+    )
+
+
+def _scalar_only(state: ViewState, app: App) -> str:
+    shown = app.good.picture.values.shape[2] if app.good and app.good.picture else 3
+    if shown == 1 or state.get(Channels).mode != "rgb":
+        return ""
+    return "Three channels are shown as red, green and blue; choose one channel, or the contact sheet, for a colormap."
+
+
+def _banner(app: App, message: str, advice: str) -> None:
+    """Text over the middle of the canvas, readable on any picture."""
+    low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+    lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
+    width = min(0.8 * (high.x - low.x), 46 * em)
+    text = f"{message}\n{advice}".strip()
+    size = imgui.calc_text_size(text, False, width)
+    x, y = (low.x + high.x - size.x) / 2, (low.y + high.y - size.y) / 2
+    lines.add_rect_filled((x - em, y - 0.7 * em), (x + size.x + em, y + size.y + 0.7 * em), _u32((0.08, 0.08, 0.08, 0.88)), 4.0)
+    lines.add_text(imgui.get_font(), em, (x, y), _u32((0.93, 0.93, 0.93, 1)), text, None, width)
+
+
+def _u32(rgba: tuple[float, float, float, float]) -> int:
+    return imgui.get_color_u32(imgui.ImVec4(*rgba))
+
+
+# ------------------------------------------------------------------------------------------------------- menu bar
+
+
+def menu_bar(app: App) -> None:
+    """Menus, the network's name, the device and kernels, and what the last frame ran."""
+    if not imgui.begin_main_menu_bar():
+        return
+    try:
+        _menus(app)
+        imgui.separator()
+        _chips(app)
+    finally:
+        imgui.end_main_menu_bar()
+
+
+MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
+    (
+        "File",
+        (
+            ("Open …", "o", commands.OpenFile()),
+            ("Save view", "ctrl+s", commands.SaveView()),
+            ("Capture picture", "c", commands.CapturePicture()),
+            ("Capture window", "shift+c", commands.CaptureWindow()),
+            ("Save raw values (.npy)", "", commands.SaveRaw()),
+            ("Quit", "ctrl+q", commands.Quit()),
+        ),
+    ),
+    (
+        "Edit",
+        (("Undo", "ctrl+z", commands.Undo()), ("Redo", "ctrl+shift+z", commands.Redo()), ("Bookmark latent", "s", commands.Bookmark())),
+    ),
+    (
+        "View",
+        (
+            *((f"{i}  {w.name}", str(i), commands.ChooseWorkspace(i)) for i, w in enumerate(workspaces.WORKSPACES, start=1)),
+            ("Picture only", "tab", commands.ToggleChrome()),
+            ("Render again", "f5", commands.RetryRender()),
+        ),
+    ),
+    ("Help", (("Keys and gestures", "f1", commands.ToggleHelp()),)),
+)
+
+
+def _menus(app: App) -> None:
+    for title, entries in MENUS:
+        if imgui.begin_menu(title):
+            try:
+                for text, chord, command in entries:
+                    if imgui.menu_item(text, keys.label(chord) if chord else "", False)[0]:
+                        app.context.emit(command)
+            finally:
+                imgui.end_menu()
+
+
+def _chips(app: App) -> None:
+    facts = app.good.network if app.good else None
+    if facts is not None:
+        imgui.text_unformatted(facts.name)
+        dim_text(f"config {facts.config_name} · {facts.resolution} px · {facts.device}{_kernels(app)}")
+    if app.renderer.busy or app.renderer.progress:
+        progress = app.renderer.progress
+        share = f" {100 * progress.fraction:.0f} %" if progress and progress.fraction is not None else ""
+        with color_scope(text=theme.ACCENT):
+            imgui.text_unformatted(f"● {progress.text if progress else 'rendering'}{share}")
+        if progress and progress.can_cancel and imgui.small_button("Cancel##load"):
+            app.context.emit(commands.CancelLoad())
+    elif app.good is not None:
+        dim_text(what_ran(app))
+
+
+def _kernels(app: App) -> str:
+    """The backend of the filtered nonlinearity, the operator that matters most."""
+    backends = app.good.backends if app.good else ()
+    found = next((b for b in backends if b.op == "filtered_lrelu"), None)
+    return f" · {found.name}" if found else ""
+
+
+def what_ran(app: App) -> str:
+    """ "ran L7–L13, output · 41 ms", "nothing ran" when all was remembered."""
+    frame = app.frame or app.good
+    if frame is None:
+        return ""
+    if not frame.ran:
+        return "nothing ran: all remembered"
+    layers = frame.layers_ran
+    what = f"{layers[0]} to {layers[-1]}" if len(layers) > 1 else layers[0] if layers else ", ".join(frame.ran)
+    return f"ran {what} · {duration_text(frame.timing.total_s)}"
+
+
+# ------------------------------------------------------------------------------------------------------- layout, status, help
+
+
+def dockspace(app: App) -> int:
+    if app.chrome_shown:
+        menu_bar(app)
+        with layout.status_bar() as visible:
+            if visible:
+                _status_text(app)
+    return layout.dockspace()
+
+
+def build_layout(app: App, dockspace_id: int) -> None:
+    """The docking layout of the chosen workspace."""
+    chosen = workspaces.workspace(app.settings.workspace)
+    regions = {panel.title: panel.region for panel in workspaces.shown(app.panels, app.settings.workspace)}
+    layout.build(dockspace_id, {**regions, workspaces.PICTURE: "centre"}, front=chosen.front)
+
+
+def _status_text(app: App) -> None:
+    found = app.canvas.probe
+    if found is None:
+        dim_text(FIRST_HINT)
+        return
+    values = "  ".join(f"{v:+.4f}" for v in found.values)
+    channels = ", ".join(str(c) for c in found.channels)
+    note = "" if found.valid else "   (no data here: outside what could be untransformed)"
+    imgui.text_unformatted(
+        f"sample {found.column}, {found.row}   ({found.x:+.3f}, {found.y:+.3f}) widths   channel {channels}:  {values}{note}"
+    )
+
+
+def help_sheet(app: App) -> None:
+    """Made from the same table that handles the keys."""
+    if not app.help_shown:
+        return
+    em, center = imgui.get_font_size(), imgui.get_main_viewport().get_center()
+    imgui.set_next_window_pos(center, imgui.Cond_.appearing.value, (0.5, 0.5))
+    imgui.set_next_window_size((54 * em, 38 * em), imgui.Cond_.appearing.value)
+    visible, stays = imgui.begin(
+        "Keys and gestures", True, imgui.WindowFlags_.no_docking.value | imgui.WindowFlags_.no_saved_settings.value
+    )
+    try:
+        if visible:
+            _help_table("On the picture", keys.GESTURES)
+            for group in dict.fromkeys(b.group for b in keys.BINDINGS):
+                rows = [(" or ".join(keys.label(c) for c in b.chords), b.text) for b in keys.BINDINGS if b.group == group]
+                _help_table(group, tuple(rows))
+    finally:
+        imgui.end()
+    app.help_shown = bool(stays) and not imgui.is_key_pressed(imgui.Key.escape, False)
+
+
+def _help_table(title: str, rows: tuple[tuple[str, str], ...]) -> None:
+    imgui.separator_text(title)
+    if imgui.begin_table(title, 2, imgui.TableFlags_.row_bg.value):
+        try:
+            imgui.table_setup_column("key", imgui.TableColumnFlags_.width_fixed.value, 18 * imgui.get_font_size())
+            for key, text in rows:
+                imgui.table_next_row()
+                imgui.table_next_column()
+                imgui.text_unformatted(key)
+                imgui.table_next_column()
+                dim_text(text)
+        finally:
+            imgui.end_table()

@@ -1,0 +1,102 @@
+"""Commands `window` and `screenshot`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from viz import capture
+from viz.errors import CommandError
+from viz.state import Device, Latent, Source, ViewState
+
+SCREENSHOT_FRAMES = 8  # Dear ImGui and the docking layout settle within these
+
+
+def add_window_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("networks", metavar="NETWORK", nargs="*", help="the first is opened, the others are offered as recent")
+    parser.add_argument("--list", action="store_true", help="print the bundled and published networks and exit")
+    parser.add_argument("--view", metavar="STATE", help="open a saved view: .json, or a .png captured by this program")
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
+    parser.add_argument("--capture-dir", metavar="DIR", type=Path, help="folder for captures (default _screenshots)")
+    parser.add_argument("--browse-dir", metavar="DIR", type=Path, help="folder where the open dialog starts")
+    parser.add_argument("--size", metavar="WxH", type=size_pair, help="window size (default: as last time, first 1600x900)")
+    parser.add_argument("--font-scale", metavar="F", type=float, help="0.8 to 2.0 (default: as last time, first 1.0)")
+    parser.add_argument("--fresh", action="store_true", help="ignore and keep untouched all remembered settings")
+
+
+def add_screenshot_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("network", metavar="NETWORK", nargs="?", help="path, URL, or a name that --list shows")
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".png; the view is embedded in it")
+    parser.add_argument("--size", metavar="WxH", type=size_pair, default=(1600, 900), help="in pixels (default 1600x900)")
+    parser.add_argument("--view", metavar="STATE", help="a saved view: .json, or a .png captured by this program")
+    parser.add_argument("--seed", metavar="N", type=int, default=None, help="seed of the latent")
+    parser.add_argument("--workspace", metavar="I", type=int, choices=range(1, 7), default=1, help="1 to 6 (default 1)")
+    parser.add_argument("--font-scale", metavar="F", type=float, default=1.0, help="0.8 to 2.0 (default 1.0)")
+
+
+def run_window(options: argparse.Namespace) -> int:
+    if options.list:
+        return print_list()
+    from viz import app, settings
+
+    view = capture.read_view(Path(options.view)) if options.view else ViewState()
+    if options.networks:
+        view = view.put(Source(network=options.networks[0]))
+    return app.run(
+        app.AppOptions(
+            view=view.edit(Device, device=options.device),
+            settings_folder=None if options.fresh else settings.folder(),
+            capture_folder=options.capture_dir,
+            browse_folder=options.browse_dir,
+            recent=tuple(options.networks),
+            size=options.size,
+            font_scale=options.font_scale,
+        )
+    )
+
+
+def run_screenshot(options: argparse.Namespace) -> int:
+    if options.out.suffix.lower() != ".png":
+        raise CommandError(f"--out {options.out.name} ends in {options.out.suffix or 'nothing'}; .png is expected")
+    from gui_utils.window import Window, WindowOptions
+    from viz.app import App, AppOptions
+    from viz.pipeline import Pipeline
+    from viz.render_thread import Inline
+    from viz.settings import Settings
+
+    view = capture.read_view(Path(options.view)) if options.view else ViewState()
+    if options.network:
+        view = view.put(Source(network=options.network))
+    if options.seed is not None:
+        view = view.edit(Latent, x=float(options.seed), y=0.0)
+    app_options = AppOptions(view=view, workspace=options.workspace, headless=True)
+    with Window(WindowOptions(size=options.size, headless=True, font_scale=options.font_scale)) as window:
+        app = App(app_options, window, Inline(Pipeline()), dataclasses.replace(Settings(), workspace=options.workspace))
+        try:
+            for _ in range(SCREENSHOT_FRAMES):
+                app.step(dt=0.0)
+            if app.frame is not None and app.frame.error is not None:
+                raise CommandError(f"{app.frame.error.message} {app.frame.error.advice}".strip())
+            capture.save_png(options.out, window.screenshot(), app.state)
+        finally:
+            app.close()
+    return 0
+
+
+def print_list() -> int:
+    """Bundled networks, then published ones, with licence and whether they are here already."""
+    from networks.loading import catalogue
+
+    for entry in catalogue():
+        where = "bundled" if entry.kind == "bundled" else "in the cache" if entry.cached else "download"
+        print(f"{entry.name:<36} {entry.resolution:>5} px  config {entry.config or '—':<3} {where:<13} {entry.licence}")
+    return 0
+
+
+def size_pair(text: str) -> tuple[int, int]:
+    """argparse type for 1600x900."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and 64 <= int(width) <= 16384 and 64 <= int(height) <= 16384):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, from 64 to 16384 pixels each")
+    return int(width), int(height)

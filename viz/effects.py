@@ -1,0 +1,154 @@
+"""What commands do: files, clipboard, settings, windows. The one place where a click in a panel becomes an effect."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from viz import capture, commands
+from viz.canvas import tone_map_of
+from viz.request import Frame
+from viz.state import Latent, Source, StateError, Tone, ViewState
+
+if TYPE_CHECKING:
+    from viz.app import App
+
+NETWORK_SUFFIXES = (".pkl", ".safetensors")
+VIEW_SUFFIXES = (".json", ".png")
+DIALOGS = ("zenity", "kdialog", "qarma", "matedialog")
+
+
+def carry_out(app: App, command: commands.Command) -> None:
+    """Carries one command out; failures become a toast and a line in the log, and lose nothing."""
+    match command:
+        case commands.OpenNetwork(ref):
+            open_network(app, ref)
+        case commands.OpenPath(path):
+            open_path(app, Path(path))
+        case commands.OpenFile():
+            app.start_file_dialog()
+        case commands.ReloadNetwork():
+            source = app.state.get(Source)
+            app.state = app.state.edit(Source, reload=source.reload + 1, sha256="")
+        case commands.CancelLoad():
+            if app.good is not None:
+                app.state = app.state.put(app.good.request.view.get(Source))
+        case commands.CapturePicture():
+            _saved(app, "Picture", lambda: save_picture(app))
+        case commands.CaptureWindow():
+            app.window_capture_due = 2  # drawn once without menus and tooltips first
+        case commands.SaveRaw():
+            _saved(app, "Raw values", lambda: save_raw(app))
+        case commands.SaveView():
+            _saved(app, "View", lambda: save_view(app))
+        case commands.CopyText(text):
+            app.window.clipboard = text
+            app.toasts.show("Copied.")
+        case commands.Bookmark():
+            latent = app.state.get(Latent)
+            kept = (*app.settings.bookmarks, (latent.x, latent.y))
+            app.change_settings(bookmarks=tuple(dict.fromkeys(kept)))
+            app.toasts.show(f"Bookmarked latent {latent.x:.2f}, {latent.y:.2f}.")
+        case commands.ChooseWorkspace(number):
+            app.choose_workspace(number)
+        case commands.ChangeSettings(changes):
+            app.change_settings(**dict(changes))
+        case commands.Undo():
+            app.undo()
+        case commands.Redo():
+            app.redo()
+        case commands.ToggleHelp():
+            app.help_shown = not app.help_shown
+        case commands.ToggleChrome():
+            app.chrome_shown = not app.chrome_shown
+        case commands.RetryRender():
+            app.submit()
+        case commands.Quit():
+            app.window.request_close()
+
+
+def open_network(app: App, ref: str) -> None:
+    ref = ref.strip()
+    if ref:
+        app.state = app.state.put(Source(network=ref))
+
+
+def open_path(app: App, path: Path) -> None:
+    """Opens a file by what it is. A folder is a folder of snapshots."""
+    if path.suffix.lower() in VIEW_SUFFIXES:
+        try:
+            app.restore(capture.read_view(path))
+            app.toasts.show(f"View restored from {path.name}.")
+        except (StateError, OSError) as e:
+            app.toasts.error(f"{path.name} was not opened: {e}", "Nothing was changed.")
+        return
+    if path.is_dir() or path.suffix.lower() in NETWORK_SUFFIXES:
+        open_network(app, str(path))
+        return
+    kinds = ", ".join((*NETWORK_SUFFIXES, *VIEW_SUFFIXES))
+    app.toasts.error(f"{path.name} was not opened: files of these kinds can be: {kinds}.", "Nothing was changed.")
+
+
+def save_picture(app: App) -> Path:
+    """The shown picture at the network's resolution, through the same tone mapping as on screen, with the view inside."""
+    from gui_utils.tone import tone_map
+
+    frame = shown_frame(app)
+    assert frame.picture is not None
+    pixels = tone_map(frame.picture.values, tone_map_of(app.state.get(Tone)))
+    return capture.save_png(capture.next_number(app.capture_folder), pixels, view_to_save(app, frame))
+
+
+def save_raw(app: App) -> Path:
+    frame = shown_frame(app)
+    assert frame.picture is not None
+    values = frame.picture.values.transpose(2, 0, 1)
+    return capture.save_npy(capture.next_number(app.capture_folder).with_suffix(".npy"), values)
+
+
+def save_view(app: App) -> Path:
+    path = capture.next_number(app.capture_folder).with_suffix(".json")
+    while path.exists():
+        path = path.with_name(f"{int(path.stem) + 1:05d}.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with capture.atomic(path) as temporary:
+        temporary.write_text(view_to_save(app, app.good).to_json(indent=1), encoding="utf-8")
+    return path
+
+
+def save_window(app: App) -> None:
+    _saved(
+        app,
+        "Window",
+        lambda: capture.save_png(capture.next_number(app.capture_folder), app.window.screenshot(), view_to_save(app, app.good)),
+    )
+
+
+def shown_frame(app: App) -> Frame:
+    if app.good is None or app.good.picture is None:
+        raise StateError("there is no picture yet")
+    return app.good
+
+
+def view_to_save(app: App, frame: Frame | None) -> ViewState:
+    """The state, with the hash of the weights that it was seen with."""
+    sha256 = frame.network.sha256 if frame and frame.network else ""
+    return app.state.put(dataclasses.replace(app.state.get(Source), sha256=sha256))
+
+
+def file_dialog_available() -> bool:
+    """Whether the system has a dialog program; on Windows and macOS it always has."""
+    import sys
+
+    return not sys.platform.startswith("linux") or any(shutil.which(name) for name in DIALOGS)
+
+
+def _saved(app: App, what: str, save) -> None:
+    try:
+        path = save()
+    except (OSError, StateError) as e:
+        app.toasts.error(f"{what} was not saved: {e}", f"Folder: {app.capture_folder}")
+        return
+    app.toasts.show(f"{what} saved: {path}")

@@ -1,0 +1,93 @@
+"""What several panels draw: rows of controls, drag buttons, reset buttons; and a memory for what is derived from a frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from gui_utils.controls import Field, button, checkbox, slider_float
+from gui_utils.libraries import imgui
+from gui_utils.scopes import item_width, table_scope
+from gui_utils.text import number_text
+from viz.panels import PanelContext
+from viz.state import ViewState
+
+T = TypeVar("T")
+
+NO_NETWORK = "No network is loaded."
+NO_GRID = "This network has no Fourier input grid: only alias-free networks (T and R) can be moved and rotated."
+ALL_DEFAULT = "Everything here has its default."
+FAST_PER_EM = 0.02  # image widths, or turns, for dragging by one pixel, times the font size
+SLOW_PER_EM = 0.0004
+
+
+def reset_button(state: ViewState, field: Field, *kinds: type) -> ViewState:
+    """A button that gives these groups their defaults; disabled if they have them."""
+    fresh = state.reset(*kinds)
+    return fresh if button(field, disabled="" if fresh is not state else ALL_DEFAULT) else state
+
+
+def animate_row(switch: Field, speed: Field, on: bool, value: float, *, disabled: str = "") -> tuple[bool, float]:
+    """A check box that starts an animation and, beside it, the slider of its speed. Returns both."""
+    on = checkbox(switch, on, disabled=disabled)
+    imgui.same_line()
+    with item_width(-1):
+        return on, slider_float(speed, value, disabled=disabled)
+
+
+def drag_button(field: Field, *, disabled: str = "") -> tuple[float, float]:
+    """A button to press and drag: how far the mouse has moved since the last frame, in pixels, while it is held."""
+    button(field, disabled=disabled)
+    if disabled or not imgui.is_item_active():
+        return 0.0, 0.0
+    delta = imgui.get_io().mouse_delta
+    return delta.x, delta.y
+
+
+@contextmanager
+def columns(name: str, widths_em: Sequence[float]) -> Iterator[bool]:
+    """Controls side by side: one column for each width, 0 for the space that is left. Start each with `imgui.table_next_column()`."""
+    with table_scope(name, len(widths_em), imgui.TableFlags_.no_pad_outer_x.value) as visible:
+        if visible:
+            fixed, stretch = imgui.TableColumnFlags_.width_fixed.value, imgui.TableColumnFlags_.width_stretch.value
+            for i, width in enumerate(widths_em):
+                imgui.table_setup_column(f"##{i}", fixed if width else stretch, width * imgui.get_font_size() if width else 1.0)
+        yield visible
+
+
+def unit_note(text: str) -> None:
+    """Secondary text beside a control, on its baseline."""
+    imgui.align_text_to_frame_padding()
+    imgui.text_disabled(text)
+
+
+def wrapped_text(text: str, *, dim: bool = True) -> None:
+    """A sentence that wraps at the edge of the panel."""
+    imgui.push_text_wrap_pos(0.0)
+    try:
+        if dim:
+            imgui.text_disabled(text)
+        else:
+            imgui.text_unformatted(text)
+    finally:
+        imgui.pop_text_wrap_pos()
+
+
+def significant(value: float | None, digits: int = 4) -> str:
+    """The number with about `digits` significant digits; an em dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return number_text(value)
+    size = math.floor(math.log10(abs(value))) if value else 0
+    if -4 <= size < 6:
+        return number_text(value, decimals=max(0, digits - 1 - size))
+    return f"{value:.{digits - 1}e}".replace("-", "−")
+
+
+def cached(context: PanelContext, name: str, key: Hashable, make: Callable[[], T]) -> T:
+    """What `make()` gave for this key last time; made anew when the key is another. One value is kept for each name."""
+    kept = context.scratch.get(name)
+    if kept is None or kept[0] != key:
+        kept = context.scratch[name] = (key, make())
+    return kept[1]

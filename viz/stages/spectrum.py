@@ -1,0 +1,45 @@
+"""Stage "spectrum": the windowed power spectrum of the layer, or of the channels on screen. Margins are left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from torch_utils.spectra import view_spectrum
+from viz.request import SpectrumResult
+from viz.stages import Run, Stage
+from viz.stages.load import Ready
+from viz.state import Channels, Spectrum, Tap
+
+
+def run(run: Run) -> SpectrumResult:
+    ready: Ready = run.inputs["load"]
+    tap = ready.facts.tap(run.view.get(Tap).layer)
+    options = run.view.get(Spectrum)
+    values = run.inputs["synthesis"] if options.all_channels else run.inputs["unwarp"].values
+    with torch.inference_mode():
+        found = view_spectrum(values, options.beta, sampling_rate=tap.sampling_rate, crop_margin=True)
+        power = found.power.float().cpu().numpy()
+        axis = found.fx.float().cpu().numpy()
+    spec = tap.spec
+    return SpectrumResult(
+        power=power,
+        mean_power=float(np.mean(power, dtype=np.float64)),
+        axis=axis,
+        tap=tap.name,
+        cutoff=spec.out_cutoff if spec else None,
+        stopband=spec.out_cutoff + spec.out_half_width if spec else None,
+        nyquist=tap.sampling_rate / 2,
+        all_channels=options.all_channels,
+    )
+
+
+STAGE = Stage(
+    "spectrum",
+    after=("load", "synthesis", "unwarp"),
+    reads=(Spectrum,),
+    run=run,
+    wanted=lambda view: view.get(Spectrum).on,
+    # what is on screen matters only where the spectrum is of that
+    key=lambda view, _: (view.get(Spectrum), None if view.get(Spectrum).all_channels else view.get(Channels)),
+)

@@ -70,8 +70,10 @@ class Generator(nn.Module):
     def map(self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """z [N, z_dim], c [N, c_dim] -> ws [N, num_ws, w_dim], the first `cutoff` rows (None: all) truncated by psi.
 
-        w' = w_avg + psi (w - w_avg). Raises ValueError if z or c does not fit the network.
+        w' = w_avg + psi (w - w_avg). Raises ValueError if z, c or cutoff does not fit.
         """
+        if cutoff is not None and cutoff < 0:
+            raise ValueError(f"cutoff must be None or at least 0, not {cutoff}")
         w = self.mapping(z, c)
         ws = w[:, None, :].repeat(1, self.num_ws, 1)
         if psi != 1:

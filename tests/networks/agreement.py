@@ -46,7 +46,7 @@ def golden_arrays(name: str) -> dict[str, np.ndarray]:
 def tiny_config(name: str) -> GeneratorConfig:
     """The configuration that `<name>.json` describes."""
     described = json.loads((GOLDEN / f"{name}.json").read_text())
-    overrides: dict[str, Any] = {_RENAMED.get(key, key): value for key, value in described["kwargs"].items()}
+    overrides: dict[str, Any] = {_RENAMED.get(str(key), str(key)): value for key, value in described["kwargs"].items()}
     if "map_layers" in overrides:
         overrides["mapping"] = MappingConfig(num_layers=overrides.pop("map_layers"))
     return rung({"t": "T", "r": "R", "sg2": "A"}[described["kind"]], described["img_resolution"], **overrides)

@@ -1,0 +1,95 @@
+"""Filter design: every golden tap, and what each design promises."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from networks.filters import DESIGNS, Lowpass, design
+from networks.spec import layer_specs
+from tests.networks.agreement import GOLDEN, golden_arrays
+from tests.networks.test_specs import golden_config
+
+SPECS = json.loads((GOLDEN / "layer_specs.json").read_text())
+FILTERS = golden_arrays("filters")
+KAISER = Lowpass(support=6, factor=2, cutoff=5.0, half_width=3.0, sampling_rate=32)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_taps_match_golden(name: str) -> None:
+    for spec, golden in zip(layer_specs(golden_config(SPECS[name])), SPECS[name]["layers"], strict=True):
+        for lowpass, golden_name in ((spec.up_lowpass, golden["up_filter"]), (spec.down_lowpass, golden["down_filter"])):
+            taps = design(lowpass)
+            if golden_name is None:
+                assert taps is None, spec.name
+                continue
+            assert taps is not None, spec.name
+            expected = FILTERS[golden_name]
+            assert taps.shape == expected.shape
+            np.testing.assert_allclose(taps, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+
+
+def designed(lowpass: Lowpass) -> np.ndarray:
+    taps = design(lowpass)
+    assert taps is not None
+    return taps
+
+
+@pytest.mark.parametrize("radial", [False, True])
+@pytest.mark.parametrize("window", DESIGNS)
+def test_every_design_keeps_the_mean_and_is_symmetric(window: str, radial: bool) -> None:
+    taps = designed(replace(KAISER, window=window, radial=radial))
+    assert taps.sum() == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(taps, np.flip(taps), atol=1e-12)
+
+
+def response(taps: np.ndarray, frequency: float, sampling_rate: float) -> float:
+    positions = np.arange(len(taps)) - (len(taps) - 1) / 2
+    return float((taps * np.cos(2 * np.pi * frequency * positions / sampling_rate)).sum())
+
+
+def test_kaiser_passes_its_band_and_stops_the_rest() -> None:
+    taps = designed(KAISER)
+    assert response(taps, 5.0, 32) == pytest.approx(0.5, abs=0.02)
+    assert response(taps, 2.0, 32) > 0.95
+    assert max(abs(response(taps, f, 32)) for f in np.linspace(8.2, 16, 50)) < 0.05
+
+
+def test_radial_filter_answers_alike_in_all_directions() -> None:
+    round_taps = designed(replace(KAISER, radial=True))
+    square_taps = np.outer(designed(KAISER), designed(KAISER))
+    assert direction_spread(round_taps) < 0.02
+    assert direction_spread(square_taps) > 0.15
+
+
+def direction_spread(taps: np.ndarray) -> float:
+    """How much the response at the cutoff frequency differs between directions."""
+    positions = (np.arange(taps.shape[0]) - (taps.shape[0] - 1) / 2) / 32
+    y, x = np.meshgrid(positions, positions, indexing="ij")
+    waves = [(taps * np.cos(2 * np.pi * 5.0 * (x * np.cos(a) + y * np.sin(a)))).sum() for a in np.linspace(0, np.pi / 4, 9)]
+    return float(max(waves) - min(waves))
+
+
+def test_odd_radial_filters_have_a_centre() -> None:
+    taps = designed(replace(KAISER, support=5, factor=3, radial=True))
+    assert np.isfinite(taps).all()
+    assert np.argmax(taps) == taps.size // 2
+
+
+def test_lanczos_ends_after_two_samples() -> None:
+    taps = designed(replace(KAISER, window="lanczos"))
+    assert (taps[:2] == 0).all() and (taps[2:4] != 0).any()
+
+
+def test_no_change_of_rate_needs_no_filter() -> None:
+    assert design(replace(KAISER, factor=1)) is None
+
+
+def test_nonsense_is_named() -> None:
+    with pytest.raises(ValueError, match="window must be one of kaiser"):
+        design(replace(KAISER, window="hann"))
+    with pytest.raises(ValueError, match="cutoff 20 must lie between 0 and half the sampling rate, 16"):
+        design(replace(KAISER, cutoff=20.0))

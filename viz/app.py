@@ -12,18 +12,16 @@ from typing import Any
 
 from gui_utils import layout, toasts
 from gui_utils.libraries import imgui
-from gui_utils.scopes import window_scope
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
 from viz import chrome, effects, keyboard, settings, workspaces
 from viz.canvas import Canvas
-from viz.commands import ChooseWorkspace
 from viz.history import History
 from viz.motion import animate, moving
 from viz.panels import PanelContext, UiTiming, discover
 from viz.render_thread import Renderer, RenderThread
 from viz.request import Frame
-from viz.state import MOTION, RENDERED, Source, ViewState
+from viz.state import MOTION, RENDERED, ViewState
 
 RECENT_FRAMES = 120
 DISK_CHECK_S = 2.0
@@ -66,14 +64,14 @@ class App:
         self._render_times: deque[float] = deque(maxlen=RECENT_FRAMES)
         self._last_step = time.perf_counter()
         self._disk_checked, self._changed_on_disk = 0.0, False
-        self._layout_due = not window.had_layout
+        self.arrangements = tuple(w.arrangement(self.panels) for w in workspaces.WORKSPACES)
+        self.layout_reset_due = False
         self._dialog: Any = None
         self._catalogue = catalogue()
         if note:
-            self.toasts.error(note)
+            self.toasts.add("warning", note)
         if options.workspace:
             self.settings = dataclasses.replace(self.settings, workspace=options.workspace)
-            self._layout_due = True
 
     # ------------------------------------------------------------------------------------------------ the loop
 
@@ -96,7 +94,7 @@ class App:
         for path in self.window.take_dropped():
             effects.open_path(self, path)
         with self.window.frame():
-            self.draw()
+            self.draw(elapsed)
         self._frame_times.append(time.perf_counter() - now)
         self._after_draw()
         self.state = animate(self.state, min(elapsed, LONGEST_STEP_S) if dt is None else dt)
@@ -104,25 +102,28 @@ class App:
         if self._question() != self.submitted:
             self.submit()
 
-    def draw(self) -> None:
+    def draw(self, dt: float) -> None:
         """Everything on screen; edits the state, emits commands."""
         context = self._context()
         before = self.state
-        dockspace = chrome.dockspace(self)
-        if self._layout_due:
-            self._layout_due = False
-            chrome.build_layout(self, dockspace)
+        arrangement = self.arrangement
         if self.chrome_shown:
-            for panel in workspaces.shown(self.panels, self.settings.workspace):
-                with window_scope(panel.title) as visible:
+            chrome.menu_bar(self)
+            chrome.status_line(self)
+            layout.dock_area(arrangement, self.arrangements, reset=self.layout_reset_due)
+            self.layout_reset_due = False
+            for panel in self.panels:
+                with layout.docked_window(arrangement, panel.title) as visible:
                     if visible:
                         self.state = panel.draw(self.state, context)
-        with window_scope(workspaces.PICTURE, chrome.PICTURE_FLAGS) as visible:
-            if visible:
-                self.state = chrome.picture(self, context)
-        chrome.status_line(self)
+            with layout.picture_window(arrangement, workspaces.PICTURE) as visible:
+                if visible:
+                    self.state = chrome.picture(self, context)
+        else:
+            with chrome.whole_window():
+                self.state = self.canvas.draw(self.state, context, self.good)
         chrome.help_sheet(self)
-        self.toasts.draw()
+        self.toasts.draw(dt)
         self.state = keyboard.handle(self.state, context)
         if self.state is not before:
             self.window.redraw()
@@ -140,6 +141,10 @@ class App:
 
     def _in_gesture(self) -> bool:
         return moving(self.state) or (not self.options.headless and imgui.is_any_item_active()) or self.canvas.gesture is not None
+
+    @property
+    def arrangement(self) -> layout.Arrangement:
+        return self.arrangements[min(max(self.settings.workspace, 1), len(self.arrangements)) - 1]
 
     # ------------------------------------------------------------------------------------------------ requests and frames
 
@@ -161,7 +166,7 @@ class App:
             self._render_times.append(frame.timing.total_s)
         if frame.error:
             if previous is None or previous.error is None or previous.error.message != frame.error.message:
-                self.toasts.error(f"{frame.error.message} {frame.error.advice}".strip(), frame.error.details)
+                self.toasts.add("error", f"{frame.error.message} {frame.error.advice}".strip(), frame.error.details)
             return
         first_of_network = self.good is None or self.good.network != frame.network
         self.good = frame
@@ -171,7 +176,7 @@ class App:
     def _network_arrived(self, frame: Frame) -> None:
         assert frame.network is not None
         for note in frame.network.notes:
-            self.toasts.show(note)
+            self.toasts.add("warning", note)
         self._changed_on_disk = False
         if all(entry.name != frame.network.ref for entry in self._catalogue if entry.kind == "bundled"):
             self.settings = self.settings.with_recent(frame.network.ref)
@@ -184,7 +189,7 @@ class App:
         context.progress, context.busy = self.renderer.progress, self.renderer.busy
         context.settings = self.settings
         context.timing = UiTiming(tuple(self._frame_times), tuple(self._render_times))
-        context.log = tuple(self.toasts.log_lines)
+        context.log = self.toasts.log
         context.changed_on_disk = self._check_disk()
         context.catalogue = self._catalogue
         return context
@@ -223,7 +228,7 @@ class App:
 
     def choose_workspace(self, number: int) -> None:
         self.settings = dataclasses.replace(self.settings, workspace=number)
-        self._layout_due, self.chrome_shown = True, True
+        self.chrome_shown = True
 
     def change_settings(self, **changes: Any) -> None:
         self.settings = dataclasses.replace(self.settings, **changes)
@@ -237,13 +242,14 @@ class App:
         try:
             settings.save(self.options.settings_folder / "settings.json", self.settings)
         except OSError as e:
-            self.toasts.error(f"Settings were not saved: {e}")
+            self.toasts.add("error", f"Settings were not saved: {e}")
 
     def start_file_dialog(self) -> None:
         """The system's dialog runs beside us and is polled; without one, the Network panel's text field serves."""
         if not effects.file_dialog_available():
-            self.toasts.show(
-                "No dialog program (zenity or kdialog) is installed: type a path in the Network panel, or drop a file on the window."
+            self.toasts.add(
+                "info",
+                "No dialog program (zenity or kdialog) is installed: type a path in the Network panel, or drop a file on the window.",
             )
             return
         from imgui_bundle import portable_file_dialogs as dialogs
@@ -285,6 +291,3 @@ def run(options: AppOptions) -> int:
         finally:
             app.close()
     return 0
-
-
-__all__ = ["App", "AppOptions", "ChooseWorkspace", "Source", "layout", "run"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from gui_utils import theme
 from gui_utils.libraries import imgui
-from gui_utils.picture import Picture as PictureRenderer
+from gui_utils.picture import PicturePainter
 from gui_utils.texture import FloatTexture
 from gui_utils.tone import PictureView, ToneMap
 from viz import gestures
@@ -32,7 +32,7 @@ class Canvas:
     """Owns the GL objects of the picture. `draw` is called inside the picture's ImGui window, once a frame."""
 
     def __init__(self) -> None:
-        self._renderer = PictureRenderer()
+        self._renderer = PicturePainter()
         self._texture = FloatTexture()
         self._mask = FloatTexture()
         self._uploaded: Picture | None = None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gui_utils import controls, layout, theme
 from gui_utils.controls import Field
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, dim_text, item_width
+from gui_utils.scopes import color_scope, dim_text, item_width, style_scope
 from gui_utils.text import duration_text, number_text
 from viz import commands, keys, workspaces
 from viz.canvas_view import zoom_to
@@ -18,7 +20,6 @@ from viz.state import Channels, Tone, View, ViewState
 if TYPE_CHECKING:
     from viz.app import App
 
-PICTURE_FLAGS = imgui.WindowFlags_.no_scrollbar.value | imgui.WindowFlags_.no_scroll_with_mouse.value
 FIRST_HINT = "drag the picture · right-drag to move it · 1–6 for workspaces · F1 for help"
 COLORMAPS = {"gray": "Gray", "viridis": "Viridis", "magma": "Magma", "cividis": "Cividis", "diverging": "Diverging"}
 MAGNIFY = {"lanczos": "Lanczos", "bicubic": "Bicubic", "nearest": "Nearest"}
@@ -53,7 +54,10 @@ GIZMO = Field("Gizmo", id="View.gizmo", help="Show the handles of the pose: ring
 
 def picture(app: App, context: PanelContext) -> ViewState:
     """Toolbar and canvas; a message stands over the canvas while there is no picture."""
+    em = imgui.get_font_size()
+    imgui.set_cursor_pos((0.4 * em, 0.35 * em))
     state = toolbar(app.state, app)
+    imgui.set_cursor_pos((0, imgui.get_cursor_pos_y() + 0.1 * em))
     state = app.canvas.draw(state, context, app.good)
     if app.frame is not None and app.frame.error is not None:
         _banner(app, app.frame.error.message, app.frame.error.advice)
@@ -124,14 +128,11 @@ def _u32(rgba: tuple[float, float, float, float]) -> int:
 
 def menu_bar(app: App) -> None:
     """Menus, the network's name, the device and kernels, and what the last frame ran."""
-    if not imgui.begin_main_menu_bar():
-        return
-    try:
-        _menus(app)
-        imgui.separator()
-        _chips(app)
-    finally:
-        imgui.end_main_menu_bar()
+    with layout.top_bar() as shown:
+        if shown:
+            _menus(app)
+            imgui.separator()
+            _chips(app)
 
 
 MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
@@ -154,6 +155,7 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
         "View",
         (
             *((f"{i}  {w.name}", str(i), commands.ChooseWorkspace(i)) for i, w in enumerate(workspaces.WORKSPACES, start=1)),
+            ("Reset this workspace's layout", "", commands.ResetLayout()),
             ("Picture only", "tab", commands.ToggleChrome()),
             ("Render again", "f5", commands.RetryRender()),
         ),
@@ -211,20 +213,26 @@ def what_ran(app: App) -> str:
 # ------------------------------------------------------------------------------------------------------- layout, status, help
 
 
-def dockspace(app: App) -> int:
-    if app.chrome_shown:
-        menu_bar(app)
-        with layout.status_bar() as visible:
-            if visible:
-                _status_text(app)
-    return layout.dockspace()
+@contextmanager
+def whole_window() -> Iterator[None]:
+    """The picture alone, over the whole viewport."""
+    viewport = imgui.get_main_viewport()
+    imgui.set_next_window_pos(viewport.pos)
+    imgui.set_next_window_size(viewport.size)
+    flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_docking | imgui.WindowFlags_.no_saved_settings
+    flags |= imgui.WindowFlags_.no_bring_to_front_on_focus
+    with style_scope(window_padding=(0.0, 0.0), window_border_size=0.0, window_rounding=0.0):
+        imgui.begin("##picture only", None, int(flags))
+    try:
+        yield
+    finally:
+        imgui.end()
 
 
-def build_layout(app: App, dockspace_id: int) -> None:
-    """The docking layout of the chosen workspace."""
-    chosen = workspaces.workspace(app.settings.workspace)
-    regions = {panel.title: panel.region for panel in workspaces.shown(app.panels, app.settings.workspace)}
-    layout.build(dockspace_id, {**regions, workspaces.PICTURE: "centre"}, front=chosen.front)
+def status_line(app: App) -> None:
+    with layout.status_line() as shown:
+        if shown:
+            _status_text(app)
 
 
 def _status_text(app: App) -> None:

@@ -66,6 +66,11 @@ class ChooseWorkspace:
 
 
 @dataclass(frozen=True)
+class ResetLayout:
+    """Put the panels of this workspace back where they stood at first."""
+
+
+@dataclass(frozen=True)
 class ChangeSettings:
     """Replace fields of `viz.settings.Settings`."""
 
@@ -119,6 +124,7 @@ Command = (
     | SaveView
     | CopyText
     | ChooseWorkspace
+    | ResetLayout
     | ChangeSettings
     | Bookmark
     | Undo

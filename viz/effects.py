@@ -45,12 +45,12 @@ def carry_out(app: App, command: commands.Command) -> None:
             _saved(app, "View", lambda: save_view(app))
         case commands.CopyText(text):
             app.window.clipboard = text
-            app.toasts.show("Copied.")
+            app.toasts.add("info", "Copied.")
         case commands.Bookmark():
             latent = app.state.get(Latent)
             kept = (*app.settings.bookmarks, (latent.x, latent.y))
             app.change_settings(bookmarks=tuple(dict.fromkeys(kept)))
-            app.toasts.show(f"Bookmarked latent {latent.x:.2f}, {latent.y:.2f}.")
+            app.toasts.add("info", f"Bookmarked latent {latent.x:.2f}, {latent.y:.2f}.")
         case commands.ChooseWorkspace(number):
             app.choose_workspace(number)
         case commands.ChangeSettings(changes):
@@ -59,6 +59,8 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.undo()
         case commands.Redo():
             app.redo()
+        case commands.ResetLayout():
+            app.layout_reset_due = True
         case commands.ToggleHelp():
             app.help_shown = not app.help_shown
         case commands.ToggleChrome():
@@ -80,15 +82,15 @@ def open_path(app: App, path: Path) -> None:
     if path.suffix.lower() in VIEW_SUFFIXES:
         try:
             app.restore(capture.read_view(path))
-            app.toasts.show(f"View restored from {path.name}.")
+            app.toasts.add("info", f"View restored from {path.name}.")
         except (StateError, OSError) as e:
-            app.toasts.error(f"{path.name} was not opened: {e}", "Nothing was changed.")
+            app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
         return
     if path.is_dir() or path.suffix.lower() in NETWORK_SUFFIXES:
         open_network(app, str(path))
         return
     kinds = ", ".join((*NETWORK_SUFFIXES, *VIEW_SUFFIXES))
-    app.toasts.error(f"{path.name} was not opened: files of these kinds can be: {kinds}.", "Nothing was changed.")
+    app.toasts.add("error", f"{path.name} was not opened: files of these kinds can be: {kinds}.", "Nothing was changed.")
 
 
 def save_picture(app: App) -> Path:
@@ -149,6 +151,6 @@ def _saved(app: App, what: str, save) -> None:
     try:
         path = save()
     except (OSError, StateError) as e:
-        app.toasts.error(f"{what} was not saved: {e}", f"Folder: {app.capture_folder}")
+        app.toasts.add("error", f"{what} was not saved: {e}", f"Folder: {app.capture_folder}")
         return
-    app.toasts.show(f"{what} saved: {path}")
+    app.toasts.add("info", f"{what} saved: {path}")

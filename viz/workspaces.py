@@ -1,9 +1,10 @@
-"""Workspaces: which panels stand where, for a purpose. Keys 1 to 6."""
+"""Workspaces: which panels stand where, for a purpose. Keys 1 to 6. Each remembers what the user moved in it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gui_utils.layout import Arrangement
 from viz.panels import Panel
 
 PICTURE = "Picture"
@@ -11,29 +12,43 @@ PICTURE = "Picture"
 
 @dataclass(frozen=True)
 class Workspace:
-    """`front` names the panels that lie on top of their tab stacks; `hidden` those that are left out."""
+    """`places`: panel title -> region, in tab order; panels left out stand in their own region, behind these."""
 
     name: str
-    front: tuple[str, ...]
-    hidden: tuple[str, ...] = ()
-    right_share: float = 0.24
+    places: dict[str, str] = field(default_factory=dict)
+    left_em: float = 21.0
+    right_em: float = 25.0
+    lower: float = 0.5
 
+    def arrangement(self, panels: tuple[Panel, ...]) -> Arrangement:
+        others = {p.title: BEHIND.get(p.region, p.region) for p in panels if p.title not in self.places}
+        known = {p.title for p in panels}
+        windows = {PICTURE: "centre", **{t: r for t, r in self.places.items() if t in known}, **others}
+        return Arrangement(self.name, windows, left_em=self.left_em, right_em=self.right_em, lower=self.lower)
+
+
+BEHIND = {"left": "left.lower", "right": "right.lower", "bottom": "right.lower"}
 
 WORKSPACES: tuple[Workspace, ...] = (
-    Workspace("Explore", ("Latent", "Pose", "Layers", "Channels")),
-    Workspace("Layers", ("Latent", "Layers", "Channels"), right_share=0.30),
-    Workspace("Spectra", ("Latent", "Layers", "Spectrum"), right_share=0.36),
-    Workspace("Equivariance", ("Pose", "Layers", "Spectrum")),
-    Workspace("Sticking", ("Latent", "Pose", "Channels")),
-    Workspace("Compare", ("Network", "Latent", "Layers")),
+    Workspace(
+        "Explore",
+        {
+            "Latent": "left",
+            "Style mix": "left",
+            "Network": "left",
+            "Pose": "left.lower",
+            "Truncation & noise": "left.lower",
+            "Layers": "right",
+            "Channels": "right.lower",
+        },
+    ),
+    Workspace("Layers", {"Latent": "left", "Pose": "left.lower", "Layers": "right", "Channels": "right.lower"}, right_em=32.0),
+    Workspace("Spectra", {"Latent": "left", "Pose": "left.lower", "Spectrum": "right", "Layers": "right.lower"}, right_em=36.0, lower=0.32),
+    Workspace("Equivariance", {"Pose": "left", "Latent": "left.lower", "Layers": "right", "Spectrum": "right.lower"}, right_em=30.0),
+    Workspace("Sticking", {"Latent": "left", "Truncation & noise": "left.lower", "Pose": "left.lower", "Channels": "right"}),
+    Workspace("Compare", {"Network": "left", "Latent": "left.lower", "Layers": "right", "Channels": "right.lower"}),
 )
 
 
 def workspace(number: int) -> Workspace:
     return WORKSPACES[min(max(number, 1), len(WORKSPACES)) - 1]
-
-
-def shown(panels: tuple[Panel, ...], number: int) -> tuple[Panel, ...]:
-    """The panels of a workspace, in drawing order."""
-    hidden = workspace(number).hidden
-    return tuple(p for p in panels if p.title not in hidden and number in p.workspaces)

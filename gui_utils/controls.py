@@ -30,6 +30,7 @@ from gui_utils.text import unit_text
 T = TypeVar("T")
 INT32 = 2**31 - 1
 LABEL_WIDTH_EM = 6.5
+MIN_WIDTH_EM = 7.0
 _label_width_em = [LABEL_WIDTH_EM]
 _typing: dict[int, bool] = {}  # power sliders that are being typed into -> whether the field had the focus already
 
@@ -62,7 +63,7 @@ class Field:
         return (f"%.{self.decimals}f" if kind == "f" else "%d") + unit
 
     def clamp(self, value: float) -> float:
-        return min(max(value, self.low), self.high)
+        return float(min(max(value, self.low), self.high))
 
 
 # ---------------------------------------------------------------------------------------------------- numbers
@@ -192,15 +193,15 @@ def checkbox(field: Field, value: bool, *, disabled: str = "") -> bool:
 
 
 def combo(field: Field, value: T, choices: Sequence[T] | Mapping[T, str], *, disabled: str = "") -> T:
-    """One of `choices`; a mapping gives the text to show for each."""
+    """One of `choices`; a mapping gives the text to show for each. Tests find an open list's entries as "Group.field.<choice>"."""
 
     def draw(label: str) -> T:
         if not imgui.begin_combo(label, _choice_text(choices, value)):
             return value
         try:
             chosen = value
-            for i, choice in enumerate(choices):
-                clicked, _ = imgui.selectable(f"{_choice_text(choices, choice)}##{field.id}.{i}", choice == value)
+            for choice in choices:
+                clicked, _ = imgui.selectable(f"{_choice_text(choices, choice)}###{field.id}.{choice}", choice == value)
                 chosen = choice if clicked and choice != value else chosen
             return chosen
         finally:
@@ -220,7 +221,7 @@ def choice(field: Field, value: T, choices: Sequence[T] | Mapping[T, str], *, di
             for i, each in enumerate(choices):
                 if i:
                     imgui.same_line(0, spacing)
-                if imgui.radio_button(f"{_choice_text(choices, each)}##{field.id}.{each}", each == value) and each != value:
+                if imgui.radio_button(f"{_choice_text(choices, each)}###{field.id}.{each}", each == value) and each != value:
                     chosen = each
         finally:
             imgui.end_group()
@@ -251,7 +252,7 @@ def button(field: Field, *, disabled: str = "", width_em: float = 0.0) -> bool:
     imgui.begin_disabled(bool(disabled))
     try:
         width = width_em * imgui.get_font_size() if width_em >= 0 else -1.0
-        clicked = imgui.button(f"{field.label}##{field.id}", (width, 0))
+        clicked = imgui.button(f"{field.label}###{field.id}", (width, 0))
     finally:
         imgui.end_disabled()
     _tooltip(field, disabled)
@@ -305,8 +306,9 @@ def _control(field: Field, value: T, disabled: str, draw: Callable[[str], T]) ->
     try:
         if field.label:
             _label(field, disabled)
-            imgui.set_next_item_width(-1)
-        new = draw(f"##{field.id}")
+            room = imgui.get_content_region_avail().x  # a popup that takes its width from its contents has none
+            imgui.set_next_item_width(max(room, MIN_WIDTH_EM * imgui.get_font_size()))
+        new = draw(f"###{field.id}")
     finally:
         imgui.end_disabled()
     _tooltip(field, disabled)
@@ -343,7 +345,7 @@ def _tooltip(field: Field, disabled: str) -> None:
 
 
 def _menu(field: Field, value: T, new: T) -> Any:
-    if not imgui.begin_popup_context_item(f"menu##{field.id}"):
+    if not imgui.begin_popup_context_item(f"###menu.{field.id}"):
         return new
     try:
         can_reset = field.default is not None and field.default != value

@@ -17,7 +17,7 @@ ERROR = (1.00, 0.42, 0.36)
 SERIES = ("56B4E9", "E69F00", "009E73", "CC79A7", "F0E442", "D55E00", "0072B2", "BBBBBB")  # Okabe and Ito: told apart by all eyes
 
 # Each glyph comes from the first font that has it: text, then arrows and subscript digits, then mathematics, then icons.
-FONTS = ("Roboto/Roboto-Regular.ttf", "Inconsolata-Medium.ttf", "latex/latinmodern-math.otf", "Font_Awesome_6_Free-Solid-900.otf")
+FONTS = ("Roboto/Roboto-Regular.ttf", "latex/latinmodern-math.otf", "Inconsolata-Medium.ttf", "Font_Awesome_6_Free-Solid-900.otf")
 
 
 def load_fonts() -> None:
@@ -30,6 +30,8 @@ def load_fonts() -> None:
     for i, path in enumerate(paths):
         config = imgui.ImFontConfig()
         config.merge_mode = i > 0
+        if path.suffix == ".otf" and "Awesome" in path.name:
+            config.extra_size_scale = 0.82  # icons fill their box; letters do not
         fonts.add_font_from_file_ttf(str(path), FONT_SIZE, config)
 
 

@@ -70,6 +70,7 @@ class Window:
         self.options = options
         self.render_imgui: Callable[[], None] = imgui.render  # the tests' driver replaces it
         self.on_refresh: Callable[[], None] | None = None  # called while the user holds a window edge (Windows, macOS)
+        self.after_close: list[Callable[[], None]] = []  # called when everything else is gone (the tests' driver needs it)
         self._closed = False
         self._wake_lock = threading.Lock()
         self._woken = threading.Event()
@@ -361,6 +362,8 @@ class Window:
         glfw.destroy_window(self._handle)
         glfw.terminate()
         _open_window = None
+        for call in self.after_close:
+            call()
 
     def __enter__(self) -> Window:
         return self

@@ -1,0 +1,190 @@
+"""Where things stand: a bar at the top, a line at the bottom, and docked windows between them, in arrangements that remember changes.
+
+Each arrangement (a workspace) has a dock space of its own, and its windows carry its name in their hidden id; so what the user
+moves in one workspace stays there, and Dear ImGui's layout file remembers all of them.
+
+    explore = Arrangement("explore", {"Picture": "centre", "Latent": "left", "Pose": "left", "Layers": "right"})
+    with top_bar() as shown: ...
+    with status_line() as shown: ...
+    dock_area(explore, all_arrangements)
+    with docked_window(explore, "Latent") as visible:
+        if visible: ...
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from gui_utils.libraries import imgui
+
+REGIONS = ("centre", "left", "left.lower", "right", "right.lower", "bottom")
+
+_NO_STEALING = imgui.WindowFlags_.no_focus_on_appearing.value  # else the last window drawn comes to the front at the start
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """windows: title -> one of REGIONS; windows of one region are tabs, in this order, the first in front.
+
+    Sizes are in em; those of a region without windows are ignored. `lower`: the part of a side's height that its lower half takes.
+    """
+
+    name: str
+    windows: Mapping[str, str]
+    left_em: float = 21.0
+    right_em: float = 24.0
+    bottom_em: float = 14.0
+    lower: float = field(default=0.5, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for title, region in self.windows.items():
+            if region not in REGIONS:
+                raise ValueError(f"arrangement {self.name!r}: window {title!r} is in {region!r}; one of {', '.join(REGIONS)} is expected")
+
+    @property
+    def dock_id(self) -> int:
+        return zlib.crc32(f"dock space {self.name}".encode()) | 1
+
+    def window_name(self, title: str) -> str:
+        """What Dear ImGui calls this window in this arrangement; tests find it by "###<arrangement>.<title>"."""
+        return f"{title}###{self.name}.{title}"
+
+
+def dock_area(arrangement: Arrangement, others: Iterable[Arrangement] = (), *, reset: bool = False) -> bool:
+    """Give the rest of the viewport to this arrangement; call after the bars and before its windows. True if it was (re)built.
+
+    It is built when the layout file knows nothing of it, or when `reset` asks for the default. `others` keep what is docked in them.
+    """
+    viewport = imgui.get_main_viewport()
+    for other in others:
+        if other.name != arrangement.name and _exists(other):
+            imgui.dock_space_over_viewport(other.dock_id, viewport, imgui.DockNodeFlags_.keep_alive_only.value)
+    builds = reset or not _exists(arrangement)
+    if builds:
+        _build(arrangement, viewport.work_size)
+    imgui.dock_space_over_viewport(arrangement.dock_id, viewport, imgui.DockNodeFlags_.none.value)
+    return builds
+
+
+def _exists(arrangement: Arrangement) -> bool:
+    return imgui.internal.dock_builder_get_node(arrangement.dock_id) is not None
+
+
+def _build(arrangement: Arrangement, size: imgui.ImVec2) -> None:
+    ii = imgui.internal
+    root = arrangement.dock_id
+    ii.dock_builder_remove_node(root)
+    ii.dock_builder_add_node(root, ii.DockNodeFlagsPrivate_.dock_space.value)
+    ii.dock_builder_set_node_size(root, size)
+    nodes = _split(arrangement, root, size)
+    for order, (title, region) in enumerate(arrangement.windows.items()):
+        _place(arrangement.window_name(title), nodes[region], order)
+    _hide_tabs(nodes["centre"])
+    ii.dock_builder_finish(root)
+
+
+def _place(window_name: str, node_id: int, order: int) -> None:
+    """Dock a window; tabs stand in the order of placing, and the first one placed in a node is in front."""
+    ii = imgui.internal
+    ii.dock_builder_dock_window(window_name, node_id)
+    window_id = ii.im_hash_str(window_name)
+    settings = ii.find_window_settings_by_id(window_id)
+    if settings is not None:  # None where the window has been shown already: its tab keeps its place
+        settings.dock_order = order
+    node = ii.dock_builder_get_node(node_id)
+    if node.selected_tab_id == 0:
+        node.selected_tab_id = ii.im_hash_str("#TAB", 4, window_id)
+
+
+def _hide_tabs(node_id: int) -> None:
+    """No tab over the picture; nothing else can be docked there (it would be out of reach without tabs)."""
+    private, node = imgui.internal.DockNodeFlagsPrivate_, imgui.internal.dock_builder_get_node(node_id)
+    node.set_local_flags(node.local_flags | private.no_tab_bar.value | private.no_docking_over_me.value)
+
+
+def _split(arrangement: Arrangement, root: int, size: imgui.ImVec2) -> dict[str, int]:
+    """Node ids of the regions that have windows. Sides first, so that the bottom strip lies between them."""
+    em = imgui.get_font_size()
+    used = set(arrangement.windows.values())
+    nodes = {"centre": root}
+    width, height = max(size.x, 1.0), max(size.y, 1.0)
+    for side, direction, length_em in (("left", imgui.Dir.left, arrangement.left_em), ("right", imgui.Dir.right, arrangement.right_em)):
+        if side in used or f"{side}.lower" in used:
+            part = min(length_em * em / width, 0.45)
+            nodes[side], nodes["centre"] = _cut(nodes["centre"], direction, part)
+            width *= 1 - part
+    if "bottom" in used:
+        nodes["bottom"], nodes["centre"] = _cut(nodes["centre"], imgui.Dir.down, min(arrangement.bottom_em * em / height, 0.6))
+    for side in ("left", "right"):
+        lower = f"{side}.lower"
+        if lower in used and side in used:
+            nodes[lower], nodes[side] = _cut(nodes[side], imgui.Dir.down, arrangement.lower)
+        elif lower in used:
+            nodes[lower] = nodes[side]
+    return nodes
+
+
+def _cut(node: int, direction: imgui.Dir, part: float) -> tuple[int, int]:
+    """(the node cut off towards `direction`, the rest)."""
+    _, towards, rest = imgui.internal.dock_builder_split_node_py(node, direction, part)
+    return towards, rest
+
+
+@contextmanager
+def docked_window(arrangement: Arrangement, title: str, flags: int = 0) -> Iterator[bool]:
+    """A window of the arrangement; yields whether its contents are visible (another tab may be in front of it)."""
+    visible, _ = imgui.begin(arrangement.window_name(title), None, flags | _NO_STEALING)
+    try:
+        yield visible
+    finally:
+        imgui.end()
+
+
+@contextmanager
+def picture_window(arrangement: Arrangement, title: str) -> Iterator[bool]:
+    """A docked window without padding and without scrolling: for canvases, which handle wheel and drags themselves."""
+    imgui.push_style_var(imgui.StyleVar_.window_padding, imgui.ImVec2(0, 0))
+    flags = imgui.WindowFlags_.no_scrollbar.value | imgui.WindowFlags_.no_scroll_with_mouse.value | imgui.WindowFlags_.no_collapse.value
+    visible, _ = imgui.begin(arrangement.window_name(title), None, flags | _NO_STEALING)
+    imgui.pop_style_var()
+    try:
+        yield visible
+    finally:
+        imgui.end()
+
+
+@contextmanager
+def top_bar() -> Iterator[bool]:
+    """A menu bar over the whole width; menus, texts and buttons go into one row."""
+    with _bar("##top bar", imgui.Dir.up) as shown:
+        yield shown
+
+
+@contextmanager
+def status_line() -> Iterator[bool]:
+    """One line at the bottom."""
+    with _bar("##status line", imgui.Dir.down) as shown:
+        yield shown
+
+
+@contextmanager
+def _bar(name: str, direction: imgui.Dir) -> Iterator[bool]:
+    flags = imgui.WindowFlags_.no_scrollbar.value | imgui.WindowFlags_.no_saved_settings.value | imgui.WindowFlags_.menu_bar.value
+    shown = imgui.internal.begin_viewport_side_bar(name, imgui.get_main_viewport(), direction, imgui.get_frame_height(), flags)
+    row = shown and imgui.begin_menu_bar()
+    try:
+        yield row
+    finally:
+        if row:
+            imgui.end_menu_bar()
+        imgui.end()
+
+
+def align_right(width_px: float) -> None:
+    """Move the cursor so that something `width_px` wide ends at the right edge of the row (nowhere if it does not fit)."""
+    room = imgui.get_content_region_avail().x - width_px
+    if room > 0:
+        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + room)

@@ -60,10 +60,12 @@ class NoisyConv(nn.Module):
     def _doubling_conv(self, x: Tensor, styles: Tensor) -> Tensor:
         """Zeros between the samples, convolution (the kernel flipped), low-pass at gain 4, demodulation.
 
-        The scales of weight and styles cancel in the demodulation, so both are normalised first: float16 cannot overflow.
+        The scales of weight and styles cancel in the demodulation, so in float16 both are normalised first: nothing overflows.
         """
-        styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
-        weight = self.weight / self.weight.square().sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-24).sqrt()
+        weight = self.weight
+        if x.dtype == torch.float16:
+            styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
+            weight = weight / weight.square().sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-24).sqrt()
         y = x * styles[:, :, None, None].to(x.dtype)
         y = F.conv_transpose2d(y, weight.transpose(0, 1).to(x.dtype), stride=2)  # uncropped: one more sample than twice
         count = self.resample_filter.shape[-1]

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gui_utils.libraries import imgui
+from gui_utils.tone import BACKGROUND
 
 REGIONS = ("centre", "left", "left.lower", "right", "right.lower", "bottom")
 
@@ -145,10 +146,12 @@ def docked_window(arrangement: Arrangement, title: str, flags: int = 0) -> Itera
 
 @contextmanager
 def picture_window(arrangement: Arrangement, title: str) -> Iterator[bool]:
-    """A docked window without padding and without scrolling: for canvases, which handle wheel and drags themselves."""
+    """A docked window without padding or scrolling, on the neutral ground of pictures: for canvases."""
     imgui.push_style_var(imgui.StyleVar_.window_padding, imgui.ImVec2(0, 0))
+    imgui.push_style_color(imgui.Col_.window_bg, imgui.ImVec4(*BACKGROUND, 1.0))
     flags = imgui.WindowFlags_.no_scrollbar.value | imgui.WindowFlags_.no_scroll_with_mouse.value | imgui.WindowFlags_.no_collapse.value
     visible, _ = imgui.begin(arrangement.window_name(title), None, flags | _NO_STEALING)
+    imgui.pop_style_color()
     imgui.pop_style_var()
     try:
         yield visible

@@ -55,8 +55,10 @@ void main() {
     for (int k = 0; k < taps; ++k) {
         vec2 tap = texelFetch(table, ivec2(k + 1, at.x), 0).xy;
         int x = clamp(start + k, 0, width - 1);
-        vec3 v = vec3(0.0);
-        for (int c = 0; c < channels; ++c) v[c] = texelFetch(picture, ivec2(x, y) * pixel_step + c * channel_step, 0).r;
+        ivec2 texel = ivec2(x, y) * pixel_step;
+        vec3 v = vec3(texelFetch(picture, texel, 0).r, 0.0, 0.0);
+        if (channels > 1) v.y = texelFetch(picture, texel + channel_step, 0).r;
+        if (channels > 2) v.z = texelFetch(picture, texel + 2 * channel_step, 0).r;
         if (masked == 1) valid += tap.x * texelFetch(validity, ivec2(x, y), 0).r;
         if (bad(v.x) || bad(v.y) || bad(v.z)) { marked = max(marked, tap.y); continue; }
         sum += tap.x * v;

@@ -75,8 +75,7 @@ def _set_up(axes: Axes) -> None:
 
 def series_color(index: int) -> Color:
     """Colours that all eyes tell apart, in order."""
-    code = SERIES[index % len(SERIES)]
-    return int(code[0:2], 16) / 255, int(code[2:4], 16) / 255, int(code[4:6], 16) / 255
+    return SERIES[index % len(SERIES)]
 
 
 def _spec(color: Color | None, weight: float = 1.5, alpha: float = 1.0) -> implot.Spec:

@@ -8,13 +8,18 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
+
 from gui_utils.libraries import imgui, implot
 
 FONT_SIZE = 16.0  # px at scale 1
 ACCENT = (0.36, 0.66, 1.00)
 WARNING = (1.00, 0.76, 0.28)
 ERROR = (1.00, 0.42, 0.36)
-SERIES = ("56B4E9", "E69F00", "009E73", "CC79A7", "F0E442", "D55E00", "0072B2", "BBBBBB")  # Okabe and Ito: told apart by all eyes
+SERIES = (  # of lines in plots: the colours of Okabe and Ito, told apart by all eyes
+    (0.34, 0.71, 0.91), (0.90, 0.62, 0.00), (0.00, 0.62, 0.45), (0.80, 0.47, 0.65), (0.94, 0.89, 0.26), (0.84, 0.37, 0.00),
+    (0.73, 0.73, 0.73),
+)  # fmt: skip
 
 # Each glyph comes from the first font that has it: text, then arrows and subscript digits, then mathematics, then icons.
 FONTS = ("Roboto/Roboto-Regular.ttf", "latex/latinmodern-math.otf", "Inconsolata-Medium.ttf", "Font_Awesome_6_Free-Solid-900.otf")
@@ -114,6 +119,8 @@ def _plot_style(scale: float) -> None:
     for name, x, y in (("plot_padding", 8, 8), ("label_padding", 5, 4), ("legend_padding", 8, 8), ("legend_inner_padding", 5, 4)):
         setattr(style, name, imgui.ImVec2(x * scale, y * scale))
     style.plot_border_size = 1.0 * scale
+    index = implot.get_colormap_index("series")
+    style.colormap = index if index >= 0 else implot.add_colormap("series", np.array([(*color, 1.0) for color in SERIES], np.float32))
     c = implot.Col_
     for color, value in (
         (c.frame_bg, (0, 0, 0, 0)), (c.plot_bg, (0.095, 0.095, 0.095, 1)), (c.plot_border, (0.26, 0.26, 0.26, 1)),

@@ -82,6 +82,9 @@ class Window:
         try:
             self._start()
         except BaseException:
+            if imgui.get_current_context() is not None:
+                implot.destroy_context()
+                imgui.destroy_context()
             glfw.destroy_window(self._handle)
             glfw.terminate()
             raise

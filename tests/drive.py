@@ -322,7 +322,8 @@ def chord(keys: str) -> int:
     for name in keys.lower().split("+"):
         modifier = getattr(imgui.Key, f"mod_{name}", None)
         named = {"esc": "escape", "left": "left_arrow", "right": "right_arrow", "up": "up_arrow", "down": "down_arrow", "plus": "equal",
-                 ",": "comma", ".": "period", "[": "left_bracket", "]": "right_bracket", "-": "minus", "=": "equal", "?": "slash"}  # fmt: skip
+                 "?": "slash",
+                 ",": "comma", ".": "period", "[": "left_bracket", "]": "right_bracket", "-": "minus", "=": "equal"}  # fmt: skip
         name = named.get(name, name)
         key = modifier or getattr(imgui.Key, f"_{name}" if name.isdigit() else name, None)
         if key is None:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gui_utils import layout, toasts
 from gui_utils.libraries import imgui
+from gui_utils.texture import ByteTexture
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
 from viz import chrome, effects, keyboard, settings, workspaces
@@ -57,7 +60,8 @@ class App:
         self.frame: Frame | None = None  # the newest frame, perhaps an error
         self.help_shown, self.chrome_shown = False, True
         self.window_capture_due = 0
-        self.context = PanelContext()
+        self.images: dict[str, ByteTexture] = {}
+        self.context = PanelContext(image=self.image)
         self.submitted: ViewState | None = None
         self.requests = 0
         self._frame_times: deque[float] = deque(maxlen=RECENT_FRAMES)
@@ -264,9 +268,17 @@ class App:
             for path in paths[:1]:
                 effects.open_path(self, Path(path))
 
+    def image(self, name: str, pixels: np.ndarray) -> imgui.ImTextureRef:
+        """Shows uint8 [H, W, 3 or 4] under a name; the same array again is not uploaded again."""
+        texture = self.images.setdefault(name, ByteTexture())
+        texture.show(pixels)
+        return texture.ref
+
     def close(self) -> None:
         self.save_settings()
         self.renderer.close()
+        for texture in self.images.values():
+            texture.delete()
         self.canvas.delete()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from viz import capture
 from viz.errors import CommandError
 from viz.request import Frame, RenderRequest
@@ -89,7 +91,6 @@ def write(view: ViewState, out: Path) -> int:
     frame = render(view)
     check(view, frame)
     if out.suffix.lower() == ".npy":
-        assert frame.raw is not None
         capture.save_npy(out, unwarped_raw(view, frame))
     else:
         assert frame.toned is not None and frame.network is not None
@@ -130,15 +131,15 @@ def check(view: ViewState, frame: Frame) -> None:
         raise CommandError(f"--channels: {facts.tap(layer).name} has {total} channels, numbered from 0")
 
 
-def unwarped_raw(view: ViewState, frame: Frame):
+def unwarped_raw(view: ViewState, frame: Frame) -> np.ndarray:
     """The tapped layer whole; with --untransform, all its channels undone."""
+    assert frame.network is not None and frame.raw is not None
     if not view.get(Unwarp).on:
         return frame.raw
     import torch
 
     from torch_utils.resample import unwarp
 
-    assert frame.network is not None and frame.raw is not None
     tap = frame.network.tap(view.get(Tap).layer)
     matrix = view.get(Pose).matrix(frame.network.resolution)
     return unwarp(torch.from_numpy(frame.raw)[None], matrix, sampling_rate=tap.sampling_rate)[0][0].numpy()

@@ -68,7 +68,7 @@ def run(run: Run) -> Any:
             tap=ready.facts.tap_name(run.view.get(Tap).layer),
             learned_pose=learned_pose_argument(run.view, ready),
             force_fp32=device.force_fp32 or ready.device.type == "cpu",
-            memo=_LayerMemo(run, ready.identity),
+            memo=_LayerMemo(run, (ready.identity, device.backend)),  # backends differ in the last digits
             superseded=run.superseded,
         )
     return SUPERSEDED if values is None else values[0]

@@ -194,6 +194,7 @@ class LayerSpec:
     down_radial: bool
     padding: tuple[int, int, int, int]
     window: str = "kaiser"
+    out_stopband: float = 0.0  # f_t of the layer rule: what must be gone; the filter's own stopband, f_c + f_h, is this or s / 2
 
     @property
     def up_lowpass(self) -> Lowpass:
@@ -231,6 +232,7 @@ class _Band:
     """The signal after layer i, as the layer rule gives it."""
 
     cutoff: float
+    stopband: float
     half_width: float
     sampling_rate: int
     size: int
@@ -263,7 +265,7 @@ def _bands(config: GeneratorConfig) -> list[_Band]:
         half_width = max(stopband, sampling_rate / 2) - cutoff
         size = resolution if index >= last - 1 else sampling_rate + 2 * config.margin_size
         channels = config.img_channels if index == last else round(min(config.channel_base / 2 / cutoff, config.channel_max))
-        bands.append(_Band(cutoff, half_width, sampling_rate, size, channels))
+        bands.append(_Band(cutoff, stopband, half_width, sampling_rate, size, channels))
     return bands
 
 
@@ -301,6 +303,7 @@ def _layer(config: GeneratorConfig, index: int, source: _Band, target: _Band) ->
         down_radial=config.use_radial_filters and not is_critical,
         padding=(low, high, low, high),
         window=config.window,
+        out_stopband=target.stopband,
     )
 
 

@@ -78,7 +78,7 @@ def as_text(facts: dict[str, Any]) -> str:
     for layer in facts["layers"]:
         spec = layer["spec"] or {}
         cutoff, half = spec.get("out_cutoff"), spec.get("out_half_width")
-        numbers = [cutoff, None if cutoff is None or half is None else cutoff + half, half]
+        numbers = [cutoff, spec.get("out_stopband"), half]
         shown = "".join(f"{n:>9.2f}" if n is not None else f"{'—':>9}" for n in numbers)
         factors = f"{spec.get('up_factor', '—'):>4}{spec.get('down_factor', '—'):>5}"
         size = f"{layer['size'][0]}x{layer['size'][1]}"

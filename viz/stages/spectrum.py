@@ -28,7 +28,7 @@ def run(run: Run) -> SpectrumResult:
         axis=axis,
         tap=tap.name,
         cutoff=spec.out_cutoff if spec else None,
-        stopband=spec.out_cutoff + spec.out_half_width if spec else None,
+        stopband=spec.out_stopband if spec else None,
         nyquist=tap.sampling_rate / 2,
         all_channels=options.all_channels,
     )

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "resample.h"
-#include "resample_kernels.h"
+#include "resample_rows.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "resample.h"
-#include "resample_kernels.h"
+#include "resample_rows.h"
 
 namespace {
 
@@ -35,7 +35,7 @@ struct Plan {
     size_t x_at, h_at, a_at, kept_at, t_at, y_at, floats;
     Vec *up_x, *up_y, *down_x, *down_y;            // taps as vectors
     int32_t *window_up, *window_down;              // where taps' windows begin
-    bool symmetric;
+    bool symmetric_x, symmetric_y;                 // the downsampling filters
 };
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
@@ -139,7 +139,8 @@ void *spread_taps(Plan &p) {
             int sample = ax.down * s + ax.skip + k;
             p.window_down[s * ax.taps_down + k] = sample % p.planes * p.vectors * L + sample / p.planes;
         }
-    p.symmetric = all_symmetric(call.down_filter_y, ay.taps_down, call.rank);
+    p.symmetric_x = all_symmetric(call.down_filter_x, ax.taps_down, call.rank);
+    p.symmetric_y = all_symmetric(call.down_filter_y, ay.taps_down, call.rank);
     return memory;
 }
 
@@ -152,7 +153,7 @@ struct Channel {
 };
 
 // One input row into planes, scaled and biased, zero outside the image.
-void copy_row(const Plan &p, const Channel &channel, const float *row, float *out) {
+AF_PASS void copy_row(const Plan &p, const Channel &channel, const float *row, float *out) {
     int width = p.call->w, origin = p.ax.origin, planes = p.x_planes;
     for (int c = 0; c < planes; c++) {
         float *plane = out + (size_t)c * p.x_length;
@@ -173,15 +174,32 @@ void copy_row(const Plan &p, const Channel &channel, const float *row, float *ou
     }
 }
 
-void rise_row_any(const Plan &p, const float *x, float *h) {
-    for (int q = 0; q < p.planes; q++)
-        sum_windows(x, p.window_up + q * p.ax.phase_taps, p.up_x + q % p.ax.up * p.ax.phase_taps, p.ax.phase_taps,
-                    h + (size_t)q * p.vectors * p.h_column, p.h_column, p.vectors, 0);
-}
-
-void rise_one_row(const Plan &p, const float *x, float *h) {
+// A row that lies in memory as planes with zeros around them.
+void rise_copied_row(const Plan &p, const float *x, float *h) {
 #define AF_CASE(n, m) \
     case n * 8 + m: return rise_row<n, m>(x, h, p.vectors, p.h_column, p.up_x)
+    if (L != 16 && p.x_planes == 1) switch (p.ax.phase_taps * 8 + p.ax.up) {
+            AF_CASE(6, 2);
+            AF_CASE(6, 4);
+            AF_CASE(4, 2);
+            AF_CASE(4, 4);
+            AF_CASE(8, 2);
+            AF_CASE(8, 4);
+        }
+#undef AF_CASE
+    const int taps = p.ax.phase_taps;
+    for (int q = 0; q < p.planes; q++)
+        sum_windows(x, p.window_up + q * taps, p.up_x + q % p.ax.up * taps, taps, h + (size_t)q * p.vectors * p.h_column, p.h_column,
+                    p.vectors, 0);
+}
+
+// Straight from the image; false: this case needs a copied row.
+bool rise_source_row(const Plan &p, const Channel &channel, const float *row, float *h) {
+#if AF_LANES == 16
+    const int first = most(0, -p.ax.origin), last = p.call->w - p.ax.origin;
+    const RowSource source = {(const float *)((uintptr_t)row + (intptr_t)p.ax.origin * 4), first, last, channel.scale, channel.bias};
+#define AF_CASE(n, m) \
+    case n * 8 + m: rise_row<n, m>(source, h, p.vectors, p.h_column, p.up_x); return true
     if (p.x_planes == 1) switch (p.ax.phase_taps * 8 + p.ax.up) {
             AF_CASE(6, 2);
             AF_CASE(6, 4);
@@ -191,29 +209,30 @@ void rise_one_row(const Plan &p, const float *x, float *h) {
             AF_CASE(8, 4);
         }
 #undef AF_CASE
-    rise_row_any(p, x, h);
+#endif
+    return false;
 }
 
-// Input rows [first, first + count) into slots of the columns; four at a time, so that no row is read back while it is still being written.
+// Input rows [first, first + count) into slots of the columns; four at a time, so that no copy is read back while it is still being written.
 void rise_rows(const Plan &p, const Channel &channel, int first, int count, int slot, float *scratch) {
-    const int64_t height = p.call->h;
     const size_t row_floats = (size_t)p.x_length * p.x_planes;
-    float *rows = scratch + p.x_at, *h = scratch + p.h_at;
+    float *rows = scratch + p.x_at, *h = scratch + p.h_at + (size_t)slot * L;
     for (int start = 0; start < count; start += 4) {
-        int some = least(4, count - start);
+        bool copied[4] = {};
+        const int some = least(4, count - start);
         for (int i = 0; i < some; i++) {
-            int64_t y = (int64_t)first + start + i;
-            if (y >= 0 && y < height) copy_row(p, channel, channel.x + y * p.call->x_row, rows + i * row_floats);
-        }
-        for (int i = 0; i < some; i++) {
-            int64_t y = (int64_t)first + start + i;
-            float *out = h + (size_t)(slot + start + i) * L;
-            if (y >= 0 && y < height) {
-                rise_one_row(p, rows + i * row_floats, out);
-            } else {
+            const int64_t y = (int64_t)first + start + i;
+            const float *row = channel.x + y * p.call->x_row;
+            float *out = h + (size_t)(start + i) * L;
+            if (y < 0 || y >= p.call->h) {
                 for (int v = 0; v < p.columns; v++) *(Vec *)(out + v * p.h_column) = Vec{};
+            } else if (!rise_source_row(p, channel, row, out)) {
+                copy_row(p, channel, row, rows + i * row_floats);
+                copied[i] = true;
             }
         }
+        for (int i = 0; i < some; i++)
+            if (copied[i]) rise_copied_row(p, rows + i * row_floats, h + (size_t)(start + i) * L);
     }
 }
 
@@ -239,7 +258,7 @@ void fall_one_column(const Plan &p, const Vec *a, float *t, int rows) {
     int rank = p.call->rank;
 #define AF_CASE(taps, d, k) \
     case (taps * 8 + d) * 8 + k: return fall_column_symmetric<taps, d, k>(a, t, rows, p.t_pitch, p.t_part, p.down_y, taps, d, k)
-    if (p.symmetric && rank < 8 && ay.down < 8) switch ((ay.taps_down * 8 + ay.down) * 8 + rank) {
+    if (p.symmetric_y && rank < 8 && ay.down < 8) switch ((ay.taps_down * 8 + ay.down) * 8 + rank) {
             AF_CASE(12, 2, 1);
             AF_CASE(12, 2, 2);
             AF_CASE(12, 2, 3);
@@ -258,50 +277,48 @@ void fall_one_column(const Plan &p, const Vec *a, float *t, int rows) {
     fall_column_any(a, t, rows, p.t_pitch, p.t_part, p.down_y, ay.taps_down, ay.down, rank);
 }
 
-void fall_one_row(const Plan &p, const float *t, float *y) {
-    const Axis &ax = p.ax;
-    const int taps = ax.taps_down;
-    for (int k = 0; k < p.call->rank; k++) {
-        const float *row = t + k * p.t_part;
-        const Vec *weights = p.down_x + (size_t)k * taps;
-        for (int s = 0; s < p.y_planes; s++) {
-            const int32_t *window = p.window_down + s * taps;
-            float *out = y + (size_t)s * p.y_vectors * L;
-            const float *base[4];
-            for (int i = 0; i < least(p.planes, least(taps, 4)); i++) base[i] = row + window[i];
-#define AF_CASE(planes, taps) \
-    case planes * 64 + taps: fall_row<planes, taps>(base, out, p.y_vectors, weights, k > 0); break
-            switch (taps < 64 ? p.planes * 64 + taps : -1) {
-                AF_CASE(2, 12);
-                AF_CASE(4, 12);
-                AF_CASE(2, 8);
-                AF_CASE(4, 8);
-                AF_CASE(2, 16);
-                AF_CASE(4, 16);
-                default: sum_windows(row, window, weights, taps, out, L, p.y_vectors, k > 0);
-            }
-#undef AF_CASE
+// One output row at a time where there is a kernel for it; false: none.
+bool fall_known_row(const Plan &p, const float *t, float *y, Vec scale) {
+    FallSource source = {{}, p.t_part, p.call->rank};
+    const int width = p.call->out_w;
+#define AF_CASE(planes, taps, parts)                                                                          \
+    case (planes * 64 + taps) * 4 + parts:                                                                    \
+        for (int c = 0; c < planes; c++) source.base[c] = t + p.window_down[c];                               \
+        if (p.symmetric_x) fall_row<planes, taps, parts, true>(source, y, width, p.down_x, scale);            \
+        else fall_row<planes, taps, parts, false>(source, y, width, p.down_x, scale);                         \
+        return true
+    if (p.ax.taps_down < 64 && p.y_planes < 4) switch ((p.planes * 64 + p.ax.taps_down) * 4 + p.y_planes) {
+            AF_CASE(2, 12, 1);
+            AF_CASE(4, 12, 2);
+            AF_CASE(2, 8, 1);
+            AF_CASE(4, 8, 2);
+            AF_CASE(2, 16, 1);
+            AF_CASE(4, 16, 2);
         }
-    }
+#undef AF_CASE
+    return false;
 }
 
-void finish_row(const Plan &p, const Channel &channel, const float *from, float *y) {
+void fall_any_row(const Plan &p, const float *t, float *y) {
+    const int taps = p.ax.taps_down;
+    for (int k = 0; k < p.call->rank; k++)
+        for (int s = 0; s < p.y_planes; s++)
+            sum_windows(t + k * p.t_part, p.window_down + s * taps, p.down_x + (size_t)k * taps, taps, y + (size_t)s * p.y_vectors * L, L,
+                        p.y_vectors, k > 0);
+}
+
+AF_PASS void finish_row(const Plan &p, const Channel &channel, const float *from, float *y) {
     const int width = p.call->out_w;
     const Vec scale = broadcast(channel.out_scale);
     if (p.y_planes == 1) {
-        int i = 0;
-        for (; i + L <= width; i += L) store(y + i, *(const Vec *)(from + i) * scale);
-        if (i < width) store_part(y + i, *(const Vec *)(from + i) * scale, width - i);
+        for (int i = 0; i < width; i += L) store_first(y + i, *(const Vec *)(from + i) * scale, width - i);
     } else if (p.y_planes == 2) {
         const float *odd = from + (size_t)p.y_vectors * L;
         for (int i = 0; 2 * i < width; i += L) {
             Vec low, high;
             interleave(*(const Vec *)(from + i) * scale, *(const Vec *)(odd + i) * scale, &low, &high);
-            int left = width - 2 * i;
-            if (left >= L) store(y + 2 * i, low);
-            else store_part(y + 2 * i, low, left);
-            if (left >= 2 * L) store(y + 2 * i + L, high);
-            else if (left > L) store_part(y + 2 * i + L, high, left - L);
+            store_first(y + 2 * i, low, width - 2 * i);
+            store_first(y + 2 * i + L, high, width - 2 * i - L);
         }
     } else {
         for (int s = 0; s < p.y_planes; s++)
@@ -313,6 +330,7 @@ template <class Act>
 void run_band(const Plan &p, const Channel &channel, int begin, int end, float *scratch, const Act &act) {
     const Axis &ay = p.ay;
     float *h = scratch + p.h_at, *t = scratch + p.t_at, *row = scratch + p.y_at;
+    const Vec out_scale = broadcast(channel.out_scale);
     Vec *a = (Vec *)(scratch + p.a_at), *kept = (Vec *)(scratch + p.kept_at);
     int group = (ay.down * begin + ay.skip) / ay.up;  // the next to be computed
     int a_first = group * ay.up;                      // the upsampled row that a[0] is
@@ -340,8 +358,11 @@ void run_band(const Plan &p, const Channel &channel, int begin, int end, float *
             }
         }
         for (int o = from; o < to; o++) {
-            fall_one_row(p, t + (o - from) * p.t_pitch, row);
-            finish_row(p, channel, row, channel.y + (size_t)o * p.call->out_w);
+            const float *mine = t + (o - from) * p.t_pitch;
+            float *y = channel.y + (size_t)o * p.call->out_w;
+            if (fall_known_row(p, mine, y, out_scale)) continue;
+            fall_any_row(p, mine, row);
+            finish_row(p, channel, row, y);
         }
         a_first = next_kept > 0 ? a_end - next_kept : next_group * ay.up;
         a_kept = next_kept;

@@ -14,6 +14,9 @@
 #define __has_builtin(x) 0
 #endif
 
+// Called once for a row or a column: kept apart, so that each has the registers to itself (and its own line in a profile).
+#define AF_PASS __attribute__((noinline))
+
 namespace {
 
 typedef Vec *__restrict OutVecs;
@@ -100,7 +103,7 @@ inline __attribute__((always_inline)) void rise_groups(const Vec *h, Vec *a, con
 }
 
 template <int N, int M, class Act>
-void rise_column(const Vec *h, OutVecs a, int groups, const Vec *taps, int, int, const Act &act) {
+AF_PASS void rise_column(const Vec *h, OutVecs a, int groups, const Vec *taps, int, int, const Act &act) {
     constexpr int G = M >= 4 ? 2 : 4 / M;
     int g = 0;
     for (; g + G <= groups; g += G) rise_groups<N, M, G>(h + g, a + g * M, taps, act);
@@ -108,7 +111,7 @@ void rise_column(const Vec *h, OutVecs a, int groups, const Vec *taps, int, int,
 }
 
 template <class Act>
-void rise_column_any(const Vec *h, OutVecs a, int groups, const Vec *taps, int n, int m, const Act &act) {
+AF_PASS void rise_column_any(const Vec *h, OutVecs a, int groups, const Vec *taps, int n, int m, const Act &act) {
     for (int g = 0; g < groups; g++)
         for (int r = 0; r < m; r++) {
             Vec sum = taps[r * n] * h[g];
@@ -138,14 +141,14 @@ inline __attribute__((always_inline)) void fall_rows(const Vec *a, float *t, siz
 }
 
 template <int T, int D, int K>
-void fall_column_symmetric(const Vec *a, float *t, int rows, size_t pitch, size_t part, const Vec *taps, int, int, int) {
-    constexpr int G = T + D <= 16 ? 2 : 1;
+AF_PASS void fall_column_symmetric(const Vec *a, float *t, int rows, size_t pitch, size_t part, const Vec *taps, int, int, int) {
+    constexpr int G = T + D > 16 ? 1 : K >= 3 ? 4 : 2;
     int o = 0;
     for (; o + G <= rows; o += G) fall_rows<T, D, K, G>(a + o * D, t + o * pitch, pitch, part, taps);
     for (; o < rows; o++) fall_rows<T, D, K, 1>(a + o * D, t + o * pitch, pitch, part, taps);
 }
 
-void fall_column_any(const Vec *a, float *t, int rows, size_t pitch, size_t part, const Vec *taps, int count, int d, int rank) {
+AF_PASS void fall_column_any(const Vec *a, float *t, int rows, size_t pitch, size_t part, const Vec *taps, int count, int d, int rank) {
     for (int k = 0; k < rank; k++)
         for (int o = 0; o < rows; o++) {
             const Vec *row = a + (size_t)o * d;
@@ -158,57 +161,6 @@ void fall_column_any(const Vec *a, float *t, int rows, size_t pitch, size_t part
             if (j < count) other += taps[k * count + j] * row[j];
             *(Vec *)(t + k * part + o * pitch) = sum + other;
         }
-}
-
-// ---- rows: windows of neighbouring samples ----
-
-// One row to M planes of `vectors` vectors; vector v of the result goes to h + v * column.
-template <int N, int M>
-void rise_row(const float *x, float *h, int vectors, size_t column, const Vec *taps) {
-    for (int i = 0; i < vectors; i++) {
-        Vec sum[M];
-#pragma GCC unroll 16
-        for (int j = 0; j < N; j++) {
-            Vec window = load(x + i * AF_LANES + j);
-#pragma GCC unroll 4
-            for (int r = 0; r < M; r++) sum[r] = j == 0 ? taps[r * N] * window : sum[r] + taps[r * N + j] * window;
-        }
-#pragma GCC unroll 4
-        for (int r = 0; r < M; r++) *(Vec *)(h + (size_t)(r * vectors + i) * column) = sum[r];
-    }
-}
-
-// One output plane of one row: T taps, tap k reads base[k % P] + k / P. `add`: onto what is there.
-template <int P, int T>
-void fall_row(const float *const *base, float *y, int vectors, const Vec *taps, int add) {
-    for (int i = 0; i < vectors; i++) {
-        Vec sum[2] = {add ? *(const Vec *)(y + i * AF_LANES) : Vec{}, Vec{}};
-#pragma GCC unroll 32
-        for (int k = 0; k < T; k++) sum[k & 1] += taps[k] * load(base[k % P] + i * AF_LANES + k / P);
-        *(Vec *)(y + i * AF_LANES) = sum[0] + sum[1];
-    }
-}
-
-// Any taps and periods: `at` says where each tap's window begins.
-void sum_windows(const float *x, const int32_t *at, const Vec *taps, int count, float *y, size_t step, int vectors, int add) {
-    int i = 0;
-    for (; i + 4 <= vectors; i += 4) {
-        Vec sum[4] = {};
-        if (add)
-            for (int v = 0; v < 4; v++) sum[v] = *(const Vec *)(y + (i + v) * step);
-        for (int k = 0; k < count; k++) {
-            const float *window = x + at[k] + i * AF_LANES;
-            Vec tap = taps[k];
-#pragma GCC unroll 4
-            for (int v = 0; v < 4; v++) sum[v] += tap * load(window + v * AF_LANES);
-        }
-        for (int v = 0; v < 4; v++) *(Vec *)(y + (i + v) * step) = sum[v];
-    }
-    for (; i < vectors; i++) {
-        Vec sum = add ? *(const Vec *)(y + i * step) : Vec{};
-        for (int k = 0; k < count; k++) sum += taps[k] * load(x + at[k] + i * AF_LANES);
-        *(Vec *)(y + i * step) = sum;
-    }
 }
 
 }  // namespace

@@ -53,8 +53,8 @@ def modulated_conv2d(
 
     y = input_gain · d · (W ⋆ (s · x)), d = `demodulation(weight, styles)`; StyleGAN2, section 2.2
     """
-    if isinstance(input_gain, (int, float)):
-        input_gain = torch.tensor(input_gain, dtype=torch.float64)  # has no axes, so it widens no type and fits every device
+    if isinstance(input_gain, (int, float)):  # without axes it widens no type and fits every device
+        input_gain = torch.tensor(checks.finite("modulated_conv2d", "input_gain", input_gain), dtype=torch.float64)
     return dispatch("modulated_conv2d", (x, weight, styles, input_gain), _options(demodulate, padding))
 
 
@@ -80,7 +80,8 @@ def _check(call: Call) -> None:
     assert x is not None
     for name, facts, axes in (("weight", weight, 4), ("styles", styles, 2)):
         if facts is None or len(facts.shape) != axes:
-            raise ValueError(f"modulated_conv2d: {name} must have {axes} axes, got {None if facts is None else tuple(facts.shape)}")
+            got = None if facts is None else f"shape {tuple(facts.shape)}"
+            raise ValueError(f"modulated_conv2d: {name} must have {axes} axes, got {got}")
         checks.check_companion(call, name, facts)
     assert weight is not None and styles is not None
     if weight.shape[1] != x.shape[1] or 0 in weight.shape:

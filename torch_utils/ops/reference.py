@@ -59,7 +59,7 @@ def restore(y: Tensor, x: Tensor) -> Tensor:
     """y with x's type and, where x has only one of the two, x's layout: channels-last or plain."""
     if x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous():
         return y.to(x.dtype).contiguous(memory_format=torch.channels_last)
-    return y.to(x.dtype, memory_format=torch.contiguous_format)
+    return y.to(x.dtype).contiguous()
 
 
 def taps_of(shape: torch.Size | None) -> tuple[int, int]:
@@ -82,14 +82,14 @@ class _Axis:
 
 
 def _strided_axis(size: int, taps: int, lo: int, hi: int) -> _Axis:
-    start, stop, lo, hi = max(0, -lo), min(size, size + hi), max(0, lo), max(0, hi)
+    start, stop, lo, hi = max(0, -lo), max(0, min(size, size + hi)), max(0, lo), max(0, hi)
     within = min(lo, hi, taps - 1)
     return _Axis(start, stop, within, lo - within, hi - within)
 
 
 def _transposed_axis(size: int, up: int, taps: int, lo: int, hi: int) -> _Axis:
     # Cropped input samples touch no output. What is left of lo and hi counts from the first and from behind the last kept sample's zeros.
-    start, stop = max(0, -(lo // up)), min(size, size - (-hi // up))
+    start, stop = max(0, -(lo // up)), max(0, min(size, size - (-hi // up)))
     lo, hi = lo + start * up, hi + (size - stop) * up
     # The transposed convolution starts taps - 1 samples before the first one sought and ends with the last sample, without its zeros.
     left, right = taps - 1 - lo, taps - up - hi
@@ -97,12 +97,19 @@ def _transposed_axis(size: int, up: int, taps: int, lo: int, hi: int) -> _Axis:
     return _Axis(start, stop, within, within - left, within - right)
 
 
+def _zeros(empty: Tensor, width: int, height: int) -> Tensor:
+    """What an image without samples becomes: nothing but padding. Adding the sum, 0, keeps gradients connected."""
+    return empty.new_zeros(*empty.shape[:2], height, width) + empty.sum()
+
+
 def _place(x: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
     """Pad with zeros, or crop where negative, without copying where only cropped."""
     x_lo, x_hi, y_lo, y_hi = padding
+    height, width = x.shape[2:]
     if min(padding) < 0:
-        height, width = x.shape[2:]
         x = x[:, :, max(0, -y_lo) : max(0, height + min(0, y_hi)), max(0, -x_lo) : max(0, width + min(0, x_hi))]
+    if x.numel() == 0:
+        return _zeros(x, width + x_lo + x_hi, height + y_lo + y_hi)
     return F.pad(x, (max(0, x_lo), max(0, x_hi), max(0, y_lo), max(0, y_hi))) if max(padding) > 0 else x
 
 
@@ -139,9 +146,8 @@ def _filter(x: Tensor, kernel: Tensor, up: tuple[int, int], down: tuple[int, int
     rest = (column.lo, column.hi, row.lo, row.hi)
     within = (row.within, column.within)
     weight = kernel.expand(x.shape[1], 1, taps_y, taps_x)
-    if x.numel() == 0:  # an empty batch, or only padding is left of the image; the sum, 0, keeps gradients connected
-        out_width, out_height = Resampling(up, down, padding).size(width, height, (taps_x, taps_y))
-        return x.new_zeros(*x.shape[:2], out_height, out_width) + x.sum()
+    if x.numel() == 0:
+        return _zeros(x, *Resampling(up, down, padding).size(width, height, (taps_x, taps_y)))
     if up == (1, 1):
         return F.conv2d(_place(x, rest), weight, stride=(down[1], down[0]), padding=within, groups=x.shape[1])
     y = F.conv_transpose2d(x, weight.flip(2, 3), stride=(up[1], up[0]), padding=within, groups=x.shape[1])

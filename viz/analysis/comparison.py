@@ -51,7 +51,7 @@ class Difference:
 
     @property
     def signal_db(self) -> float | None:
-        """The reference's own power over that of the error, in dB; each channel's mean is no signal. For layers, which have no peak value."""
+        """Power of the reference over that of the error, in dB, for layers, which have no peak value. A channel's mean is no signal."""
         import torch
 
         if self.valid == 0:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz.analysis.comparison import KINDS, Kind, difference, psnr_db
+from viz.analysis.comparison import KINDS, Difference, Kind, difference, psnr_db
 
 if TYPE_CHECKING:
     import torch
@@ -121,16 +121,28 @@ def sample_errors(
     device: Any = None,
 ) -> Iterator[list[SampleErrors]]:
     """The errors of these samples, a batch at a time: the part of a measurement that processes can share."""
-    import torch
-
     pending = list(indices)
     for start in range(0, len(pending), batch):
         draws = [draw_sample(network, seed, index) for index in pending[start : start + batch]]
-        with torch.inference_mode():
-            ws = network.map(*_latents(network, draws, device))
-            bases = network.synthesize(ws)
-            errors = [_errors(network, ws[i : i + 1], bases[i], draw, kinds) for i, draw in enumerate(draws)]
-        yield errors
+        yield errors_of_draws(network, draws, kinds, device)
+
+
+def errors_of_draws(network: Any, draws: Sequence[Draw], kinds: Sequence[Kind] = KINDS, device: Any = None) -> list[SampleErrors]:
+    """The errors of one batch. Each transformed picture is made by itself: transforms differ, and a synthesis takes one."""
+    import torch
+
+    found = []
+    with torch.inference_mode():
+        ws = network.map(*_latents(network, draws, device))
+        for w, base, draw in zip(ws.split(1), network.synthesize(ws), draws, strict=True):
+            differences = [_difference(network, w, base, draw.matrix(kind), kind) for kind in kinds]
+            found.append(SampleErrors(draw.index, tuple(d.squared_error for d in differences), tuple(d.valid for d in differences)))
+    return found
+
+
+def _difference(network: Any, ws: torch.Tensor, base: torch.Tensor, matrix: np.ndarray, kind: Kind) -> Difference:
+    moved = network.synthesize(ws, pose=matrix)[0]
+    return difference(base, moved, matrix, kind=kind, sampling_rate=network.img_resolution)
 
 
 def _latents(network: Any, draws: Sequence[Draw], device: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -142,16 +154,6 @@ def _latents(network: Any, draws: Sequence[Draw], device: Any) -> tuple[torch.Te
         return z, None
     classes = torch.tensor([draw.class_index for draw in draws], device=place)
     return z, torch.nn.functional.one_hot(classes, network.c_dim).float()
-
-
-def _errors(network: Any, ws: torch.Tensor, base: torch.Tensor, draw: Draw, kinds: Sequence[Kind]) -> SampleErrors:
-    """Transforms differ from sample to sample and a synthesis takes one, so these go one by one."""
-    found = []
-    for kind in kinds:
-        matrix = draw.matrix(kind)
-        moved = network.synthesize(ws, pose=matrix)[0]
-        found.append(difference(base, moved, matrix, kind=kind, sampling_rate=network.img_resolution))
-    return SampleErrors(draw.index, tuple(d.squared_error for d in found), tuple(d.valid for d in found))
 
 
 # ---------------------------------------------------------------------------------------------------------- summing up

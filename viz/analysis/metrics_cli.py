@@ -12,7 +12,7 @@ from typing import Any
 from viz.analysis.comparison import KINDS, LABELS, Kind
 
 
-def add_metrics_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
     parser.add_argument("--eq-t", action="store_true", help="translation by whole pixels (without a choice: all three)")
     parser.add_argument("--eq-t-frac", action="store_true", help="translation by fractions of pixels")
@@ -24,11 +24,11 @@ def add_metrics_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def run_metrics(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Measures, prints on the first process only. Exit code 0."""
     from viz.analysis.pooling import team
 
-    kinds = tuple(kind for kind in KINDS if getattr(options, kind)) or KINDS
+    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if getattr(options, kind)) or KINDS
     with team() as members:
         facts = _measured(options, kinds, members)
         if members.rank == 0:

@@ -92,16 +92,26 @@ class App:
 
     def step(self, dt: float | None = None) -> None:
         """One frame: look at what arrived, draw, carry out commands, animate, ask for what changed."""
+        elapsed = self.begin()
+        step_s = min(elapsed, LONGEST_STEP_S) if dt is None else dt
+        with self.window.frame():
+            self.draw(step_s)
+        self._frame_times.append(time.perf_counter() - self._last_step)
+        self.finish(step_s)
+
+    def begin(self) -> float:
+        """Before a frame: what arrived. Returns the seconds since the last one."""
         now = time.perf_counter()
         elapsed, self._last_step = now - self._last_step, now
         self._receive()
         for path in self.window.take_dropped():
             effects.open_path(self, path)
-        with self.window.frame():
-            self.draw(elapsed)
-        self._frame_times.append(time.perf_counter() - now)
-        self._after_draw()
-        self.state = animate(self.state, min(elapsed, LONGEST_STEP_S) if dt is None else dt)
+        return elapsed
+
+    def finish(self, dt: float) -> None:
+        """After a frame: commands, animation, history, and the next request if the question has changed."""
+        self._carry_out()
+        self.state = animate(self.state, dt)
         self.history = self.history.observe(self.state, in_gesture=self._in_gesture())
         if self._question() != self.submitted:
             self.submit()
@@ -132,7 +142,7 @@ class App:
         if self.state is not before:
             self.window.redraw()
 
-    def _after_draw(self) -> None:
+    def _carry_out(self) -> None:
         commands, self.context.commands = self.context.commands, []
         for command in commands:
             effects.carry_out(self, command)
@@ -144,7 +154,7 @@ class App:
         self._poll_dialog()
 
     def _in_gesture(self) -> bool:
-        return moving(self.state) or (not self.options.headless and imgui.is_any_item_active()) or self.canvas.gesture is not None
+        return moving(self.state) or imgui.is_any_item_active() or self.canvas.gesture is not None
 
     @property
     def arrangement(self) -> layout.Arrangement:

@@ -1,0 +1,334 @@
+"""A person's paths through the whole window, driven headless: drag, press keys, drop files; and what that asks of the renderer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gui_utils.texture import live_objects
+from gui_utils.window import Window, WindowOptions
+from tests.drive import FRAME_S, Driver
+from viz import capture, keyboard
+from viz.app import App, AppOptions
+from viz.commands import CaptureWindow
+from viz.keys import BINDINGS
+from viz.pipeline import Pipeline
+from viz.render_thread import Inline
+from viz.request import Frame, RenderError
+from viz.settings import Settings
+from viz.state import Channels, Latent, Pose, RotateMotion, Source, Spectrum, Tap, Tone, TranslateMotion, Unwarp, View, ViewState
+
+pytestmark = pytest.mark.window
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+START = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
+
+
+class Running:
+    """The application in a headless window with a driver."""
+
+    def __init__(self, folder: Path, view: ViewState = START) -> None:
+        self.window = Window(WindowOptions(size=(1280, 800), headless=True))
+        options = AppOptions(view=view, capture_folder=folder / "captures", settings_folder=folder / "settings", headless=True)
+        self.app = App(options, self.window, Inline(Pipeline()), Settings())
+        self.ui = Driver(self.draw, window=self.window)
+        self.ui.frames(6)
+
+    def draw(self) -> None:
+        self.app.begin()
+        self.app.draw(FRAME_S)
+        self.app.finish(FRAME_S)
+
+    @property
+    def state(self) -> ViewState:
+        return self.app.state
+
+    def canvas_point(self, x: float, y: float) -> tuple[float, float]:
+        """Screen position of a point in image coordinates."""
+        return self.app.canvas.placement.to_screen(x, y)
+
+    def close(self) -> None:
+        self.ui.draw = lambda: None  # closing the driver draws once more
+        self.app.close()
+        self.ui.close()
+        self.window.close()
+
+
+@pytest.fixture
+def running(tmp_path):
+    running = Running(tmp_path)
+    yield running
+    running.close()
+
+
+def png_size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_the_network_is_on_screen(running):
+    assert running.app.good is not None and running.app.good.network.name == "tiny_r"
+    pixels = running.ui.screenshot()
+    x, y = (round(v) for v in running.canvas_point(0.1, 0.1))
+    assert pixels[y - 20 : y + 20, x - 20 : x + 20].std() > 1
+    assert running.app.requests == 1
+
+
+def test_idle_frames_ask_for_nothing(running):
+    before = running.app.requests, running.state
+    running.ui.frames(20)
+    assert running.app.requests == before[0] and running.state is before[1]
+
+
+def test_a_left_drag_walks_in_latent_space(running):
+    picture = running.app.good.picture.values.copy()
+    requests = running.app.requests
+    start = running.canvas_point(0.2, 0.1)
+    em = running.app.context.em
+    running.ui.drag(start, (start[0] + 5 * em, start[1]))
+    assert running.state.get(Latent).x == pytest.approx(5 * 0.04, rel=0.05)
+    assert running.state.get(Pose) == Pose() and running.app.requests > requests
+    assert not np.array_equal(picture, running.app.good.picture.values)
+
+
+def test_a_whole_drag_is_one_step_of_undo(running):
+    start = running.canvas_point(0.2, 0.1)
+    running.ui.drag(start, (start[0] + 60, start[1]), steps=12)
+    running.ui.frames(2)
+    moved = running.state
+    assert moved != START and len(running.app.history.past) == 1
+    running.ui.key("ctrl+z")
+    running.ui.frames(1)
+    assert running.state == START
+    running.ui.key("ctrl+shift+z")
+    running.ui.frames(1)
+    assert running.state == moved
+
+
+def test_a_right_drag_moves_the_grid_with_the_cursor(running):
+    scale = running.app.canvas.placement.scale
+    start = running.canvas_point(0.2, 0.1)
+    running.ui.drag(start, (start[0] + 0.1 * scale, start[1] - 0.05 * scale), button=1)
+    pose = running.state.get(Pose)
+    assert (pose.x, pose.y) == pytest.approx((0.1, -0.05), abs=2 / scale)
+    assert running.state.get(Latent) == Latent()
+
+
+def test_dragging_the_ring_rotates_counter_clockwise(running):
+    right, top = running.canvas_point(0.4, 0.0), running.canvas_point(0.0, -0.4)
+    running.ui.drag(right, top, steps=8)
+    assert running.state.get(Pose).turns == pytest.approx(0.25, abs=0.01)
+
+
+def test_alt_drag_rotates_anywhere(running):
+    running.ui.drag(running.canvas_point(0.2, 0.0), running.canvas_point(0.0, 0.2), keys="alt", steps=6)
+    assert running.state.get(Pose).turns == pytest.approx(-0.25, abs=0.01)
+
+
+def test_the_wheel_zooms_at_the_cursor_and_double_click_fits(running):
+    at = running.canvas_point(0.2, -0.1)
+    before = running.app.canvas.placement
+    requests = running.app.requests
+    running.ui.wheel(at, 3)
+    running.ui.frames(2)
+    after = running.app.canvas.placement
+    assert after.scale > before.scale * 1.3
+    assert after.to_image(*at) == pytest.approx(before.to_image(*at), abs=0.01)
+    running.ui.double_click(at)
+    running.ui.frames(2)
+    assert running.state.get(View).zoom == 0 and running.app.requests == requests
+
+
+def test_middle_drag_pans(running):
+    start = running.canvas_point(0.1, 0.1)
+    running.ui.drag(start, (start[0] + 40, start[1] + 10), button=2)
+    running.ui.frames(2)
+    assert running.canvas_point(0.1, 0.1) == pytest.approx((start[0] + 40, start[1] + 10), abs=2)
+    assert running.state.get(Latent) == Latent()
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "field", "value"),
+    [
+        ("u", Unwarp, "on", True),
+        ("f", Spectrum, "on", True),
+        ("n", Latent, "x", 1.0),
+        ("right", Pose, "x", 1 / 32),
+        ("shift+down", Pose, "y", 1 / 256),
+        ("ctrl+left", Pose, "x", -8 / 32),
+        (",", Pose, "turns", 1 / 360),
+        ("=", Channels, "first", 0),
+    ],
+)
+def test_keys_act(running, keys, kind, field, value):
+    running.ui.key(keys)
+    running.ui.frames(1)
+    assert getattr(running.state.get(kind), field) == pytest.approx(value)
+
+
+def test_layer_keys_walk_through_the_layers(running):
+    names = [tap.name for tap in running.app.good.network.taps]
+    running.ui.key("[")
+    running.ui.key("[")
+    running.ui.frames(1)
+    assert running.state.get(Tap).layer == names[-3] and running.app.good.picture.tap == names[-3]
+    running.ui.key("]")
+    running.ui.key("]")
+    running.ui.key("]")
+    running.ui.frames(1)
+    assert running.state.get(Tap).layer == ""
+
+
+def test_every_binding_names_keys_that_exist_and_none_twice():
+    chords = [keyboard.chord_of(c) for b in BINDINGS for c in b.chords]
+    assert len(chords) == len(set(chords))
+
+
+def test_reset_pose_stops_motion(running):
+    running.app.state = running.state.edit(Pose, x=0.1, turns=0.2).edit(TranslateMotion, on=True).edit(RotateMotion, on=True)
+    running.ui.key("r")
+    running.ui.frames(3)
+    assert running.state.get(Pose) == Pose()
+
+
+def test_animation_asks_for_new_frames_and_is_one_step_of_undo(running):
+    running.app.state = running.state.edit(RotateMotion, on=True, turns_per_s=0.5)
+    requests = running.app.requests
+    running.ui.frames(10)
+    assert running.app.requests >= requests + 9
+    running.app.state = running.state.edit(RotateMotion, on=False)
+    running.ui.frames(2)
+    assert len(running.app.history.past) == 1
+
+
+def test_capturing_and_dropping_the_capture_back_restores_the_view(running):
+    running.app.state = running.state.edit(Latent, x=3.5).edit(Pose, turns=0.1).edit(Tone, gain_db=3.0)
+    running.ui.frames(2)
+    running.ui.key("c")
+    running.ui.frames(1)
+    path = running.app.capture_folder / "00000.png"
+    assert png_size(path) == (32, 32)
+    captured = running.state
+    running.app.state = START
+    running.ui.frames(2)
+    running.window.drop([path])
+    running.ui.frames(2)
+    assert running.state.reset(Source) == captured.reset(Source)
+    assert running.state.get(Source).network == START.get(Source).network
+    assert running.app.frame.error is None
+
+
+def test_the_captured_picture_is_what_is_on_screen(running):
+    running.ui.key("c")
+    running.ui.frames(1)
+    with Image.open(running.app.capture_folder / "00000.png") as picture:
+        pixels = np.asarray(picture).astype(int)
+    expected = np.floor(running.app.good.picture.values * 127.5 + 127.5 + 0.5).clip(0, 255)
+    assert np.abs(pixels - expected).max() <= 1
+
+
+def test_a_window_capture_holds_the_whole_window(running):
+    running.app.context.emit(CaptureWindow())
+    for _ in range(3):
+        running.app.step(dt=0.0)  # by itself: the driver's own frame is open while it draws
+    path = running.app.capture_folder / "00000.png"
+    assert png_size(path) == running.window.framebuffer_size
+    assert capture.read_view(path).get(Source).sha256 == running.app.good.network.sha256
+
+
+def test_a_dropped_file_of_another_kind_changes_nothing(running, tmp_path):
+    other = tmp_path / "notes.txt"
+    other.write_text("hello")
+    running.window.drop([other])
+    running.ui.frames(2)
+    assert running.state == START and any("notes.txt" in t for t in running.app.toasts.texts)
+
+
+def test_a_network_that_cannot_be_loaded_leaves_the_picture_and_says_why(running, tmp_path):
+    broken = tmp_path / "broken.pkl"
+    broken.write_bytes(b"\x80\x04junk")
+    good = running.app.good
+    running.window.drop([broken])
+    running.ui.frames(3)
+    assert running.app.good is good and running.app.frame.error is not None
+    assert any("broken.pkl" in t for t in running.app.toasts.texts)
+    running.ui.key("ctrl+z")
+    running.ui.frames(2)
+    assert running.app.frame.error is None
+
+
+def test_an_error_is_told_once_not_on_every_frame(running):
+    def failing(request, **_):
+        return Frame(request, error=RenderError("synthesis", "planted failure"))
+
+    running.app.renderer.pipeline.render = failing
+    for i in range(5):
+        running.app.state = running.state.edit(Latent, x=float(i + 1))
+        running.ui.frames(1)
+    assert len([e for e in running.app.toasts.log.entries if e.level == "error"]) == 1
+
+
+def test_workspaces_and_picture_only(running):
+    for number in range(1, 7):
+        running.ui.key(str(number))
+        running.ui.frames(3)
+        assert running.app.settings.workspace == number and running.app.canvas.placement is not None
+    width = running.app.canvas.placement.area.width
+    running.ui.key("tab")
+    running.ui.frames(3)
+    assert running.app.canvas.placement.area.width == 1280 > width
+
+
+def test_the_help_sheet_opens_and_escape_closes_it_without_quitting(running):
+    running.ui.key("f1")
+    running.ui.frames(2)
+    assert running.app.help_shown
+    running.ui.key("escape")
+    running.ui.frames(2)
+    assert not running.app.help_shown and not running.window.should_close
+
+
+def test_a_rewritten_file_is_offered_for_reload(tmp_path):
+    path = tmp_path / "net.pkl"
+    path.write_bytes((GOLDEN / "tiny_r.pkl").read_bytes())
+    running = Running(tmp_path, ViewState().put(Source(str(path))))
+    try:
+        assert not running.app.context.changed_on_disk
+        path.write_bytes((GOLDEN / "tiny_t.pkl").read_bytes())
+        running.app._disk_checked = 0.0
+        running.ui.frames(2)
+        assert running.app.context.changed_on_disk
+    finally:
+        running.close()
+
+
+def test_settings_are_saved_and_a_bookmark_is_among_them(running, tmp_path):
+    running.app.state = running.state.edit(Latent, x=7.25)
+    running.ui.key("s")
+    running.ui.frames(2)
+    running.app.close()
+    text = (tmp_path / "settings" / "settings.json").read_text()
+    assert "7.25" in text and "tiny_r.pkl" in text
+
+
+def test_nothing_of_gl_is_left_behind(tmp_path):
+    before = live_objects()
+    for _ in range(2):
+        running = Running(tmp_path)
+        running.ui.key("f")
+        running.ui.frames(3)
+        running.close()
+    assert live_objects() == before
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (640, 480)])
+def test_a_small_window_works(tmp_path, size):
+    window = Window(WindowOptions(size=size, headless=True, font_scale=2.0))
+    app = App(AppOptions(view=START, headless=True), window, Inline(Pipeline()), Settings())
+    try:
+        for _ in range(5):
+            app.step(dt=0.0)
+        assert window.screenshot().shape == (size[1], size[0], 3)
+    finally:
+        app.close()
+        window.close()

@@ -1,0 +1,195 @@
+"""The command line: what it writes, what it refuses, and with which exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from viz import capture, cli, cli_render
+from viz.state import Latent, Mixing, Noise, Pose, Source, Tap, Truncation, Unwarp, ViewState
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+GOLDEN = ROOT / "tests" / "golden"
+TINY_R, TINY_SG2 = str(GOLDEN / "tiny_r.pkl"), str(GOLDEN / "tiny_sg2.pkl")
+
+
+def run(*arguments: object) -> int:
+    return cli.run([str(a) for a in arguments])
+
+
+def close(a, b, tolerance=1e-4):
+    assert np.abs(a - b).max() <= tolerance * np.abs(b).max()
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return dict(np.load(GOLDEN / "tiny_r.npz"))
+
+
+def test_render_writes_the_published_picture(tmp_path, golden):
+    out = tmp_path / "a.npy"
+    assert run("render", TINY_R, "--seed", 1, "--out", out) == 0
+    raw = np.load(out)
+    assert raw.dtype == np.float32 and raw.shape == (3, 32, 32)
+    close(raw, golden["image"][1])
+
+
+def test_a_pose_is_in_degrees_and_image_widths(tmp_path, golden):
+    out = tmp_path / "a.npy"
+    degrees = np.degrees(-1.1)
+    pose = ("--rotate", degrees, "--translate", 0.1, 0.05)
+    assert run("render", TINY_R, *pose, "--out", out) == 0
+    close(np.load(out), golden["image_both"][0])
+    assert run("render", TINY_R, *pose, "--untransform", "--out", out) == 0
+    close(np.load(out), golden["untransform_both"].reshape(3, 32, 32))
+
+
+def test_a_layer_comes_whole(tmp_path, golden):
+    name = next(k for k in golden if k.startswith("act_L3"))
+    assert run("render", TINY_R, "--layer", name[4:], "--out", tmp_path / "a.npy") == 0
+    close(np.load(tmp_path / "a.npy"), golden[name].reshape(np.load(tmp_path / "a.npy").shape))
+
+
+def test_stylegan2_noise_modes(tmp_path):
+    golden = dict(np.load(GOLDEN / "tiny_sg2.npz"))
+    out = tmp_path / "a.npy"
+    assert run("render", TINY_SG2, "--out", out) == 0
+    close(np.load(out), golden["image"][0])
+    assert run("render", TINY_SG2, "--noise", "none", "--out", out) == 0
+    close(np.load(out), golden["image_noise_none"][0])
+    assert run("render", TINY_SG2, "--noise", 5, "--out", out) == 0
+
+
+def test_a_rendered_png_is_a_view_that_can_be_rendered_again(tmp_path):
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    assert run("render", TINY_R, "--seed", 7, "--rotate", 30, "--psi", 0.7, "--out", first) == 0
+    view = capture.read_view(first)
+    assert (view.get(Latent).x, view.get(Truncation).psi) == (7.0, 0.7) and view.get(Source).sha256
+    assert run("view", first, "--out", second) == 0
+    with Image.open(first) as a, Image.open(second) as b:
+        assert np.array_equal(np.asarray(a), np.asarray(b))
+
+
+def test_view_reads_json_and_takes_another_network(tmp_path):
+    state = tmp_path / "view.json"
+    state.write_text(ViewState().put(Source("gone.pkl")).edit(Latent, x=1.0).to_json())
+    assert run("view", state, "--out", tmp_path / "a.npy") == 1
+    assert run("view", state, "--network", TINY_R, "--out", tmp_path / "a.npy") == 0
+
+
+def test_flags_become_a_view():
+    parser = cli.build_parser()
+    words = "render x --out a.png --seed 4 --class 2 --psi 0.5 --cutoff 3 --layer L1 --translate 0.1 -0.2 --rotate 90 --untransform"
+    options = parser.parse_args([*words.split(), "--noise", "none", "--mix", "9", "0-2,5", "--channels", "3,1,2"])
+    view = cli_render.view_from_options(options)
+    assert view.get(Pose) == Pose(x=0.1, y=-0.2, turns=0.25)
+    assert view.get(Latent) == Latent(x=4.0, class_index=2) and view.get(Truncation) == Truncation(0.5, 3)
+    assert view.get(Mixing) == Mixing(rows=(0, 1, 2, 5), seed=9) and view.get(Noise).mode == "none"
+    assert view.get(Tap).layer == "L1" and view.get(Unwarp).on
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("render", "no_such_network", "--out", "a.png"), "no_such_network"),
+        (("render", TINY_R, "--out", "a.tiff"), ".png or .npy"),
+        (("render", TINY_R, "--out", "no/such/folder/a.png"), "folder"),
+        (("render", TINY_R, "--layer", "L99", "--out", "a.png"), "it has input, L0_"),
+        (("render", TINY_SG2, "--rotate", "5", "--out", "a.png"), "no input grid"),
+        (("render", TINY_R, "--noise", "none", "--out", "a.png"), "no noise inputs"),
+        (("render", TINY_R, "--class", "1", "--out", "a.png"), "no classes"),
+        (("render", TINY_R, "--class", "-1", "--out", "a.png"), "negative"),
+        (("render", TINY_R, "--channels", "7", "--out", "a.png"), "3 channels"),
+        (("render", TINY_R, "--device", "tpu", "--out", "a.png"), "tpu"),
+        (("render", TINY_R, "--backend", "abacus", "--out", "a.png"), "abacus"),
+        (("render", TINY_R, "--mix", "1", "a-b", "--out", "a.png"), "list like"),
+        (("view", "no_such_file.json", "--out", "a.png"), "no_such_file.json"),
+        (("view", str(GOLDEN / "ops.json"), "--out", "a.png"), "not a saved view"),
+        (("inspect", str(GOLDEN / "ops.npz")), "ops.npz"),
+        (("convert", TINY_R, "a.pkl"), ".safetensors"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_1(arguments, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 1
+    error = capsys.readouterr().err
+    assert said in error and "Traceback" not in error
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("render",), ("render", "x"), ("render", "x", "--out", "a.png", "--seed", "-1"), ("render", "x", "--out", "a.png", "--noise", "loud")],
+)
+def test_wrong_usage_is_exit_code_2(arguments):
+    with pytest.raises(SystemExit) as stop:
+        run(*arguments)
+    assert stop.value.code == 2
+
+
+def test_inspect_tells_every_layer(capsys):
+    assert run("inspect", TINY_R, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["config"] == "R" and facts["constructor"]["channel_base"] == 512
+    layer = next(layer for layer in facts["layers"] if layer["name"].startswith("L1_"))
+    assert {"in_cutoff", "out_cutoff", "out_half_width", "up_taps", "padding"} <= set(layer["spec"])
+    assert run("inspect", TINY_SG2) == 0
+    assert "b32.conv1" in capsys.readouterr().out
+
+
+def test_convert_keeps_the_picture(tmp_path, golden):
+    out = tmp_path / "a.safetensors"
+    assert run("convert", TINY_R, out) == 0
+    assert run("render", out, "--out", tmp_path / "a.npy") == 0
+    close(np.load(tmp_path / "a.npy"), golden["image"][0])
+
+
+def test_list_names_bundled_networks_first(capsys):
+    assert run("--list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "bundled" in lines[0] and "globe-r-64" in lines[0]
+    assert sum("stylegan3-" in line for line in lines) == 12 and sum("stylegan2-" in line for line in lines) == 15
+
+
+@pytest.mark.parametrize("command", ["", *(c[0] for c in cli.COMMANDS)])
+def test_help_is_complete(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(*([command] if command else []), "--help")
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert all(c[0] in text for c in cli.COMMANDS) if not command else "--help" in text
+
+
+@pytest.mark.window
+def test_a_screenshot_needs_no_display(tmp_path):
+    out = tmp_path / "window.png"
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    command = [sys.executable, str(ROOT / "visualizer.py"), "screenshot", TINY_R, "--out", str(out), "--size", "900x600"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as picture:
+        assert picture.size == (900, 600) and np.asarray(picture).std() > 5
+    assert capture.read_view(out).get(Source).network == TINY_R
+
+
+def test_without_a_display_the_window_says_what_to_do(tmp_path):
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "PYOPENGL_PLATFORM")}
+    environment["XDG_CONFIG_HOME"] = str(tmp_path)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "visualizer.py")], env=environment, capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    assert done.returncode == 1 and "DISPLAY" in done.stderr and "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_old_python_is_told_what_it_needs(monkeypatch, capsys):
+    import visualizer
+
+    monkeypatch.setattr(visualizer.sys, "version_info", (3, 10, 4))
+    assert visualizer.main([]) == 1
+    assert "Python 3.11" in capsys.readouterr().err

@@ -18,8 +18,7 @@ BYTES_PER_CYCLE = 8.0  # weights streaming from memory, one core's share
 INPUT_TRANSFORM = 220.0  # cycles for a vector of tiles of one channel
 OUTPUT_TRANSFORM = 150.0
 PACK = 2.0  # cycles for a vector of samples
-
-_SMALL_MACS = 250_000  # below this the call itself costs more than the arithmetic
+MACS_PER_THREAD = 1_000_000  # waking another thread costs more than this many
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class ConvShape:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The algorithm for a shape: "winograd", "gemm", "bf16" or "torch" (torch's own convolution), and the reason."""
+    """The algorithm for a shape, "winograd", "gemm" or "bf16", and the estimates that decided."""
 
     algorithm: str
     why: str
@@ -90,6 +89,11 @@ def estimate(shape: ConvShape, *, bf16: bool = False) -> dict[str, float]:
     return {name: count / 1e6 for name, count in cycles.items()}
 
 
+def thread_count(shape: ConvShape, most: int) -> int:
+    """How many of `most` threads are worth waking."""
+    return max(1, min(most, shape.macs // MACS_PER_THREAD))
+
+
 _choices: dict[tuple[ConvShape, bool], Choice] = {}
 _lock = threading.Lock()
 _MOST_CHOICES = 1024
@@ -109,8 +113,6 @@ def choose(shape: ConvShape, *, bf16: bool = False) -> Choice:
 
 
 def _decide(shape: ConvShape, *, bf16: bool) -> Choice:
-    if shape.macs < _SMALL_MACS:
-        return Choice("torch", f"{shape.macs / 1e3:.0f} k multiplications, too few to matter")
     estimates = estimate(shape, bf16=bf16)
     best = min(estimates, key=lambda name: estimates[name])
     return Choice(best, ", ".join(f"{name} {estimates[name]:.2f}" for name in sorted(estimates, key=lambda n: estimates[n])) + " Mcycles")

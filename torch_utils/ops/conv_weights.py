@@ -125,10 +125,9 @@ class WeightCache:
     def nbytes(self) -> int:
         """Memory held for all weights."""
         with self._lock:
-            entries = list(self._entries.values())
-        return sum(p.nbytes for e in entries for p in list(e.packed.values())) + sum(
-            e.energy.nbytes for e in entries if e.energy is not None
-        )
+            kept = list(self._entries.values())
+        packed = sum(p.nbytes for entry in kept for p in list(entry.packed.values()))
+        return packed + sum(entry.energy.nbytes for entry in kept if entry.energy is not None)
 
     def clear(self) -> None:
         """Forget everything; it is derived again when next needed."""

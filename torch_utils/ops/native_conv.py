@@ -3,7 +3,7 @@
 y = d * conv(x * s, W) + b. The scales ride along where data is read and written anyway: s as the input is packed, d and b as the output
 is stored, so that W is a constant, kept in the kernels' own form by `conv_weights`. `conv_choice` picks the algorithm by shape.
 
-Error, relative to the largest output: "gemm" and "winograd" (F(4x4, 3x3)) are tested to 2e-6 and 2e-5 of a float64 convolution; "bf16",
+Error, relative to the largest output: "gemm" and "winograd" (F(4x4, 3x3)) are tested to 4e-6 and 2e-5 of a float64 convolution; "bf16",
 which rounds inputs and weights to 8 significant bits, to 1e-2. It is off unless asked for: `use("native-bf16", op="modulated_conv2d")`.
 An infinite input sample makes the whole 4x4 tile NaN under "winograd". Forward only.
 """
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ..native_build import NativeUnavailable
 from ..native_library import describe
-from .conv_choice import Choice, ConvShape, choices, choose
+from .conv_choice import Choice, ConvShape, choices, choose, thread_count
 from .conv_weights import ALGORITHMS, ALIGNMENT, PackedWeight, aligned_floats, entries, has_bf16, pack, weights
 from .dispatch import Call, Implementation, Unavailable, register
 from .modulated_conv2d import ModulatedConvOptions
@@ -140,7 +140,7 @@ def conv2d(
 
     x is N x I x H x W (16- or 32-bit), weight O x I x k x k, in_scale N x I, out_scale N x O, bias O; stride 1, zeros of width `padding`
     on every side. The result is float32, in `out` where given (contiguous, not overlapping x). `algorithm` forces "winograd",
-    "gemm", "bf16" or "torch"; None chooses by shape, among "bf16" too if `bf16` is set. The packed weight is remembered for
+    "gemm", "bf16" or "torch" (torch's own); None chooses by shape, among "bf16" too if `bf16` is set. The packed weight is remembered for
     as long as `weight` lives unchanged. Raises ValueError naming the argument, NativeUnavailable.
     """
     shape = _shape(x, weight, padding)
@@ -181,7 +181,7 @@ def _run(shape: ConvShape, x: Tensor, packed: PackedWeight, vectors: tuple[Tenso
         raise ValueError("conv2d: the weight was packed for another instruction set")
     call = ConvCall(
         *(shape.batch, shape.in_channels, shape.out_channels, shape.in_height, shape.in_width, shape.kernel, shape.padding),
-        torch.get_num_threads(),
+        thread_count(shape, torch.get_num_threads()),
         x.data_ptr(),
         packed.data.data_ptr(),
         *(None if v is None else v.data_ptr() for v in vectors),

@@ -31,8 +31,8 @@ AF_EXPORT int64_t af_conv_bf16_weight_bytes([[maybe_unused]] int64_t out_channel
 AF_EXPORT int64_t af_conv_bf16_scratch_bytes([[maybe_unused]] const ConvCall *call) {
     BF16(af_conv_bf16_scratch_bytes_avx512bf16(call), 0);
 }
-AF_EXPORT void af_conv_bf16_pack([[maybe_unused]] int64_t out_channels, [[maybe_unused]] int64_t depth, [[maybe_unused]] const float *weight,
-                                 [[maybe_unused]] float *packed) {
+AF_EXPORT void af_conv_bf16_pack([[maybe_unused]] int64_t out_channels, [[maybe_unused]] int64_t depth,
+                                 [[maybe_unused]] const float *weight, [[maybe_unused]] float *packed) {
     BF16(af_conv_bf16_pack_avx512bf16(out_channels, depth, weight, packed), (void)0);
 }
 AF_EXPORT void af_conv_bf16([[maybe_unused]] const ConvCall *call) { BF16(af_conv_bf16_avx512bf16(call), (void)0); }

@@ -123,8 +123,8 @@ void multiply(const ConvCall& c, const Plan& p, int64_t block, int64_t group_fir
         const float* a = (const float*)c.weight + k / ROWS * panel_floats;
         for_vector_groups(p.vector_count(block), [&](int64_t first, int64_t count) {
             const int64_t pixel = start + first * LANES;
-            const Target target = {c.out + plane * p.pixels + pixel, p.pixels, p.pixels - pixel, c.out_scale ? c.out_scale + plane : nullptr,
-                                   c.bias ? c.bias + k : nullptr};
+            const Target target = {c.out + plane * p.pixels + pixel, p.pixels, p.pixels - pixel,
+                                   c.out_scale ? c.out_scale + plane : nullptr, c.bias ? c.bias + k : nullptr};
             with_rows(c.out_channels - k, [&](auto rows) {
                 with_vectors(count, [&](auto vectors) {
                     constexpr int M = decltype(rows)::value, N = decltype(vectors)::value;

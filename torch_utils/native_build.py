@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,10 @@ APPLICATION = "aliasfree-visualizer"
 TIMEOUT_S = 300.0
 KEPT_BUILDS = 6
 
-_FLAGS = ("-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-Wall")
+_FLAGS: tuple[str, ...] = (
+    *("-std=c++17", "-fPIC", "-fvisibility=hidden", "-Wall"),
+    *("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"),
+)
 _VARIANT_FLAGS: dict[str, tuple[str, ...]] = {
     "generic": (),
     "avx2": ("-mavx2", "-mfma", "-mf16c"),
@@ -48,6 +51,8 @@ _VARIANT_FLAGS: dict[str, tuple[str, ...]] = {
         *("-mavx512bf16", "-mprefer-vector-width=512"),
     ),
 }
+_OPENMP = "-fopenmp"
+_SEAL = b"\nsha256 of all before this line: "
 _SANITIZERS = ("address", "thread", "undefined")
 
 
@@ -94,6 +99,14 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir(APPLICATION, appauthor=False)) / "native"
 
 
+def _flags(sanitizer: str | None) -> tuple[str, ...]:
+    flags = [*_FLAGS, "-O3"] if sanitizer is None else [*_FLAGS, "-O1", "-g", "-fno-omit-frame-pointer", f"-fsanitize={sanitizer}"]
+    # The thread sanitizer does not know OpenMP's own barriers and would report every parallel loop.
+    if platform.system() == "Linux" and sanitizer != "thread":
+        flags.append(_OPENMP)
+    return tuple(flags)
+
+
 def find_toolchain(*, sanitizer: str | None = None) -> Toolchain:
     """The first compiler that answers: $CXX, then g++, then c++, then clang++."""
     if platform.system() not in ("Linux", "Darwin"):
@@ -108,12 +121,7 @@ def find_toolchain(*, sanitizer: str | None = None) -> Toolchain:
         except (OSError, subprocess.TimeoutExpired):
             continue
         if answer.returncode == 0 and answer.stdout:
-            flags = list(_FLAGS)
-            if platform.system() == "Linux":
-                flags.append("-fopenmp")
-            if sanitizer is not None:
-                flags += [f"-fsanitize={sanitizer}", "-g", "-fno-omit-frame-pointer"]
-            return Toolchain(compiler, answer.stdout.splitlines()[0], tuple(flags))
+            return Toolchain(compiler, answer.stdout.splitlines()[0], _flags(sanitizer))
     how = "xcode-select --install" if platform.system() == "Darwin" else "sudo apt-get install g++"
     raise NativeUnavailable(f"no C++ compiler found; {how} makes this about 20x faster")
 
@@ -157,7 +165,7 @@ def _ninja_file(toolchain: Toolchain, sources: Path, library: str) -> str:
     command = " ".join(_quote(word) for word in (toolchain.compiler, *toolchain.flags, f'-DAF_SOURCE_HASH="{digest}"'))
     lines = [
         "rule compile",
-        f"  command = {command} $extra -c {_quote_in()} -o $out",
+        f"  command = {command} $extra -c $in -o $out",
         "  description = $out",
         "rule link",
         f"  command = {' '.join(_quote(w) for w in (toolchain.compiler, *toolchain.flags))} -shared $in -o $out",
@@ -176,12 +184,8 @@ def _ninja_file(toolchain: Toolchain, sources: Path, library: str) -> str:
     return "\n".join([*lines, f"build {library}: link {' '.join(objects)}", f"default {library}", ""])
 
 
-def _quote_in() -> str:
-    return "$in"  # ninja quotes $in and $out for the shell
-
-
 def _run(command: Sequence[str], directory: Path, timeout_s: float) -> None:
-    """Runs in a process group of its own, so that a timeout or an interrupt ends the compilers too."""
+    """Runs apart from the terminal's signals; whatever ends this call, ends the compilers too."""
     process = subprocess.Popen(
         command,
         cwd=directory,
@@ -197,10 +201,19 @@ def _run(command: Sequence[str], directory: Path, timeout_s: float) -> None:
         raise NativeUnavailable(f"the native build took longer than {timeout_s:g} s and was ended") from None
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            _end(process)
     if process.returncode != 0:
         raise NativeUnavailable(f"the native build failed: {_first_error(output)}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Asks first: ninja puts each compiler in a process group of its own, and only ninja knows them."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.communicate(timeout=5)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def _first_error(output: str) -> str:
@@ -222,11 +235,15 @@ def build(out: Path, *, sources: Path = SOURCES, sanitizer: str | None = None, t
         raise NativeUnavailable(f"cannot write to {out}: {error.strerror}") from error
     log.info("building the native kernels with %s (once; some seconds)", toolchain.version)
     try:
-        (work / "build.ninja").write_text(_ninja_file(toolchain, sources.resolve(), library_name()), encoding="utf-8")
-        _run([_ninja(), "-C", str(work)], work, timeout_s)
-        built = work / library_name()
-        _flush(built)
-        built.replace(out / library_name())
+        try:
+            _compile(toolchain, sources, work, timeout_s)
+        except NativeUnavailable as error:
+            if _OPENMP not in toolchain.flags or "omp" not in str(error).lower():
+                raise
+            log.warning("this compiler has no OpenMP; the native kernels will use one thread")
+            toolchain = replace(toolchain, flags=tuple(flag for flag in toolchain.flags if flag != _OPENMP))
+            _compile(toolchain, sources, work, timeout_s)
+        (work / library_name()).replace(out / library_name())
     except OSError as error:
         raise NativeUnavailable(f"the native build failed: {error}") from error
     finally:
@@ -235,29 +252,49 @@ def build(out: Path, *, sources: Path = SOURCES, sanitizer: str | None = None, t
     return out / library_name()
 
 
-def _flush(path: Path) -> None:
-    """On disk before the rename: after a power cut there is either no library or a whole one."""
-    with path.open("rb") as file:
+def _compile(toolchain: Toolchain, sources: Path, work: Path, timeout_s: float) -> None:
+    (work / "build.ninja").write_text(_ninja_file(toolchain, sources.resolve(), library_name()), encoding="utf-8")
+    _run([_ninja(), "-C", str(work)], work, timeout_s)
+    _seal(work / library_name())
+
+
+def _seal(path: Path) -> None:
+    """Appends the file's checksum and waits for the disk. (Opening a library that a full disk cut short ends the process.)"""
+    with path.open("r+b") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+        if platform.system() == "Linux":  # elsewhere, code signatures allow nothing after the end
+            file.write(_SEAL + digest.encode())
+        file.flush()
         os.fsync(file.fileno())
+
+
+def is_whole(path: Path) -> bool:
+    """Whether there is a library at `path`, as it was when built."""
+    if not path.is_file():
+        return False
+    content = path.read_bytes()
+    body, seal, digest = content[:-64][: -len(_SEAL)], content[:-64][-len(_SEAL) :], content[-64:]
+    return platform.system() != "Linux" or (seal == _SEAL and digest == hashlib.sha256(body).hexdigest().encode())
 
 
 def find_or_build(*, timeout_s: float = TIMEOUT_S, fresh: bool = False) -> Path:
     """The library for the present sources: the one in the package, this user's, or a new one. `fresh` builds in any case."""
     digest = source_hash()
     prebuilt = PREBUILT / library_name()
-    if not fresh and prebuilt.is_file() and _carries(prebuilt, digest):
+    if not fresh and is_whole(prebuilt) and _carries(prebuilt, digest):
         return prebuilt
     family = f"{platform.system()}-{platform.machine()}-{digest}".lower()
     root = cache_dir()
     try:
         toolchain = find_toolchain()
     except NativeUnavailable:
-        for path in sorted(root.glob(f"{family}-*/{library_name()}")) if not fresh else ():
-            return path  # built when there was still a compiler
-        raise
+        earlier = [] if fresh else [path for path in root.glob(f"{family}-*/{library_name()}") if is_whole(path)]
+        if not earlier:
+            raise
+        return earlier[0]  # built when there was still a compiler
     directory = root / f"{family}-{toolchain.key()}"
     path = directory / library_name()
-    if not fresh and path.is_file():
+    if not fresh and is_whole(path):
         return path
     built = build(directory, timeout_s=timeout_s)
     _prune(root, keep=directory)

@@ -1,5 +1,6 @@
 """The native library, opened: found or built on the first request, then kept. A failure is kept too, until asked to try again."""
 
+import _ctypes
 import ctypes
 import logging
 import threading
@@ -51,12 +52,16 @@ def _open_or_rebuild() -> ctypes.CDLL:
 
 def _open(path: str) -> ctypes.CDLL:
     opened = ctypes.CDLL(path)
-    opened.af_source_hash.restype = ctypes.c_char_p
-    opened.af_limit_level.argtypes = [ctypes.c_int]
-    opened.af_limit_level.restype = None
-    carried = opened.af_source_hash().decode().removeprefix("source ")
-    if carried != source_hash():
-        raise ValueError(f"it was made from other sources ({carried})")
+    try:
+        opened.af_source_hash.restype = ctypes.c_char_p
+        opened.af_limit_level.argtypes = [ctypes.c_int]
+        opened.af_limit_level.restype = None
+        carried = opened.af_source_hash().decode().removeprefix("source ")
+        if carried != source_hash():
+            raise ValueError(f"it was made from other sources ({carried})")
+    except (AttributeError, ValueError):
+        _ctypes.dlclose(opened._handle)  # or opening the next library of this name would give this one again
+        raise
     return opened
 
 

@@ -8,7 +8,6 @@ time goes into fresh pages.
 import ctypes
 import platform
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 

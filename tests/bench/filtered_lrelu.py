@@ -2,8 +2,9 @@
 
     python -m tests.bench.filtered_lrelu [--config t256 r256] [--threads 2] [--rounds 5] [--no-baseline]
 
-Runs of both are interleaved in one process with warm memory; medians (and the best) are printed, their ratio, arithmetic and memory rates, and
-two floors: the time a plain copy of input and output takes in the same run, and the arithmetic at `--peak` GFLOP/s (a multiply-add counts two).
+Runs of both are interleaved in one process with warm memory. Printed are medians (and the best), their ratio, the arithmetic rate, and two
+floors: the time a plain copy of input and output takes in the same run, and the arithmetic at `--peak` GFLOP/s (a multiply-add counts
+two).
 """
 
 import argparse
@@ -51,7 +52,7 @@ class Case:
 
     def flops(self, out: Tensor) -> float:
         """Of separable passes by phases; without the activation."""
-        n, c, h_in, w_in = self.x.shape
+        n, c, h_in = self.x.shape[:3]
         h, w = out.shape[2:]
         taps = self.fu.shape[-1] / self.up
         wide, high = w * self.down, h * self.down
@@ -117,7 +118,8 @@ def measure(case: Case, rounds: int, *, baseline: bool, peak: float) -> tuple[fl
     gflop = case.flops(out) / 1e9
     nanoseconds = mine * 1e9 * torch.get_num_threads() / case.x.numel()
     print(
-        f"{case.name:22} rank {case.rank} up {case.up} | definition {other * 1e3:8.1f} ms | native {mine * 1e3:7.2f} ms (best {min(ours) * 1e3:7.2f})"
+        f"{case.name:20} rank {case.rank} up {case.up}"
+        f" | definition {other * 1e3:8.1f} ms | native {mine * 1e3:7.2f} ms (best {min(ours) * 1e3:7.2f})"
         f" | x {other / mine:5.1f} | {gflop / mine:5.0f} GF/s, {nanoseconds:5.2f} ns per input sample and thread"
         f" | floors: copy {statistics.median(copies) * 1e3:5.2f}, arithmetic {gflop / peak * 1e3:5.2f} ms"
     )

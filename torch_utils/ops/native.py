@@ -17,7 +17,8 @@ from torch import Tensor
 
 from ..native_build import NativeUnavailable
 from ..native_library import describe, library
-from .dispatch import Call, Implementation, Unavailable, register
+from .backend import Call, Implementation, Unavailable
+from .dispatch import register
 from .filtered_lrelu import FilteredLreluOptions
 from .reference import HALVES
 from .upfirdn2d import UpfirdnOptions

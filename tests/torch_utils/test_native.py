@@ -1,0 +1,392 @@
+"""The native filters against the golden arrays and against the reference, on every instruction set that this machine has."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from torch_utils import native_library
+from torch_utils.native_build import NativeUnavailable
+from torch_utils.ops import filtered_lrelu, upfirdn2d, use
+from torch_utils.ops.filtered_lrelu import FilteredLreluOptions
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+TOLERANCE = 1e-5
+
+try:
+    LEVELS = list(range(min(native_library.library().af_level(), 2) + 1))
+except NativeUnavailable as error:
+    pytest.skip(f"no native library: {error}", allow_module_level=True)
+
+from torch_utils.ops import native  # noqa: E402  needs the library above
+
+
+@pytest.fixture(params=LEVELS, ids=lambda level: native_library.LEVELS[level])
+def level(request):
+    """Limits the library to one instruction set."""
+    native_library.limit_level(request.param)
+    yield request.param
+    native_library.limit_level(1000)
+
+
+@pytest.fixture
+def threads():
+    """Two threads for the test, whatever the environment says."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield 2
+    torch.set_num_threads(before)
+
+
+def assert_close(actual: torch.Tensor, expected: torch.Tensor, tolerance: float = TOLERANCE) -> None:
+    assert actual.shape == expected.shape
+    assert actual.dtype == expected.dtype
+    scale = max(expected.abs().max().item(), 1e-30)
+    assert (actual.double() - expected.double()).abs().max().item() <= tolerance * scale
+
+
+def golden_cases(op: str) -> list:
+    cases = json.loads((GOLDEN / "ops.json").read_text())
+    return [pytest.param(case, id=f"{op}-{case['case']}") for case in cases if case["op"] == op]
+
+
+def options_of(case: dict) -> dict:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in case.items() if key not in ("op", "case")}
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    with np.load(GOLDEN / "ops.npz") as stored:
+        return {name: torch.from_numpy(stored[name]) for name in stored.files}
+
+
+@pytest.mark.parametrize("case", golden_cases("upfirdn2d"))
+def test_upfirdn2d_golden(case, arrays, level, threads):
+    prefix = f"upfirdn_{case['case']}_"
+    with use("native"):
+        y = upfirdn2d(arrays[prefix + "x"], arrays.get(prefix + "f"), **options_of(case))
+    assert_close(y, arrays[prefix + "y"])
+
+
+@pytest.mark.parametrize("case", golden_cases("filtered_lrelu"))
+def test_filtered_lrelu_golden(case, arrays, level, threads):
+    prefix = f"flrelu_{case['case']}_"
+    with use("native"):
+        y = filtered_lrelu(*(arrays.get(prefix + name) for name in ("x", "fu", "fd", "b")), **options_of(case))
+    assert_close(y, arrays[prefix + "y"])
+
+
+def layers() -> list:
+    specs = json.loads((GOLDEN / "layer_specs.json").read_text())
+    names = ("t256", "r256", "t256_filter_size=4", "t256_filter_size=8", "t256_lrelu_upsampling=1", "r256_lrelu_upsampling=4")
+    seen, found = set(), []
+    for name in names:
+        for index, layer in enumerate(specs[name]["layers"]):
+            if layer["is_torgb"]:
+                continue
+            kind = json.dumps(
+                [layer[key] for key in ("in_size", "out_size", "up_factor", "up_taps", "down_taps", "padding", "down_filter")]
+            )
+            if kind not in seen:
+                seen.add(kind)
+                found.append(pytest.param(layer, id=f"{name}-L{index}"))
+    return found
+
+
+def layer_call(layer: dict, channels: int) -> tuple[tuple, dict]:
+    with np.load(GOLDEN / "filters.npz") as stored:
+        fu, fd = (torch.from_numpy(stored[layer[key]]) if layer[key] else None for key in ("up_filter", "down_filter"))
+    width, height = (size + layer["conv_kernel"] - 1 for size in layer["in_size"])
+    generator = torch.Generator().manual_seed(width)
+    x = torch.randn(1, channels, height, width, generator=generator)
+    b = torch.randn(channels, generator=generator)
+    options = {"up": layer["up_factor"], "down": layer["down_factor"], "padding": tuple(layer["padding"]), "clamp": 1.5}
+    return (x, fu, fd, b), options
+
+
+@pytest.mark.parametrize("layer", layers())
+def test_every_layer_agrees_with_the_reference(layer, threads):
+    tensors, options = layer_call(layer, channels=3)
+    with use("reference"):
+        expected = filtered_lrelu(*tensors, **options)
+    assert expected.shape[2:] == torch.Size(layer["out_size"][::-1])
+    try:
+        for level in LEVELS:
+            native_library.limit_level(level)
+            with use("native"):
+                assert_close(filtered_lrelu(*tensors, **options), expected)
+    finally:
+        native_library.limit_level(1000)
+
+
+sizes = st.integers(1, 40)
+factors = st.integers(1, 4)
+pads = st.integers(-5, 9)
+
+
+@st.composite
+def filters(draw):
+    taps = draw(st.integers(1, 13))
+    kind = draw(st.sampled_from(["none", "1-D", "symmetric", "2-D", "rank 2"]))
+    seed = draw(st.integers(0, 2**20))
+    generator = torch.Generator().manual_seed(seed)
+    if kind == "none":
+        return None
+    if kind == "1-D":
+        return torch.randn(taps, generator=generator)
+    if kind == "2-D":
+        return torch.randn(taps, draw(st.integers(1, 9)), generator=generator)
+    column, row = torch.randn(2, taps, generator=generator), torch.randn(2, taps, generator=generator)
+    if kind == "symmetric":
+        half = torch.randn(6, generator=generator)
+        return torch.cat([half, half.flip(0)])
+    return column.T @ row
+
+
+@st.composite
+def images(draw):
+    n, c = draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    return torch.randn(n, c, draw(sizes), draw(sizes), generator=torch.Generator().manual_seed(draw(st.integers(0, 2**20))))
+
+
+def fits(size: tuple[int, int]) -> bool:
+    return min(size) >= 1
+
+
+@settings(max_examples=150)
+@given(
+    x=images(),
+    f=filters(),
+    up=st.tuples(factors, factors),
+    down=st.tuples(factors, factors),
+    padding=st.tuples(pads, pads, pads, pads),
+    flip=st.booleans(),
+    level=st.sampled_from(LEVELS),
+)
+def test_upfirdn2d_agrees_with_the_reference(x, f, up, down, padding, flip, level):
+    taps = (1, 1) if f is None else (f.shape[-1], f.shape[0])
+    width, height = x.shape[3] * up[0] + padding[0] + padding[1], x.shape[2] * up[1] + padding[2] + padding[3]
+    assume(fits((width - taps[0] + 1, height - taps[1] + 1)))
+    options = {"up": up, "down": down, "padding": padding, "flip_filter": flip, "gain": 1.7}
+    native_library.limit_level(level)
+    try:
+        with use("native"):
+            actual = upfirdn2d(x, f, **options)
+    finally:
+        native_library.limit_level(1000)
+    with use("reference"):
+        assert_close(actual, upfirdn2d(x, f, **options))
+
+
+@settings(max_examples=150)
+@given(
+    x=images(),
+    fu=filters(),
+    fd=filters(),
+    up=st.tuples(factors, factors),
+    down=st.tuples(factors, factors),
+    padding=st.tuples(*(st.integers(-5, 20) for _ in range(4))),
+    flip=st.booleans(),
+    clamp=st.sampled_from([None, 0.0, 0.7, 256.0]),
+    slope=st.sampled_from([0.0, 0.2, 1.0]),
+    rows=st.sampled_from([0, 1, 3, 8, 1000]),
+    level=st.sampled_from(LEVELS),
+)
+def test_filtered_lrelu_agrees_with_the_reference(x, fu, fd, up, down, padding, flip, clamp, slope, rows, level):
+    taps = [(1, 1) if f is None else (f.shape[-1], f.shape[0]) for f in (fu, fd)]
+    middle = [x.shape[3 - i] * up[i] + padding[2 * i] + padding[2 * i + 1] - taps[0][i] + 1 for i in (0, 1)]
+    assume(fits(tuple(middle)) and fits((middle[0] - taps[1][0] + 1, middle[1] - taps[1][1] + 1)))
+    options = {"up": up, "down": down, "padding": padding, "clamp": clamp, "slope": slope, "flip_filter": flip}
+    b = torch.linspace(-1, 1, x.shape[1])
+    native_library.limit_level(level)
+    try:
+        with use("native"), chunks_of(rows):
+            actual = filtered_lrelu(x, fu, fd, b, **options)
+    finally:
+        native_library.limit_level(1000)
+    with use("reference"):
+        expected = filtered_lrelu(x.double(), fu, fd, b, **options)
+    peak = max(expected.abs().max().item(), 0.05)  # random filters cancel: the error is of the terms, not of their sum
+    assert (actual - expected).abs().max().item() <= 3 * TOLERANCE * peak * max(1.0, sum_of_taps(fu) * sum_of_taps(fd))
+
+
+def sum_of_taps(f: torch.Tensor | None) -> float:
+    return 1.0 if f is None else f.abs().sum().item() ** (2 if f.ndim == 1 else 1)
+
+
+class chunks_of:
+    """Makes the kernel work in chunks of this many output rows, which must not change the result."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def __enter__(self) -> None:
+        self.entries = native._entries
+        resample, direct = self.entries()
+
+        def with_rows(reference):
+            reference._obj.rows = self.rows
+            return resample(reference)
+
+        native._entries = lambda: (with_rows, direct)
+
+    def __exit__(self, *_) -> None:
+        native._entries = self.entries
+
+
+def layer_of(name: str, index: int) -> dict:
+    return json.loads((GOLDEN / "layer_specs.json").read_text())[name]["layers"][index]
+
+
+@pytest.mark.parametrize("name, index", [("t256", 3), ("r256", 9)])
+def test_threads_bands_and_chunks_change_no_bit(name, index, level):
+    tensors, options = layer_call(layer_of(name, index), channels=2)
+    results, before = [], torch.get_num_threads()
+    try:
+        for count, rows in ((1, 0), (2, 0), (3, 0), (5, 8), (1, 17)):
+            torch.set_num_threads(count)
+            with use("native"), chunks_of(rows):
+                results.append(filtered_lrelu(*tensors, **options))
+    finally:
+        torch.set_num_threads(before)
+    for other in results[1:]:
+        assert torch.equal(results[0], other)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[:, ::2],
+        lambda x: x[:, :, 1::2],
+        lambda x: x[..., 3:-2],
+        lambda x: x[..., ::2],
+        lambda x: x.transpose(2, 3),
+        lambda x: x[:, :1].expand(-1, 4, -1, -1),
+        lambda x: x.to(memory_format=torch.channels_last),
+    ],
+    ids=["channels", "rows", "cropped", "columns", "transposed", "expanded", "channels last"],
+)
+def test_strides_are_followed(view, level):
+    (x, fu, fd, _), options = layer_call(layer_of("t256", 0), channels=8)
+    x = view(x)
+    with use("native"):
+        assert torch.equal(filtered_lrelu(x, fu, fd, None, **options), filtered_lrelu(x.contiguous(), fu, fd, None, **options))
+        assert torch.equal(upfirdn2d(x, fu, up=2, padding=5), upfirdn2d(x.contiguous(), fu, up=2, padding=5))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sixteen_bits_are_computed_in_thirty_two_and_rounded_once(dtype, level):
+    (x, fu, fd, b), options = layer_call(layer_of("r256", 1), channels=2)
+    x, b = x.to(dtype), b.to(dtype)
+    with use("native"):
+        y = filtered_lrelu(x, fu, fd, b, **options)
+        assert torch.equal(y, filtered_lrelu(x.float(), fu, fd, b.float(), **options).to(dtype))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_stays_visible(value, level):
+    (x, fu, fd, b), options = layer_call(layer_of("t256", 0), channels=1)
+    x[0, 0, 20, 17] = value
+    with use("native"):
+        actual = filtered_lrelu(x, fu, fd, b, **options)
+    with use("reference"):
+        expected = filtered_lrelu(x, fu, fd, b, **options)
+    assert torch.equal(actual.isnan(), expected.isnan())
+    assert_close(actual.nan_to_num(), expected.nan_to_num())
+
+
+def test_scales_of_input_and_output(level):
+    (x, fu, fd, b), options = layer_call(layer_of("r256", 5), channels=3)
+    x = torch.cat([x, x.flip(3)])
+    scale_in, scale_out = torch.rand(2, 3) + 0.5, torch.rand(2, 3) - 0.5
+    full = FilteredLreluOptions((options["up"],) * 2, (options["down"],) * 2, options["padding"], 2**0.5, 0.2, options["clamp"], False)
+    actual = native.filtered_lrelu_native(x, fu, fd, b, full, in_scale=scale_in, out_scale=scale_out)
+    with use("reference"):
+        expected = filtered_lrelu(x * scale_in[:, :, None, None], fu, fd, b, **options) * scale_out[:, :, None, None]
+    assert_close(actual, expected)
+
+
+def test_scales_with_filters_of_high_rank():
+    x, f = torch.randn(2, 3, 12, 13), torch.randn(9, 9)
+    scale_in, scale_out, b = torch.rand(2, 3) + 0.5, torch.rand(2, 3) + 0.5, torch.randn(3)
+    full = FilteredLreluOptions((2, 2), (2, 2), (12, 12, 12, 12), 1.3, 0.1, 0.5, False)
+    actual = native.filtered_lrelu_native(x, f, f, b, full, in_scale=scale_in, out_scale=scale_out)
+    with use("reference"):
+        expected = (
+            filtered_lrelu(x * scale_in[:, :, None, None], f, f, b, up=2, down=2, padding=12, gain=1.3, slope=0.1, clamp=0.5)
+            * scale_out[:, :, None, None]
+        )
+    assert_close(actual, expected)
+
+
+def radial_filters() -> list:
+    names = {layer["down_filter"] for name in ("r256", "r512", "r1024") for layer in _layers_of(name) if layer["down_radial"]}
+    return sorted(names)
+
+
+def _layers_of(name: str) -> list:
+    return json.loads((GOLDEN / "layer_specs.json").read_text())[name]["layers"]
+
+
+@pytest.mark.parametrize("name", radial_filters())
+def test_radial_filters_are_short_sums_of_separable_ones(name):
+    with np.load(GOLDEN / "filters.npz") as stored:
+        f = stored[name]
+    parts = native.decompose(f)
+    assert parts.rank <= 4
+    sum_of_parts = np.einsum("ki,kj->ij", parts.y.astype(np.float64), parts.x.astype(np.float64))
+    assert np.abs(sum_of_parts - f).max() <= 1e-6 * np.abs(f).max()
+    assert np.array_equal(parts.x, parts.x[:, ::-1])
+    assert np.array_equal(parts.y, parts.y[:, ::-1])
+    fewer = np.einsum("ki,kj->ij", parts.y[:-1].astype(np.float64), parts.x[:-1].astype(np.float64))
+    assert np.abs(fewer - f).max() > 1e-6 * np.abs(f).max()
+
+
+@pytest.mark.parametrize(
+    "options", [{"slope": 1.5}, {"slope": -0.1}, {"gain": -1.0}, {"gain": 0.0}, {"up": 17}], ids=lambda o: "-".join(map(str, *o.items()))
+)
+def test_calls_that_are_refused_reach_the_reference(options):
+    x = torch.randn(1, 2, 9, 9)
+    with use("reference"):
+        expected = filtered_lrelu(x, None, None, None, **options)
+    assert torch.equal(filtered_lrelu(x, None, None, None, **options), expected)
+
+
+def test_doubles_and_gradients_are_the_references():
+    x = torch.randn(1, 2, 9, 9)
+    f = torch.ones(4) / 4
+    assert upfirdn2d(x.double(), f, up=2, padding=2).dtype == torch.float64
+    y = upfirdn2d(x.requires_grad_(), f, up=2, padding=2)
+    y.sum().backward()
+    assert x.grad is not None
+
+
+def test_a_changed_filter_is_seen():
+    """Decompositions are remembered by a filter's taps, not by the tensor that holds them."""
+    x, f = torch.randn(1, 1, 8, 8), torch.ones(2)
+    with use("native"):
+        first = upfirdn2d(x, f, padding=1)
+        f *= 2
+        assert_close(upfirdn2d(x, f, padding=1), 4 * first)
+
+
+def test_large_2d_filters_are_exact():
+    """The warp's anti-aliasing filter: 48 x 48 taps, four times up."""
+    x = torch.randn(1, 3, 20, 25)
+    f = torch.randn(48, 48)
+    with use("native"):
+        actual = upfirdn2d(x, f, up=4, padding=(25, 22, 25, 22), gain=16)
+    with use("reference"):
+        assert_close(actual, upfirdn2d(x, f, up=4, padding=(25, 22, 25, 22), gain=16))
+
+
+def test_openmp_is_torchs_own():
+    maps = Path("/proc/self/maps")
+    if not maps.exists() or not native_library.library().af_has_openmp():
+        pytest.skip("no OpenMP, or no way to see")
+    runtimes = {line.split()[-1] for line in maps.read_text().splitlines() if "libgomp" in line or "libomp" in line or "libiomp" in line}
+    assert len({Path(path).resolve() for path in runtimes}) == 1, runtimes

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from gui_utils.toasts import Log
 from viz.commands import Command
 from viz.request import Frame, NetworkFacts, Progress
 from viz.settings import Settings
@@ -37,8 +40,11 @@ class PanelContext:
     busy: bool = False
     settings: Settings = field(default_factory=Settings)
     timing: UiTiming = UiTiming()
-    log: tuple[tuple[str, str], ...] = ()  # (level, text), newest last
+    log: Log = field(default_factory=Log)  # shown with gui_utils.toasts.log_view
     changed_on_disk: bool = False
+    image: Callable[[str, np.ndarray], Any] | None = None
+    """Shows uint8 [H, W, 3 or 4] under a name and returns its `imgui.ImTextureRef`; None where textures cannot be made (no GL)."""
+    catalogue: tuple[Any, ...] = ()  # networks.loading.CatalogueEntry: bundled first, then published
     commands: list[Command] = field(default_factory=list)
     scratch: dict[str, Any] = field(default_factory=dict)  # a panel's own unsaved input, e.g. text being typed
 

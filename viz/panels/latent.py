@@ -101,7 +101,8 @@ def _class(state: ViewState, context: PanelContext) -> ViewState:
 
 def _seeds_text(context: PanelContext) -> str:
     seeds = context.frame.seeds if context.frame else ()
-    return ", ".join(f"{seed} ({weight:.2f})" for seed, weight in seeds) or MISSING
+    texts = [f"{seed} ({weight:.2f})" for seed, weight in seeds]
+    return ",\n".join(", ".join(texts[i : i + 2]) for i in range(0, len(texts), 2)) or MISSING
 
 
 def _buttons(state: ViewState, context: PanelContext) -> ViewState:
@@ -122,14 +123,14 @@ def _bookmarks(state: ViewState, context: PanelContext) -> ViewState:
     if not marks:
         return state
     imgui.separator_text("Bookmarks")
-    with columns("bookmarks", (0, 2)) as visible:
+    with columns("bookmarks", (0, 2), rows=len(marks) + 1) as visible:
         if not visible:
             return state
         for i, (x, y) in enumerate(marks):
             imgui.table_next_column()
             here = (x, y) == (state.get(Latent).x, state.get(Latent).y)
             imgui.align_text_to_frame_padding()
-            if imgui.selectable(f"{place_text(x, y)}##Latent.bookmark.{i}", here)[0]:
+            if imgui.selectable(f"{place_text(x, y)}###Latent.bookmark.{i}", here)[0]:
                 state = state.edit(Latent, x=x, y=y)
             imgui.table_next_column()
             if button(Field(icons.ICON_FA_XMARK, f"Latent.forget.{i}", REMOVE_HELP)):

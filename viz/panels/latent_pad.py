@@ -26,7 +26,7 @@ def pad(state: ViewState, context: PanelContext) -> ViewState:
     em = imgui.get_font_size()
     at = imgui.get_cursor_screen_pos()
     size = (max(em, imgui.get_content_region_avail().x), HEIGHT_EM * em)
-    imgui.invisible_button("##Latent.pad", size)
+    imgui.invisible_button("###Latent.pad", size)
     hovered, active, released = imgui.is_item_hovered(), imgui.is_item_active(), imgui.is_item_deactivated()
     middle = (at.x + size[0] / 2, at.y + size[1] / 2)
     _draw(state.get(Latent), (at.x, at.y), size, bright=hovered or active)

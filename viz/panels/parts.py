@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from gui_utils.controls import Field, button, checkbox, slider_float
 from gui_utils.libraries import imgui
-from gui_utils.scopes import item_width, table_scope
+from gui_utils.scopes import item_width, style_scope, table_scope
 from gui_utils.text import number_text
 from viz.panels import PanelContext
 from viz.state import ViewState
@@ -17,7 +17,7 @@ from viz.state import ViewState
 T = TypeVar("T")
 
 NO_NETWORK = "No network is loaded."
-NO_GRID = "This network has no Fourier input grid: only alias-free networks (T and R) can be moved and rotated."
+NO_GRID = "This network has no Fourier input, so there is no grid to move or rotate."
 ALL_DEFAULT = "Everything here has its default."
 FAST_PER_EM = 0.02  # image widths, or turns, for dragging by one pixel, times the font size
 SLOW_PER_EM = 0.0004
@@ -33,7 +33,7 @@ def animate_row(switch: Field, speed: Field, on: bool, value: float, *, disabled
     """A check box that starts an animation and, beside it, the slider of its speed. Returns both."""
     on = checkbox(switch, on, disabled=disabled)
     imgui.same_line()
-    with item_width(-1):
+    with item_width(-0.01):
         return on, slider_float(speed, value, disabled=disabled)
 
 
@@ -47,9 +47,11 @@ def drag_button(field: Field, *, disabled: str = "") -> tuple[float, float]:
 
 
 @contextmanager
-def columns(name: str, widths_em: Sequence[float]) -> Iterator[bool]:
+def columns(name: str, widths_em: Sequence[float], *, rows: int = 1) -> Iterator[bool]:
     """Controls side by side: one column for each width, 0 for the space that is left. Start each with `imgui.table_next_column()`."""
-    with table_scope(name, len(widths_em), imgui.TableFlags_.no_pad_outer_x.value) as visible:
+    gap = imgui.get_style().item_inner_spacing.x / 2
+    flags = imgui.TableFlags_.no_pad_outer_x.value
+    with style_scope(cell_padding=(gap, gap if rows > 1 else 0)), table_scope(name, len(widths_em), flags) as visible:
         if visible:
             fixed, stretch = imgui.TableColumnFlags_.width_fixed.value, imgui.TableColumnFlags_.width_stretch.value
             for i, width in enumerate(widths_em):

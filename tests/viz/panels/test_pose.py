@@ -1,0 +1,95 @@
+"""The pose panel: units, drags, limits, the learned pose; nothing acts on a network without a grid."""
+
+import pytest
+
+from tests.viz.panels.shown import alias_free_facts, show, stylegan2_facts
+from viz.panels.pose import learned_text, pixels_text
+from viz.state import LearnedPose, Pose, RotateMotion, TranslateMotion, Unwarp
+
+R = alias_free_facts()
+em = 16.0
+
+
+def test_movement_is_typed_in_image_widths():
+    with show("pose", network=R) as shown:
+        shown.ui.set("Pose.x", 0.125)
+        shown.ui.set("Pose.y", -0.25)
+        assert shown.state.get(Pose) == Pose(x=0.125, y=-0.25)
+        shown.ui.menu("Pose.x", "Reset to default")
+        assert shown.state.get(Pose) == Pose(y=-0.25)
+
+
+def test_pixels_stand_beside_widths():
+    assert pixels_text(0.125, R) == "8.00 px"
+    assert pixels_text(0.125, None) == "—"
+
+
+def test_rotation_is_typed_in_degrees_and_kept_in_turns():
+    with show("pose", network=R) as shown:
+        shown.ui.set("Pose.turns", 90)
+        assert shown.state.get(Pose).turns == 0.25
+        shown.ui.set("Pose.turns", -3000)
+        assert shown.state.get(Pose).turns == -0.5
+
+
+@pytest.mark.parametrize(("name", "per_em"), [("Pose.drag", 0.02), ("Pose.drag_slowly", 0.0004)])
+def test_dragging_moves_in_both_directions(name, per_em):
+    with show("pose", network=R) as shown:
+        shown.ui.drag_by(name, (40, -24), steps=8)
+        pose = shown.state.get(Pose)
+        assert (pose.x, pose.y) == (pytest.approx(40 * per_em / em), pytest.approx(-24 * per_em / em))
+
+
+@pytest.mark.parametrize(("name", "per_em"), [("Pose.drag_turn", 0.02), ("Pose.drag_turn_slowly", 0.0004)])
+def test_dragging_sideways_rotates(name, per_em):
+    with show("pose", network=R) as shown:
+        shown.ui.drag_by(name, (-80, 30), steps=8)
+        assert shown.state.get(Pose).turns == pytest.approx(-80 * per_em / em)
+        assert (shown.state.get(Pose).x, shown.state.get(Pose).y) == (0, 0)
+
+
+def test_the_grid_stops_at_the_limit_of_the_network():
+    with show("pose", network=alias_free_facts(translation_limit=0.2)) as shown:
+        shown.ui.set("Pose.x", 5)
+        assert shown.state.get(Pose).x == pytest.approx(0.2)
+        shown.ui.drag_by("Pose.drag", (0, 300), steps=6)
+        pose = shown.state.get(Pose)
+        assert (pose.x**2 + pose.y**2) ** 0.5 == pytest.approx(0.2)
+
+
+def test_switches():
+    with show("pose", network=R) as shown:
+        for name in ("TranslateMotion.on", "RotateMotion.on", "Pose.snap", "Unwarp.on", "LearnedPose.mode.average"):
+            shown.ui.click(name)
+        state = shown.state
+        assert state.get(TranslateMotion).on and state.get(RotateMotion).on and state.get(Pose).snap and state.get(Unwarp).on
+        assert state.get(LearnedPose).mode == "average"
+
+
+def test_speeds_are_typed():
+    with show("pose", network=R) as shown:
+        shown.ui.set("TranslateMotion.widths_per_s", 0.25)
+        shown.ui.set("RotateMotion.turns_per_s", -0.5)
+        assert shown.state.get(TranslateMotion).widths_per_s == 0.25
+        assert shown.state.get(RotateMotion).turns_per_s == -0.5
+
+
+CONTROLS = (
+    "Pose.x", "Pose.y", "Pose.turns", "Pose.drag", "Pose.drag_slowly", "Pose.drag_turn", "Pose.drag_turn_slowly", "Pose.snap", "Unwarp.on",
+    "TranslateMotion.on", "TranslateMotion.widths_per_s", "RotateMotion.on", "RotateMotion.turns_per_s", "LearnedPose.mode.average",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("network", [None, stylegan2_facts()], ids=["nothing loaded", "no grid"])
+def test_nothing_acts_without_a_grid(network):
+    with show("pose", network=network) as shown:
+        before = shown.state
+        for name in CONTROLS:
+            assert shown.ui.item(name).disabled, name
+            shown.ui.drag_by(name, (30, 10))
+        assert shown.state is before
+
+
+def test_the_learned_pose_is_shown_as_rotation_and_movement():
+    assert learned_text((0.0, 1.0, 0.125, -0.25)) == "90.0°   0.125, −0.250 widths"
+    assert learned_text(None) == "—"

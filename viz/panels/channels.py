@@ -1,0 +1,177 @@
+"""Panel "Channels": which channels of the layer are on screen, how they are turned into colours, and their statistics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gui_utils.controls import Field, button, checkbox, choice, combo, drag_int, slider_float, value_row
+from gui_utils.libraries import imgui
+from gui_utils.scopes import table_scope
+from gui_utils.text import MISSING
+from gui_utils.tone import COLORMAPS
+from viz.contact_sheet import page_count
+from viz.panels import Panel, PanelContext
+from viz.panels.parts import NO_NETWORK, columns, reset_button, significant, wrapped_text
+from viz.request import Frame, NetworkFacts, Statistics
+from viz.state import Channels, Tap, Tone, ViewState
+
+MODE = Field("Show", "Channels.mode", "Three channels as red, green and blue; one channel through a colormap; or all, side by side.",
+             default="rgb")  # fmt: skip
+MODES = {"rgb": "three", "single": "one", "sheet": "all"}
+FIRST = Field("Channel", "Channels.first", "The channel shown, or the first of three. Drag, or − and = on the keyboard.", default=0,
+              speed=0.05)  # fmt: skip
+PREVIOUS = Field("−", "Channels.previous", "The channel before.")
+NEXT = Field("+", "Channels.next", "The channel after.")
+FREE = Field("Free choice", "Channels.free", "Any three channels instead of three in a row.", default=False)
+TRIPLE = tuple(
+    Field("", f"Channels.triple.{i}", f"The channel shown as {name}.", speed=0.05) for i, name in enumerate(("red", "green", "blue"))
+)
+PAGE = Field("Page", "Channels.sheet_page", "Which channels the contact sheet shows.", default=0, speed=0.05)
+PREVIOUS_PAGE = Field("−", "Channels.previous_page", "The page before.")
+NEXT_PAGE = Field("+", "Channels.next_page", "The page after.")
+ON_SCREEN = Field("On screen", "Channels.shown", "The channels that the picture was made of.")
+NORMALIZE = Field("Normalise", "Channels.normalize", "Divides each channel by its largest magnitude inside the image.", default=False)
+GAIN = Field("Gain", "Tone.gain_db", "Brightens or darkens what is shown by a factor of 10^(dB / 20). Renders nothing again.", "dB",
+             default=0.0, low=-40, high=40, decimals=1)  # fmt: skip
+OFFSET = Field("Offset", "Tone.offset", "Added after the gain.", default=0.0, low=-2, high=2)
+SIGNED = Field("Range", "Tone.signed", "The values that are shown from black to white, or over the whole colormap.", default=True)
+RANGES = {True: "−1 to 1", False: "0 to 1"}
+COLORMAP = Field("Colours", "Tone.colormap", "From values to colours, where one channel is shown. Diverging: blue below zero, red above.",
+                 default="gray")  # fmt: skip
+RESET = Field("Reset", "Channels.reset", "The first three channels, as they are.")
+IMAGE = "The finished picture has no other channels."
+
+
+def draw(state: ViewState, context: PanelContext) -> ViewState:
+    facts = context.network
+    if facts is None:
+        wrapped_text(NO_NETWORK)
+    total = facts.tap(state.get(Tap).layer).channels if facts else 1
+    reason = NO_NETWORK if facts is None else ""
+    mode = choice(MODE, state.get(Channels).mode, MODES, disabled=reason)
+    state = state.edit(Channels, mode=mode)
+    if mode == "sheet":
+        state = _page(state, facts, reason)
+    else:
+        state = _first(state, total, reason)
+        state = _triple(state, total, reason)
+    value_row(ON_SCREEN, shown_text(context.frame))
+    state = state.edit(Channels, normalize=checkbox(NORMALIZE, state.get(Channels).normalize))
+    state = _tone(state, total)
+    state = reset_button(state, RESET, Channels, Tone)
+    imgui.spacing()
+    _statistics(context.frame)
+    return state
+
+
+def shown_text(frame: Frame | None) -> str:
+    """Like "0, 1, 2 of 512" or "64 – 127 of 512"."""
+    if frame is None or frame.picture is None or not frame.picture.channels:
+        return MISSING
+    channels, total = frame.picture.channels, frame.picture.total_channels
+    names = f"{channels[0]} – {channels[-1]}" if len(channels) > 3 else ", ".join(map(str, channels))
+    return f"{names} of {total}"
+
+
+def _steps(fields: tuple[Field, Field, Field], value: int, last: int, reason: str) -> int:
+    """A field to drag, with buttons for one step back and forth; `value` is already within 0 ... `last`."""
+    with columns(fields[0].id, (0, 1.7, 1.7)) as visible:
+        if not visible:
+            return value
+        imgui.table_next_column()
+        new = drag_int(replace(fields[0], high=last), value, disabled=reason or ("" if last else "There is nothing else to show."))
+        imgui.table_next_column()
+        if button(fields[1], disabled=reason or ("" if value > 0 else "This is the first."), width_em=-1):
+            new = value - 1
+        imgui.table_next_column()
+        if button(fields[2], disabled=reason or ("" if value < last else "This is the last."), width_em=-1):
+            new = value + 1
+    return new
+
+
+def _first(state: ViewState, total: int, reason: str) -> ViewState:
+    channels = state.get(Channels)
+    last = max(0, total - (3 if channels.mode == "rgb" and total >= 3 else 1))
+    free = channels.mode == "rgb" and channels.triple
+    shown = min(channels.first, last)
+    new = _steps((FIRST, PREVIOUS, NEXT), shown, last, reason or ("Three channels are chosen freely below." if free else ""))
+    return state if new == shown else state.edit(Channels, first=new)
+
+
+def _triple(state: ViewState, total: int, reason: str) -> ViewState:
+    channels = state.get(Channels)
+    if not reason and channels.mode != "rgb":
+        reason = "Only for three channels."
+    if not reason and total < 3:
+        reason = f"This layer has {total} channels; three are needed."
+    free = checkbox(FREE, bool(channels.triple), disabled=reason)
+    if free != bool(channels.triple):
+        first = max(0, min(channels.first, total - 3))
+        state = state.edit(Channels, triple=(first, first + 1, first + 2) if free else ())
+    if not free or reason:
+        return state
+    triple = tuple(min(i, total - 1) for i in state.get(Channels).triple[:3])
+    new = _three(triple, total - 1)
+    return state if new == triple else state.edit(Channels, triple=new)
+
+
+def _three(triple: tuple[int, ...], last: int) -> tuple[int, ...]:
+    new = list(triple)
+    with columns("triple", (0, 0, 0)) as visible:
+        for i, letter in enumerate("RGB" if visible and len(triple) == 3 else ""):
+            imgui.table_next_column()
+            imgui.align_text_to_frame_padding()
+            imgui.text_unformatted(letter)
+            imgui.same_line(0, imgui.get_style().item_inner_spacing.x)
+            imgui.set_next_item_width(-1)
+            new[i] = drag_int(replace(TRIPLE[i], high=last), triple[i])
+    return tuple(new)
+
+
+def _page(state: ViewState, facts: NetworkFacts | None, reason: str) -> ViewState:
+    last = 0
+    if facts is not None:
+        tap = facts.tap(state.get(Tap).layer)
+        last = page_count(tap.channels, tap.size[0] * tap.size[1]) - 1
+    shown = min(state.get(Channels).sheet_page, last)
+    new = _steps((PAGE, PREVIOUS_PAGE, NEXT_PAGE), shown, last, reason)
+    return state if new == shown else state.edit(Channels, sheet_page=new)
+
+
+def _tone(state: ViewState, total: int) -> ViewState:
+    tone = state.get(Tone)
+    gain = slider_float(GAIN, tone.gain_db)
+    offset = slider_float(OFFSET, tone.offset)
+    one = state.get(Channels).mode != "rgb" or total < 3
+    colormap = combo(COLORMAP, tone.colormap, COLORMAPS, disabled="" if one else "Three channels are colours already.")
+    diverging = "The diverging colormap has zero in its middle, so it is always −1 to 1." if one and colormap == "diverging" else ""
+    signed = choice(SIGNED, tone.signed, RANGES, disabled=diverging)
+    return state.edit(Tone, gain_db=gain, offset=offset, signed=signed, colormap=colormap)
+
+
+def _statistics(frame: Frame | None) -> None:
+    """Measured before gain and normalising, over the image area only."""
+    everything, shown = (frame.statistics_all, frame.statistics_shown) if frame else (None, None)
+    imgui.separator_text("Statistics without the margin")
+    flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value | imgui.TableFlags_.sizing_stretch_same.value
+    with table_scope("##statistics", 3, flags) as visible:
+        if not visible:
+            return
+        for title in ("", "all channels", "on screen"):
+            imgui.table_setup_column(title)
+        imgui.table_headers_row()
+        for name, attribute in (("mean", "mean"), ("std. dev.", "std"), ("max |x|", "max_abs"), ("not finite", "non_finite")):
+            imgui.table_next_row()
+            for text in (name, _cell(everything, attribute), _cell(shown, attribute)):
+                imgui.table_next_column()
+                imgui.text_unformatted(text)
+
+
+def _cell(statistics: Statistics | None, attribute: str) -> str:
+    if statistics is None:
+        return MISSING
+    value = getattr(statistics, attribute)
+    return str(value) if isinstance(value, int) else significant(value)
+
+
+PANEL = Panel("Channels", "right", 20, draw, resets=(Channels, Tone))

@@ -1,0 +1,112 @@
+"""Panel "Layers": every place of the network that can be looked at, with its size and bandwidth."""
+
+from __future__ import annotations
+
+from gui_utils import theme
+from gui_utils.libraries import imgui
+from gui_utils.scopes import color_scope, table_scope, tooltip_scope
+from gui_utils.text import MISSING, number_text
+from viz.panels import Panel, PanelContext
+from viz.panels.parts import NO_NETWORK, cached, wrapped_text
+from viz.request import NetworkFacts
+from viz.state import Tap, ViewState
+
+COLUMNS = (
+    ("Layer", "Click a row to look at that layer."),
+    ("Size", "Width and height, in samples, with the margin."),
+    ("Ch.", "Channels."),
+    ("s", "Sampling rate, in samples per image width."),
+    ("f_c", "Cutoff frequency of the layer's low-pass filter, in cycles per image width."),
+    ("Margin", "Samples around the image on each side."),
+    ("Type", "What the layer's numbers are on a graphics card; the processor always takes 32 bits."),
+)
+HINT = "[ and ] go to the layer before and after."
+TYPES = {"float16": "f16", "float32": "f32"}
+SELECTED = (*theme.ACCENT, 0.3)
+SMALLEST_EM = 8.0
+
+
+def draw(state: ViewState, context: PanelContext) -> ViewState:
+    facts = context.network
+    if facts is None:
+        wrapped_text(NO_NETWORK)
+        return state
+    rows = cached(context, "layers.rows", id(facts), lambda: layer_rows(facts))
+    selected = facts.tap_name(state.get(Tap).layer)
+    scrolls = context.scratch.get("layers.selected") != selected
+    context.scratch["layers.selected"] = selected
+    room = imgui.get_content_region_avail().y / imgui.get_font_size() - 2.0
+    flags = imgui.TableFlags_
+    look = flags.scroll_y | flags.scroll_x | flags.row_bg | flags.sizing_fixed_fit | flags.borders_inner_v
+    with table_scope("##layers", len(COLUMNS), look, (0, max(SMALLEST_EM, room))) as visible:
+        if visible:
+            _header()
+            for row in rows:
+                if _row(row, row[0] == selected) and row[0] != selected:
+                    state = state.edit(Tap, layer="" if row is rows[-1] else row[0])
+                    context.scratch["layers.selected"] = row[0]  # it is in view: it was clicked
+                if scrolls and row[0] == selected:
+                    imgui.set_scroll_here_y(0.5)
+    wrapped_text(HINT)
+    return state
+
+
+def layer_rows(facts: NetworkFacts) -> tuple[tuple[str, ...], ...]:
+    """The texts of the table: one row for each tap, one text for each of COLUMNS."""
+    return tuple(_texts(facts, i) for i in range(len(facts.taps)))
+
+
+def _texts(facts: NetworkFacts, index: int) -> tuple[str, ...]:
+    tap = facts.taps[index]
+    width, height = tap.size
+    margin = (width - tap.sampling_rate) / 2
+    return (
+        tap.name,
+        str(width) if width == height else f"{width} × {height}",
+        str(tap.channels),
+        f"{tap.sampling_rate:g}",
+        number_text(_cutoff(facts, index)),
+        f"{margin:g}" if margin > 0 else MISSING,
+        TYPES.get(tap.dtype, tap.dtype),
+    )
+
+
+def _cutoff(facts: NetworkFacts, index: int) -> float | None:
+    """A layer's own f_c; that of the Fourier input and of the picture stand in the layers beside them."""
+    spec = facts.taps[index].spec
+    if spec is not None:
+        return spec.out_cutoff
+    after = facts.taps[index + 1].spec if index + 1 < len(facts.taps) else None
+    if after is not None:
+        return after.in_cutoff
+    before = facts.taps[index - 1].spec if index else None
+    return before.out_cutoff if before is not None else None
+
+
+def _header() -> None:
+    imgui.table_setup_scroll_freeze(1, 1)
+    for name, _ in COLUMNS:
+        imgui.table_setup_column(name)
+    imgui.table_next_row(imgui.TableRowFlags_.headers.value)
+    for name, text in COLUMNS:
+        imgui.table_next_column()
+        imgui.table_header(name)
+        with tooltip_scope() as shown:
+            if shown:
+                imgui.text_unformatted(text)
+
+
+def _row(texts: tuple[str, ...], selected: bool) -> bool:
+    imgui.table_next_row()
+    imgui.table_next_column()
+    with color_scope(header=SELECTED):
+        clicked, _ = imgui.selectable(f"{texts[0]}###Tap.layer.{texts[0]}", selected, imgui.SelectableFlags_.span_all_columns.value)
+    for text in texts[1:]:
+        imgui.table_next_column()
+        width = imgui.calc_text_size(text).x
+        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + max(0.0, imgui.get_content_region_avail().x - width))
+        imgui.text_unformatted(text)
+    return clicked
+
+
+PANEL = Panel("Layers", "right", 10, draw)

@@ -18,6 +18,19 @@ struct Float32 {
 
 extern "C" {
 
+// For benchmarks: the kernel on data that stays in the first cache; returns how many floating-point operations that was.
+int64_t AF_VARIANT(af_conv_peak)(int64_t rounds) {
+    constexpr int64_t DEPTH = 64;
+    Vec sum[ROWS][VECTORS] = {};
+    const float a[DEPTH * ROWS] = {};
+    const float b[DEPTH * VECTORS * LANES] = {};
+    for (int64_t i = 0; i < rounds; ++i) accumulate<ROWS, VECTORS>(sum, DEPTH, a, b, VECTORS * LANES, 0);
+    Vec total = {};
+    for (int m = 0; m < ROWS; ++m)
+        for (int n = 0; n < VECTORS; ++n) total += sum[m][n];
+    return total[0] == 0.f ? rounds * DEPTH * ROWS * VECTORS * LANES * 2 : 0;
+}
+
 int64_t AF_VARIANT(af_conv_gemm_weight_bytes)(int64_t out_channels, int64_t depth) {
     return round_up(out_channels, ROWS) * depth * (int64_t)sizeof(float);
 }

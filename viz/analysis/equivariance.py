@@ -1,0 +1,134 @@
+"""Equivariance of what is on screen: the error picture of one view, its value at every layer, and sweeps over shift and angle.
+
+Everything here is computation for overlays; torch is imported inside functions. A pose is a forward 3x3 matrix in image
+widths. `conditions` are the further arguments of `Generator.synthesize` that the view fixes (noise, learned_pose, force_fp32).
+Source: Karras et al. 2021, section 4.2 and appendix E.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from viz.analysis.comparison import Difference, Kind, difference, image_frame, restricted
+
+if TYPE_CHECKING:
+    import torch
+
+Conditions = Mapping[str, Any]
+NONE: Conditions = {}
+
+
+@dataclass(frozen=True)
+class LayerEquivariance:
+    """How well one layer follows the pose.
+
+    `signal_db` compares the error with the layer's own variance (layers have no peak value), over the part of the image
+    that was in the image before; `valid` is that part's number of values. None where nothing can be compared.
+    """
+
+    name: str
+    sampling_rate: float
+    signal_db: float | None
+    valid: int
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """At `shift_px` pixels to the right, or `angle_turns` turns counter-clockwise: PSNR in dB (inf where nothing moved)."""
+
+    value: float
+    db: float | None
+    kind: Kind
+
+
+class NoGridError(ValueError):
+    """The network has no input grid, so it has no equivariance to measure."""
+
+
+def equivariance_now(network: Any, ws: torch.Tensor, pose: Any, conditions: Conditions = NONE) -> Difference:
+    """Error picture and dB (`.db`) of one view, ws [1, num_ws, w_dim]: what the pose made, against the posed unposed picture.
+
+    The operators are those of the metric that fits the pose (`kind`): whole pixels, fractions of pixels, or a turn with or
+    without a shift. Raises NoGridError for a network that cannot be posed.
+    """
+    _need_grid(network)
+    base, moved = (_picture(network, ws, p, conditions) for p in (None, pose))
+    return difference(base, moved, pose, sampling_rate=network.img_resolution)
+
+
+def per_layer(network: Any, ws: torch.Tensor, pose: Any, conditions: Conditions = NONE) -> Iterator[LayerEquivariance]:
+    """The same comparison at every tap, in order of computation, each with its own sampling rate and margins.
+
+    Both chains of layers run once, side by side, and keep one layer each. Raises NoGridError as above.
+    """
+    import torch
+
+    _need_grid(network)
+    chains = (_LastStep(), _LastStep())
+    for tap in network.taps:
+        with torch.inference_mode():
+            base, moved = (
+                network.synthesize(ws, pose=p, tap=tap.name, memo=memo, **conditions)[0]
+                for p, memo in zip((None, pose), chains, strict=True)
+            )
+            found = difference(base, moved, pose, sampling_rate=tap.sampling_rate)
+            found = restricted(found, image_frame(tap.size, pose, tap.sampling_rate))
+            yield LayerEquivariance(tap.name, tap.sampling_rate, found.signal_db, found.valid)
+
+
+def sweep_shift(
+    network: Any, ws: torch.Tensor, shifts_px: Iterable[float] = tuple(np.linspace(0, 1, 17)), conditions: Conditions = NONE
+) -> Iterator[SweepPoint]:
+    """PSNR for shifts to the right by these numbers of pixels.
+
+    A network that aliases falls between whole pixels and comes back up at them. So does any other, from a higher level:
+    the six-tap reference of the fractional shift has a small error of its own, which caps the curve.
+    """
+    rate = network.img_resolution
+    return _sweep(network, ws, ((s, ((1.0, 0.0, s / rate), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))) for s in shifts_px), conditions)
+
+
+def sweep_angle(
+    network: Any, ws: torch.Tensor, angles_turns: Iterable[float] = tuple(np.linspace(0, 1, 33)), conditions: Conditions = NONE
+) -> Iterator[SweepPoint]:
+    """PSNR for rotations by these numbers of turns, counter-clockwise."""
+    from torch_utils.resample import pose_matrix
+
+    return _sweep(network, ws, ((a, pose_matrix(2 * np.pi * a)) for a in angles_turns), conditions)
+
+
+def _sweep(network: Any, ws: torch.Tensor, poses: Iterable[tuple[float, Any]], conditions: Conditions) -> Iterator[SweepPoint]:
+    _need_grid(network)
+    base = _picture(network, ws, None, conditions)
+    for value, pose in poses:
+        found = difference(base, _picture(network, ws, pose, conditions), pose, sampling_rate=network.img_resolution)
+        yield SweepPoint(float(value), found.db, found.kind)
+
+
+def _picture(network: Any, ws: torch.Tensor, pose: Any, conditions: Conditions) -> torch.Tensor:
+    import torch
+
+    with torch.inference_mode():
+        return network.synthesize(ws, pose=pose, **conditions)[0]
+
+
+def _need_grid(network: Any) -> None:
+    if not network.has_pose:
+        raise NoGridError("this network has no input grid: it cannot be posed, so equivariance does not exist for it")
+
+
+class _LastStep:
+    """A memo for `synthesize` that remembers the newest step only: enough to walk along the taps."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Any, Any] | None = None
+
+    def get(self, key: Any) -> Any | None:
+        return self._held[1] if self._held is not None and self._held[0] == key else None
+
+    def put(self, key: Any, value: Any) -> None:
+        self._held = (key, value)

@@ -1,0 +1,145 @@
+"""The average of many pictures around one latent: detail that rides on the surface blurs away, detail stuck to pixels stays.
+
+Figure 1 (left) of Karras et al. 2021: pictures from a small Gaussian neighbourhood of a latent, at one pose, are
+averaged. The score "detail kept" puts a number on it, for any band of frequencies: the share of the band's power that
+survives the averaging, 1 for detail that never moves, 0 for detail that is elsewhere in every picture.
+Torch is imported inside functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+    from torch_utils.spectra import Band, Spectrum
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """A neighbourhood of a latent: w + strength (w_i - w_avg), w_i being the latents of seeds (seed, i).
+
+    This Gaussian cloud has the shape that the network's own latents have in W, `strength` times as large. `hold_pose`
+    keeps the pose that the unjittered latent learned, so that only the detail differs.
+    """
+
+    strength: float = 0.1
+    seed: int = 0
+    hold_pose: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Average:
+    """Where an average stands: mean and variance [C, H, W] of `count` of `total` pictures, and the statistics behind the scores."""
+
+    count: int
+    total: int
+    mean: torch.Tensor
+    variance: torch.Tensor
+    detail: DetailKept
+
+
+class RunningMoments:
+    """Mean and (population) variance of pictures that come one by one, without keeping them. Stable for any level."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._mean: Any = 0.0
+        self._squares: Any = 0.0
+
+    def add(self, picture: torch.Tensor) -> None:
+        self.count += 1
+        step = picture - self._mean
+        self._mean = self._mean + step / self.count
+        self._squares = self._squares + step * (picture - self._mean)
+
+    @property
+    def mean(self) -> torch.Tensor:
+        return self._mean
+
+    @property
+    def variance(self) -> torch.Tensor:
+        return self._squares / max(1, self.count)
+
+
+class DetailKept:
+    """Shares of power that survive averaging, from power spectra: any band can be asked for at any time."""
+
+    def __init__(self, beta: float = 4.0) -> None:
+        self.beta = beta
+        self.moments = RunningMoments()
+        self._power: Any = 0.0
+
+    def add(self, picture: torch.Tensor) -> None:
+        """One picture [C, H, W]."""
+        from torch_utils.spectra import view_spectrum
+
+        self.moments.add(picture)
+        self._power = self._power + view_spectrum(picture, self.beta).power
+
+    def spectra(self) -> tuple[Spectrum, Spectrum]:
+        """Power spectrum of the average, and average power spectrum of the pictures."""
+        from torch_utils.spectra import Spectrum, view_spectrum
+
+        of_mean = view_spectrum(self.moments.mean, self.beta)
+        return of_mean, Spectrum(self._power / self.moments.count, of_mean.fx, of_mean.fy)
+
+    def score(self, low: float, high: float | None = None) -> float | None:
+        """Share kept (0 to 1) in the band from `low` up to `high` cycles per image (None: no end). None below two pictures."""
+        of_mean, mean_power = self.spectra()
+        inside = (of_mean.radius >= low) & (of_mean.radius < (np.inf if high is None else high))
+        return share_kept(float(of_mean.power[inside].sum()), float(mean_power.power[inside].sum()), self.moments.count)
+
+    def scores(self, bands: tuple[Band, ...]) -> Mapping[Band, float | None]:
+        """The share kept in each of these bands (`torch_utils.spectra.octaves` gives a set)."""
+        return {band: self.score(band.low, band.high) for band in bands}
+
+
+def share_kept(power_of_mean: float, mean_power: float, count: int) -> float | None:
+    """Power of what `count` signals have in common, as a share of their mean power; None where that does not exist.
+
+    The mean of N signals, common part m and independent parts of power v, has the expected power m + v / N, and their mean
+    power is m + v; hence m / (m + v) = (N P(mean) / mean P - 1) / (N - 1), not biased by how few signals there are. What
+    chance makes negative is 0.
+    """
+    if count < 2 or mean_power <= 0:
+        return None
+    return min(1.0, max(0.0, (count * power_of_mean / mean_power - 1) / (count - 1)))
+
+
+def jittered(network: Any, ws: torch.Tensor, index: int, jitter: Jitter) -> torch.Tensor:
+    """Latent `index` of the neighbourhood of ws [1, num_ws, w_dim]; the same for every batch size and order."""
+    import torch
+
+    random = np.random.default_rng([jitter.seed, index])
+    z = torch.from_numpy(random.standard_normal((1, network.z_dim)).astype(np.float32)).to(ws.device)
+    c = None
+    if network.c_dim:
+        c = torch.nn.functional.one_hot(torch.tensor([int(random.integers(network.c_dim))], device=ws.device), network.c_dim).float()
+    return ws + jitter.strength * (network.map(z, c) - network.w_avg)
+
+
+def average(
+    network: Any, ws: torch.Tensor, *, num: int = 64, jitter: Jitter | None = None, conditions: Mapping[str, Any] | None = None
+) -> Iterator[Average]:
+    """Yields an Average after every picture; stop by not asking for the next.
+
+    `conditions` are further arguments of `Generator.synthesize` (pose, noise, learned_pose, ...); a learned_pose given
+    there is kept.
+    """
+    import torch
+
+    jitter = jitter or Jitter()
+    conditions = dict(conditions or {})
+    if jitter.hold_pose and network.has_pose and conditions.get("learned_pose") is None:
+        conditions["learned_pose"] = tuple(network.learned_pose(ws[:, 0])[0].tolist())
+    detail = DetailKept()
+    for index in range(num):
+        with torch.inference_mode():
+            detail.add(network.synthesize(jittered(network, ws, index, jitter), **conditions)[0])
+        yield Average(index + 1, num, detail.moments.mean, detail.moments.variance, detail)

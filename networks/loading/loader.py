@@ -119,11 +119,11 @@ def _as_load_errors(title: str) -> Iterator[None]:
 def _hash(file: BinaryIO, size: int, title: str, watch: Watch) -> str:
     digest, done = hashlib.sha256(), 0
     file.seek(0)
-    while data := file.read(CHUNK):
+    while done < size and (data := file.read(min(CHUNK, size - done))):  # a file that still grows has no end
         watch.check()
         digest.update(data)
         done += len(data)
-        watch.progress(min(done, size), size, f"Reading {title}")
+        watch.progress(done, size, f"Reading {title}")
     return digest.hexdigest()
 
 

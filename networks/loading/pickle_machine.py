@@ -238,6 +238,25 @@ def _old_instance(m: Machine) -> None:
     raise Refused(f"refused: the file asks to run {name}")
 
 
+def _text_number(m: Machine) -> None:
+    line = m.reader.line().rstrip("L")
+    try:
+        m.push({"00": False, "01": True}[line] if line in ("00", "01") else float(line) if "." in line else int(line))
+    except ValueError:
+        raise Malformed(f"{printable(line, 20)!r} is no number") from None
+
+
+def _index(m: Machine) -> int:
+    line = m.reader.line()
+    return int(line) if line.isascii() and line.isdigit() and len(line) < 10 else -1
+
+
+def _dict_of_marked(m: Machine) -> None:
+    items = m.pop_mark()
+    m.push({})
+    m.set_items(items)
+
+
 STEPS: dict[bytes, Callable[[Machine], None]] = {
     b"\x80": lambda m: _protocol(m.unpack("B")),
     b"\x95": lambda m: _frame(m, m.unpack("Q")),
@@ -255,8 +274,12 @@ STEPS: dict[bytes, Callable[[Machine], None]] = {
     b"\x8a": lambda m: m.push_int(m.unpack("B")),
     b"\x8b": lambda m: m.push_int(m.unpack("i")),
     b"G": _binary_float,
+    b"I": _text_number,
+    b"L": _text_number,
+    b"F": _text_number,
     # text and bytes
     b"\x8c": lambda m: m.push_text(m.unpack("B")),
+    b"V": lambda m: m.push(m.reader.line()),
     b"X": lambda m: m.push_text(m.unpack("I")),
     b"\x8d": lambda m: m.push_text(m.unpack("Q")),
     b"C": lambda m: m.push_bytes(m.unpack("B")),
@@ -275,6 +298,7 @@ STEPS: dict[bytes, Callable[[Machine], None]] = {
     b"\x87": lambda m: m.tuple_of(3),
     b"t": lambda m: m.push(tuple(m.pop_mark())),
     b"l": lambda m: m.push(m.pop_mark()),
+    b"d": _dict_of_marked,
     b"a": _append_one,
     b"e": lambda m: m.append(m.pop_mark()),
     b"s": _set_one,
@@ -282,9 +306,11 @@ STEPS: dict[bytes, Callable[[Machine], None]] = {
     b"\x90": lambda m: m.add(m.pop_mark()),
     b"\x91": _frozen_set,
     # memory
+    b"p": lambda m: m.remember(_index(m)),
     b"q": lambda m: m.remember(m.unpack("B")),
     b"r": lambda m: m.remember(m.unpack("I")),
     b"\x94": lambda m: m.remember(len(m.memo)),
+    b"g": lambda m: m.recall(_index(m)),
     b"h": lambda m: m.recall(m.unpack("B")),
     b"j": lambda m: m.recall(m.unpack("I")),
     # names and calls

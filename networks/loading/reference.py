@@ -37,6 +37,7 @@ def resolve(ref: str | Path) -> Place:
     `network-snapshot-*.pkl` in it. Raises LoadError if there is no such thing.
     """
     text = str(ref).strip()
+    shown = printable(text)
     if not text:
         raise LoadError("no network", "the reference is empty", "Give a path, an address, or the name of a network.")
     if (entry := entry_named(text)) is not None:
@@ -44,9 +45,7 @@ def resolve(ref: str | Path) -> Place:
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
     if scheme is not None:
         if scheme[1].lower() not in ("http", "https"):
-            raise LoadError(
-                text, f"addresses that start with {scheme[1]}:// are not supported", "Use http, https, or a path on this machine."
-            )
+            raise LoadError(shown, f"{scheme[1]}:// addresses are not supported", "Use http, https, or a path on this machine.")
         return Place(text, url=text)
     path = Path(text).expanduser()
     try:
@@ -56,10 +55,11 @@ def resolve(ref: str | Path) -> Place:
             return Place(text, path=path.absolute())
         missing = not path.exists()
     except (OSError, ValueError) as error:
-        raise LoadError(printable(text), f"this is no usable path ({error})", "Check the spelling.") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise LoadError(shown, f"this is no usable path ({reason})", "Check the spelling.") from None
     if not missing:
-        raise LoadError(text, "this is neither a file nor a folder", "Give a network file.")
-    raise LoadError(printable(text), "there is no such file, and no network of that name", _hint(text))
+        raise LoadError(shown, "this is neither a file nor a folder", "Give a network file.")
+    raise LoadError(shown, "there is no such file, and no network of that name", _hint(text))
 
 
 def newest_snapshot(folder: Path) -> Path:

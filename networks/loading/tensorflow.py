@@ -93,9 +93,9 @@ def _arguments(network: StoredTensorFlowNetwork, variables: dict[str, StoredArra
     arguments: dict[str, Any] = dict(_DEFAULTS)
     mapping: dict[str, Any] = {}
     for theirs, ours in _ARGUMENTS.items():
-        if theirs in given:
+        if given.get(theirs) is not None or theirs == "conv_clamp":
             target = mapping if ours.startswith("mapping.") else arguments
-            target[ours.removeprefix("mapping.")] = plain(given[theirs])
+            target[ours.removeprefix("mapping.")] = plain(given.get(theirs))
     base = plain(given.get("fmap_base", 16384))
     if type(base) is not int:
         raise Malformed("its argument fmap_base is no whole number")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from .errors import Malformed, Refused
@@ -165,22 +166,29 @@ def _storage(budget: Budget, args: tuple) -> Storage:
     reader = Reader(span)
     classes: dict[str, Maker | None] = {f"torch.{name}": None for name in STORAGE_DTYPES}
     magic, version, machine, found, _ = (Machine(reader, classes, budget, _described_storage).run() for _ in range(5))
-    if type(magic) is not int or (magic, version) != (STREAM_MAGIC, STREAM_VERSION) or not isinstance(found, tuple):
+    if type(magic) is not int or (magic, version) != (STREAM_MAGIC, STREAM_VERSION) or not isinstance(found, _Description):
         raise Malformed("a storage that does not start as torch writes it")
     if isinstance(machine, dict) and machine.get("little_endian") is False:
         raise Malformed("a storage written on a big-endian machine, which is not supported")
-    dtype, count = found
+    dtype, count = found.dtype, found.count
     size = count * (2 if dtype == "bf16" else int(dtype[1:]))
     if struct.unpack("<q", reader.read(8))[0] != count or reader.left != size:
         raise Malformed(f"a storage of {count} numbers ({size} bytes) that holds {reader.left} bytes")
     return Storage(dtype, count, reader.skip(size))
 
 
-def _described_storage(description: object) -> tuple[str, int]:
+@dataclass(frozen=True)
+class _Description:
+    dtype: str
+    count: int
+
+
+def _described_storage(description: object) -> _Description:
     """A storage's persistent id, ("storage", class, key, device, count, view): its number type and count."""
     if not (isinstance(description, tuple) and len(description) in (5, 6) and description[0] == "storage"):
         raise Refused("refused: the file refers to an object outside itself")
     kind, count = description[1], description[4]
     if not isinstance(kind, Name) or not is_count(count) or description[5:] not in ((), (None,)):
         raise Malformed("a storage of an unknown kind")
-    return STORAGE_DTYPES[kind.name.removeprefix("torch.")], count
+    assert isinstance(count, int)
+    return _Description(STORAGE_DTYPES[kind.name.removeprefix("torch.")], count)

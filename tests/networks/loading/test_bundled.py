@@ -1,0 +1,58 @@
+"""The bundled network gives what its model card shows and states."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from networks.loading import load
+from networks.loading.catalogue import BUNDLED_FOLDER
+from tests.networks.loading.pickles import GOLDEN
+
+PSNR_16_DB = 30.93  # of the first 16 of the card's 256 latents, on targets of 8 bits
+
+
+@pytest.fixture(scope="module")
+def globe():
+    return load("globe-r-64")
+
+
+def pictures(network, latents: np.ndarray) -> torch.Tensor:
+    """[N, 3, 64, 64] in [-1, 1], untruncated."""
+    with torch.inference_mode():
+        rows = [network(z).clamp(-1, 1) for z in torch.from_numpy(latents.astype(np.float32)).split(16)]
+    return torch.cat(rows)
+
+
+def test_the_cards_picture_is_what_the_network_gives(globe):
+    """The card shows 8 x 8 pictures, each pixel twice as large; only a value on the edge of rounding may differ, by one level."""
+    shown = np.asarray(Image.open(BUNDLED_FOLDER / "globe-r-64.png"), dtype=np.int16)
+    drawn = ((pictures(globe.network, np.random.RandomState(1).randn(64, 16)) + 1) * 127.5).round().to(torch.int16).numpy()
+    grid = drawn.reshape(8, 8, 3, 64, 64).transpose(0, 3, 1, 4, 2).reshape(512, 512, 3)
+    difference = np.abs(grid.repeat(2, 0).repeat(2, 1) - shown)
+    assert difference.max() <= 1 and (difference > 0).mean() < 1e-3
+
+
+def test_the_cards_error_is_what_is_measured(globe):
+    with np.load(GOLDEN / "globe_targets.npz") as file:
+        targets = torch.from_numpy(file["targets"]).permute(0, 3, 1, 2) / 127.5 - 1
+    drawn = pictures(globe.network, np.random.RandomState(1000).randn(256, 16)[:16])
+    psnr_db = 10 * math.log10(4 / (drawn - targets).square().mean().item())
+    assert psnr_db == pytest.approx(PSNR_16_DB, abs=0.1)
+    assert f"{PSNR_16_DB} dB" in card() and f"{globe.metadata['training']['psnr_256']:.2f} dB" in card()
+
+
+def card() -> str:
+    return (Path(BUNDLED_FOLDER) / "README.md").read_text("utf-8")
+
+
+def test_the_card_states_what_the_file_holds(globe):
+    parameters = sum(p.numel() for p in globe.network.parameters())
+    assert parameters == globe.metadata["training"]["parameters"]
+    assert f"{parameters:,}" in card()
+    assert f"{globe.size_bytes / 1e6:.2f} MB" in card()
+    assert f"`translation_limit` {globe.metadata['translation_limit']}" in card()
+    assert (globe.config_name, globe.kind, globe.network.z_dim) == ("R", "safetensors", 16)

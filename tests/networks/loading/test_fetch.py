@@ -1,0 +1,216 @@
+"""Downloads: progress, continue, cancel, and every way in which a server can fail. On this machine only."""
+
+import hashlib
+import json
+import shutil
+import threading
+
+import pytest
+
+from networks.loading import LoadCancelled, LoadError, fetch, load
+from networks.loading.cache import download_of
+from tests.networks.loading.pickles import GOLDEN, call, pickled
+from tests.networks.loading.server import Site, serving
+
+DATA = (GOLDEN / "tiny_r.pkl").read_bytes()
+
+
+@pytest.fixture
+def site():
+    with serving(Site(DATA)) as served:
+        yield served
+
+
+def left_behind(folder):
+    """Names of cached files, without locks."""
+    return sorted(path.name.split("-", 1)[-1] for path in folder.iterdir() if path.suffix != ".lock") if folder.exists() else []
+
+
+def test_a_download_is_reported_loaded_and_kept(site, cache_folder):
+    seen = []
+    loaded = load(site.url, progress=lambda *said: seen.append(said))
+    assert loaded.kind == "snapshot" and loaded.ref == site.url and loaded.notes == ()
+    assert loaded.sha256 == hashlib.sha256(DATA).hexdigest()
+    downloading = [(done, total) for done, total, text in seen if text.startswith("Downloading")]
+    assert downloading[-1] == (len(DATA), len(DATA)) and downloading == sorted(downloading) and len(downloading) > 1
+    load(site.url)
+    assert site.ranges == [None]  # asked once
+    assert loaded.path.parent == cache_folder and loaded.path.read_bytes() == DATA
+
+
+def test_an_interrupted_download_continues(site, cache_folder):
+    site.stop_after = 40_000
+    with pytest.raises(LoadError, match=r"download failed|40,000 bytes arrived where"):
+        load(site.url)
+    assert not download_of(site.url).complete and download_of(site.url).partial.stat().st_size == 40_000
+    site.stop_after = None
+    first = []
+    loaded = load(site.url, progress=lambda *said: first.append(said))
+    assert site.ranges == [None, "bytes=40000-"]
+    assert loaded.sha256 == hashlib.sha256(DATA).hexdigest()
+    assert first[0][0] == 40_000
+    assert not any(name.endswith((".part", ".part.json")) for name in left_behind(cache_folder))
+
+
+def test_a_file_that_changed_meanwhile_is_not_spliced(site):
+    site.stop_after = 40_000
+    with pytest.raises(LoadError):
+        load(site.url)
+    site.stop_after, site.etag, site.data = None, '"two"', (GOLDEN / "tiny_t.pkl").read_bytes()
+    assert load(site.url).sha256 == hashlib.sha256(site.data).hexdigest()
+
+
+def test_a_server_without_ranges_starts_again(site):
+    site.stop_after, site.ranged = 40_000, False
+    with pytest.raises(LoadError):
+        load(site.url)
+    site.stop_after = None
+    assert load(site.url).sha256 == hashlib.sha256(DATA).hexdigest()
+
+
+def test_without_an_etag_nothing_is_continued(site):
+    site.stop_after, site.etag = 40_000, ""
+    with pytest.raises(LoadError):
+        load(site.url)
+    site.stop_after = None
+    assert load(site.url).size_bytes == len(DATA)
+    assert site.ranges == [None, None]
+
+
+def test_a_part_that_is_longer_than_the_file_starts_again(site):
+    place = download_of(site.url)
+    place.partial.parent.mkdir(parents=True)
+    place.partial.write_bytes(DATA + b"more")
+    place.partial_origin.write_text(json.dumps({"validator": site.etag}))
+    assert load(site.url).size_bytes == len(DATA)
+    assert site.ranges == [f"bytes={len(DATA) + 4}-", None]
+
+
+def test_a_server_that_continues_elsewhere_is_an_error(site):
+    site.stop_after = 40_000
+    with pytest.raises(LoadError):
+        load(site.url)
+    site.stop_after, site.skew = None, 7
+    with pytest.raises(LoadError, match="wrong place"):
+        load(site.url)
+    assert not download_of(site.url).complete
+
+
+def test_cancelling_stops_and_a_retry_continues(site, cache_folder):
+    def cancelled():
+        return any(done >= 16_000 for done, _, _ in seen)
+
+    seen = []
+    with pytest.raises(LoadCancelled):
+        load(site.url, progress=lambda *said: seen.append(said), cancelled=cancelled)
+    assert not download_of(site.url).complete
+    assert load(site.url).sha256 == hashlib.sha256(DATA).hexdigest()
+
+
+def test_cancelling_does_not_wait_for_a_silent_server(site):
+    site.stop_after, site.stall = 20_000, threading.Event()
+    stop, ended = threading.Event(), []
+
+    def run():
+        try:
+            load(site.url, cancelled=stop.is_set, progress=lambda done, total, text: arrived.set() if done >= 20_000 else None)
+        except LoadCancelled:
+            ended.append("cancelled")
+
+    arrived = threading.Event()
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert arrived.wait(20)
+    stop.set()
+    thread.join(20)  # the server itself would stay silent for 30 seconds
+    assert ended == ["cancelled"] and not site.stall.is_set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"status": 404}, r"the server answered 404 .*Check the address"),
+        ({"status": 503}, r"the server answered 503 .*Try again later"),
+        ({"announced": len(DATA) + 100}, "download failed|bytes arrived where"),
+        ({"announced": 1 << 60}, "no room"),
+        ({"data": b"<html>sign in</html>", "content_type": "text/html; charset=utf-8"}, "gives a web page"),
+        ({"data": b"<html>sign in</html>"}, "is a web page"),
+        ({"data": b""}, "is empty"),
+        ({"redirect": "file:///etc/passwd"}, "download failed|the server answered 302"),
+    ],
+)
+def test_servers_that_fail_leave_nothing_in_the_way_of_a_retry(site, changes, message, cache_folder):
+    for name, value in changes.items():
+        setattr(site, name, value)
+    with pytest.raises(LoadError, match=message) as caught:
+        load(site.url)
+    assert caught.value.what == site.url
+    assert not download_of(site.url).complete
+    for name, value in vars(Site(DATA)).items():
+        if name in changes:
+            setattr(site, name, value)
+    assert load(site.url).sha256 == hashlib.sha256(DATA).hexdigest()
+
+
+def test_nobody_there_is_a_clear_error(site):
+    with serving(Site(DATA)) as gone:
+        url = gone.url
+    with pytest.raises(LoadError, match="download failed"):
+        load(url)
+
+
+def test_no_redirection_leaves_https():
+    request = fetch.urllib.request.Request("https://example.org/a")
+    with pytest.raises(OSError, match="unprotected"):
+        fetch._SafeRedirects().redirect_request(request, None, 302, "", {}, "http://example.org/a")
+
+
+def test_a_length_that_nobody_announced_is_fine(site):
+    site.announced = -1
+    totals = set()
+    assert load(site.url, progress=lambda done, total, text: totals.add(total)).size_bytes == len(DATA)
+    assert None in totals
+
+
+def test_a_download_that_is_no_network_is_not_kept(site, cache_folder):
+    site.data = pickled(call("os", "system", "true"))
+    with pytest.raises(LoadError, match=r"os\.system"):
+        load(site.url)
+    assert not download_of(site.url).complete
+    site.data = DATA
+    assert load(site.url).kind == "snapshot"
+
+
+def test_a_changed_checksum_is_told(site):
+    first = load(site.url).sha256
+    download_of(site.url).forget()
+    assert load(site.url).notes == ()
+    download_of(site.url).forget()
+    site.data = (GOLDEN / "tiny_t.pkl").read_bytes()
+    loaded = load(site.url)
+    assert len(loaded.notes) == 1 and first in loaded.notes[0] and loaded.sha256 in loaded.notes[0]
+    assert load(site.url).notes == loaded.notes  # and still told when it comes from the cache
+
+
+def test_two_downloads_of_one_file_do_not_meet(site):
+    fcntl = pytest.importorskip("fcntl")
+    place = download_of(site.url)
+    place.file.parent.mkdir(parents=True)
+    with place.file.with_name(place.file.name + ".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(LoadError, match="being downloaded already"):
+            load(site.url)
+    assert load(site.url).size_bytes == len(DATA)
+
+
+def test_a_full_disk_is_a_clear_error(site, monkeypatch):
+    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 0))
+    with pytest.raises(LoadError, match="no room"):
+        load(site.url)
+
+
+def test_a_cache_that_cannot_be_written_is_a_clear_error(site, cache_folder):
+    cache_folder.parent.mkdir(parents=True)
+    cache_folder.write_text("a file in the way")
+    with pytest.raises(LoadError, match="could not be written"):
+        load(site.url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> Networ
         resolution=network.img_resolution,
         has_pose=network.has_pose,
         has_noise=network.has_noise,
-        taps=tuple(network.taps),
+        taps=tuple(tap if device.type == "cuda" else replace(tap, dtype="float32") for tap in network.taps),  # what really runs
         parameters=sum(p.numel() for p in network.parameters()),
         device=str(device),
         path=str(loaded.path or ""),

@@ -53,7 +53,7 @@ _VARIANT_FLAGS: dict[str, tuple[str, ...]] = {
 }
 _OPENMP = "-fopenmp"
 _SEAL = b"\nsha256 of all before this line: "
-_SANITIZERS = ("address", "thread", "undefined")
+_SANITIZERS = ("address", "undefined", "thread", "address,undefined")
 
 
 class NativeUnavailable(Exception):

@@ -88,13 +88,13 @@ def test_a_layer_with_margins_is_compared_in_image_coordinates():
 
 
 def test_the_outer_margin_is_no_reference():
-    """A layer's border is computed from zeros beyond it; here it is spoilt, two samples deep. Inside the image nothing shows."""
+    """A layer's border is computed from zeros beyond it; here it is spoilt, five samples deep. Inside the image nothing shows."""
 
     class Spoilt(Painted):
         def synthesize(self, ws, *, tap=None, **rest):
             x = super().synthesize(ws, tap=tap, **rest)
             if tap == "layer":
-                x[..., :2, :], x[..., -2:, :], x[..., :2], x[..., -2:] = 9.0, 9.0, 9.0, 9.0
+                x[..., :5, :], x[..., -5:, :], x[..., :5], x[..., -5:] = 9.0, 9.0, 9.0, 9.0
             return x
 
     layer, _ = per_layer(Spoilt(waves), torch.zeros(1, 2, 4), pose_matrix(0.2, 0.1, 0.05))

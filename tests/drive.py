@@ -35,11 +35,31 @@ from gui_utils.window import Window
 engine_api = imgui.test_engine
 FRAME_S = 1 / 60
 MAX_FRAMES = 3000
+GRACE_FRAMES, GRACE_S = 300, 5.0
 Place = str | tuple[float, float]
 
 
 class DriveError(AssertionError):
     """A script of the driver failed: says at which action, with the engine's own log."""
+
+
+class _Watched:
+    """The engine's context for one action: each call first asks whether the action's time is over."""
+
+    def __init__(self, context: Any, driver: Driver) -> None:
+        self._context, self._driver = context, driver
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._context, name)
+        if not callable(value):
+            return value
+
+        def call(*args: Any, **options: Any) -> Any:
+            if self._driver.overdue:
+                raise TimeoutError(f"the script did not finish within {self._driver.deadline_s} s or {MAX_FRAMES} frames")
+            return value(*args, **options)
+
+        return call
 
 
 @dataclass(frozen=True)
@@ -83,15 +103,17 @@ class Driver:
         self._action: Callable[[Any], None] | None = None
         self._failure: BaseException | None = None
         self._closing = False
+        self.overdue = False
         self._test = engine_api.register_test(self._engine, "driver", "person")
         self._test.test_func = self._person
 
     def _person(self, context: Any) -> None:
         """The one long script: does an action when there is one, else lets frames pass. (A script per action would close popups.)"""
-        while not self._closing and self._test.output.status == engine_api.TestStatus.running:
+        watched = _Watched(context, self)
+        while not self._closing and not context.is_error():
             if self._action is not None:
                 try:
-                    self._action(context)
+                    self._action(watched)
                 except BaseException as e:  # it must not reach C++; `run` raises it again
                     self._failure = e
                 self._action = None
@@ -129,27 +151,30 @@ class Driver:
         """Run `script(context)` of the test engine while frames are drawn; errors in it, and errors in `draw`, come out here."""
         if engine_api.is_test_queue_empty(self._engine):
             engine_api.queue_test(self._engine, self._test)
-        self._failure, self._action = None, script
+        self._failure, self._action, self.overdue = None, script, False
         give_up = time.monotonic() + self.deadline_s
-        for _ in range(MAX_FRAMES):
+        last_frame = self.frame_count + MAX_FRAMES
+        while self._action is not None and not self._aborted():
             self._frame()
-            if engine_api.is_test_queue_empty(self._engine):  # the engine ended the script: one of its own functions failed
-                self._action = None
-                raise DriveError(f"{what} failed\n{self._test.output.log.get_text()}")
-            if self._action is None:
-                break
-            if time.monotonic() > give_up:
-                self._abort(what)
-        else:
-            self._abort(what)
+            self.overdue = time.monotonic() > give_up or self.frame_count > last_frame
+            if self.frame_count > last_frame + GRACE_FRAMES or time.monotonic() > give_up + GRACE_S:
+                engine_api.abort_current_test(self._engine)  # it hangs inside one call of the engine
+        self._action = None
         if self._failure is not None:
             raise self._failure
+        if self._test.output.status == engine_api.TestStatus.error:
+            log = self._test.output.log.get_text()
+            for _ in range(GRACE_FRAMES):  # let the engine put the script away; the next action starts a new one
+                if self._aborted():
+                    break
+                self._frame()
+            raise DriveError(f"{what} failed\n{log}")
+        if self.overdue:
+            raise TimeoutError(f"{what} did not finish within {self.deadline_s} s or {MAX_FRAMES} frames")
 
-    def _abort(self, what: str) -> None:
-        self._action = None
-        engine_api.abort_current_test(self._engine)
-        self.frames(5)
-        raise TimeoutError(f"{what} did not finish within {self.deadline_s} s or {MAX_FRAMES} frames")
+    def _aborted(self) -> bool:
+        """Whether the engine has ended the script by itself."""
+        return engine_api.is_test_queue_empty(self._engine)
 
     # ------------------------------------------------------------------------------------------------ finding
 

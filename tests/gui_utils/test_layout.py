@@ -1,0 +1,119 @@
+"""Arrangements: windows stand where they are told, and stay where the user put them, in each arrangement by itself."""
+
+import pytest
+
+from gui_utils import layout
+from gui_utils.layout import Arrangement, dock_area, docked_window, picture_window
+from gui_utils.libraries import imgui
+from gui_utils.window import Window, WindowOptions
+from tests.drive import Driver
+
+EXPLORE = Arrangement("explore", {"Picture": "centre", "Latent": "left", "Pose": "left.lower", "Layers": "right", "Channels": "right",
+                                  "Slice": "bottom"})  # fmt: skip
+SPECTRA = Arrangement("spectra", {"Picture": "centre", "Spectrum": "bottom"})
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.current, self.reset, self.built = EXPLORE, False, 0
+        self.places: dict[str, tuple[float, float, float, float]] = {}
+        self.visible: dict[str, bool] = {}
+
+    def draw(self) -> None:
+        with layout.top_bar() as shown:
+            if shown:
+                imgui.text("top")
+        with layout.status_line() as shown:
+            if shown:
+                imgui.text("bottom")
+        self.built += dock_area(self.current, (EXPLORE, SPECTRA), reset=self.reset)
+        self.reset = False
+        self.places, self.visible = {}, {}
+        for title, region in self.current.windows.items():
+            with (picture_window if region == "centre" else docked_window)(self.current, title) as visible:
+                at, size = imgui.get_window_pos(), imgui.get_window_size()
+                self.places[title] = (at.x, at.y, at.x + size.x, at.y + size.y)
+                self.visible[title] = visible
+
+
+def test_regions_lie_where_their_names_say_and_fill_the_window():
+    desk = Desk()
+    with Driver(desk.draw, size=(1280, 720)) as ui:
+        ui.frames(4)
+    p = desk.places
+    assert p["Latent"][2] <= p["Picture"][0] and p["Picture"][2] <= p["Layers"][0]
+    assert p["Latent"][3] <= p["Pose"][1] and p["Picture"][3] <= p["Slice"][1]
+    assert p["Layers"] == p["Channels"]
+    assert p["Slice"][0] == p["Picture"][0] and p["Slice"][2] == p["Picture"][2]
+    assert p["Latent"][0] == 0 and p["Layers"][2] == 1280
+    assert 0 < p["Picture"][1] < 40 and 680 < p["Slice"][3] < 720  # between the two bars
+    assert p["Picture"][2] - p["Picture"][0] > 400  # usable at this size
+
+
+def test_the_first_window_of_a_region_is_in_front():
+    desk = Desk()
+    with Driver(desk.draw) as ui:
+        ui.frames(6)
+        assert desk.visible["Layers"] and not desk.visible["Channels"]
+        ui.click("//**/###explore.Channels")
+        ui.frames(2)
+    assert desk.visible["Channels"] and not desk.visible["Layers"]
+
+
+def test_it_is_built_once_and_again_on_reset():
+    desk = Desk()
+    with Driver(desk.draw) as ui:
+        ui.frames(5)
+        assert desk.built == 1
+        desk.reset = True
+        ui.frames(3)
+    assert desk.built == 2
+
+
+def moved_splitter(ui: Driver, desk: Desk) -> float:
+    """Drag the edge between the left side and the picture; returns the new edge."""
+    edge = desk.places["Picture"][0]
+    ui.drag((edge - 1, 300), (edge + 80, 300))
+    ui.frames(2)
+    return desk.places["Picture"][0]
+
+
+def test_each_arrangement_remembers_its_own_changes():
+    desk = Desk()
+    with Driver(desk.draw) as ui:
+        ui.frames(4)
+        before = desk.places["Picture"][0]
+        edge = moved_splitter(ui, desk)
+        assert edge > before + 50
+        desk.current = SPECTRA
+        ui.frames(4)
+        assert desk.places["Picture"][0] == 0
+        desk.current = EXPLORE
+        ui.frames(4)
+        assert desk.places["Picture"][0] == edge
+        desk.reset = True
+        ui.frames(4)
+    assert desk.places["Picture"][0] == before
+
+
+@pytest.mark.window
+def test_changes_survive_a_restart_through_the_layout_file(tmp_path):
+    options = WindowOptions(headless=True, size=(1280, 720), ini_path=tmp_path / "settings" / "layout.ini")
+    desk = Desk()
+    with Window(options) as window:
+        assert not window.had_layout
+        with Driver(desk.draw, window=window) as ui:
+            ui.frames(4)
+            edge = moved_splitter(ui, desk)
+    again = Desk()
+    with Window(options) as window:
+        assert window.had_layout
+        with Driver(again.draw, window=window) as ui:
+            ui.frames(4)
+    assert again.built == 0 and again.places["Picture"][0] == edge
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["layout.ini"]
+
+
+def test_an_unknown_region_is_refused_by_name():
+    with pytest.raises(ValueError, match="window 'A' is in 'top'"):
+        Arrangement("x", {"A": "top"})

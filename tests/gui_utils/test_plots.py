@@ -1,0 +1,67 @@
+"""Plots draw without complaint, and read values at the cursor."""
+
+import numpy as np
+import pytest
+
+from gui_utils import plots
+from gui_utils.libraries import imgui, implot
+from gui_utils.plots import Axes, plot
+from tests.drive import Driver
+
+
+class Figure:
+    def __init__(self, axes: Axes) -> None:
+        self.axes, self.read, self.limits = axes, None, None
+
+    def draw(self) -> None:
+        imgui.set_next_window_pos((0, 0))
+        imgui.set_next_window_size((600, 400))
+        imgui.begin("Figure")
+        with plot("##figure", self.axes, (-1, -1)) as shown:
+            if shown:
+                x = np.linspace(0, 10, 50, dtype=np.float32)
+                plots.line("rising", x, x.astype(np.float64) * 2)
+                plots.line("broken", x, np.where(x > 5, np.nan, x), plots.series_color(1))
+                plots.band("##band", x, x - 1, x + 1, plots.series_color(0))
+                plots.bars("##bars", np.arange(5), np.ones(5), 0.5)
+                plots.vertical_line(4.0, "f_c")
+                plots.horizontal_line(3.0, "−60 dB")
+                plots.circle(2.0, "s/2")
+                self.read = plots.cursor_text(lambda x, y: f"{x:.1f}, {y:.1f}")
+                limits = implot.get_plot_limits()
+                self.limits = (limits.x.min, limits.x.max, limits.y.min, limits.y.max)
+                self.center = implot.plot_to_pixels(5.0, 10.0)
+        imgui.end()
+
+
+def test_the_cursor_reads_the_values_under_the_mouse():
+    figure = Figure(Axes("time (s)", "value (dB)", x=(0, 10), y=(0, 20)))
+    with Driver(figure.draw) as ui:
+        ui.frames(3)
+        assert figure.read is None
+        ui.hover((figure.center.x, figure.center.y))
+        assert figure.read == pytest.approx((5, 10), abs=0.05)
+        assert figure.limits == pytest.approx((0, 10, 0, 20))
+
+
+def test_ranges_hold_at_first_or_always():
+    for follow in (False, True):
+        figure = Figure(Axes("x", "y", x=(0, 10), y=(0, 20), follow=follow))
+        with Driver(figure.draw) as ui:
+            ui.frames(3)
+            ui.wheel((figure.center.x, figure.center.y), 2)
+            ui.frames(2)
+        assert (figure.limits == pytest.approx((0, 10, 0, 20))) == follow
+
+
+def test_equal_axes_make_circles_round():
+    figure = Figure(Axes("x", "y", x=(-5, 5), y=(-5, 5), equal=True, legend=""))
+    with Driver(figure.draw) as ui:
+        ui.frames(3)
+        box = figure.limits
+    assert (box[1] - box[0]) / 600 == pytest.approx((box[3] - box[2]) / 400, rel=0.25)
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError, match="3 positions and 4 values"):
+        plots.line("x", np.zeros(3), np.zeros(4))

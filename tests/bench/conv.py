@@ -124,9 +124,7 @@ def main() -> None:
                 best, median = (sum(reduce(row[name]) for row in rows) * 1e3 for reduce in (min, statistics.median))
                 ratio = sum(statistics.median(row["torch"]) for row in rows) * 1e3 / median
                 print(f"{config} sum, {name}: best {best:.0f} ms, median {median:.0f} ms, x {ratio:.2f}")
-    print(
-        f"held: packed weights {memory()['packed weights'] >> 20} MiB, scratch {memory()['scratch'] >> 20} MiB; load {os.getloadavg()[0]:.1f}"
-    )
+    print(f"working memory held: {memory()['scratch'] >> 20} MiB; load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

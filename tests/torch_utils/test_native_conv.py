@@ -28,7 +28,9 @@ TOP = len(native_library.LEVELS) - 1
 
 
 @pytest.fixture(autouse=True)
-def settings_of_torch():
+def settings_of_torch(monkeypatch):
+    """Small problems use threads too, and what a test sets is set back."""
+    monkeypatch.setattr(conv_choice, "MACS_PER_THREAD", 1)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -93,9 +95,8 @@ def test_bound_holds_for_a_deep_layer(algorithm):
 
 @pytest.mark.parametrize("algorithm", ["winograd", "gemm"])
 @pytest.mark.parametrize("size", [9, 61])
-def test_threads_change_no_bit(algorithm, size, monkeypatch):
+def test_threads_change_no_bit(algorithm, size):
     """Few blocks are shared among threads, many are dealt out: neither may change the order of a sum."""
-    monkeypatch.setattr(conv_choice, "MACS_PER_THREAD", 1)
     x, weight = normal(0, 2, 50, size, size), normal(1, 150, 50, 3, 3)
     results = []
     for threads in (1, 2, 5):

@@ -2,31 +2,25 @@
 // (input channel, tap) and columns[d] is the input channel seen through that tap. Only a block of pixels of `columns` exists at a
 // time, packed and scaled in a thread's own scratch. 1x1 kernels are one long row of pixels.
 //
-// With many blocks each thread runs a block alone, with no barrier; with few, the threads first pack everything together.
 // `Format` is the arithmetic: JOINED depths make one step of `accumulate`, joined in 32 bits by `join`.
 #pragma once
 
+#include "conv_blocks.h"
 #include "conv_call.h"
 #include "gemm_kernel.h"
 
 namespace {
 
 constexpr int64_t BLOCK_FLOATS = 96 * 1024;  // of packed input: fits an L2 cache with room for the weights passing through
-constexpr int64_t BLOCK_VECTORS = 4 * VECTORS, LEAST_VECTORS = VECTORS;
-constexpr int64_t AHEAD = 8;  // input channels between a prefetch and its use
-constexpr int64_t GROUP = 8 * ROWS;          // output channels of one unit when threads share a block
-constexpr int64_t BLOCKS_PER_THREAD = 4;     // fewer blocks than this: threads share them
+constexpr int64_t BLOCK_VECTORS = 4 * VECTORS;
+constexpr int64_t AHEAD = 8;           // input channels between a prefetch and its use
+constexpr int64_t GROUP = 8 * ROWS;    // output channels of one unit when threads share a block
 
 struct Plan {
     int64_t in_height, in_width, out_width, padding, taps;
-    int64_t depth, steps, pixels, vectors, blocks_per_image, blocks, groups, threads;
+    int64_t depth, steps, pixels, groups;
+    Blocks blocks;
     int64_t width, size;  // pixels of the widest block, in whole vectors; floats of its packed input
-    bool shared;
-
-    int64_t first_vector(int64_t block) const { return vectors * (block % blocks_per_image) / blocks_per_image; }
-    int64_t vector_count(int64_t block) const {
-        return vectors * (block % blocks_per_image + 1) / blocks_per_image - first_vector(block);
-    }
 };
 
 template <class Format>
@@ -41,14 +35,10 @@ Plan make_plan(const ConvCall& c) {
     p.depth = c.in_channels * p.taps;
     p.steps = ceil_div(p.depth, Format::JOINED);
     p.pixels = c.out_height() * c.out_width();
-    p.vectors = ceil_div(p.pixels, LANES);
-    const int64_t fitting = smaller(BLOCK_VECTORS, larger(LEAST_VECTORS, BLOCK_FLOATS / (p.steps * LANES) / VECTORS * VECTORS));
-    p.blocks_per_image = ceil_div(p.vectors, fitting);
-    p.width = ceil_div(p.vectors, p.blocks_per_image) * LANES;
-    p.blocks = p.blocks_per_image * c.batch;
     p.groups = ceil_div(c.out_channels, GROUP);
-    p.threads = larger(1, c.threads);
-    p.shared = p.threads > 1 && p.blocks < BLOCKS_PER_THREAD * p.threads;
+    const int64_t fitting = BLOCK_FLOATS / (p.steps * LANES) / VECTORS * VECTORS;
+    p.blocks = cut_blocks(p.pixels, smaller(BLOCK_VECTORS, larger(VECTORS, fitting)), c.batch, c.threads);
+    p.width = p.blocks.width();
     p.size = round_up(p.steps * p.width, 16);
     return p;
 }
@@ -65,9 +55,9 @@ CONV_INLINE void copy_row(const float* row, int64_t x, int64_t width, int64_t co
 // One depth of a block: an input channel seen through one tap. Rows go in ascending order, so that lanes past a row's end are
 // overwritten by the next.
 CONV_INLINE void pack_depth(const ConvCall& c, const Plan& p, int64_t block, int64_t depth, float* target) {
-    const int64_t plane_floats = c.in_height * c.in_width, start = p.first_vector(block) * LANES;
-    const int64_t end = smaller(start + p.vector_count(block) * LANES, p.pixels);
-    const int64_t plane = block / p.blocks_per_image * c.in_channels + depth / p.taps, tap = depth % p.taps;
+    const int64_t plane_floats = c.in_height * c.in_width, start = p.blocks.first_vector(block) * LANES;
+    const int64_t end = smaller(start + p.blocks.vector_count(block) * LANES, p.pixels);
+    const int64_t plane = p.blocks.image(block) * c.in_channels + depth / p.taps, tap = depth % p.taps;
     const float* x = c.x + plane * plane_floats;
     const Vec scale = splat(c.in_scale ? c.in_scale[plane] : 1.f);
     for (int64_t pixel = start; pixel < end;) {
@@ -90,7 +80,7 @@ void pack_block(const ConvCall& c, const Plan& p, int64_t block, int64_t first, 
         if constexpr (Format::JOINED == 1) {
             pack_depth(c, p, block, step, target);
         } else {
-            alignas(64) float rows[Format::JOINED][BLOCK_VECTORS * LANES] = {};
+            alignas(64) float rows[Format::JOINED][2 * BLOCK_VECTORS * LANES] = {};
             for (int64_t i = 0; i < Format::JOINED && step * Format::JOINED + i < p.depth; ++i)
                 pack_depth(c, p, block, step * Format::JOINED + i, rows[i]);
             for (int64_t i = 0; i < p.width; i += LANES) Format::join(rows[0] + i, rows[1] + i, target + i);
@@ -117,11 +107,11 @@ CONV_INLINE void finish(Vec (&sum)[M][N], const Target& t) {
 
 template <class Format>
 void multiply(const ConvCall& c, const Plan& p, int64_t block, int64_t group_first, int64_t group_last, const float* packed) {
-    const int64_t image = block / p.blocks_per_image, start = p.first_vector(block) * LANES, panel_floats = p.steps * ROWS;
+    const int64_t image = p.blocks.image(block), start = p.blocks.first_vector(block) * LANES, panel_floats = p.steps * ROWS;
     for (int64_t k = group_first; k < group_last; k += ROWS) {
         const int64_t plane = image * c.out_channels + k;
         const float* a = (const float*)c.weight + k / ROWS * panel_floats;
-        for_vector_groups(p.vector_count(block), [&](int64_t first, int64_t count) {
+        for_vector_groups(p.blocks.vector_count(block), [&](int64_t first, int64_t count) {
             const int64_t pixel = start + first * LANES;
             const Target target = {c.out + plane * p.pixels + pixel, p.pixels, p.pixels - pixel,
                                    c.out_scale ? c.out_scale + plane : nullptr, c.bias ? c.bias + k : nullptr};
@@ -140,7 +130,7 @@ void multiply(const ConvCall& c, const Plan& p, int64_t block, int64_t group_fir
 template <class Format>
 int64_t scratch_bytes(const ConvCall& c) {
     const Plan p = make_plan<Format>(c);
-    return (p.shared ? p.blocks : p.threads) * p.size * (int64_t)sizeof(float);
+    return (p.blocks.shared ? p.blocks.count : p.blocks.threads) * p.size * (int64_t)sizeof(float);
 }
 
 template <class Format>
@@ -150,26 +140,26 @@ void convolve(const ConvCall& c) {
     constexpr int64_t STEPS = 32;  // of one unit of the shared packing
     const int64_t slices = ceil_div(p.steps, STEPS);
     int64_t arrivals = 0;
-#pragma omp parallel num_threads((int)p.threads)
+#pragma omp parallel num_threads((int)p.blocks.threads)
     {
         int64_t thread;
 #pragma omp atomic capture
         thread = arrivals++;
-        if (p.shared) {
+        if (p.blocks.shared) {
 #pragma omp for schedule(dynamic, 1)
-            for (int64_t unit = 0; unit < p.blocks * slices; ++unit) {
+            for (int64_t unit = 0; unit < p.blocks.count * slices; ++unit) {
                 const int64_t block = unit / slices, first = unit % slices * STEPS;
                 pack_block<Format>(c, p, block, first, smaller(first + STEPS, p.steps), scratch + block * p.size);
             }
 #pragma omp for schedule(dynamic, 1) nowait
-            for (int64_t unit = 0; unit < p.blocks * p.groups; ++unit) {
-                const int64_t first = unit / p.blocks * GROUP, block = unit % p.blocks;
+            for (int64_t unit = 0; unit < p.blocks.count * p.groups; ++unit) {
+                const int64_t first = unit / p.blocks.count * GROUP, block = unit % p.blocks.count;
                 multiply<Format>(c, p, block, first, smaller(first + GROUP, c.out_channels), scratch + block * p.size);
             }
         } else {
             float* const packed = scratch + thread * p.size;
 #pragma omp for schedule(dynamic, 1) nowait
-            for (int64_t block = 0; block < p.blocks; ++block) {
+            for (int64_t block = 0; block < p.blocks.count; ++block) {
                 pack_block<Format>(c, p, block, 0, p.steps, packed);
                 multiply<Format>(c, p, block, 0, c.out_channels, packed);
             }

@@ -7,10 +7,9 @@
 // 0, +-11/16, +-23/16 and infinity: the rounding error is a quarter of that of the usual 0, +-1, +-2 (measured), and all
 // constants of the data transforms are exact in float32. The 36 products over channels are small matrix products.
 //
-// Work is cut into blocks of consecutive tiles. With many blocks, each thread takes a block and runs it alone: input
-// transform, products, output transform, scratch in its own cache, no barrier. With few blocks (small, deep layers) the
-// threads transform all the input together, and then share out (block, group of output channels); one barrier.
+// A block of tiles (conv_blocks.h) goes through input transform, products and output transform in scratch memory of its own.
 
+#include "conv_blocks.h"
 #include "conv_call.h"
 #include "gemm_kernel.h"
 
@@ -20,22 +19,15 @@ constexpr int TILE = 4, PATCH = 6, POINTS = PATCH * PATCH;
 constexpr float A1 = 11.f / 16, B1 = 23.f / 16;  // the points
 constexpr float A2 = A1 * A1, B2 = B1 * B1, A3 = A2 * A1, B3 = B2 * B1;
 
-constexpr int64_t BLOCK_TILES = 48;         // tiles of one block: its share of one point's input fits half an L2 cache
-constexpr int64_t GROUP = 8 * ROWS;         // output channels between two output transforms
-constexpr int64_t BLOCKS_PER_THREAD = 4;    // fewer blocks than this: threads share them
+constexpr int64_t BLOCK_VECTORS = 48 / LANES;  // tiles of one block: its share of one point's input fits half an L2 cache
+constexpr int64_t GROUP = 8 * ROWS;            // output channels between two output transforms
 
 struct Plan {
-    int64_t tiles_x, tiles, vectors, blocks_per_image, blocks, groups, threads;
-    int64_t width;  // tiles of the widest block, in whole vectors
+    int64_t tiles_x, tiles, groups;
+    Blocks blocks;
+    int64_t width;             // tiles of the widest block, in whole vectors
     int64_t v_point, m_point;  // floats between points in the transformed input and output
-    int64_t v_size, m_size;
-    bool shared;
-
-    // Blocks are whole vectors of tiles, and differ by one vector at most.
-    int64_t first_vector(int64_t block) const { return vectors * (block % blocks_per_image) / blocks_per_image; }
-    int64_t vector_count(int64_t block) const {
-        return vectors * (block % blocks_per_image + 1) / blocks_per_image - first_vector(block);
-    }
+    int64_t v_size, m_size;    // floats of both for one block
 };
 
 // Rounds up so that the 36 streams, written side by side, do not fall into the same cache sets.
@@ -45,13 +37,9 @@ Plan make_plan(const ConvCall& c) {
     Plan p;
     p.tiles_x = ceil_div(c.out_width(), TILE);
     p.tiles = p.tiles_x * ceil_div(c.out_height(), TILE);
-    p.vectors = ceil_div(p.tiles, LANES);
-    p.blocks_per_image = larger(1, (p.tiles + BLOCK_TILES / 2) / BLOCK_TILES);
-    p.width = ceil_div(p.vectors, p.blocks_per_image) * LANES;
-    p.blocks = p.blocks_per_image * c.batch;
     p.groups = ceil_div(c.out_channels, GROUP);
-    p.threads = larger(1, c.threads);
-    p.shared = p.threads > 1 && p.blocks < BLOCKS_PER_THREAD * p.threads;
+    p.blocks = cut_blocks(p.tiles, BLOCK_VECTORS, c.batch, c.threads);
+    p.width = p.blocks.width();
     p.v_point = staggered(c.in_channels * p.width);
     p.m_point = staggered(GROUP * p.width);
     p.v_size = POINTS * p.v_point;
@@ -60,7 +48,7 @@ Plan make_plan(const ConvCall& c) {
 }
 
 int64_t scratch_floats(const Plan& p) {
-    return (p.shared ? p.blocks : p.threads) * round_up(p.v_size, 16) + p.threads * round_up(p.m_size, 16);
+    return (p.blocks.shared ? p.blocks.count : p.blocks.threads) * p.v_size + p.blocks.threads * p.m_size;
 }
 
 // ---------------------------------------------------------------- transforms
@@ -139,7 +127,7 @@ CONV_INLINE void transform_patches(const ConvCall& c, const float* plane, int64_
 // Calls f(tile row, first tile column, count, offset in the block) for each row of tiles that the block touches.
 template <class F>
 CONV_INLINE void for_tile_rows(const Plan& p, int64_t block, F&& f) {
-    const int64_t first = p.first_vector(block) * LANES, last = smaller(first + p.vector_count(block) * LANES, p.tiles);
+    const int64_t first = p.blocks.first_vector(block) * LANES, last = smaller(first + p.blocks.vector_count(block) * LANES, p.tiles);
     for (int64_t tile = first; tile < last;) {
         const int64_t row = tile / p.tiles_x, column = tile % p.tiles_x;
         const int64_t count = smaller(p.tiles_x - column, last - tile);
@@ -150,7 +138,7 @@ CONV_INLINE void for_tile_rows(const Plan& p, int64_t block, F&& f) {
 
 // Rows go in ascending order, so that the lanes past a row's end are overwritten by the next row.
 void transform_input(const ConvCall& c, const Plan& p, int64_t block, int64_t first, int64_t last, float* v) {
-    const int64_t image = block / p.blocks_per_image;
+    const int64_t image = p.blocks.image(block);
     for (int64_t channel = first; channel < last; ++channel) {
         const int64_t plane = image * c.in_channels + channel;
         const float* x = c.x + plane * c.in_height * c.in_width;
@@ -193,7 +181,7 @@ CONV_INLINE void transform_products(const float* m, int64_t m_point, Vec scale, 
 }
 
 void transform_output(const ConvCall& c, const Plan& p, int64_t block, int64_t first, int64_t last, const float* m) {
-    const int64_t image = block / p.blocks_per_image, height = c.out_height(), width = c.out_width();
+    const int64_t image = p.blocks.image(block), height = c.out_height(), width = c.out_width();
     for (int64_t channel = first; channel < last; ++channel) {
         const int64_t plane = image * c.out_channels + channel;
         float* out = c.out + plane * height * width;
@@ -239,7 +227,7 @@ void multiply(const ConvCall& c, const Plan& p, int64_t group, int64_t vector_co
 }
 
 void finish_group(const ConvCall& c, const Plan& p, int64_t block, int64_t group, const float* v, float* m) {
-    multiply(c, p, group, p.vector_count(block), v, m);
+    multiply(c, p, group, p.blocks.vector_count(block), v, m);
     transform_output(c, p, block, group * GROUP, smaller((group + 1) * GROUP, c.out_channels), m);
 }
 
@@ -284,32 +272,31 @@ void AF_VARIANT(af_conv_winograd)(const ConvCall* call) {
     const ConvCall& c = *call;
     const Plan p = make_plan(c);
     float* const all_v = (float*)c.scratch;
-    const int64_t v_size = round_up(p.v_size, 16), m_size = round_up(p.m_size, 16);
-    float* const all_m = all_v + (p.shared ? p.blocks : p.threads) * v_size;
+    float* const all_m = all_v + (p.blocks.shared ? p.blocks.count : p.blocks.threads) * p.v_size;
     constexpr int64_t CHANNELS = 16;  // of one unit of the shared input transform
     const int64_t slices = ceil_div(c.in_channels, CHANNELS);
     int64_t arrivals = 0;
-#pragma omp parallel num_threads((int)(p.threads))
+#pragma omp parallel num_threads((int)p.blocks.threads)
     {
         int64_t thread;  // not omp_get_thread_num(): no OpenMP, no header, still right
 #pragma omp atomic capture
         thread = arrivals++;
-        float* const m = all_m + thread * m_size;
-        if (p.shared) {
+        float* const m = all_m + thread * p.m_size;
+        if (p.blocks.shared) {
 #pragma omp for schedule(dynamic, 1)
-            for (int64_t unit = 0; unit < p.blocks * slices; ++unit) {
+            for (int64_t unit = 0; unit < p.blocks.count * slices; ++unit) {
                 const int64_t block = unit / slices, first = unit % slices * CHANNELS;
-                transform_input(c, p, block, first, smaller(first + CHANNELS, c.in_channels), all_v + block * v_size);
+                transform_input(c, p, block, first, smaller(first + CHANNELS, c.in_channels), all_v + block * p.v_size);
             }
 #pragma omp for schedule(dynamic, 1) nowait
-            for (int64_t unit = 0; unit < p.blocks * p.groups; ++unit) {
-                const int64_t group = unit / p.blocks, block = unit % p.blocks;
-                finish_group(c, p, block, group, all_v + block * v_size, m);
+            for (int64_t unit = 0; unit < p.blocks.count * p.groups; ++unit) {
+                const int64_t group = unit / p.blocks.count, block = unit % p.blocks.count;
+                finish_group(c, p, block, group, all_v + block * p.v_size, m);
             }
         } else {
-            float* const v = all_v + thread * v_size;
+            float* const v = all_v + thread * p.v_size;
 #pragma omp for schedule(dynamic, 1) nowait
-            for (int64_t block = 0; block < p.blocks; ++block) {
+            for (int64_t block = 0; block < p.blocks.count; ++block) {
                 transform_input(c, p, block, 0, c.in_channels, v);
                 for (int64_t group = 0; group < p.groups; ++group) finish_group(c, p, block, group, v, m);
             }

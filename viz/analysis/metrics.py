@@ -131,8 +131,10 @@ def errors_of_draws(network: Any, draws: Sequence[Draw], kinds: Sequence[Kind] =
     """The errors of one batch. Each transformed picture is made by itself: transforms differ, and a synthesis takes one."""
     import torch
 
+    from torch_utils.resample import full_precision
+
     found = []
-    with torch.inference_mode():
+    with torch.inference_mode(), full_precision():
         ws = network.map(*_latents(network, draws, device))
         for w, base, draw in zip(ws.split(1), network.synthesize(ws), draws, strict=True):
             differences = [_difference(network, w, base, draw.matrix(kind), kind) for kind in kinds]

@@ -57,9 +57,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         state = _triple(state, total, reason)
     value_row(ON_SCREEN, shown_text(context.frame))
     state = state.edit(Channels, normalize=checkbox(NORMALIZE, state.get(Channels).normalize))
-    state = _tone(state, total)
+    imgui.same_line(0, imgui.get_font_size())
     state = reset_button(state, RESET, Channels, Tone)
-    imgui.spacing()
+    state = _tone(state, total)
     _statistics(context.frame)
     return state
 
@@ -150,14 +150,13 @@ def _tone(state: ViewState, total: int) -> ViewState:
 
 
 def _statistics(frame: Frame | None) -> None:
-    """Measured before gain and normalising, over the image area only."""
+    """Measured before gain and normalising, over the image area only: without the margin."""
     everything, shown = (frame.statistics_all, frame.statistics_shown) if frame else (None, None)
-    imgui.separator_text("Statistics without the margin")
     flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value | imgui.TableFlags_.sizing_stretch_same.value
     with table_scope("##statistics", 3, flags) as visible:
         if not visible:
             return
-        for title in ("", "all channels", "on screen"):
+        for title in ("in the image", "all channels", "on screen"):
             imgui.table_setup_column(title)
         imgui.table_headers_row()
         for name, attribute in (("mean", "mean"), ("std. dev.", "std"), ("max |x|", "max_abs"), ("not finite", "non_finite")):

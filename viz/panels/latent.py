@@ -95,7 +95,7 @@ def _offset(state: ViewState, axis: str) -> ViewState:
 def _class(state: ViewState, context: PanelContext) -> ViewState:
     classes = context.network.c_dim if context.network else 0
     reason = NO_NETWORK if context.network is None else "" if classes else "This network has no classes."
-    names = cached(context, "latent.classes", classes, lambda: {-1: "from the seed", **{i: str(i) for i in range(classes)}})
+    names = cached(context, "latent.classes", None, lambda: {-1: "from the seed", **{i: str(i) for i in range(classes)}}, key=classes)
     return state.edit(Latent, class_index=combo(CLASS, state.get(Latent).class_index, names, disabled=reason))
 
 

@@ -31,7 +31,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if facts is None:
         wrapped_text(NO_NETWORK)
         return state
-    rows = cached(context, "layers.rows", id(facts), lambda: layer_rows(facts))
+    rows = cached(context, "layers.rows", facts, lambda: layer_rows(facts))
     selected = facts.tap_name(state.get(Tap).layer)
     scrolls = context.scratch.get("layers.selected") != selected
     context.scratch["layers.selected"] = selected

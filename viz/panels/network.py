@@ -72,7 +72,7 @@ def _details(facts: NetworkFacts, context: PanelContext) -> None:
         if not opened:
             return
         with label_column(LABEL_EM):
-            for field, text in cached(context, "network.rows", id(facts), lambda: detail_rows(facts)):
+            for field, text in cached(context, "network.rows", facts, lambda: detail_rows(facts)):
                 value_row(field, text)
             if facts.sha256:
                 _hash(facts, context)
@@ -135,7 +135,7 @@ def _entries(title: str, kind: str, state: ViewState, context: PanelContext) -> 
             return
         if kind == "published":
             wrapped_text("Downloaded when clicked. They are not part of this program and have terms of their own.")
-        here = cached(context, f"network.{kind}", (id(context.catalogue), id(context.network)), lambda: {e.name: e.cached for e in entries})
+        here = cached(context, f"network.{kind}", context.network, lambda: {e.name: e.cached for e in entries}, key=len(entries))
         for entry in entries:
             _entry(entry, state, context, cached_here=here[entry.name])
 

@@ -87,9 +87,12 @@ def significant(value: float | None, digits: int = 4) -> str:
     return f"{value:.{digits - 1}e}".replace("-", "−")
 
 
-def cached(context: PanelContext, name: str, key: Hashable, make: Callable[[], T]) -> T:
-    """What `make()` gave for this key last time; made anew when the key is another. One value is kept for each name."""
+def cached(context: PanelContext, name: str, source: object, make: Callable[[], T], *, key: Hashable = ()) -> T:
+    """What `make()` gave last time; made anew when `source` is another object or `key` another value. One value for each name.
+
+    The source is kept along with the value, so that no later object can pass for it.
+    """
     kept = context.scratch.get(name)
-    if kept is None or kept[0] != key:
-        kept = context.scratch[name] = (key, make())
-    return kept[1]
+    if kept is None or kept[0] is not source or kept[1] != key:
+        kept = context.scratch[name] = (source, key, make())
+    return kept[2]

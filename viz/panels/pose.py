@@ -31,6 +31,7 @@ MOVE = {
     "y": Field("Down", "Pose.y", "Moves the picture down by moving the input grid.", "widths", symbol="t_y", default=0.0,
                low=-gestures.FAR, high=gestures.FAR, decimals=4, speed=0.0005),
 }  # fmt: skip
+LIMIT = Field("Limit", "Pose.limit", "The network has not learned what lies further from the middle; the grid stops there.")
 TURN = Field("Rotate", "Pose.turns", "Rotates the picture by rotating the input grid; positive is counter-clockwise.", "°", symbol="α",
              default=0.0, low=-180, high=180, decimals=2, speed=0.1)  # fmt: skip
 DRAG_MOVE = Field("Drag", "Pose.drag", "Press and drag to move, 0.02 image widths per pixel and em of the font.", "widths")
@@ -63,8 +64,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = _turn(state, facts, reason)
     imgui.separator()
     state = state.edit(Unwarp, on=checkbox(UNWARP, state.get(Unwarp).on, disabled=reason))
-    state = _learned(state, context, reason)
+    imgui.same_line(0, imgui.get_font_size())
     state = reset_button(state, RESET, *RESETS)
+    state = _learned(state, context, reason)
     if reason:
         wrapped_text(reason)
     return state
@@ -98,7 +100,7 @@ def _move(state: ViewState, facts: NetworkFacts | None, reason: str) -> ViewStat
     state = state.edit(TranslateMotion, on=on, widths_per_s=speed)
     state = state.edit(Pose, snap=checkbox(SNAP, state.get(Pose).snap, disabled=reason))
     if facts is not None and facts.translation_limit is not None:
-        wrapped_text(f"This network has learned movements up to {facts.translation_limit:g} widths; the grid stops there.")
+        value_row(LIMIT, number_text(facts.translation_limit, "widths", 2))
     return state
 
 

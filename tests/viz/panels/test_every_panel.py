@@ -18,7 +18,7 @@ from gui_utils.libraries import imgui
 from tests.viz.panels.shown import alias_free_facts, error_frame, frame_of, show, spectrum_of, stylegan2_facts
 from viz import state as states
 from viz.panels import PanelContext, UiTiming, discover
-from viz.request import Progress
+from viz.request import Progress, Statistics
 from viz.settings import Settings
 from viz.state import GROUPS, ViewState
 
@@ -61,7 +61,7 @@ FAR_OUT = (
     .edit(states.RotateMotion, on=True, turns_per_s=-9.5)
 )
 R, SG2 = alias_free_facts(translation_limit=0.2, notes=("Saved with other weights.",)), stylegan2_facts()
-NAN = frame_of(R, statistics_all=dataclasses.replace(frame_of(R).statistics_all, mean=float("nan"), std=float("inf")))
+NAN = frame_of(R, statistics_all=Statistics(float("nan"), float("inf"), 1.0))
 SITUATIONS: dict[str, tuple[ViewState, dict[str, Any]]] = {
     "nothing loaded": (ViewState(), {}),
     "loading": (ViewState(), {"progress": Progress("Downloading", None, True), "busy": True}),

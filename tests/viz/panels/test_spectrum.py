@@ -108,5 +108,5 @@ def test_the_profile_of_a_layer_with_margins_is_in_cycles_per_image():
 
 def test_marks():
     assert [(m[0], m[1]) for m in marks(spectrum_of(64))] == [(16, "f_c"), (64 / 3, "f_t"), (32, "s/2")]
-    assert [m[1] for m in marks(spectrum_of(64, stopband=32.0))] == ["f_c", "s/2"]
+    assert [m[1] for m in marks(spectrum_of(64, cutoff=32.0, stopband=39.4))] == ["f_c = s/2", "f_t"]
     assert [m[1] for m in marks(spectrum_of(64, cutoff=None, stopband=None))] == ["s/2"]

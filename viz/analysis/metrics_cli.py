@@ -1,4 +1,8 @@
-"""Command `metrics`: EQ-T, EQ-T_frac and EQ-R of a network, in a table or as JSON; alone or under `torchrun`."""
+"""Command `metrics`: EQ-T, EQ-T_frac and EQ-R of a network, in a table or as JSON; alone or under `torchrun`.
+
+Several processes: `torchrun --standalone --nproc-per-node 2 -- visualizer.py metrics NETWORK --num 1000`. The `--` keeps torchrun
+from taking `--num` for an ambiguous option of its own; `--samples` is the same option under a name it does not mistake.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--eq-t", action="store_true", help="translation by whole pixels (without a choice: all three)")
     parser.add_argument("--eq-t-frac", action="store_true", help="translation by fractions of pixels")
     parser.add_argument("--eq-r", action="store_true", help="rotation")
-    parser.add_argument("--num", metavar="N", type=at_least_one, default=100, help="samples (default 100)")
+    parser.add_argument("--num", "--samples", metavar="N", type=at_least_one, default=100, help="samples (default 100)")
     parser.add_argument("--seed", metavar="S", type=natural, default=0, help="of latents and transforms (default 0)")
     parser.add_argument("--batch", metavar="B", type=at_least_one, default=8, help="pictures at a time; changes only the speed (default 8)")
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")

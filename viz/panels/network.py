@@ -32,13 +32,13 @@ LABEL_EM = 6.0
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     _open(state, context)
     _progress(context)
+    _entries("Bundled", "bundled", state, context)
+    _entries("Published", "published", state, context)
+    _recent(state, context)
     if context.network is None:
         wrapped_text(NO_NETWORK)
     else:
         _details(context.network, context)
-    _entries("Bundled", "bundled", state, context)
-    _recent(state, context)
-    _entries("Published", "published", state, context)
     return state
 
 
@@ -130,7 +130,7 @@ def _entries(title: str, kind: str, state: ViewState, context: PanelContext) -> 
     entries = [entry for entry in context.catalogue if entry.kind == kind]
     if not entries:
         return
-    with section(title, opened=True) as opened:
+    with section(title, opened=kind == "bundled") as opened:
         if not opened:
             return
         if kind == "published":

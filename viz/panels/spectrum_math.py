@@ -63,12 +63,18 @@ def pooled(power: np.ndarray, cell: int) -> np.ndarray:
     """Means over cells of `cell` x `cell`; the last row and column of cells may be smaller."""
     if cell == 1:
         return power
-    for axis in (0, 1):
-        starts = np.arange(0, power.shape[axis], cell)
-        counts = np.diff(np.append(starts, power.shape[axis]))
-        counts = counts[:, None] if axis == 0 else counts
-        power = np.add.reduceat(power, starts, axis=axis) / counts
-    return power
+    return _pooled_rows(_pooled_rows(power, cell).T, cell).T
+
+
+def _pooled_rows(power: np.ndarray, cell: int) -> np.ndarray:
+    """Means over `cell` rows each: sums of strided slices, many times faster than `reduceat` along short groups."""
+    starts = range(0, len(power), cell)
+    sums = power[::cell].copy()
+    for i in range(1, cell):
+        part = power[i::cell]
+        sums[: len(part)] += part
+    counts = np.array([min(cell, len(power) - start) for start in starts], power.dtype)
+    return sums / counts[:, None]
 
 
 def colors(db: np.ndarray, range_db: float, colormap: str) -> np.ndarray:
@@ -89,8 +95,9 @@ def _bytes_of(colormap: str) -> np.ndarray:
 def radial_profile(spectrum: SpectrumResult) -> tuple[np.ndarray, np.ndarray]:
     """Radii in cycles per image, one bin apart, up to the Nyquist frequency, and the mean power over each circle."""
     step = float(spectrum.axis[1] - spectrum.axis[0]) if len(spectrum.axis) > 1 else 1.0
-    ring, counts = _rings(spectrum.power.shape, float(spectrum.axis[0]) / step)
-    sums = np.bincount(ring, weights=spectrum.power.ravel(), minlength=len(counts))
+    rows = len(spectrum.power) // 2 + 1  # the spectrum of real values is the same on the other side of the centre
+    ring, counts = _rings((rows, spectrum.power.shape[1]), float(spectrum.axis[0]) / step)
+    sums = np.bincount(ring, weights=spectrum.power[:rows].ravel(), minlength=len(counts))
     last = int(max(abs(spectrum.axis[0]), abs(spectrum.axis[-1])) / step + 0.5)
     radii = np.arange(last + 1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -29,6 +29,7 @@ def test_nothing_is_opened_by_typing_nothing():
 def test_networks_by_name_and_recent_ones():
     entries = (Entry("tiny-r", "bundled", 976_000), Entry("big", "published"))
     with show("network", STATE, network=R, catalogue=entries, settings=Settings(recent=("tiny-r", "/a/b/c.pkl"))) as shown:
+        shown.ui.click("Published")
         shown.ui.click("Network.big")
         shown.ui.click("Network.recent.0")
         assert shown.commands == [commands.OpenNetwork("big"), commands.OpenNetwork("/a/b/c.pkl")]

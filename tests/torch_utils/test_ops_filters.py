@@ -240,6 +240,18 @@ def test_no_inserted_zero_is_multiplied():
     assert counter.get_total_flops() / 2 / y.numel() <= (24 + 24 * 4) * 1.3
 
 
+def test_cropped_samples_cost_nothing():
+    """Cropping by 7 and 9 upsampled samples of 4 is dropping 2 samples at either end: as much work, and the same result."""
+    x, f = normal(0, 1, 2, 16, 16), normal(1, 24)
+    results, work = [], []
+    for image, padding in ((x, (-7, -9, -7, -9)), (x[:, :, 2:-2, 2:-2], (1, -1, 1, -1))):
+        with FlopCounterMode(display=False) as counter:
+            results.append(upfirdn2d(image, f, up=4, padding=padding))
+        work.append(counter.get_total_flops())
+    assert_close(*results)
+    assert work[0] == work[1]
+
+
 BAD = [
     ({"up": 0}, "upfirdn2d: up must be a positive int or a pair .* got 0"),
     ({"up": (2, 2, 2)}, r"up must .* got \(2, 2, 2\)"),

@@ -67,34 +67,21 @@ def taps_of(shape: torch.Size | None) -> tuple[int, int]:
     return (1, 1) if shape is None else (shape[-1], shape[0])
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """How one axis is filtered: input samples `start:stop`, padding done by the convolution itself, and the rest (negative: crop).
-
-    The rest comes before a strided convolution and after a transposed one.
-    """
-
-    start: int
-    stop: int
-    within: int
-    lo: int
-    hi: int
+def _kept(size: int, up: int, lo: int, hi: int) -> tuple[slice, int, int]:
+    """The input samples that cropping leaves along one axis, and what then remains to pad: hi may still crop a sample's own zeros."""
+    start, stop = max(0, -(lo // up)), min(size, size - (-hi // up))
+    if start >= stop:
+        return slice(0, 0), size * up + lo + hi, 0
+    return slice(start, stop), lo + start * up, hi + (size - stop) * up
 
 
-def _strided_axis(size: int, taps: int, lo: int, hi: int) -> _Axis:
-    start, stop, lo, hi = max(0, -lo), max(0, min(size, size + hi)), max(0, lo), max(0, hi)
-    within = min(lo, hi, taps - 1)
-    return _Axis(start, stop, within, lo - within, hi - within)
-
-
-def _transposed_axis(size: int, up: int, taps: int, lo: int, hi: int) -> _Axis:
-    # Cropped input samples touch no output. What is left of lo and hi counts from the first and from behind the last kept sample's zeros.
-    start, stop = max(0, -(lo // up)), max(0, min(size, size - (-hi // up)))
-    lo, hi = lo + start * up, hi + (size - stop) * up
-    # The transposed convolution starts taps - 1 samples before the first one sought and ends with the last sample, without its zeros.
-    left, right = taps - 1 - lo, taps - up - hi
-    within = max(0, min(left, right))
-    return _Axis(start, stop, within, within - left, within - right)
+def _trim(x: Tensor, up: tuple[int, int], padding: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int, int, int]]:
+    """x without the samples that padding crops, and what remains of the padding."""
+    if min(padding) >= 0:
+        return x, padding
+    columns, x_lo, x_hi = _kept(x.shape[3], up[0], padding[0], padding[1])
+    rows, y_lo, y_hi = _kept(x.shape[2], up[1], padding[2], padding[3])
+    return x[:, :, rows, columns], (x_lo, x_hi, y_lo, y_hi)
 
 
 def _zeros(empty: Tensor, width: int, height: int) -> Tensor:
@@ -106,10 +93,10 @@ def _place(x: Tensor, padding: tuple[int, int, int, int]) -> Tensor:
     """Pad with zeros, or crop where negative, without copying where only cropped."""
     x_lo, x_hi, y_lo, y_hi = padding
     height, width = x.shape[2:]
-    if min(padding) < 0:
-        x = x[:, :, max(0, -y_lo) : max(0, height + min(0, y_hi)), max(0, -x_lo) : max(0, width + min(0, x_hi))]
     if x.numel() == 0:
         return _zeros(x, width + x_lo + x_hi, height + y_lo + y_hi)
+    if min(padding) < 0:
+        x = x[:, :, max(0, -y_lo) : height + min(0, y_hi), max(0, -x_lo) : width + min(0, x_hi)]
     return F.pad(x, (max(0, x_lo), max(0, x_hi), max(0, y_lo), max(0, y_hi))) if max(padding) > 0 else x
 
 
@@ -118,7 +105,8 @@ def filter_images(x: Tensor, f: Tensor | None, resampling: Resampling, *, gain: 
 
     The result has channels-last layout unless there was nothing to filter.
     """
-    up, down, padding = resampling.up, resampling.down, resampling.padding
+    up, down = resampling.up, resampling.down
+    x, padding = _trim(x, up, resampling.padding)
     if f is None and up == (1, 1):
         x = _place(x, padding)[:, :, :: down[1], :: down[0]]
         return x if gain == 1 else x * gain
@@ -134,21 +122,24 @@ def filter_images(x: Tensor, f: Tensor | None, resampling: Resampling, *, gain: 
 
 
 def _filter(x: Tensor, kernel: Tensor, up: tuple[int, int], down: tuple[int, int], padding: tuple[int, int, int, int]) -> Tensor:
-    """One pass with a 2-D kernel, applied as correlation."""
-    (height, width), (taps_y, taps_x) = x.shape[2:], kernel.shape
-    if up == (1, 1):
-        column = _strided_axis(width, taps_x, padding[0], padding[1])
-        row = _strided_axis(height, taps_y, padding[2], padding[3])
-    else:
-        column = _transposed_axis(width, up[0], taps_x, padding[0], padding[1])
-        row = _transposed_axis(height, up[1], taps_y, padding[2], padding[3])
-    x = x[:, :, row.start : row.stop, column.start : column.stop]
-    rest = (column.lo, column.hi, row.lo, row.hi)
-    within = (row.within, column.within)
-    weight = kernel.expand(x.shape[1], 1, taps_y, taps_x)
+    """One pass with a 2-D kernel, applied as correlation, on a trimmed image."""
+    channels, (height, width), (taps_y, taps_x) = x.shape[1], x.shape[2:], kernel.shape
     if x.numel() == 0:
         return _zeros(x, *Resampling(up, down, padding).size(width, height, (taps_x, taps_y)))
+    weight = kernel.expand(channels, 1, taps_y, taps_x)
     if up == (1, 1):
-        return F.conv2d(_place(x, rest), weight, stride=(down[1], down[0]), padding=within, groups=x.shape[1])
-    y = F.conv_transpose2d(x, weight.flip(2, 3), stride=(up[1], up[0]), padding=within, groups=x.shape[1])
-    return _place(y, rest)[:, :, :: down[1], :: down[0]]
+        within, rest = _split(padding, (taps_x, taps_y))
+        return F.conv2d(_place(x, rest), weight, stride=(down[1], down[0]), padding=within, groups=channels)
+    # The transposed convolution starts taps - 1 samples before the first one sought, and ends with the last sample, without its zeros.
+    surplus = (taps_x - 1 - padding[0], taps_x - up[0] - padding[1], taps_y - 1 - padding[2], taps_y - up[1] - padding[3])
+    within, rest = _split(surplus, (taps_x, taps_y))
+    y = F.conv_transpose2d(x, weight.flip(2, 3), stride=(up[1], up[0]), padding=within, groups=channels)
+    x_lo, x_hi, y_lo, y_hi = rest
+    return _place(y, (-x_lo, -x_hi, -y_lo, -y_hi))[:, :, :: down[1], :: down[0]]
+
+
+def _split(padding: tuple[int, int, int, int], taps: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
+    """The part (y, x) of a padding that a convolution can do itself, being the same on both sides, and the rest."""
+    x_lo, x_hi, y_lo, y_hi = padding
+    x, y = (max(0, min(lo, hi, count - 1)) for lo, hi, count in ((x_lo, x_hi, taps[0]), (y_lo, y_hi, taps[1])))
+    return (y, x), (x_lo - x, x_hi - x, y_lo - y, y_hi - y)

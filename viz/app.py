@@ -136,8 +136,11 @@ class App:
         else:
             with chrome.whole_window():
                 self.state = self.canvas.draw(self.state, context, self.good)
+        help_was_shown = self.help_shown
         chrome.help_sheet(self)
         self.toasts.draw(dt)
+        if imgui.is_key_pressed(imgui.Key.escape, False) and not help_was_shown:
+            self.toasts.close_newest()  # Esc closes what is open, newest first, and never quits
         self.state = keyboard.handle(self.state, context)
         if self.state is not before:
             self.window.redraw()

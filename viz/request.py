@@ -78,6 +78,7 @@ class NetworkFacts:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     constructor: Mapping[str, Any] = field(default_factory=dict)
     translation_limit: float | None = None  # image widths beyond which the network shows things it never learned
+    base_transform: tuple[tuple[float, ...], ...] | None = None  # stored in the file where it is not the identity
     notes: tuple[str, ...] = ()
 
     def tap(self, name: str) -> TapInfo:

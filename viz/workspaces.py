@@ -21,7 +21,8 @@ class Workspace:
     lower: float = 0.5
 
     def arrangement(self, panels: tuple[Panel, ...]) -> Arrangement:
-        others = {p.title: BEHIND.get(p.region, p.region) for p in panels if p.title not in self.places}
+        rest = sorted((p for p in panels if p.title not in self.places), key=lambda p: p.order)
+        others = {p.title: BEHIND.get(p.region, p.region) for p in rest}
         known = {p.title for p in panels}
         windows = {PICTURE: "centre", **{t: r for t, r in self.places.items() if t in known}, **others}
         return Arrangement(self.name, windows, left_em=self.left_em, right_em=self.right_em, lower=self.lower)

@@ -10,9 +10,10 @@ from PIL import Image
 
 from networks.loading import load
 from tests.golden import fill
+from viz import contact_sheet
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
-from viz.stages.channels import SHEET_CHANNELS, choose, page_size
+from viz.stages.channels import choose
 from viz.stages.latent import blend_weights, corners, draw_z
 from viz.stages.picture import measure
 from viz.state import (
@@ -261,7 +262,7 @@ def test_the_contact_sheet_holds_every_channel_once(asking):
         row, column = i // picture.grid, i % picture.grid
         cell = picture.values[row * height : (row + 1) * height, column * width : (column + 1) * width, 0]
         assert np.array_equal(cell, frame.raw[channel])
-    assert picture.channels == tuple(range(min(SHEET_CHANNELS, frame.raw.shape[0])))
+    assert picture.channels == tuple(range(min(contact_sheet.CHANNELS, frame.raw.shape[0])))
 
 
 def test_channel_numbers_are_clamped():
@@ -270,7 +271,7 @@ def test_channel_numbers_are_clamped():
     assert choose(Channels(triple=(7, 0, 99)), 8, 100) == (7, 0, 7)
     assert choose(Channels(), 2, 100) == (0,)
     assert choose(Channels(mode="sheet", sheet_page=9), 100, 100) == tuple(range(64, 100))
-    assert page_size(512, 1044 * 1044) == 15
+    assert contact_sheet.page_size(512, 1044 * 1044) == 15
 
 
 # ---------------------------------------------------------------------------------------------------- the seed lattice

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from viz.contact_sheet import page_size
 from viz.stages import Run, Stage
 from viz.state import Channels
-
-SHEET_SAMPLES = 4096 * 4096  # a contact sheet's page is no larger
-SHEET_CHANNELS = 64
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,6 @@ def choose(channels: Channels, total: int, samples: int) -> tuple[int, ...]:
         return tuple(min(i, total - 1) for i in channels.triple)
     first = min(channels.first, total - 3)
     return (first, first + 1, first + 2)
-
-
-def page_size(total: int, samples: int) -> int:
-    """Channels on one page of the contact sheet."""
-    return max(1, min(total, SHEET_CHANNELS, SHEET_SAMPLES // max(1, samples)))
 
 
 def run(run: Run) -> Shown:

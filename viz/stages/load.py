@@ -116,6 +116,7 @@ def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> Networ
         metadata=dict(loaded.metadata),
         constructor=dict(network.config.to_kwargs()),
         translation_limit=float(limit) if limit is not None else None,
+        base_transform=loaded.base_transform,
         notes=notes,
     )
 

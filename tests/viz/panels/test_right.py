@@ -78,14 +78,6 @@ def test_how_many_channels_a_page_holds():
         assert contact_sheet.page_count(channels, samples) == pages
 
 
-def test_the_renderer_and_the_panel_agree_on_pages():
-    from viz.stages.channels import page_size
-
-    for channels in (1, 3, 64, 65, 512):
-        for samples in (16, 84**2, 532**2, 1044**2, 5000**2):
-            assert page_size(channels, samples) == contact_sheet.page_size(channels, samples)
-
-
 def test_tone():
     with show("channels", network=R) as shown:
         shown.ui.set("Tone.gain_db", -6.5)

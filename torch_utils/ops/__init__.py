@@ -1,4 +1,7 @@
-"""The four operators of the generators. Each has a reference in plain torch and may have faster backends: see `dispatch`."""
+"""The four operators of the generators. Each has a reference in plain torch and may have faster backends: see `dispatch`.
+
+They never change their arguments; where there is nothing to do, the result may be the argument itself.
+"""
 
 from .bias_act import bias_act
 from .dispatch import Backend, BackendError, Unavailable, backends, decisions, use

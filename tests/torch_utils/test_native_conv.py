@@ -116,13 +116,16 @@ def test_working_memory_is_not_read_before_it_is_written(algorithm):
 
 def test_calls_from_several_threads_do_not_meet():
     torch.set_num_threads(1)
-    images = [normal(seed, 1, 24, 40, 40) for seed in range(4)]
-    weight = normal(9, 30, 24, 3, 3)
+    images = [normal(seed, 1, 64, 90, 90) for seed in range(4)]
+    weight = normal(9, 48, 64, 3, 3)
     alone = [conv2d(x, weight, padding=1) for x in images]
     failures = []
 
+    start = threading.Barrier(len(images))
+
     def work(index):
-        for _ in range(10):
+        start.wait(timeout=60)
+        for _ in range(20):
             if not torch.equal(conv2d(images[index], weight, padding=1), alone[index]):
                 failures.append(index)
 
@@ -135,7 +138,15 @@ def test_calls_from_several_threads_do_not_meet():
     assert failures == []
 
 
-def test_empty_batch_and_no_channels():
+def test_borrowed_memory_is_never_lent_twice():
+    with scratch.borrow(1000) as first, scratch.borrow(1000) as second:
+        assert abs(first - second) >= 1000
+        assert first % 64 == 0 and second % 64 == 0
+    with scratch.borrow(1000) as again:
+        assert again in (first, second)
+
+
+def test_empty_batch():
     assert conv2d(torch.empty(0, 4, 8, 8), normal(0, 5, 4, 3, 3), padding=1).shape == (0, 5, 8, 8)
 
 

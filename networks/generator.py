@@ -14,9 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from networks.layers import MappingNetwork, draw_all_weights
+from networks.layers import FourierInput, MappingNetwork, draw_all_weights
 from networks.spec import GeneratorConfig, TapInfo
-from networks.steps import Memo, Step, chain_keys, run_steps
+from networks.steps import Activation, Memo, Step, chain_keys, run_steps
 
 Matrix = npt.NDArray[np.float64]
 MatrixLike = Matrix | Sequence[Sequence[float]]
@@ -42,7 +42,6 @@ class Generator(nn.Module):
     mapping: MappingNetwork
     synthesis: nn.Module
     taps: tuple[TapInfo, ...]
-    has_pose = False
     has_noise = False
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -63,9 +62,21 @@ class Generator(nn.Module):
         return self.mapping.w_avg
 
     @property
+    def fourier_input(self) -> FourierInput | None:
+        """The Fourier input; None for StyleGAN2's constant."""
+        found = getattr(self.synthesis, "input", None)
+        return found if isinstance(found, FourierInput) else None
+
+    @property
+    def has_pose(self) -> bool:
+        """Whether the network can be posed: whether it has an input grid to move."""
+        return self.fourier_input is not None
+
+    @property
     def base_transform(self) -> Matrix:
         """The transform stored in the network's own input (an inverse matrix, 3x3); the identity for most."""
-        return np.eye(3)
+        source = self.fourier_input
+        return np.eye(3) if source is None else source.transform.detach().cpu().numpy().astype(np.float64)
 
     def map(self, z: Tensor, c: Tensor | None = None, *, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """z [N, z_dim], c [N, c_dim] -> ws [N, num_ws, w_dim], the first `cutoff` rows (None: all) truncated by psi.
@@ -120,8 +131,11 @@ class Generator(nn.Module):
         return self.synthesize(self.map(z, c))
 
     def learned_pose(self, w: Tensor) -> Tensor:
-        """The normalised pose (r_c, r_s, t_x, t_y) [N, 4] that the network derives from w [N, w_dim]."""
-        raise ValueError(f"a {self.config.family} generator has no learned pose")
+        """The normalised pose (r_c, r_s, t_x, t_y) [N, 4] that the network derives from w [N, w_dim]; before rung H the identity."""
+        source = self.fourier_input
+        if source is None:
+            raise ValueError(f"a {self.config.family} generator with a constant input has no learned pose")
+        return source.learned_pose(w)
 
     def draw_weights(self, generator: torch.Generator) -> None:
         """Give every layer the weights of an untrained network."""
@@ -131,6 +145,18 @@ class Generator(nn.Module):
     def _steps(self, conditions: Conditions) -> list[Step]:
         """One step for each of `taps`, in the same order."""
         raise NotImplementedError
+
+    def _input_step(self, source: FourierInput, conditions: Conditions) -> Step:
+        """The first step of a network with a Fourier input. It reads row 0 of ws only for a pose that is learned and not replaced."""
+        rows = (0,) if source.affine is not None and conditions.learned is None else ()
+
+        def run(_: Activation | None, ws: Tensor) -> Activation:
+            replaced = conditions.learned
+            pose = source.learned_pose(ws[:, 0]) if replaced is None else ws.new_tensor(replaced).expand(ws.shape[0], 4)
+            inverse = None if conditions.inverse is None else ws.new_tensor(conditions.inverse)
+            return Activation(source(pose, inverse))
+
+        return Step("input", rows, (conditions.inverse, conditions.learned), run)
 
     def _tap_index(self, tap: str | None) -> int:
         if tap is None:

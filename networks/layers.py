@@ -1,8 +1,9 @@
 """Layers that the generators are built from: fully connected, mapping, Fourier input, filtered layer.
 
-All of them are pure: a forward pass writes no buffer, so two threads may run one network. The running statistics of
-training are updated by their own methods (`update_average`, `update_magnitude`). Weights are drawn by `draw_weights`,
-from an explicit generator; a layer that was only constructed holds zeros, ready for a state dict.
+All of them are pure: a forward pass writes no buffer, so two threads may run one network (p4 layers keep an expanded kernel,
+by one assignment). The running statistics of training are updated by their own methods (`update_average`,
+`update_magnitude`). Weights are drawn by `draw_weights`, from an explicit generator; a layer that was only constructed
+holds zeros, ready for a state dict.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from networks.filters import design
+from networks.p4 import expand_kernel, repeated
 from networks.spec import InputSpec, LayerSpec, MappingConfig
 from torch_utils import ops
 
 EPSILON = 1e-8
+SHARPEST_FADE = 1e-3  # cycles per image width: where the band ends at half the sampling rate, there is no room for more
 
 
 class FullyConnected(nn.Module):
@@ -116,35 +119,41 @@ def unit_rms(x: Tensor) -> Tensor:
     return x * (x.square().mean(dim=1, keepdim=True) + EPSILON).rsqrt()
 
 
+STILL = (1.0, 0.0, 0.0, 0.0)  # the pose (r_c, r_s, t_x, t_y) that moves nothing
+
+
 class FourierInput(nn.Module):
     """The continuous input signal, sampled: sines of fixed frequencies and phases, moved by a pose, mixed over channels.
 
     The pose is the learned one, (r_c, r_s, t_x, t_y) of w, times the inverse of the user's; `transform` holds such an
-    inverse matrix too, the network's own base transform (identity unless a file says otherwise).
+    inverse matrix too, the network's own base transform (identity unless a file says otherwise). Without `learns_pose`
+    there is no affine layer, and the learned pose is the identity.
     """
 
     transform: Tensor
     freqs: Tensor
     phases: Tensor
 
-    def __init__(self, spec: InputSpec, w_dim: int) -> None:
+    def __init__(self, spec: InputSpec, w_dim: int, *, learns_pose: bool = True) -> None:
         super().__init__()
         self.spec = spec
         self.bandwidth = spec.bandwidth
         self.sampling_rate = spec.sampling_rate
         self.weight = nn.Parameter(torch.zeros(spec.channels, spec.channels))
-        self.affine = FullyConnected(w_dim, 4, weight_init=0.0, bias_init=(1.0, 0.0, 0.0, 0.0))
+        self.affine = FullyConnected(w_dim, 4, weight_init=0.0, bias_init=STILL) if learns_pose else None
         self.register_buffer("transform", torch.eye(3))
         self.register_buffer("freqs", torch.zeros(spec.channels, 2))
         self.register_buffer("phases", torch.zeros(spec.channels))
 
     def learned_pose(self, w: Tensor) -> Tensor:
         """w [N, w_dim] -> (r_c, r_s, t_x, t_y) [N, 4], divided by the length of (r_c, r_s)."""
+        if self.affine is None:
+            return w.new_tensor(STILL).expand(w.shape[0], 4)
         pose = self.affine(w)
         return pose / pose[:, :2].norm(dim=1, keepdim=True)
 
     def forward(self, pose: Tensor, inverse: Tensor | None = None) -> Tensor:
-        """Features [N, C, H, W] for learned poses [N, 4] and the inverse [3, 3] of the user's forward matrix.
+        """Features [N, C, H, W] for learned poses [N, 4] and the inverse [3, 3] of the user's forward matrix; C counts orientations.
 
         M = R T B U; phase += f M[:2, 2], f <- f M[:2, :2], and sin(2 pi (f x + phase)) faded to 0 between the band's edge
         and half the sampling rate (paper, appendix F). The sum f_x x + f_y y is taken apart into a table for each axis,
@@ -155,7 +164,7 @@ class FourierInput(nn.Module):
             matrix = matrix @ inverse.to(matrix)
         freqs = self.freqs @ matrix[:, :2, :2]  # [N, C, 2], columns (x, y)
         phases = self.phases + (self.freqs @ matrix[:, :2, 2:]).squeeze(2)
-        fade = (freqs.norm(dim=2) - self.bandwidth) / (self.sampling_rate / 2 - self.bandwidth)
+        fade = (freqs.norm(dim=2) - self.bandwidth) / max(self.sampling_rate / 2 - self.bandwidth, SHARPEST_FADE)
         amplitudes = (1 - fade).clamp(0, 1)
         x, y = (self._centres(size).to(freqs) for size in self.spec.size)
         along_x = math.tau * (freqs[:, :, 0, None] * x + phases[:, :, None])
@@ -163,7 +172,7 @@ class FourierInput(nn.Module):
         sin_x, cos_x = (along_x.sin() * amplitudes[:, :, None], along_x.cos() * amplitudes[:, :, None])
         features = sin_x[:, :, None, :] * along_y.cos()[:, :, :, None] + cos_x[:, :, None, :] * along_y.sin()[:, :, :, None]
         mixing = self.weight / math.sqrt(self.spec.channels)
-        return F.conv2d(features, mixing[:, :, None, None])
+        return repeated(F.conv2d(features, mixing[:, :, None, None]), self.spec.orientations, dim=1)
 
     def _centres(self, size: int) -> Tensor:
         """Sample centres in image widths, the image being [-1/2, 1/2]."""
@@ -192,40 +201,59 @@ def learned_matrix(pose: Tensor) -> Tensor:
 
 
 class FilteredLayer(nn.Module):
-    """One layer of the alias-free generator: modulated convolution, bias, filtered leaky ReLU (or, as ToRGB, none)."""
+    """One layer of the alias-free generator: modulated convolution, bias, filtered leaky ReLU (or, as ToRGB, none).
+
+    With `use_noise` (an ablation) a noise image is added after the convolution, at the rate of the layer's input.
+    """
 
     magnitude_ema: Tensor
     up_filter: Tensor | None
     down_filter: Tensor | None
+    noise_const: Tensor
 
-    def __init__(self, spec: LayerSpec, w_dim: int, *, conv_clamp: float | None, magnitude_ema_beta: float) -> None:
+    def __init__(
+        self, spec: LayerSpec, w_dim: int, *, conv_clamp: float | None, magnitude_ema_beta: float, use_noise: bool = False
+    ) -> None:
         super().__init__()
         self.spec = spec
         self.conv_clamp = conv_clamp
         self.magnitude_ema_beta = magnitude_ema_beta
+        self.use_noise = use_noise and not spec.is_torgb
         kernel = spec.conv_kernel
-        self.affine = FullyConnected(w_dim, spec.in_channels, bias_init=1.0)
-        self.weight = nn.Parameter(torch.zeros(spec.out_channels, spec.in_channels, kernel, kernel))
-        self.bias = nn.Parameter(torch.zeros(spec.out_channels))
+        in_features, out_features = spec.in_channels // spec.in_orientations, spec.out_channels // spec.out_orientations
+        kernels = spec.in_channels if spec.out_orientations > 1 else in_features
+        self.affine = FullyConnected(w_dim, in_features, bias_init=1.0)
+        self.weight = nn.Parameter(torch.zeros(out_features, kernels, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(out_features))
+        if self.use_noise:
+            width, height = (size + kernel - 1 for size in spec.in_size)
+            self.noise_strength = nn.Parameter(torch.zeros([]))
+            self.register_buffer("noise_const", torch.zeros(height, width))
+        self._expanded: tuple[tuple[object, ...], Tensor] | None = None
         self.register_buffer("magnitude_ema", torch.ones([]))
         self.register_buffer("up_filter", _as_buffer(design(spec.up_lowpass)))
         self.register_buffer("down_filter", _as_buffer(design(spec.down_lowpass)))
 
-    def forward(self, x: Tensor, w: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
-        """x [N, in, H, W], w [N, w_dim] -> [N, out, H', W'], computed in `dtype` (float32 or float16)."""
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None = None, *, dtype: torch.dtype = torch.float32) -> Tensor:
+        """x [N, in, H, W], w [N, w_dim] -> [N, out, H', W'], computed in `dtype` (float32 or float16).
+
+        `noise` has the size of the convolution's output, [H + k - 1, W + k - 1] or [N, 1, H + k - 1, W + k - 1].
+        """
         spec = self.spec
-        styles = self.affine(w)
+        styles = repeated(self.affine(w), spec.in_orientations, dim=1)
         if spec.is_torgb:
             styles = styles / math.sqrt(spec.in_channels)
         x = ops.modulated_conv2d(
             x.to(dtype),
-            self.weight,
+            self._kernel(),
             styles,
             demodulate=not spec.is_torgb,
             padding=spec.conv_kernel - 1,
             input_gain=self.magnitude_ema.rsqrt(),
         )
-        bias = self.bias.to(x.dtype)
+        if noise is not None:
+            x = x + (noise * self.noise_strength).to(x.dtype)
+        bias = repeated(self.bias, spec.out_orientations, dim=0).to(x.dtype)
         if spec.is_torgb:
             return ops.bias_act(x, bias, clamp=self.conv_clamp)
         return ops.filtered_lrelu(
@@ -239,6 +267,29 @@ class FilteredLayer(nn.Module):
             clamp=self.conv_clamp,
         )
 
+    def _kernel(self) -> Tensor:
+        """The weight, expanded over orientations. The expanded one is kept while the weight stays what it is: backends pack a
+        weight that they know only once. It is made outside of inference mode, so that they can see that it does not change.
+        """
+        weight, orientations = self.weight, (self.spec.in_orientations, self.spec.out_orientations)
+        if orientations == (1, 1):
+            return weight
+        if weight.is_inference() or (torch.is_grad_enabled() and weight.requires_grad):
+            return expand_kernel(weight, *orientations)
+        state = (weight._version, weight.data_ptr(), weight.device, weight.dtype)
+        held = self._expanded
+        if held is None or held[0] != state:
+            with torch.inference_mode(False), torch.no_grad():
+                held = (state, expand_kernel(weight, *orientations))
+            self._expanded = held
+        return held[1]
+
+    def fresh_noise(self, samples: int) -> Tensor | None:
+        """Training only: a new normal image a sample, from torch's own generator; None without noise inputs."""
+        if not self.use_noise:
+            return None
+        return torch.randn(samples, 1, *self.noise_const.shape, device=self.noise_const.device)
+
     @torch.no_grad()
     def update_magnitude(self, x: Tensor) -> None:
         """Training only: move the running mean square of the layer's input towards this batch's."""
@@ -246,10 +297,13 @@ class FilteredLayer(nn.Module):
 
     @torch.no_grad()
     def draw_weights(self, generator: torch.Generator) -> None:
-        """Weights normal, bias 0, magnitude 1."""
+        """Weights and constant noise normal, bias and noise strength 0, magnitude 1."""
         self.weight.copy_(torch.randn(self.weight.shape, generator=generator))
         self.bias.zero_()
         self.magnitude_ema.fill_(1.0)
+        if self.use_noise:
+            self.noise_const.copy_(torch.randn(self.noise_const.shape, generator=generator))
+            self.noise_strength.zero_()
 
 
 def _as_buffer(taps: np.ndarray | None) -> Tensor | None:

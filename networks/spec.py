@@ -17,6 +17,10 @@ ALIAS_FREE = "alias-free"
 STYLEGAN2 = "stylegan2"
 FAMILIES = (ALIAS_FREE, STYLEGAN2)
 ARCHITECTURES = ("skip", "orig", "resnet")
+FLEXIBLE = "flexible"
+OCTAVES = "octaves"
+LAYER_RULES = (FLEXIBLE, OCTAVES)
+SYMMETRIES = ("none", "p4")
 
 
 class ConfigError(ValueError):
@@ -37,10 +41,15 @@ class MappingConfig:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Everything that the constructor of a generator needs, under the published argument names.
+    """Everything that the constructor of a generator needs, under the published argument names where there are any.
 
-    `window` chooses the filter design (see `networks.filters`). The fields after `window` are read by StyleGAN2 only,
-    those from `num_layers` to `window` by the alias-free generator only.
+    Our own: `window` chooses the filter design (see `networks.filters`); `layer_rule` how cutoffs and rates grow from
+    layer to layer (see `networks.layer_rule`); `learns_pose` whether the Fourier input has a pose learned from w;
+    `symmetry` "p4" convolutions on the group of quarter turns, channels then counting four orientations each;
+    `fourier_input` puts Fourier features in place of StyleGAN2's constant.
+
+    The fields up to `use_noise` are read by both families, those from `num_layers` to `symmetry` by the alias-free
+    generator only, those after by StyleGAN2 only.
     """
 
     img_resolution: int
@@ -54,6 +63,7 @@ class GeneratorConfig:
     channel_max: int = 512
     conv_clamp: float | None = 256
     num_fp16_res: int = 4
+    use_noise: bool = False
     num_layers: int = 14
     num_critical: int = 2
     first_cutoff: float = 2
@@ -67,8 +77,11 @@ class GeneratorConfig:
     use_radial_filters: bool = False
     magnitude_ema_beta: float = 0.999
     window: str = "kaiser"
+    layer_rule: str = FLEXIBLE
+    learns_pose: bool = True
+    symmetry: str = "none"
+    fourier_input: bool = False
     architecture: str = "skip"
-    use_noise: bool = True
     resample_filter: tuple[float, ...] = (1, 3, 3, 1)
     activation: str = "lrelu"
 
@@ -81,22 +94,38 @@ class GeneratorConfig:
         _require(self.z_dim + self.c_dim >= 1, "z_dim", self.z_dim, "at least 1 unless there are classes")
         _require(self.window in DESIGNS, "window", self.window, f"one of {', '.join(DESIGNS)}")
         _require(self.architecture in ARCHITECTURES, "architecture", self.architecture, f"one of {', '.join(ARCHITECTURES)}")
-        _require(0 <= self.num_critical < self.num_layers, "num_critical", self.num_critical, f"from 0 to {self.num_layers - 1}")
         _require(0 < self.first_cutoff < self.first_stopband, "first_cutoff", self.first_cutoff, "between 0 and first_stopband")
+        _require(self.layer_rule in LAYER_RULES, "layer_rule", self.layer_rule, f"one of {', '.join(LAYER_RULES)}")
+        _require(self.symmetry in SYMMETRIES, "symmetry", self.symmetry, f"one of {', '.join(SYMMETRIES)}")
+        critical = self.num_layers if self.layer_rule == OCTAVES else self.num_layers - 1
+        _require(0 <= self.num_critical <= critical, "num_critical", self.num_critical, f"from 0 to {critical}")
+        if self.layer_rule == OCTAVES:
+            count = octave_layers(self.img_resolution)
+            _require(self.num_layers == count, "num_layers", self.num_layers, f"{count} at {self.img_resolution} pixels by the octave rule")
+            _require(self.first_cutoff <= 2, "first_cutoff", self.first_cutoff, "at most 2, half of the octave rule's first sampling rate")
 
     @property
     def num_ws(self) -> int:
-        """Rows of ws: Fourier input, layers and ToRGB; or StyleGAN2's convolutions plus its last ToRGB."""
+        """Rows of ws: a learned pose, layers and ToRGB; or StyleGAN2's convolutions plus its last ToRGB."""
         if self.family == STYLEGAN2:
-            return 2 * int(math.log2(self.img_resolution)) - 2
-        return self.num_layers + 2
+            return octave_layers(self.img_resolution) + 1
+        return self.num_layers + 1 + self.learns_pose
 
     @property
     def rung(self) -> str:
-        """The rung of the paper's ladder that this configuration stands on: "A", "T" or "R"."""
+        """The rung of the paper's ladder that this configuration stands on, "A" to "H", "T" or "R": the last step it has taken."""
         if self.family == STYLEGAN2:
-            return "A"
-        return "R" if self.conv_kernel == 1 and self.use_radial_filters else "T"
+            return "A" if not self.fourier_input else "B" if self.use_noise else "C"
+        if self.conv_kernel == 1 and self.use_radial_filters:
+            return "R"
+        steps = {
+            "T": self.layer_rule == FLEXIBLE,
+            "H": self.learns_pose,
+            "G": self.num_critical < self.num_layers,
+            "F": self.lrelu_upsampling > 1,
+            "E": self.margin_size > 0,
+        }
+        return next((name for name, taken in steps.items() if taken), "D")
 
     @classmethod
     def from_kwargs(cls, kwargs: Mapping[str, Any], *, family: str = ALIAS_FREE) -> GeneratorConfig:
@@ -109,9 +138,9 @@ class GeneratorConfig:
         if nested is not None:
             values = {"num_fp16_res": 0, "conv_clamp": None, **values, **nested}
         mapping = {"num_layers": 8 if family == STYLEGAN2 else 2, **kwargs.get("mapping_kwargs", {})}
-        values = {name: value for name, value in values.items() if name not in _WITHOUT_EFFECT}
-        _known("", values, cls, without=("family", "mapping"))
-        _known("mapping_kwargs.", mapping, MappingConfig)
+        values = {"use_noise": family == STYLEGAN2, **{name: value for name, value in values.items() if name not in _WITHOUT_EFFECT}}
+        _known("", values, (*_COMMON, *_OF_ALIAS_FREE, *_OF_STYLEGAN2))
+        _known("mapping_kwargs.", mapping, tuple(f.name for f in fields(MappingConfig)))
         if values.get("resample_filter") is not None:
             values["resample_filter"] = tuple(values["resample_filter"])
         if "img_resolution" not in values:
@@ -119,21 +148,35 @@ class GeneratorConfig:
         return cls(family=family, mapping=MappingConfig(**mapping), **values)
 
     def to_kwargs(self) -> dict[str, Any]:
-        """The published constructor arguments, flat, as JSON values; `from_kwargs` with the same family reads them back."""
-        names = _COMMON + (_OF_STYLEGAN2 if self.family == STYLEGAN2 else _OF_ALIAS_FREE)
+        """The published constructor arguments, flat, as JSON values; `from_kwargs` with the same family reads them back.
+
+        Our own arguments are left out where they say what the published generators do.
+        """
+        published = {f.name: f.default for f in fields(self)} | {"use_noise": self.family == STYLEGAN2}
+        names = [name for name in read_by(self.family) if name not in _OWN or getattr(self, name) != published[name]]
         kwargs: dict[str, Any] = {name: getattr(self, name) for name in names}
         if self.family == STYLEGAN2:
             kwargs["resample_filter"] = list(self.resample_filter)
-        elif self.window == "kaiser":
-            del kwargs["window"]  # our own argument: left out where the published design is used
         default = MappingConfig()
         changed = {name: value for name, value in asdict(self.mapping).items() if value != getattr(default, name)}
         return {**kwargs, "mapping_kwargs": {"num_layers": self.mapping.num_layers, **changed}}
 
 
-_COMMON = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "channel_base", "channel_max", "conv_clamp", "num_fp16_res")
-_OF_STYLEGAN2 = ("architecture", "use_noise", "resample_filter", "activation")
+def octave_layers(img_resolution: int) -> int:
+    """Layers, ToRGB not counted, by the octave rule, which is StyleGAN2's: one at 4 x 4, two at each higher resolution."""
+    return 2 * int(math.log2(img_resolution)) - 3
+
+
+def read_by(family: str) -> tuple[str, ...]:
+    """The fields of `GeneratorConfig`, besides `family` and `mapping`, that generators of a family read."""
+    return _COMMON + (_OF_STYLEGAN2 if family == STYLEGAN2 else _OF_ALIAS_FREE)
+
+
+_SIZES = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels", "channel_base", "channel_max")
+_COMMON = (*_SIZES, "conv_clamp", "num_fp16_res", "use_noise")
+_OF_STYLEGAN2 = ("architecture", "resample_filter", "activation", "fourier_input")
 _OF_ALIAS_FREE = tuple(f.name for f in fields(GeneratorConfig) if f.name not in (*_COMMON, *_OF_STYLEGAN2, "family", "mapping"))
+_OWN = ("use_noise", "window", "layer_rule", "learns_pose", "symmetry", "fourier_input")
 _WITHOUT_EFFECT = ("fused_modconv_default", "channels_last")  # choices of implementation in published files
 
 
@@ -142,9 +185,8 @@ def _require(condition: bool, name: str, value: object, allowed: str) -> None:
         raise ConfigError(f"{name} is {value!r}, but must be {allowed}")
 
 
-def _known(prefix: str, values: Mapping[str, Any], owner: type, without: tuple[str, ...] = ()) -> None:
-    names = {f.name for f in fields(owner)} - set(without)
-    unknown = sorted(set(values) - names)
+def _known(prefix: str, values: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    unknown = sorted(set(values) - set(names))
     if unknown:
         raise ConfigError(f"unknown constructor argument{'s' * (len(unknown) > 1)}: {', '.join(prefix + name for name in unknown)}")
 
@@ -154,12 +196,13 @@ def _known(prefix: str, values: Mapping[str, Any], owner: type, without: tuple[s
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The grid and band of the Fourier input."""
+    """The grid and band of the Fourier input. With four orientations, each feature comes four times (see `networks.p4`)."""
 
     size: tuple[int, int]
     sampling_rate: float
     bandwidth: float
     channels: int
+    orientations: int = 1
 
 
 @dataclass(frozen=True)
@@ -168,7 +211,8 @@ class LayerSpec:
 
     The signal comes in at `in_sampling_rate`, goes up by `up_factor` to `tmp_sampling_rate`, through the nonlinearity,
     and down by `down_factor` to `out_sampling_rate`. A factor of 1 has 1 tap, that is, no filter. `padding` is
-    (x_lo, x_hi, y_lo, y_hi) at the temporary rate, negative where the layer crops.
+    (x_lo, x_hi, y_lo, y_hi) at the temporary rate, negative where the layer crops. Channels are those of the tensors:
+    with orientations (see `networks.p4`), each feature counts once for each.
     """
 
     name: str
@@ -194,6 +238,8 @@ class LayerSpec:
     down_radial: bool
     padding: tuple[int, int, int, int]
     window: str = "kaiser"
+    in_orientations: int = 1
+    out_orientations: int = 1
     out_stopband: float = 0.0  # f_t of the layer rule: what must be gone; the filter's own stopband, f_c + f_h, is this or s / 2
 
     @property
@@ -225,90 +271,3 @@ class TapInfo:
     dtype: str = "float32"
     spec: LayerSpec | None = None
     row: int | None = None
-
-
-@dataclass(frozen=True)
-class _Band:
-    """The signal after layer i, as the layer rule gives it."""
-
-    cutoff: float
-    stopband: float
-    half_width: float
-    sampling_rate: int
-    size: int
-    channels: int
-
-
-def input_spec(config: GeneratorConfig) -> InputSpec:
-    """The Fourier input: the first band of the layer rule, with the margin around it."""
-    band = _bands(config)[0]
-    return InputSpec((band.size, band.size), float(band.sampling_rate), float(config.first_cutoff), band.channels)
-
-
-def layer_specs(config: GeneratorConfig) -> tuple[LayerSpec, ...]:
-    """The layers L0 ... LN of the alias-free generator by the layer rule (paper, section 3.2); the last one is ToRGB."""
-    bands = _bands(config)
-    return tuple(_layer(config, index, bands[max(index - 1, 0)], bands[index]) for index in range(config.num_layers + 1))
-
-
-def _bands(config: GeneratorConfig) -> list[_Band]:
-    """f_c and f_t grow geometrically from the input's to the image's; s, f_h, sizes and channels follow from them."""
-    resolution, last = config.img_resolution, config.num_layers
-    last_cutoff = resolution / 2
-    last_stopband = last_cutoff * config.last_stopband_rel
-    bands = []
-    for index in range(last + 1):
-        exponent = min(index / (last - config.num_critical), 1)
-        cutoff = config.first_cutoff * (last_cutoff / config.first_cutoff) ** exponent
-        stopband = config.first_stopband * (last_stopband / config.first_stopband) ** exponent
-        sampling_rate = 2 ** math.ceil(math.log2(min(2 * stopband, resolution)))
-        half_width = max(stopband, sampling_rate / 2) - cutoff
-        size = resolution if index >= last - 1 else sampling_rate + 2 * config.margin_size
-        channels = config.img_channels if index == last else round(min(config.channel_base / 2 / cutoff, config.channel_max))
-        bands.append(_Band(cutoff, stopband, half_width, sampling_rate, size, channels))
-    return bands
-
-
-def _layer(config: GeneratorConfig, index: int, source: _Band, target: _Band) -> LayerSpec:
-    """The layer that takes the signal `source` to the signal `target`."""
-    is_torgb = index == config.num_layers
-    is_critical = index >= config.num_layers - config.num_critical
-    temporary = max(source.sampling_rate, target.sampling_rate) * (1 if is_torgb else config.lrelu_upsampling)
-    up, down = temporary // source.sampling_rate, temporary // target.sampling_rate
-    up_taps = config.filter_size * up if up > 1 else 1
-    down_taps = config.filter_size * down if down > 1 else 1
-    kernel = 1 if is_torgb else config.conv_kernel
-    low, high = _padding(source.size + kernel - 1, target.size, (up, up_taps), (down, down_taps))
-    return LayerSpec(
-        name=f"L{index}_{target.size}_{target.channels}",
-        in_channels=source.channels,
-        out_channels=target.channels,
-        is_torgb=is_torgb,
-        is_critically_sampled=is_critical,
-        use_fp16=target.sampling_rate * 2**config.num_fp16_res > config.img_resolution,
-        in_size=(source.size, source.size),
-        out_size=(target.size, target.size),
-        in_sampling_rate=source.sampling_rate,
-        out_sampling_rate=target.sampling_rate,
-        tmp_sampling_rate=temporary,
-        in_cutoff=source.cutoff,
-        out_cutoff=target.cutoff,
-        in_half_width=source.half_width,
-        out_half_width=target.half_width,
-        conv_kernel=kernel,
-        up_factor=up,
-        up_taps=up_taps,
-        down_factor=down,
-        down_taps=down_taps,
-        down_radial=config.use_radial_filters and not is_critical,
-        padding=(low, high, low, high),
-        window=config.window,
-        out_stopband=target.stopband,
-    )
-
-
-def _padding(in_size: int, out_size: int, up: tuple[int, int], down: tuple[int, int]) -> tuple[int, int]:
-    """(lo, hi) at the temporary rate, so that `in_size` samples become `out_size` centred ones; up, down = (factor, taps)."""
-    total = (out_size - 1) * down[0] + 1 - in_size * up[0] + up[1] + down[1] - 2
-    low = (total + up[0]) // 2
-    return low, total - low

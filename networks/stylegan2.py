@@ -1,15 +1,21 @@
-"""StyleGAN2, rung A of the ladder: a learned constant, convolutions with noise inputs, pictures by skip, orig or resnet."""
+"""StyleGAN2, rungs A to C of the ladder: convolutions with or without noise inputs, pictures by skip, orig or resnet.
+
+The first block starts from a learned constant (A), or from Fourier features that can be posed (B, C).
+"""
 
 from __future__ import annotations
 
-import hashlib
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from networks.generator import Conditions, Generator
+from networks.layer_rule import input_spec
+from networks.layers import FourierInput
+from networks.noise import noise_image
 from networks.spec import GeneratorConfig, TapInfo
 from networks.steps import Activation, Step
 from networks.stylegan2_blocks import Block, NoisyConv, doubled
@@ -26,10 +32,11 @@ class Carried(NamedTuple):
 
 
 class StyleGAN2Synthesis(nn.Module):
-    """Holds the blocks under their published names: `b4`, `b8`, ..."""
+    """Holds the blocks under their published names: `b4`, `b8`, ...; before them, instead of b4's constant, `input`."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
+        self.input = FourierInput(input_spec(config), config.w_dim, learns_pose=False) if config.fourier_input else None
         for power in range(2, int(math.log2(config.img_resolution)) + 1):
             self.add_module(f"b{2**power}", Block(2**power, config))
 
@@ -40,7 +47,7 @@ class StyleGAN2Synthesis(nn.Module):
 
 
 class StyleGAN2Generator(Generator):
-    """Rung A. b4's conv1 reads row 0; each later block's conv0, conv1, torgb read three rows, the first of which is the
+    """Rungs A to C. b4's conv1 reads row 0; each later block's conv0, conv1, torgb read three rows, the first of which is the
     row of the torgb before it.
     """
 
@@ -51,11 +58,15 @@ class StyleGAN2Generator(Generator):
         self.has_noise = config.use_noise
         self.synthesis = StyleGAN2Synthesis(config)
         size = (config.img_resolution, config.img_resolution)
+        source = self.synthesis.input
+        first = [] if source is None else [TapInfo("input", source.spec.channels, source.spec.size, source.sampling_rate)]
         output = TapInfo("output", config.img_channels, size, float(config.img_resolution))
-        self.taps = (*(tap for block in self.synthesis.blocks for tap in _taps(block, config.img_channels)), output)
+        self.taps = (*first, *(tap for block in self.synthesis.blocks for tap in _taps(block, config.img_channels)), output)
 
     def _steps(self, conditions: Conditions) -> list[Step]:
         steps = []
+        if self.synthesis.input is not None:
+            steps.append(_carrying(self._input_step(self.synthesis.input, conditions)))
         for block in self.synthesis.blocks:
             dtype = torch.float16 if conditions.half and block.use_fp16 else torch.float32
             if block.conv0 is not None:
@@ -67,6 +78,16 @@ class StyleGAN2Generator(Generator):
         return [*steps, Step("output", (), (), lambda before, _: _finished(_carried(before)))]
 
 
+def _carrying(step: Step) -> Step:
+    """The same step, leaving its result as features for the first block."""
+
+    def run(before: Activation | None, ws: Tensor) -> Activation:
+        features = step.run(before, ws).shown
+        return Activation(features, Carried(features))
+
+    return replace(step, run=run)
+
+
 def _conv0_step(block: Block, conv: NoisyConv, noise: str | int, dtype: torch.dtype) -> Step:
     """Double the resolution; a residual block also sends its input along the straight branch."""
     name, row = f"{block.name}.conv0", block.first_row
@@ -74,7 +95,7 @@ def _conv0_step(block: Block, conv: NoisyConv, noise: str | int, dtype: torch.dt
     def run(before: Activation | None, ws: Tensor) -> Activation:
         carried = _carried(before)
         source = carried.features.to(dtype)
-        x = conv(source, ws[:, row], _noise(conv, name, noise, ws))
+        x = conv(source, ws[:, row], noise_image(conv, name, noise, ws))
         branch = block.skip(source) if block.skip is not None else None
         return Activation(x, Carried(x, carried.picture, branch))
 
@@ -82,12 +103,12 @@ def _conv0_step(block: Block, conv: NoisyConv, noise: str | int, dtype: torch.dt
 
 
 def _conv1_step(block: Block, noise: str | int, dtype: torch.dtype) -> Step:
-    """Convolve at the block's resolution; in the first block, the constant."""
+    """Convolve at the block's resolution; in the first block, the constant or the Fourier features."""
     name, row = f"{block.name}.conv1", block.first_row + (block.conv0 is not None)
 
     def run(before: Activation | None, ws: Tensor) -> Activation:
         carried = _carried(before) if block.const is None else Carried(block.const.expand(ws.shape[0], -1, -1, -1))
-        x = block.conv1(carried.features.to(dtype), ws[:, row], _noise(block.conv1, name, noise, ws))
+        x = block.conv1(carried.features.to(dtype), ws[:, row], noise_image(block.conv1, name, noise, ws))
         return Activation(x, carried._replace(features=x))
 
     return Step(name, (row,), (noise, dtype), run)
@@ -122,20 +143,6 @@ def _carried(activation: Activation | None) -> Carried:
     assert activation is not None, "only the first convolution has nothing before it"
     assert isinstance(activation.carried, Carried)
     return activation.carried
-
-
-def _noise(conv: NoisyConv, name: str, noise: str | int, ws: Tensor) -> Tensor | None:
-    """The noise image of one convolution: the stored one, none, or fresh normal ones of the seed and the layer's name.
-
-    Drawn on the CPU, so that a seed means the same noise on every device and whichever layers are remembered.
-    """
-    if noise == "none":
-        return None
-    if noise == "const":
-        return conv.noise_const
-    digest = hashlib.blake2b(f"{noise}/{name}".encode(), digest_size=8).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
-    return torch.randn(ws.shape[0], 1, conv.resolution, conv.resolution, generator=generator).to(ws.device)
 
 
 def _taps(block: Block, img_channels: int) -> list[TapInfo]:

@@ -129,7 +129,8 @@ class SkipConv(nn.Module):
 
 
 class Block(nn.Module):
-    """One resolution: `const` (the first block) or `conv0`, `conv1`, and `torgb` and `skip` where the architecture has them.
+    """One resolution: `conv0` (not in the first block, which has `const` unless it gets Fourier features), `conv1`, and `torgb`
+    and `skip` where the architecture has them.
 
     `first_row` is the row of ws that its first convolution reads; the others follow.
     """
@@ -145,7 +146,7 @@ class Block(nn.Module):
         self.channels = channels
         self.first_row = 0 if is_first else 2 * int(math.log2(resolution)) - 5
         self.use_fp16 = not is_first and resolution * 2**config.num_fp16_res > config.img_resolution
-        self.const = nn.Parameter(torch.zeros(channels, 4, 4)) if is_first else None
+        self.const = nn.Parameter(torch.zeros(channels, 4, 4)) if is_first and not config.fourier_input else None
         self.register_buffer("resample_filter", resample_taps(config.resample_filter))
         self.conv0 = None if is_first else NoisyConv(before, channels, resolution, config, doubles=True)
         self.conv1 = NoisyConv(channels, channels, resolution, config, doubles=False)

@@ -9,4 +9,5 @@ from networks.spec import STYLEGAN2, GeneratorConfig, MappingConfig
 
 def config(img_resolution: int, **overrides: Any) -> GeneratorConfig:
     """StyleGAN2 at a resolution; `overrides` are fields of `GeneratorConfig`."""
-    return GeneratorConfig(img_resolution, **{"family": STYLEGAN2, "mapping": MappingConfig(num_layers=8), **overrides})
+    defaults = {"family": STYLEGAN2, "mapping": MappingConfig(num_layers=8), "use_noise": True}
+    return GeneratorConfig(img_resolution, **{**defaults, **overrides})

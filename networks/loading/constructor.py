@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from networks.spec import ALIAS_FREE, STYLEGAN2, ConfigError, GeneratorConfig
+from networks.filters import DESIGNS
+from networks.spec import ALIAS_FREE, LAYER_RULES, STYLEGAN2, SYMMETRIES, ConfigError, GeneratorConfig
 
 from .errors import Malformed, printable
 
@@ -51,7 +52,11 @@ _ONE_OF = {
     "mapping.activation": ACTIVATIONS,
     "use_noise": (True, False),
     "use_radial_filters": (True, False),
-    "window": ("kaiser", "lanczos", "gaussian"),
+    "window": tuple(DESIGNS),
+    "layer_rule": LAYER_RULES,
+    "symmetry": SYMMETRIES,
+    "learns_pose": (True, False),
+    "fourier_input": (True, False),
 }
 _MAY_BE_NONE = ("conv_clamp", "mapping.embed_features", "mapping.layer_features")
 
@@ -59,10 +64,10 @@ _MAY_BE_NONE = ("conv_clamp", "mapping.embed_features", "mapping.layer_features"
 def family_of(tensor_names: object) -> str:
     """The family that a set of tensor names belongs to. Raises Malformed if it is neither."""
     names = tuple(tensor_names) if isinstance(tensor_names, (set, dict, list, tuple)) else ()
+    if any(name.startswith("synthesis.b4.") for name in names):
+        return STYLEGAN2  # which on rungs B and C has an input too
     if any(name.startswith("synthesis.input.") for name in names):
         return ALIAS_FREE
-    if any(name.startswith("synthesis.b4.") for name in names):
-        return STYLEGAN2
     raise Malformed("it holds neither an alias-free generator nor a StyleGAN2 one")
 
 
@@ -76,6 +81,8 @@ def checked_config(kwargs: Mapping[str, Any], family: str) -> GeneratorConfig:
         return GeneratorConfig.from_kwargs(kwargs, family=family)
     except ConfigError as error:
         raise Malformed(printable(str(error), 300)) from None
+    except (TypeError, ValueError) as error:
+        raise Malformed(f"its constructor arguments make no network ({printable(str(error))})") from None
 
 
 def _nested(kwargs: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from networks.alias_free import AliasFreeGenerator
 from networks.build import build
 from networks.configs import rung
 from networks.generator import Conditions
+from networks.layer_rule import input_spec
 from networks.layers import FilteredLayer, FourierInput
-from networks.spec import InputSpec, input_spec
+from networks.spec import InputSpec
 from networks.steps import run_steps
 from tests.networks.agreement import TOLERANCE, agreements, forward_matrix, golden_arrays, synthesized, tiny, tiny_config
 from tests.networks.test_steps import Kept

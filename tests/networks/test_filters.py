@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from networks.filters import DESIGNS, Lowpass, design
-from networks.spec import layer_specs
+from networks.layer_rule import layer_specs
 from tests.networks.agreement import GOLDEN, golden_arrays
 from tests.networks.test_specs import golden_config
 

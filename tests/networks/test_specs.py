@@ -11,7 +11,8 @@ from safetensors import safe_open
 
 from networks.build import build
 from networks.configs import rung
-from networks.spec import STYLEGAN2, ConfigError, GeneratorConfig, MappingConfig, input_spec, layer_specs
+from networks.layer_rule import input_spec, layer_specs
+from networks.spec import STYLEGAN2, ConfigError, GeneratorConfig, MappingConfig
 from tests.networks.agreement import GOLDEN, TINY, tiny_config
 
 SPECS = json.loads((GOLDEN / "layer_specs.json").read_text())

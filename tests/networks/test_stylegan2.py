@@ -8,9 +8,10 @@ import torch
 from networks.build import build
 from networks.configs import rung
 from networks.generator import Conditions, Generator
+from networks.noise import noise_image
 from networks.spec import MappingConfig
 from networks.steps import run_steps
-from networks.stylegan2 import StyleGAN2Generator, _noise
+from networks.stylegan2 import StyleGAN2Generator
 from tests.networks.agreement import TOLERANCE, agreements, forward_matrix, golden_arrays, synthesized, tiny
 from tests.networks.test_steps import Kept
 
@@ -77,7 +78,7 @@ def test_seeded_noise_differs_between_layers_and_samples() -> None:
     assert isinstance(network, StyleGAN2Generator)
     block = network.synthesis.blocks[1]
     assert block.conv0 is not None
-    first, second = _noise(block.conv0, "b8.conv0", 7, ws), _noise(block.conv1, "b8.conv1", 7, ws)
+    first, second = noise_image(block.conv0, "b8.conv0", 7, ws), noise_image(block.conv1, "b8.conv1", 7, ws)
     assert first is not None and second is not None and first.shape == second.shape == (2, 1, 8, 8)
     assert not torch.equal(first, second) and not torch.equal(first[0], first[1])
 

@@ -1,0 +1,91 @@
+"""Measures every rung of the ladder and prints the table beside the paper's: EQ-T, EQ-T_frac, EQ-R, time, parameters.
+
+    python -m tests.bench.ladder [--resolution 64] [--samples 32] [--rungs D E F] [--ablations] [--capacity 0.0625] [--seed 0]
+    python -m tests.bench.ladder --networks DIR        # trained networks, each named by its rung: b.safetensors, T.pkl, ...
+
+Without `--networks` the weights are untrained, and their decibels are those of pictures scaled to a common contrast.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from networks.generator import Generator
+from networks.ladder import ABLATED, CONTRAST, LADDER, Line, Row, contrast_db, table, untrained
+from networks.loading import load
+from viz.analysis.metrics import measure
+
+SUFFIXES = (".safetensors", ".pkl")
+ROUNDS = 5
+UNTRAINED = f"""\
+Untrained weights: signal processing alone, on pictures scaled to a standard deviation of {CONTRAST:g}. Noise inputs have strength 0.1.
+The paper's figures are of trained networks at 256 x 256: compare the order of the rungs, not the decibels."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what the command line names."""
+    options = _parser().parse_args(arguments)
+    wanted = {name.upper() for name in options.rungs}
+    lines = [line for line in (*LADDER, *(ABLATED if options.ablations else ())) if not wanted or line.rung in wanted]
+    rows = []
+    for line, network in _trained(options.networks, lines) if options.networks else _untrained(options, lines):
+        offset_db = 0.0 if options.networks else contrast_db(network) if network.has_pose else 0.0
+        rows.append(measured(line, network, options.samples, offset_db))
+        print(f"measured {line.name}", file=sys.stderr, flush=True)
+    if not rows:
+        raise SystemExit(
+            "there is nothing to measure" + (f" in {options.networks}: no file is named by a rung" if options.networks else "")
+        )
+    print("", table(rows), "", "" if options.networks else UNTRAINED, sep="\n")
+
+
+def measured(line: Line, network: Generator, samples: int, offset_db: float = 0.0) -> Row:
+    """One line of the table; `offset_db` is added to all figures."""
+    *_, found = measure(network, num=samples)
+    figures = {str(kind): None if e.db is None else e.db + offset_db for kind, e in found.estimates.items()}
+    return Row(line, sum(p.numel() for p in network.parameters()), seconds_per_image(network), figures)
+
+
+@torch.inference_mode()
+def seconds_per_image(network: Generator) -> float:
+    """Median of a few syntheses of one picture, after one that does not count."""
+    ws = network.w_avg.expand(1, network.num_ws, -1)
+    times = []
+    for _ in range(ROUNDS + 1):
+        start = time.perf_counter()
+        network.synthesize(ws)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def _untrained(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[tuple[Line, Generator]]:
+    for line in lines:
+        yield line, untrained(line, options.resolution, seed=options.seed, capacity=options.capacity)
+
+
+def _trained(folder: Path, lines: Sequence[Line]) -> Iterator[tuple[Line, Generator]]:
+    files = {path.stem.upper(): path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES}
+    for line in lines:
+        if line.ablation is None and line.rung in files:
+            yield line, load(str(files[line.rung])).network
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Measure the ladder.", prog="python -m tests.bench.ladder")
+    parser.add_argument("--networks", type=Path, metavar="DIR", help="folder of trained networks, each named by its rung")
+    parser.add_argument("--rungs", nargs="+", default=(), metavar="RUNG", help="only these")
+    parser.add_argument("--ablations", action="store_true", help="the paper's ablations of T and R too")
+    parser.add_argument("--resolution", type=int, default=64, help="of untrained networks, a power of two (default 64)")
+    parser.add_argument("--capacity", type=float, default=1 / 16, help="channels of untrained networks, against the usual (default 1/16)")
+    parser.add_argument("--samples", type=int, default=32, help="pictures a network (default 32)")
+    parser.add_argument("--seed", type=int, default=0, help="of the untrained weights")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -283,6 +283,10 @@ def _refuses(call: Call) -> str | None:
     return None
 
 
+def _refuses_filter(call: Call) -> str | None:
+    return "there is no filter" if call.tensors[1] is None else _refuses(call)
+
+
 def _refuses_activation(call: Call) -> str | None:
     options: FilteredLreluOptions = call.options
     if not (0 <= options.slope <= 1 and options.gain > 0):
@@ -295,4 +299,4 @@ def _refuses_activation(call: Call) -> str | None:
 register(
     Implementation("filtered_lrelu", "native", filtered_lrelu_native, available=_available, refuses=_refuses_activation, devices=("cpu",))
 )
-register(Implementation("upfirdn2d", "native", upfirdn2d_native, available=_available, refuses=_refuses, devices=("cpu",)))
+register(Implementation("upfirdn2d", "native", upfirdn2d_native, available=_available, refuses=_refuses_filter, devices=("cpu",)))

@@ -10,6 +10,7 @@
 namespace {
 
 constexpr int L = AF_LANES;
+constexpr int CHUNK = 16;  // output rows
 
 int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 int ceil_div(int a, int b) { return -floor_div(-a, b); }
@@ -23,6 +24,7 @@ struct Direct {
     int vectors;              // of one output plane
     int lowest, length;       // first input column of all windows; floats of one input plane
     int most_taps;            // of one phase, both axes
+    int held_rows;            // input rows that CHUNK output rows need
     size_t floats;
 };
 
@@ -42,16 +44,13 @@ void copy_plane_rows(const Direct &d, const float *image, int first, int count, 
     for (int i = 0; i < count; i++)
         for (int c = 0; c < d.x_planes; c++) {
             float *plane = rows + ((size_t)i * d.x_planes + c) * d.length;
-            const int64_t y = (int64_t)first + i;
-            if (y < 0 || y >= call.h) {
-                memset(plane, 0, d.length * sizeof(float));
-                continue;
-            }
-            const float *row = image + y * call.x_row;
-            for (int s = 0; s < d.length; s++) {
-                int64_t x = (int64_t)d.lowest + c + (int64_t)s * d.x_planes;
-                plane[s] = x >= 0 && x < call.w ? row[x] : 0.0f;
-            }
+            const int64_t y = (int64_t)first + i, origin = (int64_t)d.lowest + c;
+            memset(plane, 0, d.length * sizeof(float));
+            if (y < 0 || y >= call.h || origin >= call.w) continue;
+            const float *row = image + y * call.x_row + origin;
+            const int begin = origin < 0 ? ceil_div((int)-origin, d.x_planes) : 0;
+            const int end = least(d.length, ceil_div((int)(call.w - origin), d.x_planes));
+            for (int s = begin; s < end; s++) plane[s] = row[(int64_t)s * d.x_planes];
         }
 }
 
@@ -62,16 +61,15 @@ void run_rows(const Direct &d, int image, int begin, int end, float *scratch) {
     float *plane = scratch;
     Vec *taps = (Vec *)(plane + (size_t)d.vectors * L * d.y_planes);
     int32_t *at = (int32_t *)(taps + d.most_taps);
-    const int row_taps = (call.taps_y - 1) / call.up_y + 1;
-    float *rows = (float *)(at + (d.most_taps + 15) / 16 * 16);
-    int held = 0, held_first = 0;
+    float *copied = (float *)(at + (d.most_taps + 15) / 16 * 16);
+    int held_first = 0;
     for (int o = begin; o < end; o++) {
         Phase py = phase_of(o, call.up_y, call.down_y, call.pad_y, call.taps_y);
-        if (held == 0 || py.first != held_first) {
-            copy_plane_rows(d, x, py.first, row_taps, rows);
-            held = row_taps;
+        if ((o - begin) % CHUNK == 0) {
             held_first = py.first;
+            copy_plane_rows(d, x, held_first, d.held_rows, copied);
         }
+        const float *rows = copied + (size_t)(py.first - held_first) * d.x_planes * d.length;
         float *y = call.y + ((size_t)image * call.out_h + o) * call.out_w;
         for (int s = 0; s < d.y_planes; s++) {
             Phase px = phase_of(s, call.up_x, call.down_x, call.pad_x, call.taps_x);
@@ -106,9 +104,10 @@ extern "C" int AF_VARIANT(af_direct)(const AfDirect *call) {
     }
     int column_taps = (call->taps_y - 1) / call->up_y + 1;
     d.length = ((highest - d.lowest) / d.x_planes + d.vectors * L + 2 + 15) / 16 * 16;
+    d.held_rows = ceil_div((CHUNK - 1) * call->down_y, call->up_y) + column_taps + 1;
     d.most_taps = most(1, row_taps * column_taps);
     d.floats = (size_t)d.vectors * L * d.y_planes + (size_t)d.most_taps * L + (d.most_taps + 15) / 16 * 16 +
-               (size_t)d.length * d.x_planes * column_taps + 2 * L;
+               (size_t)d.length * d.x_planes * d.held_rows + 2 * L;
     const int images = call->n * call->c, threads = most(1, call->threads);
     const int bands = threads > 1 && images < 4 * threads ? most(1, least(ceil_div(4 * threads, images), call->out_h / 8)) : 1;
     const int band = ceil_div(call->out_h, bands);

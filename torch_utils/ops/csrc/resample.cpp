@@ -39,7 +39,11 @@ AF_PASS void copy_row(const Plan &p, const Channel &channel, const float *row, f
             for (; s + L <= last; s += L) store(plane + s, load(from + s) * channel.scale + channel.bias);
             for (; s < last; s++) plane[s] = from[s] * channel.scale + channel.bias;
         } else {
-            for (int s = first; s < last; s++) plane[s] = from[(size_t)s * planes] * channel.scale + channel.bias;
+            int s = first;
+            if (planes == 2)  // the last of the 2 L samples read is one beyond what is kept, so stop a sample early
+                for (; s + L < last; s += L)
+                    store(plane + s, even_lanes(load(from + 2 * s), load(from + 2 * s + L)) * channel.scale + channel.bias);
+            for (; s < last; s++) plane[s] = from[(size_t)s * planes] * channel.scale + channel.bias;
         }
         memset(plane + last, 0, (p.x_length - last) * sizeof(float));
     }
@@ -72,6 +76,7 @@ bool rise_source_row(const Plan &p, const Channel &channel, const float *row, fl
 #define AF_CASE(n, m) \
     case n * 8 + m: rise_row<n, m>(source, h, p.vectors, p.h_column, p.up_x); return true
     if (p.x_planes == 1) switch (p.ax.phase_taps * 8 + p.ax.up) {
+            AF_CASE(1, 1);
             AF_CASE(6, 2);
             AF_CASE(6, 4);
             AF_CASE(4, 2);
@@ -130,6 +135,8 @@ void fall_one_column(const Plan &p, const Vec *a, float *t, int rows) {
 #define AF_CASE(taps, d, k) \
     case (taps * 8 + d) * 8 + k: return fall_column_symmetric<taps, d, k>(a, t, rows, p.t_pitch, p.t_part, p.down_y, taps, d, k)
     if (p.symmetric_y && rank < 8 && ay.down < 8) switch ((ay.taps_down * 8 + ay.down) * 8 + rank) {
+            AF_CASE(4, 1, 1);
+            AF_CASE(4, 2, 1);
             AF_CASE(12, 2, 1);
             AF_CASE(12, 2, 2);
             AF_CASE(12, 2, 3);
@@ -159,6 +166,8 @@ bool fall_known_row(const Plan &p, const float *t, float *y, Vec scale) {
         else fall_row<planes, taps, parts, false>(source, y, width, p.down_x, scale);                         \
         return true
     if (p.ax.taps_down < 64 && p.y_planes < 4) switch ((p.planes * 64 + p.ax.taps_down) * 4 + p.y_planes) {
+            AF_CASE(1, 4, 1);
+            AF_CASE(2, 4, 1);
             AF_CASE(2, 12, 1);
             AF_CASE(4, 12, 2);
             AF_CASE(2, 8, 1);

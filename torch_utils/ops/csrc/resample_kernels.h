@@ -74,6 +74,19 @@ inline void interleave(Vec a, Vec b, Vec *low, Vec *high) {
 #endif
 }
 
+// Samples 0, 2, 4, ... of a and then b.
+inline Vec even_lanes(Vec a, Vec b) {
+#if AF_LANES == 16
+    return _mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b);
+#elif AF_LANES == 8
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88)), 0xd8));
+#elif __has_builtin(__builtin_shufflevector)
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+#else
+    return __builtin_shuffle(a, b, IntVec{0, 2, 4, 6});
+#endif
+}
+
 inline void store_part(float *p, Vec v, int count) {
 #if AF_LANES == 16
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), v);

@@ -8,17 +8,20 @@ window      Window(WindowOptions(title, size, headless, ini_path, font_scale, co
             wait(timeout_s) -> bool, wake() from any thread, with frame(), redraw(), screenshot(), take_dropped(), should_close,
             request_close(), size, framebuffer_size, framebuffer_scale, display_scale, font_scale, fullscreen, title, clipboard,
             had_layout, save_layout(), close()
+context     WindowOptions, creation of window and GL context, with all that can fail (re-exported by window)
+layout_file reading and writing the docking layout
 theme       colours (ACCENT, WARNING, ERROR, SERIES) and fonts; applied by the window
 texture     FloatTexture, ByteTexture (upload, show, delete), Pool, live_objects()
 tone        ToneMap, PictureView, tone_map(values, tone), paint(values, view, mask): the numpy twin of the shader; COLORMAPS
 sampling    axis_table: which samples make a pixel, with what weight
 picture     PicturePainter: draw(texture, view, mask), show(), ref, size, read(), delete()
 shader      program(fragment), Target: for further shaders
-controls    Field and slider_float, slider_int, drag_float, drag_int, input_int, input_float, checkbox, combo, choice, text_input,
+field       Field: what a control is called, means and may hold; power response (re-exported by controls)
+controls    slider_float, slider_int, drag_float, drag_int, input_int, input_float, checkbox, combo, choice, text_input,
             button, toggle, value_row, section, label_column
 scopes      `with` blocks: window_scope, child_scope, table_scope, popup_scope, tooltip_scope, color_scope, style_scope, font_scope, ...
 text        number_text (em dash for what does not exist), size_text, duration_text
-plots       line plots, heat maps, circles and marked lines, cursor read-out
-layout      dock_area(Arrangement), top_bar, status_line
-toasts      Toasts, Log, progress_bar
+plots       plot(name, Axes): line, band, bars, picture, vertical_line, horizontal_line, circle, cursor_text, series_color
+layout      Arrangement(name, {title: region}), dock_area, docked_window, picture_window, top_bar, status_line, align_right
+toasts      Toasts (add, draw, close_newest), Log, log_view, progress_bar -> cancelled
 """

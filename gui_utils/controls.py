@@ -18,52 +18,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
-
+from gui_utils.field import Field, power_to_unit, short, unit_to_power
 from gui_utils.libraries import imgui
 from gui_utils.scopes import tooltip_scope
 from gui_utils.text import unit_text
 
 T = TypeVar("T")
-INT32 = 2**31 - 1
 LABEL_WIDTH_EM = 6.5
 MIN_WIDTH_EM = 7.0
 _label_width_em = [LABEL_WIDTH_EM]
 _typing: dict[int, bool] = {}  # power sliders that are being typed into -> whether the field had the focus already
-
-
-@dataclass(frozen=True)
-class Field:
-    """label: "" leaves out the label column.   id: "Group.field", unique in the window.   default: None = cannot be reset.
-
-    low, high: the range of the control.   decimals: digits shown.   power: response of a slider,
-    value = sign(u) * range * |u|^power, mirrored around zero (or from `low` up, where the range does not cross zero).
-    speed: what dragging by one pixel adds (drag controls).   step: the - and + buttons (input controls); Ctrl: 100 steps.
-    """
-
-    label: str
-    id: str
-    help: str = ""
-    unit: str = ""
-    symbol: str = ""
-    default: Any = None
-    low: float = 0.0
-    high: float = 1.0
-    decimals: int = 2
-    power: float = 1.0
-    speed: float = 0.01
-    step: float = 1
-
-    def format(self, kind: str = "f") -> str:
-        """printf format with the unit, as Dear ImGui wants it."""
-        unit = unit_text(self.unit).replace("%", "%%")
-        return (f"%.{self.decimals}f" if kind == "f" else "%d") + unit
-
-    def clamp(self, value: float) -> float:
-        return float(min(max(value, self.low), self.high))
 
 
 # ---------------------------------------------------------------------------------------------------- numbers
@@ -76,7 +42,7 @@ def slider_float(field: Field, value: float, *, disabled: str = "") -> float:
 
     def draw(label: str) -> float:
         moved, new = imgui.slider_float(label, value, field.low, field.high, field.format(), imgui.SliderFlags_.always_clamp.value)
-        return field.clamp(_short(new)) if moved else value
+        return field.clamp(short(new)) if moved else value
 
     return _control(field, value, disabled, draw)
 
@@ -98,7 +64,7 @@ def drag_float(field: Field, value: float, *, disabled: str = "") -> float:
     def draw(label: str) -> float:
         flags = imgui.SliderFlags_.always_clamp.value | imgui.SliderFlags_.no_round_to_format.value
         moved, new = imgui.drag_float(label, value, field.speed, field.low, field.high, field.format(), flags)
-        return field.clamp(_short(new)) if moved else value
+        return field.clamp(short(new)) if moved else value
 
     return _control(field, value, disabled, draw)
 
@@ -132,28 +98,6 @@ def input_float(field: Field, value: float, *, disabled: str = "") -> float:
     return _control(field, value, disabled, draw)
 
 
-def _short(value: float) -> float:
-    """The shortest decimal that is the same float32: 0.1 instead of 0.10000000149."""
-    return float(str(np.float32(value)))
-
-
-def power_to_unit(field: Field, value: float) -> float:
-    """Slider position u of a value: from -1 to 1 if the range crosses zero, else from 0 to 1."""
-    value = field.clamp(value)
-    if field.low < 0 < field.high:
-        reach = field.high if value >= 0 else -field.low
-        return math.copysign((abs(value) / reach) ** (1 / field.power), value)
-    return ((value - field.low) / (field.high - field.low)) ** (1 / field.power)
-
-
-def unit_to_power(field: Field, u: float) -> float:
-    """Value at slider position u: sign(u) * range * |u|^power."""
-    if field.low < 0 < field.high:
-        reach = field.high if u >= 0 else -field.low
-        return math.copysign(reach * abs(u) ** field.power, u)
-    return field.low + (field.high - field.low) * u**field.power
-
-
 def _power_slider(field: Field, label: str, value: float) -> float:
     slider_id = imgui.get_id(label)
     if slider_id in _typing:
@@ -167,7 +111,7 @@ def _power_slider(field: Field, label: str, value: float) -> float:
     if ctrl and imgui.is_item_activated():
         _typing[slider_id] = False  # Ctrl-click: the field takes the slider's place from the next frame on
         return value
-    return field.clamp(_short(unit_to_power(field, new))) if moved and not (ctrl and imgui.is_item_active()) else value
+    return field.clamp(short(unit_to_power(field, new))) if moved and not (ctrl and imgui.is_item_active()) else value
 
 
 def _typed_value(field: Field, label: str, value: float, slider_id: int) -> float:

@@ -88,16 +88,12 @@ def _build(arrangement: Arrangement, size: imgui.ImVec2) -> None:
 
 
 def _place(window_name: str, node_id: int, order: int) -> None:
-    """Dock a window; tabs stand in the order of placing, and the first one placed in a node is in front."""
+    """Dock a window; tabs stand in the order of placing, the first one in front."""
     ii = imgui.internal
     ii.dock_builder_dock_window(window_name, node_id)
-    window_id = ii.im_hash_str(window_name)
-    settings = ii.find_window_settings_by_id(window_id)
+    settings = ii.find_window_settings_by_id(ii.im_hash_str(window_name))
     if settings is not None:  # None where the window has been shown already: its tab keeps its place
         settings.dock_order = order
-    node = ii.dock_builder_get_node(node_id)
-    if node.selected_tab_id == 0:
-        node.selected_tab_id = ii.im_hash_str("#TAB", 4, window_id)
 
 
 def _hide_tabs(node_id: int) -> None:

@@ -6,13 +6,7 @@ before glfw makes both use that one. A missing package or shared library becomes
 
 from __future__ import annotations
 
-import os
-import sys
-
 from gui_utils.errors import NO_LIBRARY, WindowError
-
-if "OpenGL" not in sys.modules and sys.platform.startswith("linux") and os.environ.get("GUI_HEADLESS") == "1":
-    os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
 
 try:
     from imgui_bundle import icons_fontawesome_6 as icons

@@ -63,14 +63,12 @@ class _Texture:
             gl.glBindTexture(gl.GL_TEXTURE_2D, self.name)
         else:
             self.name = new_texture(filter_name=self._filter)
-        gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
         if (width, height) != self._size:
             gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, self._internal, width, height, 0, self._format, self._type, data)
             self._size = (width, height)
             self.allocations += 1
         elif data is not None:
             gl.glTexSubImage2D(gl.GL_TEXTURE_2D, 0, 0, 0, width, height, self._format, self._type, data)
-        gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 4)
 
     def delete(self) -> None:
         if self.name:

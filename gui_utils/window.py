@@ -2,7 +2,7 @@
 
 Backend: Dear ImGui's own C++ backends for GLFW and OpenGL 3 (`imgui.backends`), driven by this loop. They were preferred to
 imgui-bundle's pure-Python `GlfwRenderer` because they also work with GLFW's null platform over EGL and with the test engine, set the
-mouse cursor's shape, support input methods and gamepads, report the mouse while the window is unfocused, and cost about a third less
+mouse cursor's shape, support input methods and gamepads, report the mouse while the window is unfocused, and cost about a quarter less
 per frame (measured: no ~100 Python GL calls, each of which could lose the GIL to the render thread).
 
 Headless means, on Linux, GLFW's null platform with an EGL context (no X server); elsewhere, an invisible window.
@@ -24,17 +24,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gui_utils import gl, shader, theme
-from gui_utils.errors import NO_CONTEXT, NO_DISPLAY, OLD_OPENGL, WindowError
+from gui_utils.context import DEFAULTS, WindowOptions, check_version, create
+from gui_utils.errors import WindowError
+from gui_utils.layout_file import read_layout, write_layout
 from gui_utils.libraries import glfw, imgui, implot
 
-GL_VERSION = (3, 3)
 FONT_SCALES = (0.8, 2.0)
 SETTLE_FRAMES = 3  # Dear ImGui needs a few frames after input until everything has its final size and state
 SETTLE_S = 0.8  # after input: long enough for tooltips that appear after the mouse rests
@@ -44,26 +44,10 @@ CARET_STEP_S = 0.3  # a text cursor blinks
 _open_window: Window | None = None
 
 
-@dataclass(frozen=True)
-class WindowOptions:
-    """size: screen coordinates at 100 %, reduced to fit the monitor.   ini_path: where the docking layout is kept; None keeps it nowhere.
-
-    content_scale: None asks the monitor.   font_scale: the user's choice, 0.8 to 2.
-    """
-
-    title: str = "Alias-free visualizer"
-    size: tuple[int, int] = (1600, 900)
-    headless: bool = False
-    ini_path: Path | None = None
-    font_scale: float = 1.0
-    content_scale: float | None = None
-    vsync: bool = True
-
-
 class Window:
     """Raises WindowError, in one sentence with the remedy, where no display, no GL library or only an old GL is found."""
 
-    def __init__(self, options: WindowOptions = WindowOptions()) -> None:
+    def __init__(self, options: WindowOptions = DEFAULTS) -> None:
         global _open_window
         if _open_window is not None:
             raise WindowError("a window is open already; close it before another is opened")
@@ -78,7 +62,7 @@ class Window:
         self._frames_owed, self._settle_until = SETTLE_FRAMES, 0.0
         self._in_frame, self._shown = False, False
         self._windowed_place: tuple[int, int, int, int] | None = None
-        self._handle = _create(options)
+        self._handle = create(options)
         try:
             self._start()
         except BaseException:
@@ -93,7 +77,7 @@ class Window:
     def _start(self) -> None:
         glfw.make_context_current(self._handle)
         gl.load(egl=self.options.headless and sys.platform.startswith("linux"))
-        _check_version(self._handle)
+        check_version(self._handle)
         glfw.swap_interval(1 if self.options.vsync and not self.options.headless else 0)
         self._context = imgui.create_context()
         implot.create_context()
@@ -326,28 +310,16 @@ class Window:
         return self._had_layout
 
     def _load_layout(self) -> None:
-        path = self.options.ini_path
-        try:
-            text = path.read_text(encoding="utf-8") if path is not None else ""
-        except (OSError, UnicodeDecodeError):
-            text = ""  # none yet, or unreadable: the default layout is built
+        text = read_layout(self.options.ini_path)
         self._had_layout = "[Docking]" in text
         if text:
             imgui.load_ini_settings_from_memory(text)
 
     def save_layout(self) -> None:
-        """Write the layout to `ini_path`. A folder that cannot be written is no reason to stop: the layout is then not remembered."""
+        """Write the layout to `ini_path`, if there is one (done when it changed and at the end)."""
         imgui.get_io().want_save_ini_settings = False
-        path = self.options.ini_path
-        if path is None:
-            return
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(path.name + ".part")
-            partial.write_text(imgui.save_ini_settings_to_memory(), encoding="utf-8")
-            partial.replace(path)
-        except OSError:
-            return
+        if self.options.ini_path is not None:
+            write_layout(self.options.ini_path, imgui.save_ini_settings_to_memory())
 
     def close(self) -> None:
         """Save the layout and release everything; further calls do nothing."""
@@ -373,48 +345,3 @@ class Window:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-# ---------------------------------------------------------------------------------------------------- creation
-
-
-def _create(options: WindowOptions) -> Any:
-    null = options.headless and sys.platform.startswith("linux")
-    glfw.init_hint(glfw.PLATFORM, glfw.PLATFORM_NULL if null else glfw.ANY_PLATFORM)
-    if not glfw.init():
-        raise WindowError(NO_DISPLAY.format(cause=_glfw_error()))
-    for hint, value in (
-        (glfw.CONTEXT_VERSION_MAJOR, GL_VERSION[0]), (glfw.CONTEXT_VERSION_MINOR, GL_VERSION[1]), (glfw.OPENGL_FORWARD_COMPAT, 1),
-        (glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE), (glfw.SCALE_TO_MONITOR, int(not options.headless)), (glfw.VISIBLE, 0),
-        (glfw.CONTEXT_CREATION_API, glfw.EGL_CONTEXT_API if null else glfw.NATIVE_CONTEXT_API),
-    ):  # fmt: skip
-        glfw.window_hint(hint, value)
-    handle = glfw.create_window(*_fitting_size(options), options.title, None, None)
-    if not handle:
-        cause = _glfw_error()
-        glfw.terminate()
-        raise WindowError(NO_CONTEXT.format(major=GL_VERSION[0], minor=GL_VERSION[1], cause=cause))
-    return handle
-
-
-def _fitting_size(options: WindowOptions) -> tuple[int, int]:
-    width, height = options.size
-    monitor = None if options.headless else glfw.get_primary_monitor()
-    if monitor:
-        _, _, most_width, most_height = glfw.get_monitor_workarea(monitor)
-        scale = glfw.get_monitor_content_scale(monitor)[0] or 1.0
-        width, height = min(width, int(most_width / scale)), min(height, int(most_height / scale))
-    return max(1, width), max(1, height)
-
-
-def _check_version(handle: Any) -> None:
-    found = tuple(glfw.get_window_attrib(handle, name) for name in (glfw.CONTEXT_VERSION_MAJOR, glfw.CONTEXT_VERSION_MINOR))
-    if found < GL_VERSION:
-        version = gl.glGetString(gl.GL_VERSION) or b"no version"
-        raise WindowError(OLD_OPENGL.format(major=GL_VERSION[0], minor=GL_VERSION[1], found=version.decode(errors="replace")))
-
-
-def _glfw_error() -> str:
-    code, text = glfw.get_error()
-    message = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return message or f"GLFW error {code}"

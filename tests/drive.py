@@ -19,28 +19,31 @@ therefore only the tests import it, never the application. The engine runs its s
 
 from __future__ import annotations
 
-import ctypes
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from imgui_bundle import _imgui_bundle  # pyright: ignore[reportAttributeAccessIssue]
 
-from gui_utils import theme
-from gui_utils.libraries import imgui, implot
+from gui_utils.libraries import imgui
 from gui_utils.window import Window
+from tests.finding import Item, chord, find
+from tests.windowless import (
+    FRAME_S,
+    DriveError,
+    pretend_uploads,
+    render_without_gil,
+    start_without_window,
+    stop_without_window,
+)
+
+__all__ = ["DriveError", "Driver", "Item", "chord"]
 
 engine_api = imgui.test_engine
-FRAME_S = 1 / 60
+
 MAX_FRAMES = 3000
 GRACE_FRAMES, GRACE_S = 300, 5.0
 Place = str | tuple[float, float]
-
-
-class DriveError(AssertionError):
-    """A script of the driver failed: says at which action, with the engine's own log."""
 
 
 class _Watched:
@@ -62,22 +65,6 @@ class _Watched:
         return call
 
 
-@dataclass(frozen=True)
-class Item:
-    """What the test engine knows of a control: rectangle in screen coordinates, and whether it can act."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-    disabled: bool
-    window: str
-
-    @property
-    def center(self) -> tuple[float, float]:
-        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
-
-
 class Driver:
     """`draw` builds one frame of the interface; it may be replaced at any time. `size` is for the back end without a window."""
 
@@ -88,9 +75,9 @@ class Driver:
         self.window = window
         self.deadline_s = deadline_s
         self.frame_count = 0
-        self._render = _render_without_gil()
+        self._render = render_without_gil()
         if window is None:
-            _start_without_window(size)
+            start_without_window(size)
         else:
             window.render_imgui = self._render
         self._engine = engine_api.create_context()
@@ -134,7 +121,7 @@ class Driver:
                 self.draw()
             finally:
                 self._render()
-            _pretend_uploads()
+            pretend_uploads()
         else:
             self.window.wait(0)
             imgui.get_io().delta_time = FRAME_S
@@ -180,7 +167,7 @@ class Driver:
 
     def exists(self, label: str) -> bool:
         found: list[bool] = []
-        self.run(lambda context: found.append(_find(context, label) is not None), f"exists({label!r})")
+        self.run(lambda context: found.append(find(context, label) is not None), f"exists({label!r})")
         return found[0]
 
     def item(self, label: str) -> Item:
@@ -197,7 +184,7 @@ class Driver:
         return found[0]
 
     def _reference(self, context: Any, label: str) -> Any:
-        reference = _find(context, label)
+        reference = find(context, label)
         if reference is None:
             raise LookupError(f"no control {label!r} is on screen")
         return reference
@@ -328,7 +315,7 @@ class Driver:
         self._frame()
         engine_api.stop(self._engine)
         if self.window is None:
-            _stop_without_window()
+            stop_without_window()
             engine_api.destroy_context(self._engine)
         else:
             self.window.render_imgui = imgui.render
@@ -339,91 +326,3 @@ class Driver:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def chord(keys: str) -> int:
-    """Key code of "ctrl+shift+z"."""
-    code = 0
-    for name in keys.lower().split("+"):
-        modifier = getattr(imgui.Key, f"mod_{name}", None)
-        named = {"esc": "escape", "left": "left_arrow", "right": "right_arrow", "up": "up_arrow", "down": "down_arrow", "plus": "equal",
-                 "?": "slash",
-                 ",": "comma", ".": "period", "[": "left_bracket", "]": "right_bracket", "-": "minus", "=": "equal"}  # fmt: skip
-        name = named.get(name, name)
-        key = modifier or getattr(imgui.Key, f"_{name}" if name.isdigit() else name, None)
-        if key is None:
-            raise ValueError(f"no key is called {name!r}")
-        code |= int(key)
-    return code
-
-
-def _find(context: Any, label: str) -> Any:
-    """A reference for the test engine, or None: by path, by label in any window, or (combos tell the engine no label) by hash."""
-    quiet = engine_api.TestOpFlags_.no_error.value
-    if label.startswith("//"):
-        return label if context.item_info(label, quiet).id_ != 0 else None
-    for path in (f"//**/###{label}", f"//**/{label}"):
-        if context.item_info(path, quiet).id_ != 0:
-            return path
-    for scope in _id_scopes(context):
-        reference = engine_api.TestRef(imgui.internal.im_hash_str(f"###{label}", 0, scope))
-        if context.item_info(reference, quiet).id_ != 0:
-            return reference
-    return None
-
-
-def _id_scopes(context: Any) -> set[int]:
-    """Every id under which some visible item lives."""
-    scopes: set[int] = set()
-    for window in imgui.get_current_context().windows:
-        if window.active and window.parent_window is None:
-            items = engine_api.TestItemList()
-            context.gather_items(items, engine_api.TestRef(window.id_), -1)
-            scopes |= {items.get_by_index(i).parent_id for i in range(items.get_size())} | {window.id_}
-    return scopes
-
-
-def _render_without_gil() -> Callable[[], None]:
-    library = ctypes.CDLL(_imgui_bundle.__file__)  # ctypes lets go of the GIL during the call
-    try:
-        render = library._ZN5ImGui6RenderEv
-    except AttributeError as e:
-        raise DriveError("this build of imgui-bundle does not export ImGui::Render; run the interface tests on Linux or macOS") from e
-    render.restype, render.argtypes = None, []
-    return render
-
-
-# ---------------------------------------------------------------------------------------------------- without a window
-
-
-def _start_without_window(size: tuple[int, int]) -> None:
-    imgui.create_context()
-    implot.create_context()
-    io = imgui.get_io()
-    io.set_ini_filename(None)
-    io.display_size = imgui.ImVec2(*size)
-    io.delta_time = FRAME_S
-    io.backend_flags |= imgui.BackendFlags_.renderer_has_textures.value
-    io.config_flags |= imgui.ConfigFlags_.docking_enable.value
-    theme.load_fonts()
-    theme.apply(1.0)
-
-
-def _pretend_uploads() -> None:
-    status = imgui.ImTextureStatus
-    for texture in imgui.get_platform_io().textures:
-        if texture.status in (status.want_create, status.want_updates):
-            texture.set_tex_id(1)
-            texture.status = status.ok
-        elif texture.status == status.want_destroy:
-            texture.set_tex_id(0)
-            texture.status = status.destroyed
-
-
-def _stop_without_window() -> None:
-    for texture in imgui.get_platform_io().textures:
-        texture.set_tex_id(0)
-        texture.status = imgui.ImTextureStatus.destroyed
-    imgui.get_io().backend_flags &= ~imgui.BackendFlags_.renderer_has_textures.value
-    implot.destroy_context()
-    imgui.destroy_context()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gui_utils import controls
-from gui_utils.controls import Field, power_to_unit, unit_to_power
+from gui_utils.field import Field, power_to_unit, short, unit_to_power
 from gui_utils.libraries import imgui
 from tests.drive import Driver
 
@@ -102,6 +102,18 @@ def test_disabled_it_really_does_nothing(name):
     assert b.value is first
 
 
+def test_a_control_that_becomes_disabled_loses_its_open_menu():
+    b = bench("slider_float")
+    with Driver(b.draw) as ui:
+        ui.frames(2)
+        ui.click("Test.x", button=1)
+        assert ui.exists("Reset to default")
+        b.disabled = "The network is gone."
+        ui.frames(2)
+        assert not ui.exists("Reset to default")
+    assert b.value == 0.1
+
+
 @pytest.mark.parametrize("name, typed, expected", [
     ("slider_float", "2.5", 2.5), ("slider_float", "0.1", 0.1), ("slider_float", "99", 5.0), ("power slider", "1.75", 1.75),
     ("power slider", "-99", -5.0), ("one-sided power slider", "0.3", 0.3), ("slider_int", "12", 12), ("slider_int", "99", 16),
@@ -160,7 +172,7 @@ def test_a_one_sided_power_range_starts_at_its_low_end():
 
 
 def test_values_from_sliders_are_short_decimals():
-    assert controls._short(float(np.float32(0.1))) == 0.1
+    assert short(float(np.float32(0.1))) == 0.1
 
 
 @pytest.mark.parametrize(

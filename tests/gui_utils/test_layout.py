@@ -29,7 +29,7 @@ class Desk:
         self.built += dock_area(self.current, (EXPLORE, SPECTRA), reset=self.reset)
         self.reset = False
         self.places, self.visible = {}, {}
-        for title, region in self.current.windows.items():
+        for title, region in reversed(self.current.windows.items()):  # the order of drawing decides nothing
             with (picture_window if region == "centre" else docked_window)(self.current, title) as visible:
                 at, size = imgui.get_window_pos(), imgui.get_window_size()
                 self.places[title] = (at.x, at.y, at.x + size.x, at.y + size.y)
@@ -58,6 +58,14 @@ def test_the_first_window_of_a_region_is_in_front():
         ui.click("//**/###explore.Channels")
         ui.frames(2)
     assert desk.visible["Channels"] and not desk.visible["Layers"]
+
+
+def test_tabs_stand_in_the_order_of_the_arrangement():
+    desk = Desk()
+    with Driver(desk.draw) as ui:
+        ui.frames(6)
+        first, second = (ui.item(f"//**/###explore.{title}") for title in ("Layers", "Channels"))
+    assert first.right <= second.left
 
 
 def test_it_is_built_once_and_again_on_reset():

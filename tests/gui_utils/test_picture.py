@@ -109,7 +109,7 @@ def test_a_picture_that_returns_to_an_older_state_is_drawn_anew(window):
 def test_drawing_leaves_the_windows_framebuffer_bound(window):
     with FloatTexture(np.zeros((8, 8))) as texture, PicturePainter() as picture:
         picture.draw(texture, PictureView((0, 0, 8, 8), (8, 8)))
-    assert int(gl.glGetIntegerv(gl.GL_DRAW_FRAMEBUFFER_BINDING)) == 0
+        assert int(gl.glGetIntegerv(gl.GL_DRAW_FRAMEBUFFER_BINDING)) == 0
 
 
 def test_resizing_and_redrawing_makes_no_more_objects(window):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gui_utils import gl
+from gui_utils import context, gl
 from gui_utils import window as window_module
 from gui_utils.errors import WindowError
 from gui_utils.libraries import glfw, imgui
@@ -259,7 +259,7 @@ def test_a_second_window_is_refused_and_after_closing_allowed():
 
 
 def test_an_opengl_that_does_not_exist_is_a_window_error_and_leaves_nothing_open(monkeypatch):
-    monkeypatch.setattr(window_module, "GL_VERSION", (9, 9))
+    monkeypatch.setattr(context, "GL_VERSION", (9, 9))
     with pytest.raises(WindowError, match=r"OpenGL 9\.9 core is needed.*LIBGL_ALWAYS_SOFTWARE"):
         Window(WindowOptions(headless=True))
     monkeypatch.undo()

@@ -154,7 +154,7 @@ def _label_at(label: str, x: float, y: float, color: Color, *, below: bool) -> N
     implot.push_plot_clip_rect()
     try:
         draw_list = implot.get_plot_draw_list()
-        draw_list.add_rect_filled((left - 0.15 * em, top), (left + size.x + 0.15 * em, top + size.y), _packed((0, 0, 0), 0.55), 0.15 * em)
+        draw_list.add_rect_filled((left - 0.15 * em, top), (left + size.x + 0.15 * em, top + size.y), _packed((0, 0, 0), 0.72), 0.15 * em)
         draw_list.add_text((left, top), _packed(color), label)
     finally:
         implot.pop_plot_clip_rect()

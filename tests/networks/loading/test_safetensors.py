@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from networks.build import build
+from networks.configs import rung
 from networks.loading import LoadError, load, save_safetensors
 from networks.spec import STYLEGAN2, GeneratorConfig, MappingConfig
 from tests.networks.loading.pickles import GOLDEN, TINY
@@ -34,6 +35,16 @@ def test_a_saved_network_comes_back_to_the_bit(name, tmp_path):
     before, after = network.state_dict(), loaded.network.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(before[key], after[key]) for key in before)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", "ABCDEFGHTR")
+def test_every_rung_of_the_ladder_comes_back(name, tmp_path):
+    network = build(rung(name, 32, channel_base=256, channel_max=8), seed=1)
+    save_safetensors(network, tmp_path / "rung.safetensors")
+    loaded = load(tmp_path / "rung.safetensors")
+    assert (loaded.config_name, loaded.network.config) == (name, network.config)
+    z = torch.randn(1, network.z_dim)
+    assert torch.equal(network(z), loaded.network(z))
 
 
 @pytest.mark.parametrize("name", [*TINY, "tiny_sg2_tf"])

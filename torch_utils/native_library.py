@@ -1,9 +1,11 @@
 """The native library, opened: found or built on the first request, then kept. A failure is kept too, until asked to try again."""
 
 import _ctypes
+import contextlib
 import ctypes
 import logging
 import threading
+from collections.abc import Callable
 
 import torch  # first: OpenMP in the library then resolves to torch's own copy, and both share one pool of threads  # noqa: F401
 
@@ -35,6 +37,22 @@ def library(*, retry: bool = False) -> ctypes.CDLL:
             _failure = str(error)
             raise
         return _library
+
+
+def settled() -> bool:
+    """Whether `library` answers at once: it is open, or it is known why it cannot be."""
+    return _library is not None or _failure is not None
+
+
+def prepare(when_done: Callable[[], None] = lambda: None) -> None:
+    """Opens or builds the library in a thread of its own, so that the first picture need not wait for a compiler."""
+
+    def work() -> None:
+        with contextlib.suppress(NativeUnavailable):  # the reason is kept, and shown by `backends()`
+            library()
+        when_done()
+
+    threading.Thread(target=work, name="native build", daemon=True).start()
 
 
 def _open_or_rebuild() -> ctypes.CDLL:

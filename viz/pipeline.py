@@ -14,13 +14,16 @@ from typing import Any
 import torch
 
 from networks.loading import LoadError
-from torch_utils import ops
+from torch_utils import native_library, ops
+from torch_utils.heap import keep_freed_memory
+from torch_utils.ops.dispatch import REFERENCE
 from viz.memory import Memory
 from viz.request import Frame, RenderError, RenderRequest, Timing
 from viz.stages import SUPERSEDED, Run, Stage, _quiet, channels, latent, load, picture, spectrum, synthesis, tone, unwarp
-from viz.state import Latent, Mixing, Source, Truncation, ViewState
+from viz.state import Device, Latent, Mixing, Source, Truncation, ViewState
 
 MEMORY_BYTES = 1 << 30
+NATIVE_PATIENCE_S = 0.5
 SYNTHESIS_GROUPS = (*synthesis.READS, Source, Latent, Mixing, Truncation)
 Newest = Callable[[], ViewState | None]  # the view of the newest unanswered request, or None
 
@@ -34,6 +37,10 @@ class Pipeline:
         shared = (latent.STAGE, synthesis.STAGE, channels.STAGE, unwarp.STAGE, picture.STAGE, picture.STATISTICS, spectrum.STAGE)
         self.stages: tuple[Stage, ...] = (load.stage(self.networks), *shared, *((tone.STAGE,) if headless else ()))
         self._headless = headless
+        keep_freed_memory()
+        self._native_at = time.monotonic() + NATIVE_PATIENCE_S  # until then a picture waits for the kernels to be opened
+        if not headless:
+            native_library.prepare()
 
     def render(
         self,
@@ -48,7 +55,7 @@ class Pipeline:
         `may_stop` allows synthesis to stop between layers when `newest()` asks for another picture. Loading stops
         whenever another network is wanted.
         """
-        view = request.view
+        view = self._with_backend(request.view)
         layers: list[str] = []
         run = Run(view, {}, {}, _Noting(self.memory, layers), progress=progress)
         run.superseded = lambda: may_stop and _differs(newest(), view, SYNTHESIS_GROUPS)
@@ -67,6 +74,14 @@ class Pipeline:
                 return None
             run.inputs[stage.name] = value
         return self._frame(request, run.inputs, tuple(ran), tuple(layers), error)
+
+    def _with_backend(self, view: ViewState) -> ViewState:
+        """While the native kernels are being compiled (once per machine, some seconds), pictures come from the reference."""
+        if self._headless or view.get(Device).backend != "auto":
+            return view
+        while not native_library.settled() and time.monotonic() < self._native_at:
+            time.sleep(0.005)  # opening takes milliseconds, compiling takes seconds: only the first is waited for
+        return view if native_library.settled() else view.edit(Device, backend=REFERENCE)
 
     def _result(self, stage: Stage, run: Run, ran: list[tuple[str, float]]) -> Any:
         key = stage.memo_key(run.view, {**run.inputs}, run.keys)
@@ -120,7 +135,7 @@ class Pipeline:
             toned=inputs.get("tone"),
             seeds=inputs["latent"].seeds if "latent" in inputs else (),
             learned_pose=_learned_pose(ready, inputs),
-            backends=tuple(ops.backends().values()),
+            backends=tuple(ops.backends(probe=native_library.settled()).values()),
             memory_bytes=self.memory.used_bytes,
             timing=Timing(ran, sum(seconds for _, seconds in ran)),
         )

@@ -316,3 +316,15 @@ def test_address_sanitizer(tmp_path):
     result = subprocess.run([sys.executable, str(driver), str(library)], env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr[-3000:]
     assert result.stdout.strip().endswith("calls without a complaint")
+
+
+def test_a_weight_made_in_inference_mode_is_taken_and_not_remembered():
+    """Torch counts no versions of such a tensor: what is derived from it must follow a change in place."""
+    with torch.inference_mode():
+        weight, x, styles = torch.randn(8, 6, 1, 1), torch.randn(1, 6, 9, 9), torch.randn(1, 6)
+        for _ in range(2):
+            with use("reference"):
+                expected = modulated_conv2d(x, weight, styles)
+            assert torch.allclose(modulated_conv2d(x, weight, styles), expected, rtol=1e-5, atol=1e-5)
+            weight[0] *= 3.0
+            weight[:, 1] -= 1.0

@@ -135,6 +135,8 @@ class WeightCache:
             self._entries.clear()
 
     def _entry(self, weight: Tensor) -> _Entry:
+        if weight.is_inference():  # torch counts no versions of these, so nothing derived from them can be kept
+            return _Entry(weight, (), lambda gone: None)
         state = (weight._version, weight.data_ptr(), entries().af_level())
         key = id(weight)
         with self._lock:

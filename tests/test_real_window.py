@@ -1,0 +1,97 @@
+"""The program as a person starts it: a real window on a virtual screen (Xvfb), driven by real mouse and key events (xdotool)."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from viz import capture
+from viz.state import Latent, Source
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY_R = ROOT / "tests" / "golden" / "tiny_r.pkl"
+DEADLINE_S = 240  # of anything; a busy machine is slow, and a time never decides
+
+pytestmark = [pytest.mark.window, pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Xvfb and xdotool are Linux programs")]
+
+
+def until(what: str, found, process: subprocess.Popen):
+    """What `found()` returns once it is true; fails at the deadline, or when the program ends."""
+    give_up = time.monotonic() + DEADLINE_S
+    pause = 0.05
+    while time.monotonic() < give_up:
+        if result := found():
+            return result
+        if process.poll() is not None:
+            pytest.fail(f"the program ended (exit code {process.returncode}) before {what}:\n{process.stderr.read()}")
+        time.sleep(pause)  # polling another process: there is no event to wait for
+    process.kill()
+    pytest.fail(f"no {what} within {DEADLINE_S} s")
+
+
+@pytest.fixture
+def display(tmp_path):
+    """A virtual screen of its own."""
+    assert shutil.which("Xvfb") and shutil.which("xdotool"), "install them: sudo apt-get install xvfb xdotool"
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    with os.fdopen(read) as numbers:
+        number = numbers.readline().strip()  # written once the server accepts connections
+    yield f":{number}"
+    server.terminate()
+    server.wait(DEADLINE_S)
+
+
+def test_the_window_opens_shows_a_network_and_answers_the_mouse(display, tmp_path):
+    environment = {**os.environ, "DISPLAY": display, "XDG_CONFIG_HOME": str(tmp_path)}
+    environment.pop("PYOPENGL_PLATFORM", None)
+    environment.pop("WAYLAND_DISPLAY", None)
+    captures = tmp_path / "captures"
+
+    def xdotool(*arguments: object) -> str:
+        command = ["xdotool", *(str(a) for a in arguments)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False).stdout.strip()
+
+    program = subprocess.Popen(
+        [sys.executable, str(ROOT / "visualizer.py"), str(TINY_R), "--size", "1200x760", "--capture-dir", str(captures)],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    try:
+        window = until(
+            "window", lambda: xdotool("search", "--onlyvisible", "--name", "alias-free visualizer|Alias-free visualizer"), program
+        )
+        until("picture", lambda: "tiny_r" in xdotool("getwindowname", window), program)
+        xdotool("mousemove", "--window", window, 600, 400, "mousedown", 1)
+        for x in range(610, 720, 10):
+            xdotool("mousemove", "--window", window, x, 400)
+        xdotool("mouseup", 1)
+
+        def captured() -> Path | None:
+            """Presses C until a file is there: the first events may come before the window has the focus."""
+            xdotool("key", "--window", window, "c")
+            return next(captures.glob("*.png"), None) if captures.is_dir() else None
+
+        view = capture.read_view(until("capture", captured, program))
+        assert view.get(Source).network == str(TINY_R)
+        assert view.get(Latent).x > 0.05
+        xdotool("key", "--window", window, "ctrl+q")
+        until("end", lambda: program.poll() is not None or xdotool("key", "--window", window, "ctrl+q"), program)
+        assert program.wait(DEADLINE_S) == 0, program.stderr.read()
+        assert not (tmp_path / "imgui.ini").exists()
+        assert (tmp_path / "aliasfree-visualizer" / "settings.json").exists()
+    finally:
+        if program.poll() is None:
+            program.kill()
+        program.communicate()

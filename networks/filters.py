@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.signal
-import scipy.special
 
 Taps = npt.NDArray[np.float64]
 
@@ -67,21 +65,38 @@ def _kaiser(lowpass: Lowpass) -> Taps:
 
 
 def _sinc(lowpass: Lowpass) -> Taps:
-    """Kaiser-windowed sinc, 2 f_c sinc(2 f_c t) w(t); the window's beta follows from the taps and the width 2 f_h (section 3)."""
-    taps = scipy.signal.firwin(lowpass.taps, cutoff=lowpass.cutoff, width=2 * lowpass.half_width, fs=lowpass.sampling_rate)
-    return np.asarray(taps, dtype=np.float64)
+    """Kaiser-windowed sinc, 2 f_c sinc(2 f_c t) w(t), with the window of the taps and the width 2 f_h (section 3)."""
+    cutoff = 2 * lowpass.cutoff / lowpass.sampling_rate
+    return cutoff * np.sinc(cutoff * lowpass.positions() * lowpass.factor) * _window(lowpass)
 
 
 def _jinc(lowpass: Lowpass) -> Taps:
     """The radial counterpart, J1(2 pi f_c r) / (pi r), times the outer product of the same Kaiser window (section 3)."""
+    import torch  # its Bessel function; scipy would add half a second to every start
+
     t = lowpass.positions() * lowpass.factor / lowpass.sampling_rate
     radius = np.hypot(t[:, None], t[None, :])
     at_centre = radius == 0
     safe = np.where(at_centre, 1.0, radius)
-    jinc = np.where(at_centre, lowpass.cutoff, scipy.special.j1(2 * np.pi * lowpass.cutoff * safe) / (np.pi * safe))
-    attenuation_db = scipy.signal.kaiser_atten(lowpass.taps, 2 * lowpass.half_width / (lowpass.sampling_rate / 2))
-    window = np.kaiser(lowpass.taps, scipy.signal.kaiser_beta(attenuation_db))
-    return jinc * np.outer(window, window)
+    bessel = torch.special.bessel_j1(torch.from_numpy(2 * np.pi * lowpass.cutoff * safe)).numpy()
+    window = _window(lowpass)
+    return np.where(at_centre, lowpass.cutoff, bessel / (np.pi * safe)) * np.outer(window, window)
+
+
+def _window(lowpass: Lowpass) -> Taps:
+    """The symmetric Kaiser window whose beta gives the attenuation that the taps and the width 2 f_h allow (Kaiser 1974)."""
+    width = 2 * lowpass.half_width / (lowpass.sampling_rate / 2)  # as a share of the Nyquist frequency
+    attenuation_db = 2.285 * (lowpass.taps - 1) * np.pi * width + 7.95
+    return np.kaiser(lowpass.taps, kaiser_beta(attenuation_db))
+
+
+def kaiser_beta(attenuation_db: float) -> float:
+    """Shape parameter of the Kaiser window for a stopband attenuation (Kaiser 1974, equations for beta)."""
+    if attenuation_db > 50:
+        return 0.1102 * (attenuation_db - 8.7)
+    if attenuation_db > 21:
+        return 0.5842 * (attenuation_db - 21) ** 0.4 + 0.07886 * (attenuation_db - 21)
+    return 0.0
 
 
 def _lanczos(lowpass: Lowpass) -> Taps:

@@ -75,6 +75,17 @@ def test_the_window_opens_before_torch_is_imported():
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
+def test_a_first_picture_waits_for_no_library_that_it_does_not_need():
+    """scipy and torch's compiler would each add half a second and more to every start."""
+    code = (
+        "import sys; from viz.pipeline import Pipeline; from viz.request import RenderRequest; from viz.state import ViewState;"
+        "frame = Pipeline().render(RenderRequest(1, ViewState())); assert frame.error is None, frame.error;"
+        "print(sorted(m for m in ('scipy', 'torch._dynamo', 'sympy', 'torch.fx.experimental.symbolic_shapes') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
 def test_the_top_level_holds_only_what_was_agreed():
     agreed = {"visualizer.py", "viz", "gui_utils", "networks", "torch_utils", "tests", "pyproject.toml", "README.md"}
     agreed |= {"LICENSE", "Makefile", "CHANGELOG.md"}

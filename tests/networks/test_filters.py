@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.signal
 
 from networks.filters import DESIGNS, Lowpass, design
 from networks.layer_rule import layer_specs
@@ -93,3 +94,13 @@ def test_nonsense_is_named() -> None:
         design(replace(KAISER, window="hann"))
     with pytest.raises(ValueError, match="cutoff 20 must lie between 0 and half the sampling rate, 16"):
         design(replace(KAISER, cutoff=20.0))
+
+
+@pytest.mark.parametrize("half_width", [0.5, 2.0, 6.0, 20.0])
+def test_the_kaiser_design_is_scipys(half_width):
+    """The design is ours for the sake of a fast start; scipy's is the yardstick, in all three ranges of beta."""
+    firwin = scipy.signal.firwin
+    for cutoff, factor in ((2.0, 2), (5.5, 4), (16.0, 2)):
+        lowpass = Lowpass(6, factor, cutoff, half_width, 64.0)
+        expected = firwin(lowpass.taps, cutoff, width=2 * half_width, fs=64.0)
+        np.testing.assert_allclose(design(lowpass), expected, atol=1e-12)

@@ -226,7 +226,7 @@ def build(out: Path, *, sources: Path = SOURCES, sanitizer: str | None = None, t
     if sanitizer is not None and sanitizer not in _SANITIZERS:
         raise ValueError(f"sanitizer is {sanitizer!r}; known are {', '.join(_SANITIZERS)}")
     toolchain = find_toolchain(sanitizer=sanitizer)
-    out = Path(out)
+    out = Path(out).absolute()
     started = time.monotonic()
     try:
         out.mkdir(parents=True, exist_ok=True)

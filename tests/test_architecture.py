@@ -17,7 +17,7 @@ FORBIDDEN = {  # folder -> top-level names that nothing in it imports, anywhere
     "viz/panels": {"torch", "networks", "torch_utils", "glfw", "OpenGL"},
     "viz/stages": {"imgui_bundle", "glfw", "OpenGL"},
 }
-STANDARD_ONLY = ("viz/state.py", "viz/commands.py", "viz/errors.py", "viz/history.py", "viz/motion.py", "viz/gestures.py", "viz/keys.py")
+STANDARD_ONLY = tuple(f"viz/{name}.py" for name in ("state", "groups", "commands", "errors", "history", "motion", "gestures", "keys"))
 
 
 def files(folder: str) -> list[Path]:

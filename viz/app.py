@@ -68,7 +68,7 @@ class App:
         self._render_times: deque[float] = deque(maxlen=RECENT_FRAMES)
         self._last_step = time.perf_counter()
         self._disk_checked, self._changed_on_disk = 0.0, False
-        self.arrangements = tuple(w.arrangement(self.panels) for w in workspaces.WORKSPACES)
+        self.arrangements = tuple(w.arrangement(self.panels, i) for i, w in enumerate(workspaces.WORKSPACES, start=1))
         self.layout_reset_due = False
         self._dialog: Any = None
         self._catalogue = catalogue()
@@ -126,7 +126,7 @@ class App:
             chrome.status_line(self)
             layout.dock_area(arrangement, self.arrangements, reset=self.layout_reset_due)
             self.layout_reset_due = False
-            for panel in self.panels:
+            for panel in (p for p in self.panels if p.title in arrangement.windows):
                 with layout.docked_window(arrangement, panel.title) as visible:
                     if visible:
                         self.state = panel.draw(self.state, context)
@@ -179,7 +179,7 @@ class App:
         if frame is None or frame is self.frame:
             return
         previous, self.frame = self.frame, frame
-        if frame.timing.stages:
+        if frame.timing.stages and (previous is None or frame.request is not previous.request):
             self._render_times.append(frame.timing.total_s)
         if frame.error:
             if previous is None or previous.error is None or previous.error.message != frame.error.message:

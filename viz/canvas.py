@@ -12,10 +12,11 @@ from gui_utils.picture import PicturePainter
 from gui_utils.texture import FloatTexture
 from gui_utils.tone import PictureView, ToneMap
 from viz import gestures
+from viz.canvas_overlay import CanvasOverlay, offered, value_under
 from viz.canvas_view import Area, Content, Placement, Probe, pan, place, probe, zoom_at
 from viz.panels import PanelContext
-from viz.request import Frame, Picture
-from viz.state import Channels, Pose, Tone, View, ViewState
+from viz.request import Frame, OverlayImage, Picture
+from viz.state import Channels, OverlayView, Pose, Tone, View, ViewState
 
 STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
 
@@ -40,6 +41,9 @@ class Canvas:
         self.placement: Placement | None = None
         self.content: Content | None = None
         self.probe: Probe | None = None
+        self.overlay = CanvasOverlay()
+        self.overlay_image: OverlayImage | None = None
+        self.overlay_probe: tuple[float, ...] | None = None
 
     def draw(self, state: ViewState, context: PanelContext, frame: Frame | None) -> ViewState:
         """Draws the picture of `frame` (the last good one) over all the space left and handles the mouse."""
@@ -47,7 +51,7 @@ class Canvas:
         imgui.invisible_button("canvas", (area.width, area.height), _ALL_BUTTONS)
         hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
         picture = frame.picture if frame else None
-        self.probe = None
+        self.probe = self.overlay_probe = None
         if picture is None or frame is None or frame.network is None:
             self.gesture = None
             return state
@@ -55,14 +59,19 @@ class Canvas:
         self.content = Content.of(picture, margins=view.margins)
         self.placement = place(view, area, self.content, frame.network.resolution)
         self._paint(picture, state, context)
+        self.overlay_image = offered(frame).get(state.get(OverlayView).image)
+        if self.overlay_image is not None:
+            self.overlay.draw(self.overlay_image, state.get(OverlayView), self.placement, framebuffer_scale(), view.magnify)
         self._decorate(picture, state, frame, hovered)
         mouse = _mouse()
         if hovered and self.gesture is None:
             self.probe = probe(picture, self.placement, self.content, *mouse)
+            if self.overlay_image is not None:
+                self.overlay_probe = value_under(self.overlay_image, self.placement, *mouse)
         return self._handle(state, context, mouse, hovered, active)
 
     def delete(self) -> None:
-        for part in (self._renderer, self._texture, self._mask):
+        for part in (self._renderer, self._texture, self._mask, self.overlay):
             part.delete()
 
     # ---------------------------------------------------------------------------------------------- drawing

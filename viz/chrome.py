@@ -11,11 +11,12 @@ from gui_utils import controls, layout, theme
 from gui_utils.controls import Field
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, dim_text, item_width, style_scope
-from gui_utils.text import duration_text, number_text
+from gui_utils.text import MISSING, duration_text, number_text, unit_text
 from viz import commands, keys, workspaces
+from viz.canvas_overlay import offered
 from viz.canvas_view import zoom_to
 from viz.panels import PanelContext
-from viz.state import Channels, Tone, View, ViewState
+from viz.state import Channels, OverlayView, Tone, View, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -50,6 +51,11 @@ KERNEL = Field(
 )
 MARGINS = Field("Margins", id="View.margins", help="Show the margin that a layer computes around the image frame.")
 GIZMO = Field("Gizmo", id="View.gizmo", help="Show the handles of the pose: ring = rotate, centre = translate.")
+OVERLAY = Field("", id="Toolbar.overlay", help="Which measurement lies over the picture.", default="")
+OVERLAY_OPACITY = Field("", id="Toolbar.opacity", help="Opacity of the measurement: 1 hides the picture below.", default=1.0, decimals=2)
+OVERLAY_GAIN = Field(
+    "", id="Toolbar.overlay_gain_db", help="Gain of the measurement over the picture.", unit="dB", default=0.0, low=-40, high=80, decimals=1
+)
 
 
 def picture(app: App, context: PanelContext) -> ViewState:
@@ -57,6 +63,7 @@ def picture(app: App, context: PanelContext) -> ViewState:
     em = imgui.get_font_size()
     imgui.set_cursor_pos((0.4 * em, 0.35 * em))
     state = toolbar(app.state, app)
+    state = overlay_bar(state, app)
     imgui.set_cursor_pos((0, imgui.get_cursor_pos_y() + 0.1 * em))
     state = app.canvas.draw(state, context, app.good)
     if app.frame is not None and app.frame.error is not None:
@@ -98,6 +105,27 @@ def toolbar(state: ViewState, app: App) -> ViewState:
     return state.put(dataclasses.replace(view, magnify=magnify, margins=margins, gizmo=gizmo)).put(
         dataclasses.replace(tone, gain_db=gain, colormap=colormap)
     )
+
+
+def overlay_bar(state: ViewState, app: App) -> ViewState:
+    """A second row while something is measured that can lie over the picture."""
+    images, view = offered(app.good), state.get(OverlayView)
+    if not images and not view.image:
+        return state
+    imgui.set_cursor_pos_x(0.4 * imgui.get_font_size())
+    names = {"": "no overlay", view.image: view.image or "no overlay", **{name: image.label for name, image in images.items()}}
+    with item_width(13):
+        chosen = controls.combo(OVERLAY, view.image, names)
+    if chosen != view.image:
+        view = dataclasses.replace(view, image=chosen, gain_db=0.0)
+    reason = "" if view.image else "Nothing lies over the picture."
+    imgui.same_line()
+    with item_width(8):
+        opacity = controls.slider_float(OVERLAY_OPACITY, view.opacity, disabled=reason)
+    imgui.same_line()
+    with item_width(7):
+        gain = controls.slider_float(OVERLAY_GAIN, view.gain_db, disabled=reason)
+    return state.put(dataclasses.replace(view, opacity=opacity, gain_db=gain))
 
 
 def _scalar_only(state: ViewState, app: App) -> str:
@@ -180,7 +208,11 @@ def _chips(app: App) -> None:
     if facts is not None:
         imgui.text_unformatted(facts.name)
         dim_text(f"config {facts.config_name} · {facts.resolution} px · {facts.device}{_kernels(app)}")
-    if app.renderer.busy or app.renderer.progress:
+    measuring = measuring_text(app) if app.renderer.busy and not app.renderer.progress else ""
+    if measuring:
+        with color_scope(text=theme.ACCENT):
+            imgui.text_unformatted(f"● {measuring}")
+    elif app.renderer.busy or app.renderer.progress:
         progress = app.renderer.progress
         share = f" {100 * progress.fraction:.0f} %" if progress and progress.fraction is not None else ""
         with color_scope(text=theme.ACCENT):
@@ -196,6 +228,12 @@ def _kernels(app: App) -> str:
     backends = app.good.backends if app.good else ()
     found = next((b for b in backends if b.op == "filtered_lrelu"), None)
     return f" · {found.name}" if found else ""
+
+
+def measuring_text(app: App) -> str:
+    """ "sticking 34 %" while the picture is out and measurements go on."""
+    results = app.frame.overlays if app.frame else {}
+    return ", ".join(f"{name} {100 * r.fraction:.0f} %" for name, r in results.items() if r.fraction < 1)
 
 
 def what_ran(app: App) -> str:
@@ -245,7 +283,17 @@ def _status_text(app: App) -> None:
     note = "" if found.valid else "   (no data here: outside what could be untransformed)"
     imgui.text_unformatted(
         f"sample {found.column}, {found.row}   ({found.x:+.3f}, {found.y:+.3f}) widths   channel {channels}:  {values}{note}"
+        f"{_measured_text(app)}"
     )
+
+
+def _measured_text(app: App) -> str:
+    """What lies over the picture at the cursor."""
+    image, found = app.canvas.overlay_image, app.canvas.overlay_probe
+    if image is None:
+        return ""
+    values = MISSING if found is None else "  ".join(f"{v:+.4g}" for v in found)
+    return f"   {image.label}:  {values}{unit_text(image.unit)}"
 
 
 def help_sheet(app: App) -> None:

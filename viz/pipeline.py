@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch_utils import native_library, ops
 from torch_utils.heap import keep_freed_memory
 from torch_utils.ops.dispatch import REFERENCE
 from viz.memory import Memory
+from viz.refinement import Refinement
 from viz.request import Frame, RenderError, RenderRequest, Timing
 from viz.stages import SUPERSEDED, Run, Stage, _quiet, channels, latent, load, picture, spectrum, synthesis, tone, unwarp
 from viz.state import Device, Latent, Mixing, Source, Truncation, ViewState
@@ -34,6 +35,8 @@ class Pipeline:
     def __init__(self, *, memory_bytes: int = MEMORY_BYTES, headless: bool = False) -> None:
         self.memory = Memory(memory_bytes)
         self.networks = load.NetworkStore()
+        self.refinement = Refinement(self.memory, self._explain)
+        self._answered: tuple[RenderRequest, Run] | None = None
         shared = (latent.STAGE, synthesis.STAGE, channels.STAGE, unwarp.STAGE, picture.STAGE, picture.STATISTICS, spectrum.STAGE)
         self.stages: tuple[Stage, ...] = (load.stage(self.networks), *shared, *((tone.STAGE,) if headless else ()))
         self._headless = headless
@@ -68,12 +71,25 @@ class Pipeline:
             try:
                 value = self._result(stage, run, ran)
             except Exception as e:  # the border of the render thread: whatever a stage raises becomes a frame
-                error = self._explain(stage, e)
+                error = self._explain(stage.name, e)
                 break
             if value is SUPERSEDED:
                 return None
             run.inputs[stage.name] = value
-        return self._frame(request, run.inputs, tuple(ran), tuple(layers), error)
+        frame = self._frame(request, run.inputs, tuple(ran), tuple(layers), error)
+        if error is not None:
+            return frame
+        self._answered = (request, run)
+        return replace(frame, overlays=self.refinement.known(run))
+
+    def refine(self, frame: Frame, *, newest: Newest = lambda: None) -> Iterator[Frame]:
+        """The last frame again and again, each time with more measured, until all that its view wants is there.
+
+        Stops between two steps when `newest()` asks for anything else; what was begun is kept for the next call.
+        """
+        if self._answered is None or self._answered[0] is not frame.request:
+            return
+        yield from self.refinement.steps(frame, self._answered[1], lambda: newest() is not None)
 
     def _with_backend(self, view: ViewState) -> ViewState:
         """While the native kernels are being compiled (once per machine, some seconds), pictures come from the reference."""
@@ -105,19 +121,17 @@ class Pipeline:
                 ran.append((stage.name, time.perf_counter() - start))
         return value
 
-    def _explain(self, stage: Stage, error: Exception) -> RenderError:
+    def _explain(self, stage: str, error: Exception) -> RenderError:
         details = "".join(traceback.format_exception(error))
         if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
             self.memory.clear()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            return RenderError(stage.name, "Out of memory.", "Remembered results were dropped; try again, or a smaller network.", details)
+            return RenderError(stage, "Out of memory.", "Remembered results were dropped; try again, or a smaller network.", details)
         if isinstance(error, LoadError | load.DeviceError | ops.BackendError):
-            return RenderError(stage.name, str(error), "", details)
+            return RenderError(stage, str(error), "", details)
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return RenderError(
-            stage.name, f"{type(error).__name__}: {first}", "Change the view or press Retry; details are in the log.", details
-        )
+        return RenderError(stage, f"{type(error).__name__}: {first}", "Change the view or press Retry; details are in the log.", details)
 
     def _frame(
         self, request: RenderRequest, inputs: dict[str, Any], ran: tuple, layers: tuple[str, ...], error: RenderError | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from viz.request import Frame, Progress, RenderError, RenderRequest
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from viz.pipeline import Pipeline
 
 CLOSING = ViewState().put(Source(network=" closing"))
+INLINE_STEPS = 2000  # of measuring, for one request: enough for what the panels ask for, and an end for what has none
 MakePipeline = Callable[[], "Pipeline"]
 
 
@@ -105,7 +107,11 @@ class RenderThread:
             frame = self._render(pipeline, request, may_stop=may_stop)
             # A superseded synthesis may stop, but never two in a row: steady dragging always shows progress.
             may_stop = frame is not None
+            self.renders += 1
             self._publish(frame)
+            if frame is not None and frame.error is None:
+                self._refine(pipeline, frame)
+            self._rest()
 
     def _render(self, pipeline: Pipeline, request: RenderRequest, *, may_stop: bool) -> Frame | None:
         try:
@@ -113,6 +119,11 @@ class RenderThread:
         except Exception as e:  # stages are caught inside; whatever else happens, the thread lives on and says so
             details = "".join(traceback.format_exception(e))
             return Frame(request, error=RenderError("pipeline", f"{type(e).__name__}: {e}", "Details are in the log.", details))
+
+    def _refine(self, pipeline: Pipeline, frame: Frame) -> None:
+        """Measurements, while nothing newer waits. What fails inside a measurement is shown in its place."""
+        for refined in pipeline.refine(frame, newest=self._newest):
+            self._publish(refined)
 
     def _next(self) -> RenderRequest | None:
         with self._changed:
@@ -124,10 +135,12 @@ class RenderThread:
             return request
 
     def _publish(self, frame: Frame | None) -> None:
-        self.renders += 1
         self.progress = None
         if frame is not None:
             self.frame = frame
+        self._wake()
+
+    def _rest(self) -> None:
         with self._changed:
             self._working = False
             self._changed.notify_all()
@@ -140,13 +153,14 @@ class RenderThread:
         )
         while (request := self._next()) is not None:
             self._publish(Frame(request, error=message))
+            self._rest()
 
 
 class Inline:
-    """The same contract without a thread: `submit` renders at once."""
+    """The same contract without a thread: `submit` renders at once, and takes up to `steps` steps of measuring."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
+    def __init__(self, pipeline: Pipeline, *, steps: int = INLINE_STEPS) -> None:
+        self.pipeline, self.steps = pipeline, steps
         self.frame: Frame | None = None
         self.progress: Progress | None = None
         self._ticket = 0
@@ -156,7 +170,14 @@ class Inline:
     def submit(self, view: ViewState) -> int:
         self._ticket += 1
         self.frame = self.pipeline.render(RenderRequest(self._ticket, view)) or self.frame
+        self.proceed(self.steps)
         return self._ticket
+
+    def proceed(self, steps: int) -> None:
+        """Takes further steps of measuring, if there is anything left to measure."""
+        if self.frame is not None and self.frame.error is None:
+            for refined in islice(self.pipeline.refine(self.frame), steps):
+                self.frame = refined
 
     def close(self) -> None:
         pass

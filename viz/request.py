@@ -133,9 +133,44 @@ class SpectrumResult:
     all_channels: bool = True
 
 
+@dataclass(frozen=True, eq=False)
+class OverlayImage:
+    """A measurement that lies over the picture, registered to it: values float32 [H, W], or [H, W, 3] for colours.
+
+    `frame_rect` is the image frame in samples, as in `Picture`. Values from `low` to `high` span the colormap; gain acts
+    around zero. `mask`: bool [H, W], False where nothing could be measured.
+    """
+
+    label: str
+    values: np.ndarray
+    frame_rect: tuple[float, float, float, float]
+    low: float = -1.0
+    high: float = 1.0
+    colormap: str = "gray"
+    unit: str = ""
+    mask: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class OverlayResult:
+    """Where a measurement stands. `values` is its own dataclass, None while nothing is known, or where nothing exists.
+
+    `fraction` is 1 when it is finished. `stale`: it belongs to the picture before this one. `images` by "<overlay>.<name>".
+    """
+
+    values: Any = None
+    fraction: float = 1.0
+    images: Mapping[str, OverlayImage] = field(default_factory=dict)
+    stale: bool = False
+    error: RenderError | None = None
+
+
 @dataclass(frozen=True)
 class Frame:
     """The answer to `request`. `ran` names the stages that were really computed, `layers_ran` the layers likewise.
+
+    Measurements come later: further frames with the same picture and the same `request` object hold more of `overlays`;
+    `overlays_ran` names those that took a step since the frame before.
 
     On error the other fields hold what was known before the failing stage; the window keeps the last good picture.
     """
@@ -150,6 +185,8 @@ class Frame:
     raw: np.ndarray | None = None  # float32 [C, H, W], headless only: the tapped layer whole
     learned_pose: tuple[float, float, float, float] | None = None
     seeds: tuple[tuple[int, float], ...] = ()  # seeds on screen and their weights
+    overlays: Mapping[str, OverlayResult] = field(default_factory=dict)
+    overlays_ran: tuple[str, ...] = ()
     ran: tuple[str, ...] = ()
     layers_ran: tuple[str, ...] = ()
     backends: tuple[Any, ...] = ()

@@ -20,8 +20,9 @@ class Workspace:
     right_em: float = 25.0
     lower: float = 0.5
 
-    def arrangement(self, panels: tuple[Panel, ...]) -> Arrangement:
-        rest = sorted((p for p in panels if p.title not in self.places), key=lambda p: p.order)
+    def arrangement(self, panels: tuple[Panel, ...], number: int) -> Arrangement:
+        """Where the panels stand that belong to this workspace, which has this number."""
+        rest = sorted((p for p in panels if p.title not in self.places and number in p.workspaces), key=lambda p: p.order)
         others = {p.title: BEHIND.get(p.region, p.region) for p in rest}
         known = {p.title for p in panels}
         windows = {PICTURE: "centre", **{t: r for t, r in self.places.items() if t in known}, **others}
@@ -45,7 +46,7 @@ WORKSPACES: tuple[Workspace, ...] = (
     ),
     Workspace("Layers", {"Latent": "left", "Pose": "left.lower", "Layers": "right", "Channels": "right.lower"}, right_em=32.0),
     Workspace("Spectra", {"Latent": "left", "Pose": "left.lower", "Spectrum": "right", "Layers": "right.lower"}, right_em=36.0, lower=0.32),
-    Workspace("Equivariance", {"Pose": "left", "Latent": "left.lower", "Layers": "right", "Spectrum": "right.lower"}, right_em=30.0),
+    Workspace("Equivariance", {"Pose": "left", "Latent": "left.lower", "Equivariance": "right", "Layers": "right.lower"}, right_em=30.0),
     Workspace("Sticking", {"Latent": "left", "Truncation & noise": "left.lower", "Pose": "left.lower", "Channels": "right"}),
     Workspace("Compare", {"Network": "left", "Latent": "left.lower", "Layers": "right", "Channels": "right.lower"}),
 )

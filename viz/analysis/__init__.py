@@ -1,1 +1,65 @@
-"""Overlays and measurements: one file each, computation and control. Torch is imported inside functions."""
+"""Overlays and measurements: one file each, computation and control. Torch is imported inside functions.
+
+An overlay is a value: the group of the view that switches and configures it, the groups that decide its result, and a
+computation that goes on step by step. `viz.refinement` runs the steps after the picture is out, and stops between two of
+them for anything newer. A module of this package with an `OVERLAY` is run, one with a `PANEL` is shown; adding a
+measurement is adding a file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from viz.request import OverlayResult
+from viz.state import Device, Latent, LearnedPose, Mixing, Noise, Truncation, ViewState
+
+if TYPE_CHECKING:
+    from viz.stages import Run
+
+LATENT: tuple[type, ...] = (Latent, Mixing, Truncation)
+CONDITIONS: tuple[type, ...] = (LearnedPose, Noise, Device)
+"""What every synthesis depends on besides the latent and the pose."""
+
+
+def _switched_on(view: ViewState, options: type) -> bool:
+    return bool(view.get(options).on)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """`options`: its group, with a field `on`. `reads`: the other groups of the view that decide its result.
+
+    `run` yields an OverlayResult after every step, the last one finished. `live`: it is one short step that belongs to the
+    picture (it runs with every other picture even while newer ones wait, and what it showed stays until then).
+    """
+
+    name: str
+    options: type
+    reads: tuple[type, ...]
+    run: Callable[[Run], Iterator[OverlayResult]]
+    live: bool = False
+
+    def wanted(self, view: ViewState) -> bool:
+        return _switched_on(view, self.options)
+
+    def key(self, view: ViewState, network: Hashable) -> Hashable:
+        """What decides the result: the network's identity, and the groups read."""
+        return ("overlay", self.name, network, tuple(view.get(kind) for kind in (self.options, *self.reads)))
+
+
+def modules() -> tuple[ModuleType, ...]:
+    """All modules of this package, by name."""
+    return tuple(importlib.import_module(f"{__name__}.{m.name}") for m in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name))
+
+
+@cache
+def overlays() -> tuple[Overlay, ...]:
+    """All overlays, live ones first."""
+    found: list[Any] = [module.OVERLAY for module in modules() if hasattr(module, "OVERLAY")]
+    return tuple(sorted(found, key=lambda overlay: not overlay.live))

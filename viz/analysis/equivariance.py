@@ -77,7 +77,8 @@ def per_layer(network: Any, ws: torch.Tensor, pose: Any, conditions: Conditions 
             )
             found = difference(base, moved, pose, sampling_rate=tap.sampling_rate)
             found = restricted(found, image_frame(tap.size, pose, tap.sampling_rate))
-            yield LayerEquivariance(tap.name, tap.sampling_rate, found.signal_db, found.valid)
+            layer = LayerEquivariance(tap.name, tap.sampling_rate, found.signal_db, found.valid)
+        yield layer  # outside the `with`: between two steps, the caller's mode is the caller's
 
 
 def sweep_shift(

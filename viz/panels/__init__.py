@@ -1,7 +1,7 @@
 """One panel, one file. A panel is a value: where it stands, its title, and `draw(state, context) -> state`.
 
-`discover()` finds every module here that holds a `PANEL`; adding a panel is adding a file. Panels never import torch and
-change nothing but the state they return; effects go through `context.emit`.
+`discover()` finds every module here, and in `viz.analysis`, that holds a `PANEL`; adding a panel is adding a file. Panels
+never import torch and change nothing but the state they return; effects go through `context.emit`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class PanelContext:
 
 @dataclass(frozen=True)
 class Panel:
-    """`region` is "left", "right" or "bottom"; `order` sorts within it. `resets` are the groups its reset button clears."""
+    """`region` is "left", "right" or "bottom"; `order` sorts within it. `resets` are the groups its reset button clears;
+    `workspaces` those that have it (where the workspace does not name its place, behind the others of its region)."""
 
     title: str
     region: str
@@ -66,7 +67,9 @@ class Panel:
 
 def discover() -> tuple[Panel, ...]:
     """All panels, by region and order."""
+    from viz import analysis  # its modules import this one
+
     names = sorted(m.name for m in pkgutil.iter_modules(__path__))
-    modules = (importlib.import_module(f"{__name__}.{name}") for name in names)
-    panels = [m.PANEL for m in modules if hasattr(m, "PANEL")]
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    panels = [m.PANEL for m in (*modules, *analysis.modules()) if hasattr(m, "PANEL")]
     return tuple(sorted(panels, key=lambda p: (p.region, p.order)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -56,20 +56,37 @@ def learned_pose_argument(view: ViewState, ready: Ready) -> tuple[float, float, 
     return (r_c, r_s, t_x, t_y)
 
 
+def conditions(run: Run) -> dict[str, Any]:
+    """The arguments of `Generator.synthesize` that the view fixes, besides the latent, the pose and the tap."""
+    ready: Ready = run.inputs["load"]
+    return {
+        "noise": noise_argument(run.view.get(Noise)),
+        "learned_pose": learned_pose_argument(run.view, ready),
+        "force_fp32": run.view.get(Device).force_fp32 or ready.device.type == "cpu",
+    }
+
+
+def forced_backend(view: ViewState) -> AbstractContextManager[Any]:
+    """The kernel backend that the view names, for this thread, while the `with` lasts."""
+    backend = view.get(Device).backend
+    return nullcontext() if backend == "auto" else ops.use(backend)
+
+
+def layer_memo(run: Run) -> Any:
+    """Remembered layers, for `Generator.synthesize`. Backends differ in the last digits, so each has its own."""
+    return _LayerMemo(run, (run.inputs["load"].identity, run.view.get(Device).backend))
+
+
 def run(run: Run) -> Any:
     ready: Ready = run.inputs["load"]
-    device = run.view.get(Device)
-    forced = nullcontext() if device.backend == "auto" else ops.use(device.backend)
-    with torch.inference_mode(), forced:
+    with torch.inference_mode(), forced_backend(run.view):
         values = ready.network.synthesize(
             run.inputs["latent"].ws,
             pose=pose_matrix(run.view, ready) if ready.facts.has_pose else None,
-            noise=noise_argument(run.view.get(Noise)),
             tap=ready.facts.tap_name(run.view.get(Tap).layer),
-            learned_pose=learned_pose_argument(run.view, ready),
-            force_fp32=device.force_fp32 or ready.device.type == "cpu",
-            memo=_LayerMemo(run, (ready.identity, device.backend)),  # backends differ in the last digits
+            memo=layer_memo(run),
             superseded=run.superseded,
+            **conditions(run),
         )
     return SUPERSEDED if values is None else values[0]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import viz.analysis
 import viz.panels
 from gui_utils.controls import Field
 from gui_utils.libraries import imgui
@@ -25,6 +26,7 @@ from viz.state import GROUPS, ViewState
 PANELS = {panel.title: panel for panel in discover()}
 TITLES = (
     "Latent", "Style mix", "Truncation & noise", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing & capture", "Log",
+    "Equivariance",
 )  # fmt: skip
 
 
@@ -136,8 +138,9 @@ def fields() -> Iterator[Field]:
                 yield from within(each)
 
     seen: set[int] = set()
-    for module in pkgutil.iter_modules(viz.panels.__path__):
-        for value in vars(importlib.import_module(f"viz.panels.{module.name}")).values():
+    panels = [importlib.import_module(f"viz.panels.{module.name}") for module in pkgutil.iter_modules(viz.panels.__path__)]
+    for module in (*panels, *viz.analysis.modules()):
+        for value in vars(module).values():
             for field in within(value):
                 if id(field) not in seen:
                     seen.add(id(field))

@@ -1,0 +1,94 @@
+"""Equivariance of the picture on screen: the number is that of the computation, the map is registered, the panel says what it is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
+from viz.analysis import live_equivariance as live
+from viz.analysis.equivariance import equivariance_now
+from viz.pipeline import Pipeline
+from viz.request import OverlayResult, RenderRequest
+from viz.state import Equivariance, OverlayView, Pose, Source, ViewState
+
+GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
+VIEW = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl"))).edit(Equivariance, on=True)
+
+
+def measured(view, pipeline=None):
+    pipeline = pipeline or Pipeline()
+    frame = pipeline.render(RenderRequest(1, view))
+    assert frame.error is None, frame.error
+    *_, frame = (frame, *pipeline.refine(frame))
+    assert frame.overlays["equivariance"].error is None, frame.overlays["equivariance"].error
+    return frame.overlays["equivariance"], pipeline
+
+
+@pytest.mark.parametrize(
+    ("pose", "kind"), [(Pose(x=2 / 32), "eq_t"), (Pose(x=0.03, y=0.01), "eq_t_frac"), (Pose(turns=0.1, x=0.05), "eq_r")]
+)
+def test_the_number_is_that_of_the_computation(pose, kind):
+    result, pipeline = measured(VIEW.put(pose))
+    run = pipeline._answered[1]
+    expected = equivariance_now(run.inputs["load"].network, run.inputs["latent"].ws, pose.matrix())
+    assert result.values.kind == kind and result.values.db == pytest.approx(expected.db, abs=1e-3)
+    image = result.images[live.SIGNED]
+    assert image.values.shape == image.mask.shape == (32, 32) and image.frame_rect == (0, 0, 32, 32)
+    assert np.allclose(image.values, expected.error.mean(0).numpy(), atol=1e-5)
+    level = result.images[live.LEVEL].values
+    mean_square = (expected.error.numpy().astype(np.float64) ** 2).mean(0)
+    clear = mean_square > 1e-8
+    assert np.allclose(level[clear], 10 * np.log10(mean_square[clear] / 4), atol=0.1)
+    assert level.min() >= -161
+
+
+def test_without_a_pose_there_is_nothing_to_compare():
+    result, _ = measured(VIEW)
+    assert result.values == live.Now(None, None) and result.images == {} and "identity" in live.texts(result.values)[2]
+
+
+def test_a_network_without_a_grid_has_no_number():
+    result, _ = measured(VIEW.put(Source(str(GOLDEN / "tiny_sg2.pkl"))).edit(Pose, x=0.1))
+    assert result.values is None
+
+
+def test_dragging_the_pose_makes_the_unposed_picture_once():
+    _, pipeline = measured(VIEW.edit(Pose, x=0.05))
+    puts = []
+    pipeline.memory._on_put = lambda key: puts.append(key[0])
+    measured(VIEW.edit(Pose, x=0.06), pipeline)
+    assert "unposed" not in puts and "overlay" in puts
+
+
+def frame_with(db, **changes):
+    facts = alias_free_facts()
+    return frame_of(facts, overlays={"equivariance": OverlayResult(live.Now("eq_r", db, 0.5), **changes)})
+
+
+def test_the_panel_keeps_a_history_without_what_is_stale():
+    with show(live.PANEL, VIEW, network=alias_free_facts(), frame=frame_with(40.0)) as shown:
+        shown.ui.frames(3)
+        history = shown.context.scratch["equivariance.history"]
+        assert list(history) == [40.0], "one number a picture, however often it is drawn"
+        shown.context.frame = frame_with(50.0, stale=True)
+        shown.ui.frames(2)
+        shown.context.frame = frame_with(float("inf"))
+        shown.ui.frames(2)
+        assert len(history) == 2 and history[0] == 40.0 and np.isnan(history[1])
+        shown.ui.click("Equivariance.clear")
+        assert not history
+
+
+def test_choosing_what_lies_over_the_picture_starts_the_measurement():
+    with show(live.PANEL, VIEW.edit(Equivariance, on=False), network=alias_free_facts()) as shown:
+        assert shown.ui.item("OverlayView.opacity").disabled
+        shown.ui.choose("Equivariance.image", live.LEVEL)
+        assert shown.state.get(Equivariance).on and shown.state.get(OverlayView).image == live.LEVEL
+        shown.ui.set("OverlayView.opacity", 0.5)
+        assert shown.state.get(OverlayView).opacity == 0.5
+
+
+def test_a_network_without_a_grid_disables_the_panel():
+    with show(live.PANEL, network=stylegan2_facts()) as shown:
+        assert shown.ui.item("Equivariance.on").disabled and shown.ui.item("Equivariance.image").disabled

@@ -1,0 +1,170 @@
+"""Overlay "Equivariance": how well the picture on screen follows its pose, as one number, a history, and a map of the error.
+
+The picture is made again without the pose; that is transformed by the metric's own operator, and compared. With every
+frame, also while the pose is dragged: the unposed picture is remembered, so a frame costs one resampling more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gui_utils import plots
+from gui_utils.controls import Field, button
+from gui_utils.libraries import imgui
+from gui_utils.text import MISSING, number_text
+from viz.analysis import CONDITIONS, LATENT, Overlay
+from viz.analysis.comparison import LABELS, PEAK, Kind
+from viz.analysis.parts import NO_GRID, headline, over_the_picture, result_of, switch
+from viz.panels import Panel, PanelContext
+from viz.panels.parts import NO_NETWORK
+from viz.request import OverlayImage, OverlayResult
+from viz.state import Equivariance, Pose, ViewState
+
+if TYPE_CHECKING:
+    from viz.analysis.comparison import Difference
+    from viz.stages import Run
+
+NAME = "equivariance"
+SIGNED, LEVEL = f"{NAME}.signed", f"{NAME}.level"
+IMAGES = {SIGNED: "error, signed", LEVEL: "error, in dB"}
+SIGNED_RANGE = 0.1  # of pictures in [-1, 1]
+LEVEL_RANGE_DB = (-80.0, 0.0)  # below the peak
+KEPT = 400  # numbers of the history
+
+
+@dataclass(frozen=True)
+class Now:
+    """The number of one picture. `kind` None: the pose is the identity, and there is nothing to compare."""
+
+    kind: Kind | None
+    db: float | None
+    valid_share: float = 0.0
+
+
+# ---------------------------------------------------------------------------------------------------- computation
+
+
+def run(run: Run) -> Iterator[OverlayResult]:
+    from viz.analysis.comparison import difference
+    from viz.stages.synthesis import pose_matrix
+
+    ready = run.inputs["load"]
+    pose = pose_matrix(run.view, ready)
+    if not ready.facts.has_pose:
+        yield OverlayResult()
+        return
+    if pose == Pose().matrix():
+        yield OverlayResult(Now(None, None))
+        return
+    found = difference(unposed(run), posed(run), pose, sampling_rate=ready.facts.resolution)
+    share = float(found.mask.float().mean())
+    yield OverlayResult(Now(found.kind, found.db, share), images=error_images(found))
+
+
+def unposed(run: Run) -> Any:
+    """The picture [C, H, W] of this latent without a pose. Only the result is remembered: its layers would push out those on screen."""
+    from viz.stages.synthesis import conditions
+
+    ready = run.inputs["load"]
+    key = ("unposed", ready.identity, tuple(run.view.get(kind) for kind in (*LATENT, *CONDITIONS)))
+    picture = run.memory.get(key)
+    if picture is None:
+        picture = ready.network.synthesize(run.inputs["latent"].ws, pose=None, **conditions(run))[0]
+        run.memory.put(key, picture)
+    return picture
+
+
+def posed(run: Run) -> Any:
+    """The picture [C, H, W] with the pose: what is on screen, or, while a layer is tapped, what becomes of it."""
+    from viz.stages.synthesis import conditions, layer_memo, pose_matrix
+
+    ready = run.inputs["load"]
+    pose = pose_matrix(run.view, ready)
+    return ready.network.synthesize(run.inputs["latent"].ws, pose=pose, memo=layer_memo(run), **conditions(run))[0]
+
+
+def error_images(found: Difference) -> dict[str, OverlayImage]:
+    """The mean error over channels, signed; and the root of its mean square, in dB below the peak value."""
+    import torch
+
+    error, mask = found.error.float(), found.mask.cpu().numpy()
+    height, width = error.shape[-2:]
+    level = 10 * torch.log10(error.square().mean(dim=0) / PEAK**2 + 10 ** (2 * LEVEL_RANGE_DB[0] / 10))
+    rect, low, high = (0.0, 0.0, float(width), float(height)), *LEVEL_RANGE_DB
+    signed = OverlayImage(
+        "error, mean of channels", error.mean(dim=0).cpu().numpy(), rect, -SIGNED_RANGE, SIGNED_RANGE, "diverging", mask=mask
+    )
+    return {SIGNED: signed, LEVEL: OverlayImage("error below peak", level.cpu().numpy(), rect, low, high, "viridis", "dB", mask)}
+
+
+OVERLAY = Overlay(NAME, Equivariance, (*LATENT, *CONDITIONS, Pose), run, live=True)
+
+
+# ---------------------------------------------------------------------------------------------------- control
+
+ON = Field(
+    "Measure", "Equivariance.on", "Compares every picture with the unposed one, transformed: PSNR in dB, higher is better.", default=False
+)
+IMAGE = Field("Show", "Equivariance.image", "Lays the error over the picture. Where nothing can be compared, it is dark.", default="")
+CLEAR = Field("Clear", "Equivariance.clear", "Forgets the history.")
+HELP = {
+    "eq_t": "moved by whole pixels",
+    "eq_t_frac": "moved by fractions of pixels; the six-tap reference has a small error of its own",
+    "eq_r": "turned (and moved); both pictures pass the same band limit",
+}
+
+
+def draw(state: ViewState, context: PanelContext) -> ViewState:
+    facts = context.network
+    reason = NO_NETWORK if facts is None else "" if facts.has_pose else NO_GRID
+    state = switch(state, ON, Equivariance, disabled=reason)
+    active = not reason and state.get(Equivariance).on
+    result = result_of(context, NAME) if active else None
+    now: Now | None = result.values if result is not None else None
+    history: deque[float] = context.scratch.setdefault(f"{NAME}.history", deque(maxlen=KEPT))
+    if now is not None and result is not None and not result.stale and context.scratch.get(f"{NAME}.last") is not result:
+        context.scratch[f"{NAME}.last"] = result
+        history.append(now.db if now.db is not None and math.isfinite(now.db) else math.nan)
+    imgui.same_line(0, imgui.get_font_size())
+    if button(CLEAR, disabled="" if history else "Nothing was measured yet."):
+        history.clear()
+    headline(*(("EQ", MISSING, reason) if reason else texts(now)))
+    state = over_the_picture(state, IMAGE, IMAGES, Equivariance, disabled=reason)
+    if active:
+        _history(np.array(history))
+    return state
+
+
+def texts(now: Now | None) -> tuple[str, str, str]:
+    """What is measured, the number, and a remark."""
+    if now is None:
+        return "EQ", MISSING, ""
+    if now.kind is None:
+        return "EQ", MISSING, "The pose is the identity. Move or turn the picture to see how well the network follows."
+    return f"{LABELS[now.kind]} of this picture", number_text(now.db, "dB"), f"{HELP[now.kind]}; {100 * now.valid_share:.0f} % compared"
+
+
+def _history(values: np.ndarray) -> None:
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 60.0)
+    axes = plots.Axes("pictures", "dB", x=(0, KEPT), y=(low - 3, high + 3), follow=True, legend="")
+    room = imgui.get_content_region_avail().y / imgui.get_font_size()
+    with plots.plot("##history", axes, (-1, min(12.0, max(7.0, room - 0.5)))) as shown:
+        if not shown:
+            return
+        plots.line("dB", np.arange(len(values)) + KEPT - len(values), values, plots.series_color(0))
+
+        def read(x: float, _: float) -> str:
+            i = round(x) - KEPT + len(values)
+            return number_text(float(values[i]), "dB") if 0 <= i < len(values) else MISSING
+
+        plots.cursor_text(read)
+
+
+PANEL = Panel("Equivariance", "right", 60, draw, resets=(Equivariance,), workspaces=(4,))

@@ -308,7 +308,6 @@ def run(options: AppOptions) -> int:
     )
     with Window(window_options) as window:
         app = App(options, window, RenderThread(window.wake), loaded, note)
-        app.submit()  # torch is imported and the network loaded while the first frame is drawn
         try:
             app.loop()
             width, height = window.size

@@ -56,11 +56,12 @@ class RenderThread:
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name="render", daemon=True)
-        self._thread.start()
 
     def submit(self, view: ViewState) -> int:
         """Asks for this view; returns the ticket that the answering frame's request will carry."""
         with self._changed:
+            if self._thread.ident is None:  # importing torch would hold up a window that is not on screen yet
+                self._thread.start()
             self._ticket += 1
             self._pending = RenderRequest(self._ticket, view)
             self._changed.notify_all()
@@ -80,7 +81,8 @@ class RenderThread:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
 
     # ------------------------------------------------------------------------------- in the render thread
 

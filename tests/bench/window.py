@@ -29,7 +29,6 @@ from viz.settings import Settings
 sys.setswitchinterval(0.0005)
 with Window(WindowOptions(size=(1600, 900), headless=True)) as window:
     app = App(AppOptions(headless=True), window, RenderThread(window.wake), Settings())
-    app.submit()
     app.step()
     first_window = time.time() - started
     while app.good is None:

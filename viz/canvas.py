@@ -16,7 +16,7 @@ from viz.canvas_overlay import CanvasOverlay, offered, value_under
 from viz.canvas_view import Area, Content, Placement, Probe, pan, place, probe, zoom_at
 from viz.panels import PanelContext
 from viz.request import Frame, OverlayImage, Picture
-from viz.state import Channels, OverlayView, Pose, Tone, View, ViewState
+from viz.state import Channels, OverlayView, Pose, Slice, Tone, View, ViewState
 
 STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
 
@@ -25,7 +25,7 @@ STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
 class Gesture:
     """The drag in progress: what it does, and where the mouse was a frame ago."""
 
-    kind: str  # "walk" | "translate" | "rotate" | "pan"
+    kind: str  # "walk" | "translate" | "rotate" | "pan" | "slice start" | "slice end" | "slice line"
     last: tuple[float, float]
 
 
@@ -109,6 +109,8 @@ class Canvas:
                     _rectangle(lines, self.placement, (-0.5, -0.5, 0.5, 0.5), color(theme.ACCENT, 0.8))
                 if state.get(View).gizmo and frame.network.has_pose:
                     self._gizmo(lines, state, hovered)
+                if state.get(Slice).on:
+                    self._scan_line(lines, state.get(Slice))
         finally:
             lines.pop_clip_rect()
 
@@ -137,6 +139,17 @@ class Canvas:
         if dragging in ("rotate", "translate") or part:
             text = f"{pose.turns * 360:+.1f}°   {pose.x:+.3f}, {pose.y:+.3f} widths"
             _label(lines, (cx + 0.9 * em, cy - 0.9 * em), text)
+
+    def _scan_line(self, lines: imgui.ImDrawList, line: Slice) -> None:
+        """The pixels that the slice is made of; both ends and the line can be dragged."""
+        assert self.placement is not None
+        em = imgui.get_font_size()
+        ends = self.placement.to_screen(line.x0, line.y0), self.placement.to_screen(line.x1, line.y1)
+        for tint, width in ((color((0, 0, 0), 0.6), 4.0), (color(theme.WARNING, 0.95), 2.0)):
+            lines.add_line(*ends, tint, width)
+        for end in ends:
+            lines.add_circle_filled(end, 0.45 * em, color((0, 0, 0), 0.6))
+            lines.add_circle_filled(end, 0.35 * em, color(theme.WARNING, 0.95))
 
     def _sheet_labels(self, lines: imgui.ImDrawList, picture: Picture) -> None:
         assert self.placement is not None and self.content is not None
@@ -181,6 +194,10 @@ class Canvas:
             return "translate" if has_pose else "none"
         if io.key_alt:
             return "rotate" if has_pose else "none"
+        if state.get(Slice).on and state.get(Channels).mode != "sheet":
+            part = gestures.grip_line(self.placement, state.get(Slice), mouse, imgui.get_font_size())
+            if part:
+                return f"slice {part}"
         if has_pose and state.get(View).gizmo and state.get(Channels).mode != "sheet":
             part = gestures.grip(self.placement, state.get(Pose), mouse, imgui.get_font_size())
             if part:
@@ -201,6 +218,9 @@ class Canvas:
                 return gestures.rotate(state, turns, context.network)
             case "walk":
                 return gestures.walk(state, dx, dy, context.em)
+            case "slice start" | "slice end" | "slice line" as kind:
+                part = kind.removeprefix("slice ")
+                return gestures.drag_line(state, part, dx / self.placement.scale, dy / self.placement.scale)
         return state
 
 

@@ -94,12 +94,13 @@ class CanvasOverlay:
         lines.add_rect_filled((left - 0.5 * em, top - 1.5 * em), (left + width + 0.5 * em, top + height + 1.6 * em), ground, 0.25 * em)
         white = imgui.get_color_u32(imgui.ImVec4(0.93, 0.93, 0.93, 1))
         lines.add_text((left, top - 1.3 * em), white, image.label)
-        if image.values.ndim == 2:
-            table = colormap_table(tone_of(image, view.gain_db).colormap)
-            for i in range(STEPS):
-                r, g, b = table[round((i + 0.5) / STEPS * 256)]
-                color = imgui.get_color_u32(imgui.ImVec4(float(r), float(g), float(b), 1))
-                lines.add_rect_filled((left + width * i / STEPS, top), (left + width * (i + 1) / STEPS + 0.5, top + height), color)
+        if image.values.ndim == 3:
+            return  # colours stand for themselves
+        table = colormap_table(tone_of(image, view.gain_db).colormap)
+        for i in range(STEPS):
+            r, g, b = table[round((i + 0.5) / STEPS * 256)]
+            color = imgui.get_color_u32(imgui.ImVec4(float(r), float(g), float(b), 1))
+            lines.add_rect_filled((left + width * i / STEPS, top), (left + width * (i + 1) / STEPS + 0.5, top + height), color)
         low, high = shown_range(image, view.gain_db)
         decimals = max(0, min(6, 2 - math.floor(math.log10(max(abs(low), abs(high))))))
         texts = number_text(low, decimals=decimals), number_text(high, image.unit, decimals)

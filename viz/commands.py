@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,15 @@ class CaptureWindow:
 @dataclass(frozen=True)
 class SaveRaw:
     """Save the raw float32 values of the shown layer as .npy."""
+
+
+@dataclass(frozen=True, eq=False)
+class SaveMeasurement:
+    """Save the numbers of a measurement as .npz, with its axes, and beside it a .png figure with the view inside."""
+
+    what: str
+    arrays: Mapping[str, Any]
+    figure: Callable[[], Any]  # makes uint8 [H, W, 3]
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,7 @@ Command = (
     | CapturePicture
     | CaptureWindow
     | SaveRaw
+    | SaveMeasurement
     | SaveView
     | CopyText
     | ChooseWorkspace

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from viz import capture, commands
 from viz.canvas import tone_map_of
@@ -41,6 +44,8 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.window_capture_due = 2  # drawn once without menus and tooltips first
         case commands.SaveRaw():
             _saved(app, "Raw values", lambda: save_raw(app))
+        case commands.SaveMeasurement(what, arrays, figure):
+            _saved(app, what, lambda: save_measurement(app, arrays, figure))
         case commands.SaveView():
             _saved(app, "View", lambda: save_view(app))
         case commands.CopyText(text):
@@ -108,6 +113,13 @@ def save_raw(app: App) -> Path:
     assert frame.picture is not None
     values = frame.picture.values.transpose(2, 0, 1)
     return capture.save_npy(capture.next_number(app.capture_folder).with_suffix(".npy"), values)
+
+
+def save_measurement(app: App, arrays: Mapping[str, Any], figure: Callable[[], Any]) -> Path:
+    path = capture.save_png(capture.next_number(app.capture_folder), figure(), view_to_save(app, app.good))
+    with capture.atomic(path.with_suffix(".npz")) as temporary, temporary.open("wb") as f:
+        np.savez_compressed(f, **arrays)
+    return path
 
 
 def save_view(app: App) -> Path:

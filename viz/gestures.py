@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from viz.canvas_view import Placement
 from viz.request import NetworkFacts
-from viz.state import Latent, Pose, ViewState
+from viz.state import Latent, Pose, Slice, ViewState
 
 SEEDS_PER_EM = 0.04  # a drag of 25 em is one seed
 RING = 0.4  # radius of the rotation ring, image widths
 RING_GRIP_EM = 0.6  # how far from the ring a click still takes it
 CENTER_GRIP_EM = 0.9
+LINE_GRIP_EM = 0.8
 PIXEL_NUDGE = 1.0
 FAR = 10.0  # image widths: no grid position beyond this makes sense
 
@@ -67,3 +68,29 @@ def grip(placement: Placement, pose: Pose, point: tuple[float, float], em: float
     if abs(distance - RING * placement.scale) <= RING_GRIP_EM * em:
         return "ring"
     return ""
+
+
+def grip_line(placement: Placement, line: Slice, point: tuple[float, float], em: float) -> str:
+    """Which part of the scan line lies under a point on screen: "start", "end", "line" or ""."""
+    (ax, ay), (bx, by) = placement.to_screen(line.x0, line.y0), placement.to_screen(line.x1, line.y1)
+    for name, x, y in (("start", ax, ay), ("end", bx, by)):
+        if math.hypot(point[0] - x, point[1] - y) <= LINE_GRIP_EM * em:
+            return name
+    length = math.hypot(bx - ax, by - ay)
+    if length == 0:
+        return ""
+    along = ((point[0] - ax) * (bx - ax) + (point[1] - ay) * (by - ay)) / length
+    across = ((point[0] - ax) * (by - ay) - (point[1] - ay) * (bx - ax)) / length
+    return "line" if 0 <= along <= length and abs(across) <= LINE_GRIP_EM / 2 * em else ""
+
+
+def drag_line(state: ViewState, part: str, dx: float, dy: float) -> ViewState:
+    """Moves an end of the scan line, or all of it, by (dx, dy) image widths, within the picture."""
+    line = state.get(Slice)
+    moved = {
+        "x0": line.x0 + dx * (part != "end"),
+        "y0": line.y0 + dy * (part != "end"),
+        "x1": line.x1 + dx * (part != "start"),
+        "y1": line.y1 + dy * (part != "start"),
+    }
+    return state.edit(Slice, **{name: min(max(value, -0.5), 0.5) for name, value in moved.items()})

@@ -47,7 +47,11 @@ WORKSPACES: tuple[Workspace, ...] = (
     Workspace("Layers", {"Latent": "left", "Pose": "left.lower", "Layers": "right", "Channels": "right.lower"}, right_em=32.0),
     Workspace("Spectra", {"Latent": "left", "Pose": "left.lower", "Spectrum": "right", "Layers": "right.lower"}, right_em=36.0, lower=0.32),
     Workspace("Equivariance", {"Pose": "left", "Latent": "left.lower", "Equivariance": "right", "Layers": "right.lower"}, right_em=30.0),
-    Workspace("Sticking", {"Latent": "left", "Truncation & noise": "left.lower", "Pose": "left.lower", "Channels": "right"}),
+    Workspace(
+        "Sticking",
+        {"Latent": "left", "Truncation & noise": "left.lower", "Pose": "left.lower", "Slice": "bottom", "Sticking": "right"},
+        lower=0.3,
+    ),
     Workspace("Compare", {"Network": "left", "Latent": "left.lower", "Layers": "right", "Channels": "right.lower"}),
 )
 

@@ -17,7 +17,23 @@ from viz.pipeline import Pipeline
 from viz.render_thread import Inline
 from viz.request import Frame, RenderError
 from viz.settings import Settings
-from viz.state import Channels, Latent, Pose, RotateMotion, Source, Spectrum, Tap, Tone, TranslateMotion, Unwarp, View, ViewState
+from viz.state import (
+    Channels,
+    Equivariance,
+    Latent,
+    OverlayView,
+    Pose,
+    RotateMotion,
+    Slice,
+    Source,
+    Spectrum,
+    Tap,
+    Tone,
+    TranslateMotion,
+    Unwarp,
+    View,
+    ViewState,
+)
 
 pytestmark = pytest.mark.window
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
@@ -332,3 +348,60 @@ def test_a_small_window_works(tmp_path, size):
     finally:
         app.close()
         window.close()
+
+
+def test_the_scan_line_is_dragged_by_its_ends_and_as_a_whole(running):
+    running.app.state = running.state.edit(Slice, on=True)
+    running.ui.frames(2)
+    scale, requests = running.app.canvas.placement.scale, running.app.requests
+    end = running.canvas_point(0.0, 0.15)
+    running.ui.drag(end, (end[0] + 0.2 * scale, end[1] + 0.1 * scale))
+    line = running.state.get(Slice)
+    assert (line.x0, line.y0) == (0.0, -0.15) and (line.x1, line.y1) == pytest.approx((0.2, 0.25), abs=2 / scale)
+    middle = running.canvas_point(0.1, 0.05)
+    running.ui.drag(middle, (middle[0] - 0.1 * scale, middle[1]))
+    line = running.state.get(Slice)
+    assert (line.x0, line.x1) == pytest.approx((-0.1, 0.1), abs=2 / scale) and line.y0 == pytest.approx(-0.15, abs=2 / scale)
+    assert running.app.requests == requests and running.state.get(Latent) == Latent()
+
+
+def test_an_animation_fills_the_strip_and_saving_it_writes_figure_and_values(running, tmp_path):
+    running.ui.key("5")
+    running.app.state = running.state.edit(Slice, on=True).edit(RotateMotion, on=True, turns_per_s=0.2)
+    running.ui.frames(12)
+    running.app.state = running.state.edit(RotateMotion, on=False)
+    running.ui.frames(2)
+    assert len(running.app.context.scratch["slice"].strip) >= 10
+    running.ui.click("Slice.export")
+    running.ui.frames(2)
+    with np.load(tmp_path / "captures" / "00000.npz") as saved:
+        assert saved["values"].shape[:2] == (len(saved["position"]), len(saved["picture"]))
+    assert capture.read_view(tmp_path / "captures" / "00000.png").get(Slice).on
+
+
+def test_an_overlay_lies_over_the_picture_with_its_opacity(running):
+    running.ui.key("4")
+    running.app.state = running.state.edit(Equivariance, on=True).edit(Pose, turns=0.05)
+    running.app.state = running.state.edit(OverlayView, image="equivariance.level", opacity=1.0)
+    running.ui.frames(4)
+    x, y = (round(v) for v in running.canvas_point(0.0, 0.0))
+    around = np.s_[y - 40 : y + 40, x - 40 : x + 40]
+    over, requests = running.ui.screenshot()[around].astype(int), running.app.requests
+    running.ui.set("Toolbar.opacity", 0.0)
+    running.ui.frames(2)
+    without = running.ui.screenshot()[around].astype(int)
+    running.app.state = running.state.edit(OverlayView, image="")
+    running.ui.frames(2)
+    plain = running.ui.screenshot()[around].astype(int)
+    assert np.abs(over - plain).mean() > 10 and np.abs(without - plain).max() <= 1
+    assert running.app.requests == requests
+
+
+def test_the_cursor_reads_the_overlay(running):
+    running.app.state = running.state.edit(Equivariance, on=True).edit(Pose, x=0.05).edit(OverlayView, image="equivariance.signed")
+    running.ui.frames(4)
+    running.ui.hover(running.canvas_point(0.1, 0.1))
+    image = running.app.good.overlays["equivariance"].images["equivariance.signed"]
+    size = image.values.shape[0]
+    column = row = int((0.1 + 0.5) * size)
+    assert running.app.canvas.overlay_probe == pytest.approx((float(image.values[row, column]),))

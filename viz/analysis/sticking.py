@@ -8,7 +8,7 @@ Torch is imported inside functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +35,15 @@ class Jitter:
 
 @dataclass(frozen=True, eq=False)
 class Average:
-    """Where an average stands: mean and variance [C, H, W] of `count` of `total` pictures, and the statistics behind the scores."""
+    """Where an average stands: mean and variance [C, H, W] of `count` of `total` pictures, the statistics behind the scores, and
+    the picture that came last."""
 
     count: int
     total: int
     mean: torch.Tensor
     variance: torch.Tensor
     detail: DetailKept
+    newest: torch.Tensor
 
 
 class RunningMoments:
@@ -91,13 +93,56 @@ class DetailKept:
 
     def score(self, low: float, high: float | None = None) -> float | None:
         """Share kept (0 to 1) in the band from `low` up to `high` cycles per image (None: no end). None below two pictures."""
-        of_mean, mean_power = self.spectra()
-        inside = (of_mean.radius >= low) & (of_mean.radius < (np.inf if high is None else high))
-        return share_kept(float(of_mean.power[inside].sum()), float(mean_power.power[inside].sum()), self.moments.count)
+        return self._share(*self.spectra(), low, np.inf if high is None else high)
 
     def scores(self, bands: tuple[Band, ...]) -> Mapping[Band, float | None]:
         """The share kept in each of these bands (`torch_utils.spectra.octaves` gives a set)."""
-        return {band: self.score(band.low, band.high) for band in bands}
+        of_mean, mean_power = self.spectra()
+        return {band: self._share(of_mean, mean_power, band.low, band.high) for band in bands}
+
+    def _share(self, of_mean: Spectrum, mean_power: Spectrum, low: float, high: float) -> float | None:
+        inside = (of_mean.radius >= low) & (of_mean.radius < high)
+        return share_kept(float(of_mean.power[inside].sum()), float(mean_power.power[inside].sum()), self.moments.count)
+
+
+class DetailMap:
+    """Where detail is kept: the share of the power above `low` cycles per image that survives, around every pixel."""
+
+    def __init__(self, low: float) -> None:
+        self.low, self.count = low, 0
+        self._sum: Any = 0.0
+        self._power: Any = 0.0
+
+    def add(self, picture: torch.Tensor) -> None:
+        """One picture [C, H, W]."""
+        from torch_utils.spectra import Band, band_filter
+
+        detail = band_filter(picture, Band(low=self.low))
+        self.count += 1
+        self._sum = self._sum + detail
+        self._power = self._power + _around(detail)
+
+    def share(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Share kept [H, W] (0 to 1), and a mask [H, W] of where there is any detail to keep; nowhere below two pictures."""
+        import torch
+
+        mean_power = self._power / self.count
+        there = mean_power > 1e-3 * mean_power.max()
+        if self.count < 2:
+            return torch.zeros_like(mean_power), torch.zeros_like(there)
+        ratio = _around(self._sum / self.count) / mean_power.clamp_min(1e-30)
+        return (((self.count * ratio - 1) / (self.count - 1)).clamp(0, 1) * there), there
+
+
+def _around(detail: torch.Tensor) -> torch.Tensor:
+    """Power [H, W] of [C, H, W] in the neighbourhood of each pixel: a window of about a sixteenth of the picture."""
+    import torch
+
+    reach = max(1, round(detail.shape[-1] / 32))
+    power = detail.square().sum(dim=0)[None, None]
+    for _ in range(2):
+        power = torch.nn.functional.avg_pool2d(power, 2 * reach + 1, 1, reach, count_include_pad=False)
+    return power[0, 0]
 
 
 def share_kept(power_of_mean: float, mean_power: float, count: int) -> float | None:
@@ -125,12 +170,18 @@ def jittered(network: Any, ws: torch.Tensor, index: int, jitter: Jitter) -> torc
 
 
 def average(
-    network: Any, ws: torch.Tensor, *, num: int = 64, jitter: Jitter | None = None, conditions: Mapping[str, Any] | None = None
+    network: Any,
+    ws: torch.Tensor,
+    *,
+    num: int = 64,
+    jitter: Jitter | None = None,
+    conditions: Mapping[str, Any] | None = None,
+    neighbour: Callable[[int], torch.Tensor] | None = None,
 ) -> Iterator[Average]:
     """Yields an Average after every picture; stop by not asking for the next.
 
     `conditions` are further arguments of `Generator.synthesize` (pose, noise, learned_pose, ...); a learned_pose given
-    there is kept.
+    there is kept. `neighbour(index)` gives the latents [1, num_ws, w_dim] of another neighbourhood than that of `jittered`.
     """
     import torch
 
@@ -141,5 +192,7 @@ def average(
     detail = DetailKept()
     for index in range(num):
         with torch.inference_mode():
-            detail.add(network.synthesize(jittered(network, ws, index, jitter), **conditions)[0])
-        yield Average(index + 1, num, detail.moments.mean, detail.moments.variance, detail)
+            latents = jittered(network, ws, index, jitter) if neighbour is None else neighbour(index)
+            picture = network.synthesize(latents, **conditions)[0]
+            detail.add(picture)
+        yield Average(index + 1, num, detail.moments.mean, detail.moments.variance, detail, picture)

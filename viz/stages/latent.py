@@ -64,15 +64,15 @@ def run(run: Run) -> Styles:
     latent, mixing = run.view.get(Latent), run.view.get(Mixing)
     seeds = blend_weights(latent)
     w_avg = ready.network.w_avg
-    offset = sum(weight * (_mapped(run, ready, seed) - w_avg) for seed, weight in seeds)
+    offset = sum(weight * (mapped(run, ready, seed) - w_avg) for seed, weight in seeds)
     ws = w_avg + offset
     rows = [row for row in mixing.rows if row < ready.network.num_ws]
     if rows:
-        ws[:, rows] = _mapped(run, ready, mixing.seed)[:, rows]
+        ws[:, rows] = mapped(run, ready, mixing.seed)[:, rows]
     return Styles(ws, seeds)
 
 
-def _mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:
+def mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:
     """ws of one seed after truncation, remembered: dragging between the same four corners maps nothing."""
     truncation, class_index = run.view.get(Truncation), run.view.get(Latent).class_index
     key = ("mapped", ready.identity, seed, class_index, truncation)

@@ -1,0 +1,113 @@
+"""The slice in the window: which pictures give a line, what begins anew, and what is saved."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gui_utils.libraries import imgui
+from tests.viz.panels.shown import alias_free_facts, frame_of, show
+from viz.analysis import slice_strip as ss
+from viz.commands import SaveMeasurement
+from viz.figure import Axis, framed, ticks
+from viz.request import Picture
+from viz.state import OverlayView, Slice, Tone, ViewState
+
+R = alias_free_facts()
+ON = ViewState().edit(Slice, on=True)
+
+
+def picture(row_shift=0, **changes):
+    """A horizontal bar of four rows at the centre, moved down by some rows."""
+    values = np.zeros((64, 64, 3), np.float32)
+    values[30 + row_shift : 34 + row_shift] = 1
+    return replace(Picture(values, (0, 0, 64, 64), "output", (0, 1, 2), 3), **changes)
+
+
+def test_every_new_picture_adds_a_line_and_drawing_it_again_does_not():
+    collected = ss.Collected()
+    for shift in (0, 4, 8):
+        shown = picture(shift)
+        for _ in range(3):
+            collected.see(Slice(on=True), shown)
+    assert collected.values.shape == (19, 3, 3)
+    middles = [np.flatnonzero(collected.values[:, i, 0] > 0.5).mean() for i in range(3)]
+    assert np.diff(middles) == pytest.approx([4, 4], abs=0.5)
+
+
+def test_another_line_or_layer_begins_anew_and_a_contact_sheet_has_none():
+    collected = ss.Collected()
+    collected.see(Slice(on=True), picture())
+    collected.see(Slice(on=True), picture())
+    collected.see(Slice(on=True, x0=0.1, x1=0.1), picture())
+    assert len(collected.strip) == 1
+    collected.see(Slice(on=True, x0=0.1, x1=0.1), picture(tap="L3"))
+    assert len(collected.strip) == 1
+    collected.see(Slice(on=True, x0=0.1, x1=0.1), picture(grid=2))
+    assert len(collected.strip) == 1
+
+
+def test_a_layer_with_margins_is_read_in_image_coordinates():
+    values = np.zeros((84, 84, 3), np.float32)
+    values[42:] = 1  # the lower half of the image too
+    collected = ss.Collected()
+    collected.see(Slice(on=True, y0=-0.25, y1=0.25), picture(values=values, frame_rect=(10, 10, 74, 74)))
+    line = collected.values[:, 0, 0]
+    assert len(line) == 32 and line[:15].max() == 0 and line[17:].min() == 1
+
+
+def test_streaks_score_high_and_strands_low_but_a_few_lines_nothing():
+    rng = np.random.default_rng(0)
+    texture = rng.standard_normal((64, 64, 1)).astype(np.float32)
+    line = Slice(on=True, y0=-0.4, y1=0.4)
+    stuck, moving = ss.Collected(), ss.Collected()
+    for i in range(30):
+        stuck.see(line, picture(values=texture.copy()))
+        if i == 3:
+            assert stuck.score() is None
+        moving.see(line, picture(values=np.roll(texture, i, axis=0)))
+    assert stuck.score() > 0.99 and moving.score() < 0.1
+
+
+def test_the_panel_collects_while_it_is_on_and_does_nothing_else():
+    arrays = []
+
+    def image(name, pixels):
+        arrays.append(pixels)
+        return imgui.ImTextureRef(1)
+
+    with show(ss.PANEL, ON, network=R, frame=frame_of(R, picture=picture()), image=image) as shown:
+        shown.ui.frames(5)
+        collected = shown.context.scratch["slice"]
+        assert len(collected.strip) == 1 and len({id(a) for a in arrays}) == 1
+        shown.context.frame = frame_of(R, picture=picture(2))
+        shown.ui.frames(3)
+        assert collected.values.shape[1] == 2 and arrays[-1].shape == (19, 2, 3)
+        shown.state = shown.state.edit(OverlayView, opacity=0.5)
+        shown.ui.frames(2)
+        assert len(collected.strip) == 2
+        shown.ui.click("Slice.clear")
+        assert len(collected.strip) <= 1, "only what is still on screen"
+
+
+def test_what_is_saved_has_axes(tmp_path):
+    collected = ss.Collected()
+    for shift in range(10):
+        collected.see(Slice(on=True), picture(shift))
+    command = ss.export(collected, Tone())
+    assert isinstance(command, SaveMeasurement)
+    assert command.arrays["values"].shape == (19, 10, 3)
+    assert command.arrays["position"][[0, -1]] == pytest.approx([-0.15 + 0.15 / 19, 0.15 - 0.15 / 19])
+    assert command.arrays["line"].tolist() == [0.0, -0.15, 0.0, 0.15]
+    pixels = command.figure()
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert pixels.dtype == np.uint8 and pixels.shape[0] > 240 and (pixels == 255).mean() > 0.1
+
+
+def test_figures_put_ticks_where_the_numbers_are():
+    assert ticks(Axis("", 0, 512)) == (0, 100, 200, 300, 400, 500)
+    assert ticks(Axis("", -0.15, 0.15)) == pytest.approx((-0.15, -0.1, -0.05, 0, 0.05, 0.1, 0.15))
+    assert ticks(Axis("", 3, 3)) == (3,)
+    pixels = framed(np.zeros((300, 500, 3), np.uint8), Axis("x", 0, 500), Axis("y", 0, 300))
+    assert not pixels[30:330, 74:574].any() and pixels[:25].min() == 255

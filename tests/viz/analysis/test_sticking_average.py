@@ -1,0 +1,108 @@
+"""The average around a latent: progressive, in w or in z, its images and scores; and where detail is kept."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.viz.analysis.test_sticking import grating
+from tests.viz.panels.shown import alias_free_facts, frame_of, show
+from viz.analysis import sticking_average as sa
+from viz.analysis.sticking import DetailMap
+from viz.pipeline import Pipeline
+from viz.request import OverlayResult, RenderRequest
+from viz.state import OverlayView, Source, Sticking, ViewState
+
+GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
+VIEW = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl"))).edit(Sticking, on=True, num=4)
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return Pipeline()
+
+
+def steps(pipeline, view):
+    frames = list(pipeline.refine(pipeline.render(RenderRequest(1, view))))
+    assert all(f.overlays["sticking"].error is None for f in frames), frames[-1].overlays
+    return [f.overlays["sticking"] for f in frames]
+
+
+def test_every_picture_added_is_shown(pipeline):
+    found = steps(pipeline, VIEW)
+    assert [r.values.count for r in found] == [1, 2, 3, 4] and [r.fraction for r in found] == [0.25, 0.5, 0.75, 1.0]
+    assert found[0].values.share is None and 0 <= found[-1].values.share <= 1
+    assert {n: i.values.shape for n, i in found[-1].images.items()} == {sa.MEAN: (32, 32, 3), sa.DEVIATION: (32, 32), sa.DETAIL: (32, 32)}
+
+
+@pytest.mark.parametrize("space", ["w", "z"])
+def test_without_a_radius_the_mean_is_the_picture_and_all_is_kept(pipeline, space):
+    view = VIEW.edit(Sticking, strength=0.0, space=space)
+    last = steps(pipeline, view)[-1]
+    picture = pipeline.render(RenderRequest(2, view)).picture.values
+    assert np.abs(last.images[sa.MEAN].values - picture).max() < 1e-4
+    assert last.images[sa.DEVIATION].values.max() < 1e-3 and last.values.share == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("space", ["w", "z"])
+def test_a_larger_radius_keeps_less_and_deviates_more(pipeline, space):
+    small, large = (steps(pipeline, VIEW.edit(Sticking, strength=s, space=space))[-1] for s in (0.05, 1.0))
+    assert large.images[sa.DEVIATION].values.mean() > 3 * small.images[sa.DEVIATION].values.mean()
+    assert large.values.share < small.values.share
+
+
+def test_seeds_of_the_neighbourhood_matter_and_are_repeatable(pipeline):
+    first = steps(pipeline, VIEW.edit(Sticking, space="z", seed=3))[-1].images[sa.MEAN].values
+    other = steps(pipeline, VIEW.edit(Sticking, space="z", seed=4))[-1].images[sa.MEAN].values
+    pipeline.memory.clear()
+    again = steps(pipeline, VIEW.edit(Sticking, space="z", seed=3))[-1].images[sa.MEAN].values
+    assert np.array_equal(first, again) and not np.allclose(first, other, atol=1e-4)
+
+
+def test_the_map_says_where_detail_stays():
+    """The left half sticks, the right half moves."""
+    where = DetailMap(8)
+    left = (torch.arange(64) < 32).float()
+    for i in range(40):
+        where.add(grating(0.3) * left + grating(2.4 * i) * (1 - left))
+    share, there = where.share()
+    assert there.all()
+    assert float(share[:, 6:20].min()) > 0.9 and float(share[:, 44:58].max()) < 0.1
+
+
+def test_where_there_is_no_detail_nothing_is_claimed():
+    where = DetailMap(8)
+    for i in range(3):
+        where.add(grating(0.3 * i) * (torch.arange(64) < 24).float())
+    share, there = where.share()
+    assert there[:, :20].all() and not there[:, 44:].any() and not share[:, 44:].any()
+
+
+def result(count, total=8, share=0.25):
+    kept = sa.Kept(count, total, 8.0, share, ((2.0, 4.0, 0.9), (4.0, 32.0, None)))
+    return frame_of(alias_free_facts(), overlays={"sticking": OverlayResult(kept, count / total)})
+
+
+def test_the_panel_cancels_by_switching_off():
+    with show(sa.PANEL, VIEW, network=alias_free_facts(), frame=result(3)) as shown:
+        shown.ui.click("progress.cancel")
+        assert not shown.state.get(Sticking).on
+
+
+def test_the_panel_has_no_bar_when_all_is_done():
+    with show(sa.PANEL, VIEW, network=alias_free_facts(), frame=result(8)) as shown:
+        assert not shown.ui.exists("progress.cancel")
+        shown.ui.choose("Sticking.image", sa.DETAIL)
+        assert shown.state.get(OverlayView).image == sa.DETAIL
+    assert sa.texts(result(8).overlays["sticking"].values)[1] == "25.0%"
+    assert sa.texts(result(1, share=None).overlays["sticking"].values)[1] == "—"
+
+
+def test_options():
+    with show(sa.PANEL, VIEW, network=alias_free_facts()) as shown:
+        shown.ui.set("Sticking.num", 12)
+        shown.ui.click("Sticking.space.z")
+        shown.ui.click("Sticking.hold_pose")
+        shown.ui.set("Sticking.strength", 0.5)
+        assert shown.state.get(Sticking) == Sticking(True, 12, 0.5, "z", False, 0)

@@ -1,0 +1,153 @@
+"""The slice: one line of the picture, stacked over time while anything moves. The paper's Figure 1, right.
+
+Nothing is computed for it: every new picture on screen gives its line. Moving detail draws strands that wander, stuck
+detail draws straight streaks; the streak score tells them apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gui_utils import plots
+from gui_utils.controls import Field, button, checkbox, drag_float
+from gui_utils.libraries import imgui
+from gui_utils.scopes import item_width
+from gui_utils.text import number_text
+from gui_utils.tone import ToneMap, tone_map
+from viz.analysis.slice import ScanLine, SliceStrip, streak_score
+from viz.commands import SaveMeasurement
+from viz.panels import Panel, PanelContext
+from viz.panels.parts import NO_NETWORK, cached, wrapped_text
+from viz.request import Picture
+from viz.state import Slice, Tone, ViewState
+
+FINE = 1 / 8  # of the sampling rate, in cycles per image
+CAPACITY = 512
+ENOUGH = 8  # lines before a score says anything
+
+ON = Field("Slice", "Slice.on", "Stacks the pixels of the scan line over time. Drag the line, or its ends, on the picture.", default=False)
+ENDS = tuple(
+    Field("", f"Slice.{name}", f"The {where} of the line, from the centre of the image.", "widths", default=default, low=-0.5, high=0.5,
+          decimals=3, speed=0.002)
+    for name, where, default in (("x0", "start, to the right,", 0.0), ("y0", "start, down,", -0.15), ("x1", "end, to the right,", 0.0),
+                                 ("y1", "end, down,", 0.15))
+)  # fmt: skip
+CLEAR = Field("Clear", "Slice.clear", "Begins anew.")
+EXPORT = Field("Save", "Slice.export", "Saves the strip with its axes: a .png figure, and the values as .npz.")
+SCORE_HELP = "Share of the strip's detail that stands still: 100 % for straight streaks, 0 % for strands that move."
+EMPTY = "Move the picture, walk in latent space or start an animation: every new picture adds a line."
+
+
+@dataclass
+class Collected:
+    """The strip of this window: lines pushed so far, and what they belong to."""
+
+    strip: SliceStrip = field(default_factory=lambda: SliceStrip(CAPACITY))
+    line: Slice = field(default_factory=Slice)
+    picture: Picture | None = None
+    rate: float = 1.0
+    values: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 1), np.float32))
+
+    def see(self, line: Slice, picture: Picture | None) -> None:
+        """Takes the line out of a picture that was not seen before; another line or another layer begins anew."""
+        if picture is None or picture.grid or (picture is self.picture and line == self.line):
+            return
+        if line != self.line or self.picture is None or picture.tap != self.picture.tap or picture.channels != self.picture.channels:
+            self.strip.clear()
+        x0, _, x1, _ = picture.frame_rect
+        self.line, self.picture, self.rate = line, picture, x1 - x0
+        self.strip.push(ScanLine(line.x0, line.y0, line.x1, line.y1).read(picture.values, sampling_rate=self.rate))
+        self.values = self.strip.picture()
+
+    @property
+    def length(self) -> float:
+        return ScanLine(self.line.x0, self.line.y0, self.line.x1, self.line.y1).length
+
+    def score(self) -> float | None:
+        if len(self.strip) < ENOUGH or self.length <= 0:
+            return None
+        return streak_score(self.values, length=self.length, low=FINE * self.rate)
+
+
+def draw(state: ViewState, context: PanelContext) -> ViewState:
+    collected: Collected = context.scratch.setdefault("slice", Collected())
+    state = state.edit(Slice, on=checkbox(ON, state.get(Slice).on, disabled=NO_NETWORK if context.network is None else ""))
+    line = state.get(Slice)
+    if line.on and context.frame is not None:
+        collected.see(line, context.frame.picture)
+    state = _controls(state, context, collected)
+    if not line.on or not len(collected.strip):
+        wrapped_text(EMPTY)
+        return state
+    _strip(collected, state.get(Tone), context)
+    return state
+
+
+def _controls(state: ViewState, context: PanelContext, collected: Collected) -> ViewState:
+    """One row: the line's ends, the buttons, the score."""
+    line, reason = state.get(Slice), "" if state.get(Slice).on else "The slice is switched off."
+    for end in ENDS:
+        name = end.id.removeprefix("Slice.")
+        imgui.same_line()
+        with item_width(6.5):
+            state = state.edit(Slice, **{name: drag_float(end, getattr(line, name), disabled=reason)})
+    nothing = reason or ("" if len(collected.strip) else "There is no line yet.")
+    imgui.same_line()
+    if button(CLEAR, disabled=nothing):
+        collected.strip.clear()
+        collected.values = collected.strip.picture()
+    imgui.same_line()
+    if button(EXPORT, disabled=nothing):
+        context.emit(export(collected, state.get(Tone)))
+    imgui.same_line()
+    imgui.align_text_to_frame_padding()
+    score = cached(context, "slice.score", collected.values, collected.score) if line.on else None
+    imgui.text_unformatted(f"stuck: {number_text(None if score is None else 100 * score, '%')}")
+    if imgui.is_item_hovered():
+        imgui.set_tooltip(SCORE_HELP)
+    return state
+
+
+def pixels_of(values: np.ndarray, tone: Tone) -> np.ndarray:
+    """The strip in the colours of the picture."""
+    colormap = tone.colormap if values.shape[2] == 1 else "gray"
+    return tone_map(values, ToneMap(10 ** (tone.gain_db / 20), tone.offset, tone.signed, colormap))
+
+
+def _strip(collected: Collected, tone: Tone, context: PanelContext) -> None:
+    values = collected.values
+    count, half = values.shape[1], collected.length / 2
+    axes = plots.Axes("pictures", "widths", x=(0, CAPACITY), y=(-half, half), invert_y=True, follow=True, legend="")
+    room = imgui.get_content_region_avail().y / imgui.get_font_size()
+    with plots.plot("##slice", axes, (-1, max(5.0, room - 0.3))) as shown:
+        if shown and context.image is not None:
+            pixels = cached(context, "slice.pixels", values, lambda: pixels_of(values, tone), key=tone)
+            plots.picture("##strip", context.image("slice", pixels), (0.0, float(count)), (-half, half))
+
+
+def export(collected: Collected, tone: Tone) -> SaveMeasurement:
+    """The values [n, time, C] with their axes: `position` in image widths from the line's middle, `picture` counting."""
+    values, line = collected.values, collected.line
+    count, length = values.shape[1], collected.length
+    position = (np.arange(len(values)) + 0.5) / len(values) * length - length / 2
+    arrays: dict[str, Any] = {
+        "values": values,
+        "position": position,
+        "picture": np.arange(count),
+        "line": np.array([line.x0, line.y0, line.x1, line.y1]),
+        "stuck": np.array(np.nan if (score := collected.score()) is None else score),
+    }
+
+    def figure() -> np.ndarray:
+        from viz.figure import Axis, framed
+
+        title = f"stuck {number_text(None if score is None else 100 * score, '%')}"
+        return framed(pixels_of(values, tone), Axis("pictures", 0, count), Axis("image widths", -length / 2, length / 2), title)
+
+    return SaveMeasurement("Slice", arrays, figure)
+
+
+PANEL = Panel("Slice", "bottom", 10, draw, resets=(Slice,), workspaces=(5,))

@@ -1,0 +1,179 @@
+"""Overlay "Sticking": the mean of many pictures around one latent, and how much of their detail survives in it.
+
+The paper's Figure 1, left: detail that rides on the surface blurs evenly, detail that is stuck to pixels stays sharp.
+Progressive: every picture added is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gui_utils import plots
+from gui_utils.controls import Field, checkbox, choice, input_int, slider_float
+from gui_utils.libraries import imgui, implot
+from gui_utils.text import MISSING, number_text
+from viz.analysis import CONDITIONS, LATENT, Overlay
+from viz.analysis.parts import headline, over_the_picture, progress, result_of, switch
+from viz.panels import Panel, PanelContext
+from viz.panels.parts import NO_NETWORK, reset_button
+from viz.request import OverlayImage, OverlayResult
+from viz.state import Pose, Sticking, Truncation, ViewState
+
+if TYPE_CHECKING:
+    from viz.analysis.sticking import Average, DetailMap
+    from viz.stages import Run
+
+NAME = "sticking"
+MEAN, DEVIATION, DETAIL = f"{NAME}.mean", f"{NAME}.deviation", f"{NAME}.detail"
+IMAGES = {MEAN: "the mean", DEVIATION: "deviation from the mean", DETAIL: "share of detail kept"}
+DEVIATION_RANGE = 0.5  # of pictures in [-1, 1]
+FINE = 1 / 8  # of the resolution, in cycles per image: half the highest frequency and more is detail, and a quarter of it
+
+
+@dataclass(frozen=True)
+class Kept:
+    """`count` of `total` pictures; the share of detail kept above `low` cycles per image, and per octave (from, to, share)."""
+
+    count: int
+    total: int
+    low: float
+    share: float | None
+    octaves: tuple[tuple[float, float, float | None], ...]
+
+
+# ---------------------------------------------------------------------------------------------------- computation
+
+
+def run(run: Run) -> Iterator[OverlayResult]:
+    from torch_utils.spectra import octaves
+    from viz.analysis.sticking import DetailMap, Jitter, average
+    from viz.stages.synthesis import conditions, pose_matrix
+
+    ready, options = run.inputs["load"], run.view.get(Sticking)
+    jitter = Jitter(options.strength, options.seed, options.hold_pose)
+    fixed = {**conditions(run), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
+    rate = float(ready.facts.resolution)
+    where, bands = DetailMap(FINE * rate), octaves(rate)
+    neighbour = neighbour_in_z(run) if options.space == "z" else None
+    ws = run.inputs["latent"].ws
+    for found in average(ready.network, ws, num=options.num, jitter=jitter, conditions=fixed, neighbour=neighbour):
+        where.add(found.newest)
+        shares = tuple((b.low, min(b.high, rate / 2), share) for b, share in found.detail.scores(bands).items())
+        kept = Kept(found.count, found.total, where.low, found.detail.score(where.low), shares)
+        yield OverlayResult(kept, found.count / found.total, images_of(found, where))
+
+
+def neighbour_in_z(run: Run) -> Callable[[int], Any]:
+    """Latents whose z lie around those of the seeds on screen: ws + sum of weight (map(z + strength n) - map(z))."""
+    import torch
+
+    from viz.stages.latent import draw_z, mapped
+
+    ready, options, styles = run.inputs["load"], run.view.get(Sticking), run.inputs["latent"]
+    truncation, network = run.view.get(Truncation), ready.network
+    class_index = run.view.get(LATENT[0]).class_index
+    cutoff = None if truncation.cutoff < 0 else truncation.cutoff
+
+    def neighbour(index: int) -> Any:
+        noise = np.random.default_rng([options.seed, index]).standard_normal(network.z_dim)
+        ws = styles.ws
+        for seed, weight in styles.seeds:
+            z, c = draw_z(seed, network.z_dim, network.c_dim, class_index)
+            moved, label = (None if v is None else torch.from_numpy(v).to(ready.device, torch.float32)[None]
+                            for v in (z + options.strength * noise, c))  # fmt: skip
+            ws = ws + weight * (network.map(moved, label, psi=truncation.psi, cutoff=cutoff) - mapped(run, ready, seed))
+        return ws
+
+    return neighbour
+
+
+def images_of(found: Average, where: DetailMap) -> dict[str, OverlayImage]:
+    height, width = found.mean.shape[-2:]
+    rect = (0.0, 0.0, float(width), float(height))
+    array = lambda t: t.float().cpu().numpy()  # noqa: E731
+    share, there = where.share()
+    deviation = found.variance.clamp_min(0).mean(dim=0).sqrt()
+    return {
+        MEAN: OverlayImage(f"mean of {found.count}", array(found.mean).transpose(1, 2, 0), rect),
+        DEVIATION: OverlayImage("deviation", array(deviation), rect, 0.0, DEVIATION_RANGE, "magma"),
+        DETAIL: OverlayImage("detail kept", array(share), rect, 0.0, 1.0, "viridis", mask=there.cpu().numpy()),
+    }
+
+
+OVERLAY = Overlay(NAME, Sticking, (*LATENT, *CONDITIONS, Pose), run)
+
+
+# ---------------------------------------------------------------------------------------------------- control
+
+ON = Field("Average", "Sticking.on", "Averages pictures from a neighbourhood of the latent; any change begins anew.", default=False)
+NUM = Field("Pictures", "Sticking.num", "How many pictures are averaged.", default=64, low=2, high=100_000)
+STRENGTH = Field("Radius", "Sticking.strength", "Standard deviation of the neighbourhood, as a part of that of all latents.",
+                 default=0.1, low=0, high=1, decimals=3, power=2)  # fmt: skip
+SPACE = Field("Gaussian in", "Sticking.space", "The space in which latents are drawn around the one on screen.", default="w")
+SPACES = {"w": "w", "z": "z"}
+HOLD = Field("Hold pose", "Sticking.hold_pose", "Keeps the pose that the network derives from w: only detail differs.", default=True)
+SEED = Field("Seed", "Sticking.seed", "Of the neighbours.", default=0, high=2**32 - 1)
+IMAGE = Field("Show", "Sticking.image", "Lays a result over the picture.", default="")
+RESET = Field("Reset", "Sticking.reset", "The defaults, switched off.")
+
+
+def draw(state: ViewState, context: PanelContext) -> ViewState:
+    reason = NO_NETWORK if context.network is None else ""
+    state = switch(state, ON, Sticking, disabled=reason)
+    imgui.same_line(0, imgui.get_font_size())
+    state = reset_button(state, RESET, Sticking)
+    result = result_of(context, NAME) if state.get(Sticking).on else None
+    kept: Kept | None = result.values if result is not None else None
+    state = progress(state, Sticking, result, f"{kept.count if kept else 0} of {state.get(Sticking).num}")
+    headline(*texts(kept))
+    _octaves(kept)
+    state = over_the_picture(state, IMAGE, IMAGES, Sticking, disabled=reason)
+    return _options(state)
+
+
+def texts(kept: Kept | None) -> tuple[str, str, str]:
+    if kept is None:
+        return "detail kept", MISSING, ""
+    share = number_text(None if kept.share is None else 100 * kept.share, "%")
+    note = "100 % for detail that never moves with the latent, 0 % for detail that is elsewhere in every picture."
+    return f"detail kept, from {number_text(kept.low, decimals=0)} cycles per image", share, note
+
+
+def _options(state: ViewState) -> ViewState:
+    options = state.get(Sticking)
+    return state.put(
+        replace(
+            options,
+            num=input_int(NUM, options.num),
+            strength=slider_float(STRENGTH, options.strength),
+            space=choice(SPACE, options.space, SPACES),
+            hold_pose=checkbox(HOLD, options.hold_pose),
+            seed=input_int(SEED, options.seed),
+        )
+    )
+
+
+def _octaves(kept: Kept | None) -> None:
+    """One bar for each octave."""
+    bands = kept.octaves if kept else ()
+    axes = plots.Axes("octave from (cycles / image)", "% kept", x=(-0.6, max(1, len(bands)) - 0.4), y=(0, 105), follow=True, legend="")
+    with plots.plot("##octaves", axes, (-1, 9)) as shown:
+        if not shown or not bands:
+            return
+        ticks = np.arange(len(bands), dtype=np.float64)
+        implot.setup_axis_ticks(implot.ImAxis_.x1, ticks.tolist(), [f"{low:g}" for low, _, _ in bands])
+        shares = np.array([np.nan if share is None else 100 * share for _, _, share in bands])
+        plots.bars("% kept", ticks, np.nan_to_num(shares), 0.7, plots.series_color(0))
+
+        def read(x: float, _: float) -> str:
+            low, high, share = bands[min(max(round(x), 0), len(bands) - 1)]
+            return f"{low:g} to {high:g} cycles / image: {number_text(None if share is None else 100 * share, '%')}"
+
+        plots.cursor_text(read)
+
+
+PANEL = Panel("Sticking", "right", 70, draw, resets=(Sticking,), workspaces=(5,))

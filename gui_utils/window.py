@@ -78,7 +78,7 @@ class Window:
         glfw.make_context_current(self._handle)
         gl.load(egl=self.options.headless and sys.platform.startswith("linux"))
         check_version(self._handle)
-        glfw.swap_interval(1 if self.options.vsync and not self.options.headless else 0)
+        self.set_vsync(on=self.options.vsync)
         self._context = imgui.create_context()
         implot.create_context()
         io = imgui.get_io()
@@ -267,6 +267,10 @@ class Window:
     def _apply_scale(self) -> None:
         theme.apply(self.display_scale, self._font_scale)
         self.redraw()
+
+    def set_vsync(self, *, on: bool) -> None:
+        """Whether frames wait for the screen; a headless window has none to wait for."""
+        glfw.swap_interval(1 if on and not self.options.headless else 0)
 
     @property
     def title(self) -> str:

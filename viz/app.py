@@ -251,6 +251,8 @@ class App:
         self.settings = dataclasses.replace(self.settings, **changes)
         if "font_scale" in changes:
             self.window.font_scale = self.settings.font_scale
+        if "vsync" in changes:
+            self.window.set_vsync(on=self.settings.vsync)
         self.save_settings()
 
     def save_settings(self) -> None:

@@ -405,3 +405,13 @@ def test_the_cursor_reads_the_overlay(running):
     size = image.values.shape[0]
     column = row = int((0.1 + 0.5) * size)
     assert running.app.canvas.overlay_probe == pytest.approx((float(image.values[row, column]),))
+
+
+def test_settings_act_at_once(running, monkeypatch):
+    """A control that only changes what is saved would be a lie."""
+    asked = []
+    monkeypatch.setattr(running.window, "set_vsync", lambda *, on: asked.append(on))
+    running.app.change_settings(vsync=False, font_scale=1.5, fps_limit=30)
+    assert asked == [False] and running.window.font_scale == 1.5
+    running.app.state = running.state.edit(RotateMotion, on=True)
+    assert 0 <= running.app._until_next_frame() <= 1 / 30

@@ -46,7 +46,20 @@ WORKSPACES: tuple[Workspace, ...] = (
     ),
     Workspace("Layers", {"Latent": "left", "Pose": "left.lower", "Layers": "right", "Channels": "right.lower"}, right_em=32.0),
     Workspace("Spectra", {"Latent": "left", "Pose": "left.lower", "Spectrum": "right", "Layers": "right.lower"}, right_em=36.0, lower=0.32),
-    Workspace("Equivariance", {"Pose": "left", "Latent": "left.lower", "Equivariance": "right", "Layers": "right.lower"}, right_em=30.0),
+    Workspace(
+        "Equivariance",
+        {
+            "Pose": "left",
+            "Latent": "left.lower",
+            "By layer": "bottom",
+            "Sweep": "bottom",
+            "Equivariance": "right",
+            "Metrics": "right",
+            "Layers": "right.lower",
+        },
+        right_em=30.0,
+        lower=0.35,
+    ),
     Workspace(
         "Sticking",
         {"Latent": "left", "Truncation & noise": "left.lower", "Pose": "left.lower", "Slice": "bottom", "Sticking": "right"},

@@ -1,0 +1,180 @@
+"""By layer, over sweeps, and over samples: progressive, the numbers of the computations, and clicks that lead somewhere."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gui_utils.libraries import implot
+from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
+from viz import cli
+from viz.analysis import layer_chart, metric_table, sweep_chart
+from viz.analysis.equivariance import SweepPoint, per_layer, sweep_angle, sweep_shift
+from viz.commands import CopyText
+from viz.pipeline import Pipeline
+from viz.request import OverlayResult, RenderRequest
+from viz.state import LayerEquivariance, Metrics, Pose, Source, Sweep, Tap, ViewState
+
+GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
+TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
+TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl")))
+FACTS = alias_free_facts()
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return Pipeline()
+
+
+def steps(pipeline, view, name):
+    found = [f.overlays[name] for f in pipeline.refine(pipeline.render(RenderRequest(1, view)))]
+    assert found and all(r.error is None for r in found), found
+    return found
+
+
+def inputs(pipeline):
+    run = pipeline._answered[1]
+    return run.inputs["load"].network, run.inputs["latent"].ws
+
+
+# ---------------------------------------------------------------------------------------------------- by layer
+
+
+def test_one_more_layer_with_every_step(pipeline):
+    view = TINY_R.edit(LayerEquivariance, on=True).edit(Pose, turns=0.1)
+    found = steps(pipeline, view, layer_chart.NAME)
+    network, ws = inputs(pipeline)
+    assert [len(r.values.found) for r in found] == list(range(1, len(network.taps) + 1)) and found[-1].fraction == 1
+    expected = [(layer.name, layer.signal_db) for layer in per_layer(network, ws, view.get(Pose).matrix())]
+    assert [n for n, _ in found[-1].values.found] == [n for n, _ in expected]
+    assert [db for _, db in found[-1].values.found] == pytest.approx([db for _, db in expected], abs=0.01)
+
+
+def test_without_a_pose_no_layer_is_compared(pipeline):
+    assert steps(pipeline, TINY_R.edit(LayerEquivariance, on=True), layer_chart.NAME)[-1].values == layer_chart.Layers((), posed=False)
+    sg2 = TINY_SG2.edit(LayerEquivariance, on=True).edit(Pose, turns=0.1)
+    assert steps(pipeline, sg2, layer_chart.NAME)[-1].values is None
+
+
+def plot_point(shown, x, y):
+    """Screen position of a point of the panel's only plot, learned while it is drawn."""
+    places = []
+    original = implot.end_plot
+
+    def end():
+        at = implot.plot_to_pixels(x, y)
+        places.append((at.x, at.y))
+        original()
+
+    implot.end_plot = end
+    try:
+        shown.ui.frames(2)
+    finally:
+        implot.end_plot = original
+    return places[-1]
+
+
+def test_a_click_on_a_bar_selects_its_layer():
+    layers = layer_chart.Layers(tuple((tap.name, 40.0) for tap in FACTS.taps))
+    view = ViewState().edit(LayerEquivariance, on=True)
+    with show(layer_chart.PANEL, view, network=FACTS, frame=frame_of(FACTS, overlays={layer_chart.NAME: OverlayResult(layers)})) as shown:
+        shown.ui.click_at(plot_point(shown, 4, 20))
+        assert shown.state.get(Tap).layer == FACTS.taps[4].name
+        shown.ui.click_at(plot_point(shown, len(FACTS.taps) - 1, 20))
+        assert shown.state.get(Tap).layer == ""
+    assert layer_chart.text_of(FACTS, layers.found, 1).endswith("40.0 dB")
+    assert layer_chart.text_of(FACTS, (("input", float("inf")),), 0).endswith("∞ dB")
+    assert layer_chart.text_of(FACTS, (), 3).endswith("—") and layer_chart.text_of(FACTS, (), 99) == "—"
+
+
+# ---------------------------------------------------------------------------------------------------- sweeps
+
+
+@pytest.mark.parametrize(
+    ("over", "measure", "values"), [("shift", sweep_shift, sweep_chart.SHIFTS_PX), ("angle", sweep_angle, sweep_chart.ANGLES_TURNS)]
+)
+def test_one_more_point_with_every_step(pipeline, over, measure, values):
+    found = steps(pipeline, TINY_R.edit(Sweep, on=True, over=over), sweep_chart.NAME)
+    assert [len(r.values.points) for r in found] == list(range(1, len(values) + 1))
+    network, ws = inputs(pipeline)
+    some = slice(3, 6)
+    expected = [p.db for p in measure(network, ws, values[some])]
+    assert [p.db for p in found[-1].values.points[some]] == pytest.approx(expected, abs=0.01)
+
+
+def test_the_pose_does_not_matter_to_a_sweep(pipeline):
+    view = TINY_R.edit(Sweep, on=True, over="angle")
+    pipeline.memory.clear()
+    steps(pipeline, view, sweep_chart.NAME)
+    frame = pipeline.render(RenderRequest(1, view.edit(Pose, x=0.1)))
+    assert frame.overlays[sweep_chart.NAME].fraction == 1 and list(pipeline.refine(frame)) == []
+
+
+def curve(over, values):
+    points = tuple(SweepPoint(v, 50.0 - i, "eq_r") for i, v in enumerate(values))
+    return frame_of(FACTS, overlays={sweep_chart.NAME: OverlayResult(sweep_chart.Curve(over, points, len(points)))})
+
+
+def test_a_click_goes_to_the_nearest_point():
+    with show(sweep_chart.PANEL, ViewState().edit(Sweep, on=True), network=FACTS, frame=curve("shift", (0, 0.25, 0.5, 0.75, 1))) as shown:
+        shown.ui.click_at(plot_point(shown, 0.52, 48.0))
+        assert shown.state.get(Pose) == Pose(x=0.5 / 64)
+        shown.ui.click("Sweep.over.angle")
+        assert shown.state.get(Sweep).over == "angle"
+        shown.context.frame = curve("angle", (0, 0.25, 0.5, 0.75))
+        shown.ui.click_at(plot_point(shown, 268.0, 48.0))
+        assert shown.state.get(Pose) == Pose(turns=-0.25)
+
+
+def test_where_the_pose_lies_on_the_axis():
+    assert sweep_chart.place(Pose(x=0.5 / 64), "shift", 64) == 0.5
+    assert sweep_chart.place(Pose(turns=-0.25), "angle", 64) == 0.75
+    assert sweep_chart.place(Pose(x=0.5), "shift", 64) is None and sweep_chart.place(Pose(x=0.1, turns=0.1), "angle", 64) is None
+
+
+# ---------------------------------------------------------------------------------------------------- metrics
+
+
+def test_the_same_numbers_as_the_command_line(pipeline, capsys):
+    view = TINY_R.edit(Metrics, on=True, num=5, seed=3, eq_t=False)
+    found = steps(pipeline, view, metric_table.NAME)
+    assert [r.values.newest.done for r in found] == [1, 2, 3, 4, 5] and found[-1].fraction == 1
+    arguments = metric_table.command(view.get(Source).network, view.get(Metrics)).split()[1:]
+    assert cli.run([*arguments, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    last = found[-1].values.newest.estimates
+    assert set(last) == {"eq_t_frac", "eq_r"} and "eq_t" not in printed
+    for kind, estimate in last.items():
+        assert estimate.db == pytest.approx(printed[kind], abs=1e-3)
+        assert (estimate.low, estimate.high) == pytest.approx(printed[f"{kind}_interval"], abs=1e-3)
+
+
+def test_the_latent_on_screen_does_not_matter_to_the_metrics(pipeline):
+    view = TINY_R.edit(Metrics, on=True, num=3)
+    steps(pipeline, view, metric_table.NAME)
+    frame = pipeline.render(RenderRequest(1, view.edit(Pose, x=0.1)))
+    assert list(pipeline.refine(frame)) == []
+
+
+def test_the_track_has_every_sample_of_a_short_measurement(pipeline):
+    last = steps(pipeline, TINY_R.edit(Metrics, on=True, num=4), metric_table.NAME)[-1].values
+    assert [p[0] for p in last.track["eq_r"]] == [1, 2, 3, 4]
+    assert np.isnan(last.track["eq_r"][0][2]) and last.track["eq_r"][3][2] < last.track["eq_r"][3][1] < last.track["eq_r"][3][3]
+
+
+def test_what_does_not_exist_is_an_em_dash(pipeline):
+    result = steps(pipeline, TINY_SG2.edit(Metrics, on=True), metric_table.NAME)[-1]
+    assert result.values is None and metric_table.texts(result.values, "eq_r") == ("EQ-R", "—", "—")
+    with show(metric_table.PANEL, network=stylegan2_facts()) as shown:
+        assert shown.ui.item("Metrics.on").disabled
+
+
+def test_options_and_the_command():
+    with show(metric_table.PANEL, network=FACTS) as shown:
+        shown.ui.click("Metrics.eq_t")
+        shown.ui.set("Metrics.num", 7)
+        shown.ui.click("Metrics.on")
+        assert shown.state.get(Metrics) == Metrics(on=True, eq_t=False, num=7)
+        shown.ui.click("Metrics.copy")
+        assert shown.commands == [CopyText("visualizer.py metrics tiny-r --eq-t-frac --eq-r --num 7 --seed 0")]

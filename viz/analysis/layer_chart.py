@@ -1,0 +1,116 @@
+"""Overlay "By layer": how well every layer follows the pose, as bars: where equivariance breaks. Click a bar to look at that layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gui_utils import plots
+from gui_utils.controls import Field
+from gui_utils.libraries import imgui, implot
+from gui_utils.text import MISSING, number_text
+from viz.analysis import CONDITIONS, LATENT, Overlay
+from viz.analysis.parts import NO_GRID, progress, result_of, switch
+from viz.panels import Panel, PanelContext
+from viz.panels.parts import NO_NETWORK, wrapped_text
+from viz.request import NetworkFacts, OverlayResult
+from viz.state import LayerEquivariance, Pose, Tap, ViewState
+
+if TYPE_CHECKING:
+    from viz.stages import Run
+
+NAME = "by layer"
+
+
+@dataclass(frozen=True)
+class Layers:
+    """(name, signal over error in dB) in order of computation, as far as measured; `posed`: whether there is a pose to follow."""
+
+    found: tuple[tuple[str, float | None], ...]
+    posed: bool = True
+
+
+# ---------------------------------------------------------------------------------------------------- computation
+
+
+def run(run: Run) -> Iterator[OverlayResult]:
+    from viz.analysis.equivariance import per_layer
+    from viz.stages.synthesis import conditions, pose_matrix
+
+    ready = run.inputs["load"]
+    pose = pose_matrix(run.view, ready)
+    if not ready.facts.has_pose or pose == Pose().matrix():
+        yield OverlayResult(Layers((), posed=False) if ready.facts.has_pose else None)
+        return
+    found: tuple[tuple[str, float | None], ...] = ()
+    for layer in per_layer(ready.network, run.inputs["latent"].ws, pose, conditions(run)):
+        found = (*found, (layer.name, layer.signal_db))
+        yield OverlayResult(Layers(found), len(found) / len(ready.facts.taps))
+
+
+OVERLAY = Overlay(NAME, LayerEquivariance, (*LATENT, *CONDITIONS, Pose), run)
+
+
+# ---------------------------------------------------------------------------------------------------- control
+
+ON = Field("By layer", "LayerEquivariance.on", "Makes the same comparison at every layer, each at its own sampling rate and with its "
+           "margin: the layer's own variance over the error, in dB.", default=False)  # fmt: skip
+IDENTITY = "The pose is the identity. Move or turn the picture to see which layers follow."
+EMPTY = "Where equivariance breaks: one bar for each layer. Click a bar to look at its layer."
+ROOM_EM = 36.0  # narrower plots number the layers instead of naming them
+
+
+def draw(state: ViewState, context: PanelContext) -> ViewState:
+    facts = context.network
+    reason = NO_NETWORK if facts is None else "" if facts.has_pose else NO_GRID
+    state = switch(state, ON, LayerEquivariance, disabled=reason)
+    if facts is None or reason or not state.get(LayerEquivariance).on:
+        wrapped_text(reason or EMPTY)
+        return state
+    result = result_of(context, NAME)
+    layers: Layers | None = result.values if result is not None else None
+    state = progress(state, LayerEquivariance, result, f"{len(layers.found) if layers else 0} of {len(facts.taps)} layers")
+    if layers is not None and not layers.posed:
+        wrapped_text(IDENTITY)
+        return state
+    return _bars(state, facts, layers.found if layers else ())
+
+
+def finite(db: float | None) -> float:
+    """What can be drawn; nan for no number and for no error at all."""
+    return db if db is not None and math.isfinite(db) else math.nan
+
+
+def _bars(state: ViewState, facts: NetworkFacts, found: tuple[tuple[str, float | None], ...]) -> ViewState:
+    heights = np.array([finite(db) for _, db in found])
+    known = heights[np.isfinite(heights)]
+    low, high = (min(0.0, float(known.min()) - 3), float(known.max()) + 6) if len(known) else (0.0, 60.0)
+    count, room = len(facts.taps), imgui.get_content_region_avail()
+    em = imgui.get_font_size()
+    axes = plots.Axes("", "dB", x=(-0.6, count - 0.4), y=(low, high), follow=True, legend="")
+    with plots.plot("##by layer", axes, (-1, max(7.0, room.y / em - 0.3))) as shown:
+        if not shown:
+            return state
+        names = [tap.name.split("_")[0] if room.x / em > ROOM_EM else str(i) for i, tap in enumerate(facts.taps)]
+        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), names)
+        selected = next(i for i, tap in enumerate(facts.taps) if tap.name == facts.tap_name(state.get(Tap).layer))
+        plots.bars("dB", np.arange(len(heights)), np.nan_to_num(heights), 0.7, plots.series_color(0))
+        if selected < len(heights):
+            plots.bars("selected", np.array([selected]), np.nan_to_num(heights[selected : selected + 1]), 0.7, plots.series_color(1))
+        at = plots.cursor_text(lambda x, _: text_of(facts, found, round(x)))
+        if at is not None and imgui.is_mouse_clicked(0) and 0 <= round(at[0]) < count:
+            return state.edit(Tap, layer="" if round(at[0]) == count - 1 else facts.taps[round(at[0])].name)
+    return state
+
+
+def text_of(facts: NetworkFacts, found: tuple[tuple[str, float | None], ...], index: int) -> str:
+    if not 0 <= index < len(facts.taps):
+        return MISSING
+    return f"{facts.taps[index].name}: {number_text(found[index][1] if index < len(found) else None, 'dB')}"
+
+
+PANEL = Panel("By layer", "bottom", 20, draw, resets=(LayerEquivariance,), workspaces=(4,))

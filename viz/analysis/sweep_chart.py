@@ -1,0 +1,137 @@
+"""Overlay "Sweep": dB over shifts from 0 to 1 pixel, or over all angles. Click a point to go to that pose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gui_utils import plots
+from gui_utils.controls import Field, choice
+from gui_utils.libraries import imgui
+from gui_utils.text import number_text
+from viz.analysis import CONDITIONS, LATENT, Overlay
+from viz.analysis.layer_chart import finite
+from viz.analysis.parts import NO_GRID, progress, result_of, switch
+from viz.gestures import wrapped
+from viz.panels import Panel, PanelContext
+from viz.panels.parts import NO_NETWORK, wrapped_text
+from viz.request import NetworkFacts, OverlayResult
+from viz.state import Pose, Sweep, ViewState
+
+if TYPE_CHECKING:
+    from viz.analysis.equivariance import SweepPoint
+    from viz.stages import Run
+
+NAME = "sweep"
+SHIFTS_PX = tuple(i / 16 for i in range(17))
+ANGLES_TURNS = tuple(i / 48 for i in range(49))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points measured so far, in order, out of `total`; values in pixels or turns."""
+
+    over: str
+    points: tuple[SweepPoint, ...]
+    total: int
+
+
+# ---------------------------------------------------------------------------------------------------- computation
+
+
+def run(run: Run) -> Iterator[OverlayResult]:
+    from viz.analysis.equivariance import sweep_angle, sweep_shift
+    from viz.stages.synthesis import conditions
+
+    ready, over = run.inputs["load"], run.view.get(Sweep).over
+    if not ready.facts.has_pose:
+        yield OverlayResult()
+        return
+    measure, values = (sweep_shift, SHIFTS_PX) if over == "shift" else (sweep_angle, ANGLES_TURNS)
+    points: tuple[SweepPoint, ...] = ()
+    for point in measure(ready.network, run.inputs["latent"].ws, values, conditions(run)):
+        points = (*points, point)
+        yield OverlayResult(Curve(over, points, len(values)), len(points) / len(values))
+
+
+OVERLAY = Overlay(NAME, Sweep, (*LATENT, *CONDITIONS), run)
+
+
+# ---------------------------------------------------------------------------------------------------- control
+
+ON = Field("Sweep", "Sweep.on", "Compares this latent's picture with the transformed one over a range of poses.", default=False)
+OVER = Field("", "Sweep.over", "Shifts to the right from 0 to 1 pixel, or turns all the way around.", default="shift")
+OVERS = {"shift": "shift", "angle": "angle"}
+NOTES = {
+    "shift": "Whole shifts are exact; between them the six-tap reference has a small error of its own, which caps the curve.",
+    "angle": "Quarter turns map the grid onto itself; a network that is only symmetric to those peaks there.",
+}
+EMPTY = "dB over sub-pixel shifts (dips between whole pixels are aliasing), or over angles. Click a point to go there."
+
+
+def draw(state: ViewState, context: PanelContext) -> ViewState:
+    facts = context.network
+    reason = NO_NETWORK if facts is None else "" if facts.has_pose else NO_GRID
+    state = switch(state, ON, Sweep, disabled=reason)
+    imgui.same_line(0, imgui.get_font_size())
+    state = state.edit(Sweep, over=choice(OVER, state.get(Sweep).over, OVERS, disabled=reason))
+    if facts is None or reason or not state.get(Sweep).on:
+        wrapped_text(reason or EMPTY)
+        return state
+    result = result_of(context, NAME)
+    curve: Curve | None = result.values if result is not None else None
+    if curve is not None and curve.over != state.get(Sweep).over:
+        curve = None  # the frame of a moment ago
+    state = progress(state, Sweep, result, f"{len(curve.points)} of {curve.total} poses" if curve else "")
+    return _plot(state, facts, curve)
+
+
+def _plot(state: ViewState, facts: NetworkFacts, curve: Curve | None) -> ViewState:
+    over = state.get(Sweep).over
+    unit = 360.0 if over == "angle" else 1.0
+    x = np.array([p.value * unit for p in curve.points]) if curve else np.zeros(0)
+    y = np.array([finite(p.db) for p in curve.points]) if curve else np.zeros(0)
+    known = y[np.isfinite(y)]
+    low, high = (float(known.min()) - 4, float(known.max()) + 6) if len(known) else (0.0, 70.0)
+    label, end = ("degrees, counter-clockwise", 360.0) if over == "angle" else ("shift to the right (pixels)", 1.0)
+    axes = plots.Axes(label, "dB", x=(0.0, end), y=(low, high), follow=True, legend="")
+    room = imgui.get_content_region_avail().y / imgui.get_font_size()
+    with plots.plot(f"##sweep {over}", axes, (-1, max(6.0, room - 1.6))) as shown:
+        if shown:
+            plots.line("dB", x, y, plots.series_color(0))
+            here = place(state.get(Pose), over, facts.resolution)
+            if here is not None:
+                plots.vertical_line(here * unit, "", plots.series_color(1))
+            at = plots.cursor_text(lambda at, _: text_at(x, y, at, "°" if over == "angle" else "px"))
+            if at is not None and len(x) and imgui.is_mouse_clicked(0):
+                state = go_to(state, curve.points[int(np.abs(x - at[0]).argmin())].value, facts.resolution) if curve else state
+    wrapped_text(NOTES[over])
+    return state
+
+
+def text_at(x: np.ndarray, y: np.ndarray, at: float, unit: str) -> str:
+    if not len(x):
+        return number_text(at, unit, 2)
+    i = int(np.abs(x - at).argmin())
+    return f"{number_text(float(x[i]), unit, 2)}: {number_text(float(y[i]), 'dB')}"
+
+
+def place(pose: Pose, over: str, resolution: int) -> float | None:
+    """Where the pose on screen lies on the axis (pixels or turns); None where it is not on it at all."""
+    if over == "angle":
+        return pose.turns % 1.0 if (pose.x, pose.y) == (0, 0) else None
+    shift = pose.x * resolution
+    return shift if (pose.y, pose.turns) == (0, 0) and 0 <= shift <= 1 else None
+
+
+def go_to(state: ViewState, value: float, resolution: int) -> ViewState:
+    """The pose of a point of the curve."""
+    if state.get(Sweep).over == "angle":
+        return state.put(replace(state.get(Pose), x=0.0, y=0.0, turns=wrapped(value)))
+    return state.put(replace(state.get(Pose), x=value / resolution, y=0.0, turns=0.0, snap=False))
+
+
+PANEL = Panel("Sweep", "bottom", 30, draw, resets=(Sweep,), workspaces=(4,))

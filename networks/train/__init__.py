@@ -1,0 +1,1 @@
+"""Training of every rung: adversarial on pictures, supervised on rendered globes. `python -m networks.train --help`."""

@@ -1,0 +1,178 @@
+"""Augmentation before the discriminator, of real and generated pictures alike, with a probability p that adapts to overfitting.
+
+Karras et al., Training Generative Adversarial Networks with Limited Data (2020). Each transformation happens with probability p,
+otherwise not at all, so that the generator cannot profit from imitating it while p stays below 1; at p = 0 the pictures are returned
+as they are. Mirroring, quarter turns and shifts by whole pixels move samples; the others are one affine map, sampled at twice the
+resolution between low-pass filters, for the pictures that have any. Everything can be differentiated twice, for R1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from scipy.signal import firwin
+from torch import Tensor
+
+from torch_utils import ops
+
+FILTER_TAPS = 12
+LUMA = 1 / math.sqrt(3)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What happens to each picture of a batch; all [N] or [N, ...], the neutral value where a transformation does not happen.
+
+    `turns` are quarters, `shift` whole pixels (x, y); `affine` [N, 2, 3] maps output to input positions in pixels from the centre;
+    `colour` [N, 3, 4] maps colours in [-1, 1].
+    """
+
+    mirrored: Tensor
+    turns: Tensor
+    shift: Tensor
+    affine: Tensor
+    colour: Tensor
+
+    def rows(self, part: slice) -> Augmentation:
+        """That of some pictures."""
+        return Augmentation(*(value[part] for value in (self.mirrored, self.turns, self.shift, self.affine, self.colour)))
+
+
+def draw(count: int, p: float, resolution: int, generator: torch.Generator) -> Augmentation:
+    """Random augmentations for `count` pictures."""
+
+    def happens(probability: float = p) -> Tensor:
+        return torch.rand(count, generator=generator) < probability
+
+    def normal(scale: float, *shape: int) -> Tensor:
+        return torch.randn(count, *shape, generator=generator) * scale
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand(count, *shape, generator=generator) * (high - low) + low
+
+    mirrored = happens() & (uniform(0, 1) < 0.5)
+    turns = torch.where(happens(), uniform(0, 4).long(), 0)
+    shift = torch.where(happens()[:, None], (uniform(-0.125, 0.125, 2) * resolution).round().long(), 0)
+    either = 1 - math.sqrt(max(0.0, 1 - p))  # of two rotations: then p is the probability of any
+    scale = torch.where(happens(), torch.exp2(normal(0.2)), 1.0)
+    before = torch.where(happens(either), uniform(-math.pi, math.pi), 0.0)
+    stretch = torch.where(happens(), torch.exp2(normal(0.2)), 1.0)
+    after = torch.where(happens(either), uniform(-math.pi, math.pi), 0.0)
+    moved = torch.where(happens()[:, None], normal(0.125 * resolution, 2), 0.0)
+    axes = _rotation(after) @ torch.diag_embed(torch.stack([scale * stretch, scale / stretch], dim=1)) @ _rotation(before)
+    affine = torch.cat([axes, moved[:, :, None]], dim=2)
+
+    colour = torch.eye(3).repeat(count, 1, 1)
+    brightness = torch.where(happens(), normal(0.2), 0.0)
+    contrast = torch.where(happens(), torch.exp2(normal(0.5)), 1.0)
+    luma = torch.full((3, 3), LUMA * LUMA)
+    flips = happens() & (uniform(0, 1) < 0.5)
+    hue = torch.where(happens(), uniform(-math.pi, math.pi), 0.0)
+    saturation = torch.where(happens(), torch.exp2(normal(1.0)), 1.0)
+    colour = colour * contrast[:, None, None]
+    colour = torch.where(flips[:, None, None], torch.eye(3) - 2 * luma, torch.eye(3)) @ colour
+    colour = _about_luma(hue) @ colour
+    colour = (luma + (torch.eye(3) - luma) * saturation[:, None, None]) @ colour
+    # Brightness comes before the rest, so it goes through it; it lies on the luma axis, which contrast scales and luma flips turn round.
+    offset = brightness * contrast * torch.where(flips, -1.0, 1.0)
+    neutral = ~flips & (hue == 0) & (saturation == 1) & (contrast == 1)
+    colour[neutral] = torch.eye(3)
+    return Augmentation(mirrored, turns, shift, affine, torch.cat([colour, offset[:, None, None].expand(-1, 3, 1)], dim=2))
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([cos, -sin, sin, cos], dim=1).reshape(-1, 2, 2)
+
+
+def _about_luma(angle: Tensor) -> Tensor:
+    """Rotations of colours about the grey axis (Rodrigues)."""
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) * LUMA
+    luma = torch.full((3, 3), LUMA * LUMA)
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    return torch.eye(3) * cos + cross * sin + luma * (1 - cos)
+
+
+def apply(pictures: Tensor, wanted: Augmentation) -> Tensor:
+    """Pictures [N, 3, R, R] after mirroring, turning, shifting, the affine map, and the colours' map, in this order."""
+    device = pictures.device
+    x = _moved(pictures, wanted)
+    still = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+    chosen = (wanted.affine != still).flatten(1).any(dim=1).nonzero().flatten()
+    if len(chosen):
+        there = chosen.to(device)
+        x = x.index_copy(0, there, _warped(x[there], wanted.affine[chosen].to(pictures)))
+    plain = torch.eye(3, 4)
+    if bool((wanted.colour != plain).any()):
+        colour = wanted.colour.to(pictures)
+        x = torch.einsum("nij,njhw->nihw", colour[:, :, :3], x) + colour[:, :, 3, None, None]
+    return x
+
+
+def _moved(x: Tensor, wanted: Augmentation) -> Tensor:
+    """Mirror, turn by quarters (counter-clockwise), shift by whole pixels, borders continued by reflection: samples only change places."""
+    count, _, side, _ = x.shape
+    if not bool(wanted.mirrored.any() | (wanted.turns != 0).any() | (wanted.shift != 0).any()):
+        return x
+    line = torch.arange(side)
+    column = _reflected(line[None, None, :] - wanted.shift[:, 0, None, None], side).expand(count, side, side)
+    row = _reflected(line[None, :, None] - wanted.shift[:, 1, None, None], side).expand(count, side, side)
+    for quarter in range(1, 4):
+        turned = (wanted.turns >= quarter)[:, None, None]
+        column, row = torch.where(turned, side - 1 - row, column), torch.where(turned, column, row)
+    column = torch.where(wanted.mirrored[:, None, None], side - 1 - column, column)
+    return _gathered(x, row.to(x.device), column.to(x.device))
+
+
+def _reflected(place: Tensor, size: int) -> Tensor:
+    """Positions outside of 0 ... size - 1 are reflected at the borders' samples, as often as needed."""
+    period = max(1, 2 * (size - 1))
+    place = place.remainder(period)
+    return torch.minimum(place, period - place)
+
+
+def _gathered(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """x at [N, H', W'] places."""
+    flat = (row * x.shape[3] + column).flatten(1)[:, None, :].expand(-1, x.shape[1], -1)
+    return x.flatten(2).gather(2, flat).unflatten(2, row.shape[1:])
+
+
+@lru_cache(maxsize=1)
+def _lowpass() -> Tensor:
+    """A Kaiser-windowed sinc for twice the rate: all of the band below half the lower rate but its end."""
+    return torch.tensor(firwin(FILTER_TAPS, 0.5, width=0.3), dtype=torch.float32)
+
+
+def _warped(x: Tensor, affine: Tensor) -> Tensor:
+    """Sample at affine positions, twice as densely, with linear interpolation of a signal that was upsampled twice."""
+    side, pad = x.shape[3], min(FILTER_TAPS // 2, x.shape[3] - 1)
+    taps = _lowpass().to(x.device)
+    wide = ops.upfirdn2d(F.pad(x, (pad, pad, pad, pad), mode="reflect"), taps, up=2, padding=(6, 5, 6, 5), gain=4)
+    margin = (FILTER_TAPS // 2) * 2
+    line = (torch.arange(2 * side + margin, device=x.device, dtype=x.dtype) + 0.5) / 2 - (side + margin / 2) / 2  # pixels from the centre
+    ones = torch.ones((), device=x.device, dtype=x.dtype)
+    x_in = affine[:, 0, 0, None, None] * line + affine[:, 0, 1, None, None] * line[:, None] + affine[:, 0, 2, None, None] * ones
+    y_in = affine[:, 1, 0, None, None] * line + affine[:, 1, 1, None, None] * line[:, None] + affine[:, 1, 2, None, None] * ones
+    within = wide[:, :, 2 * pad : 2 * (pad + side), 2 * pad : 2 * (pad + side)]
+    sampled = _interpolated(within, y_in * 2 + side - 0.5, x_in * 2 + side - 0.5)
+    return ops.upfirdn2d(sampled, taps, down=2, padding=(-1, -1, -1, -1))[:, :, :side, :side]
+
+
+def _interpolated(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """Linear interpolation at [N, H', W'] positions, borders reflected."""
+    top, left = row.floor(), column.floor()
+    down, right = (row - top)[:, None], (column - left)[:, None]
+    rows = [_reflected(top.long() + k, x.shape[2]) for k in (0, 1)]
+    columns = [_reflected(left.long() + k, x.shape[3]) for k in (0, 1)]
+    upper = _gathered(x, rows[0], columns[0]).lerp(_gathered(x, rows[0], columns[1]), right)
+    lower = _gathered(x, rows[1], columns[0]).lerp(_gathered(x, rows[1], columns[1]), right)
+    return upper.lerp(lower, down)
+
+
+def adjusted(p: float, mean_sign: float, target: float, step: float) -> float:
+    """p after a look at the discriminator: up by `step` if it is surer of real pictures than the target, else down."""
+    return min(1.0, max(0.0, p + math.copysign(step, mean_sign - target)))

@@ -1,0 +1,66 @@
+"""The generator's forward pass in training: gradients, fresh noise, a pose for each sample, and the magnitudes on the way.
+
+It runs the same steps as `Generator.synthesize`, so that training and inference cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from networks.generator import Conditions, Generator
+from networks.layers import FilteredLayer, FourierInput
+from networks.steps import Activation
+from networks.stylegan2 import Carried
+
+
+@dataclass
+class Pass:
+    """What one forward pass is to do, and what it found: `magnitudes` are mean squares of each filtered layer's input."""
+
+    noise: int = 0
+    inverse: Tensor | None = None
+    half: bool = False
+    magnitudes: list[Tensor] = field(default_factory=list)
+
+
+def filtered_layers(generator: Generator) -> dict[str, FilteredLayer]:
+    """The layers with a running magnitude, by the names of their steps; none in StyleGAN2."""
+    return {name: layer for name, layer in generator.synthesis.named_children() if isinstance(layer, FilteredLayer)}
+
+
+def picture(generator: Generator, ws: Tensor, wanted: Pass) -> Tensor:
+    """ws [N, num_ws, w_dim] -> pictures [N, C, R, R] float32. `wanted.inverse` [N, 3, 3] poses each sample (inverse matrices).
+
+    `wanted.noise` is the seed of fresh noise, for networks with noise inputs.
+    """
+    layers = filtered_layers(generator)
+    conditions = Conditions(noise=wanted.noise if generator.has_noise else "none", half=wanted.half and ws.is_cuda)
+    activation: Activation | None = None
+    for step in generator._steps(conditions):
+        if step.name == "input" and wanted.inverse is not None:
+            activation = _posed(generator.fourier_input, ws, wanted.inverse, plain=bool(layers))
+            continue
+        if step.name in layers and activation is not None:
+            wanted.magnitudes.append(activation.shown.detach().float().square().mean())
+        activation = step.run(activation, ws)
+    assert activation is not None, "every generator has steps"
+    return activation.shown.float()
+
+
+def _posed(source: FourierInput | None, ws: Tensor, inverse: Tensor, *, plain: bool) -> Activation:
+    if source is None:
+        raise ValueError("a generator with a constant input cannot be posed")
+    features = source(source.learned_pose(ws[:, 0]), inverse)
+    return Activation(features) if plain else Activation(features, Carried(features))
+
+
+@torch.no_grad()
+def update_statistics(generator: Generator, w: Tensor, magnitudes: Sequence[Tensor], decay: float) -> None:
+    """Move the running mean of w [N, w_dim] and the layers' running magnitudes; `decay` is what the latter keep."""
+    generator.mapping.update_average(w)
+    for layer, found in zip(filtered_layers(generator).values(), magnitudes):
+        layer.magnitude_ema.lerp_(found.to(layer.magnitude_ema), 1 - decay)

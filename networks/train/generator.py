@@ -1,0 +1,126 @@
+"""The generator in training, its average, and its optimiser; and how they go over to another margin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from networks.build import build
+from networks.generator import Generator
+from networks.spec import GeneratorConfig
+
+from .averages import average_half_life, decay, move_towards
+from .forward import filtered_layers
+from .options import Options
+from .processes import Processes, generator_for
+
+State = dict[str, Any]
+
+
+class TrainedGenerator:
+    """`current` is what the optimiser changes, `average` what is shipped. The first process's weights hold for all, being drawn alike."""
+
+    def __init__(self, options: Options, processes: Processes) -> None:
+        self.options, self.processes = options, processes
+        self.current = self._start(options.generator_at(0))
+        self.average = build(options.generator_at(0), seed=None).to(processes.device)
+        self.average.load_state_dict(self.current.state_dict())
+        self.optimiser = self._optimiser()
+
+    @property
+    def config(self) -> GeneratorConfig:
+        """That of the network as it is now."""
+        return self.current.config
+
+    def adopt(self, config: GeneratorConfig) -> None:
+        """Go on with another configuration of the same tensors (another margin): weights and moments carry over by position."""
+        if config == self.config:
+            return
+        state = self.state()
+        self.current = build(config, seed=None).requires_grad_(True).to(self.processes.device)
+        self.average = build(config, seed=None).to(self.processes.device)
+        self.optimiser = self._optimiser()
+        self.load(state)
+
+    def state(self) -> State:
+        """Weights by position, as layers' names contain their sizes."""
+        return {
+            "current": list(self.current.state_dict().values()),
+            "average": list(self.average.state_dict().values()),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def load(self, state: State) -> None:
+        """What `state` gave."""
+        for network, values in ((self.current, state["current"]), (self.average, state["average"])):
+            network.load_state_dict(dict(zip(network.state_dict(), values, strict=True)))
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def step(self, rate: float = 1.0) -> None:
+        """Average the gradients over the processes, then one step of the optimiser at `rate` times its rates."""
+        step(self.optimiser, self.current.parameters(), self.processes, rate)
+
+    def update_average(self, images: int) -> None:
+        """After a step that reached so many images."""
+        batch = self.options.batch or 1
+        half_life = average_half_life(self.options.ema_half_life or 0.0, self.options.ema_rampup, images)
+        move_towards(self.average, self.current, decay(half_life, batch))
+
+    def _start(self, config: GeneratorConfig) -> Generator:
+        network = build(config, seed=self.options.seed)
+        layers: Iterable[nn.Module] = filtered_layers(network).values() or network.synthesis.modules()
+        with torch.no_grad():
+            for layer in layers:
+                affine = getattr(layer, "affine", None)
+                if affine is not None and affine.weight.shape[0] > 4:
+                    affine.weight.mul_(self.options.style_init or 1.0)
+        return network.requires_grad_(True).to(self.processes.device)
+
+    def _optimiser(self) -> torch.optim.Adam:
+        rate, ratio = self.options.lr_g or 0.0, _lazy(self.options.path_every) if self.options.path_length else 1.0
+        mapping = {"params": list(self.current.mapping.parameters()), "scale": (self.options.mapping_lr or 1.0) * rate * ratio}
+        synthesis = {"params": list(self.current.synthesis.parameters()), "scale": rate * ratio}
+        return adam([synthesis, mapping], rate * ratio, ratio)
+
+
+def adam(parameters: Sequence[Any], rate: float, ratio: float) -> torch.optim.Adam:
+    """Adam with betas (0, 0.99) to the power of `ratio`, as lazy regularisation asks; eps 1e-8."""
+    return torch.optim.Adam(parameters, lr=rate, betas=(0.0, 0.99**ratio), eps=1e-8)
+
+
+def _lazy(every: int) -> float:
+    return every / (every + 1)
+
+
+def discriminator_optimiser(network: nn.Module, options: Options) -> torch.optim.Adam:
+    """For the parameters that are trained, corrected for lazy R1."""
+    ratio = _lazy(options.r1_every) if options.gamma else 1.0
+    rate = options.lr_d * ratio
+    return adam([{"params": [p for p in network.parameters() if p.requires_grad], "scale": rate}], rate, ratio)
+
+
+def step(optimiser: torch.optim.Adam, parameters: Iterable[Tensor], processes: Processes, rate: float = 1.0) -> None:
+    """Average the gradients over the processes, replace what is not finite (float16 overflows now and then), and step."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    processes.average_(gradients)
+    for gradient in gradients:
+        if gradient.is_cuda:
+            torch.nan_to_num(gradient, nan=0, posinf=1e5, neginf=-1e5, out=gradient)
+    for group in optimiser.param_groups:
+        group["lr"] = group["scale"] * rate
+    optimiser.step()
+
+
+def cosine(part: float, hold: float) -> float:
+    """The learning rate's factor after a part of all images: 1, from `hold` on falling as a cosine to a hundredth."""
+    falling = min(1.0, max(0.0, (part - hold) / max(1 - hold, 1e-9)))
+    return 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * falling))
+
+
+def weights_generator(options: Options, purpose: str) -> torch.Generator:
+    """For the first weights of other networks than the generator."""
+    return generator_for(options.seed, f"weights of {purpose}")

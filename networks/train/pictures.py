@@ -1,0 +1,171 @@
+"""A folder or zip of pictures as training data: checked at the start, cropped, mirrored and resized when drawn."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from .errors import DataError
+from .options import Options
+from .processes import Draws, generator_for
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
+MOST_CACHED_BYTES = 2 << 30
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One picture: its name, for messages, and how to open it."""
+
+    name: str
+    open: Callable[[], IO[bytes]]
+
+
+def find(path: Path) -> list[Entry]:
+    """The pictures in a folder (and below) or a zip, by name. Raises DataError if there are none."""
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+        entries = [Entry(str(p.relative_to(path)), lambda p=p: p.open("rb")) for p in files]
+    elif path.is_file():
+        entries = _in_zip(path)
+    else:
+        raise DataError(f"there is no folder or zip {str(path)!r}")
+    if not entries:
+        raise DataError(f"{str(path)!r} holds no pictures ({', '.join(SUFFIXES)})")
+    return entries
+
+
+def _in_zip(path: Path) -> list[Entry]:
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{str(path)!r} is neither a folder nor a zip")
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(name for name in archive.namelist() if Path(name).suffix.lower() in SUFFIXES and not name.startswith("__MACOSX"))
+    return [Entry(name, lambda name=name: _from_zip(path, name)) for name in names]
+
+
+def _from_zip(path: Path, name: str) -> io.BytesIO:
+    """Opened anew each time: a file handle shared by processes would mix their positions."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return io.BytesIO(archive.read(name))
+    except (zipfile.BadZipFile, OSError, RuntimeError) as error:
+        raise DataError(f"picture {name!r} in {str(path)!r} cannot be read: {error}") from error
+
+
+class Pictures:
+    """Training pictures [N, 3, R, R] in [-1, 1], drawn by number: each epoch is a new permutation of all."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.resolution = options.resolution
+        self.entries = find(Path(options.data))
+        self.sizes = [self._size(entry) for entry in self.entries]
+        self._check_sizes()
+        self._cache: dict[int, Tensor] = {}
+        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
+        self._caches = sum(self._kept_bytes(size) for size in self.sizes) <= MOST_CACHED_BYTES
+        if self._caches:
+            for index in range(len(self.entries)):
+                self.picture(index)  # a corrupt file is found now, not after hours
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def batch(self, draws: Draws, start: int, seed: int) -> Tensor:
+        """This process's rows of the batch that begins with the `start`-th picture ever shown."""
+        generator = draws.generator("crops")
+        places = torch.rand(draws.batch, 4, generator=generator)
+        rows = draws.processes.share(draws.batch)
+        shown = [self._at(start + row, seed) for row in range(rows.start, rows.stop)]
+        pictures = [self._prepared(self.picture(index), place.tolist()) for index, place in zip(shown, places[rows])]
+        return torch.stack(pictures).to(draws.processes.device)
+
+    def examples(self, count: int, seed: int = 0) -> Tensor:
+        """Pictures for a grid or a figure, as training would draw them."""
+        places = torch.rand(count, 4, generator=generator_for(seed, "examples"))
+        chosen = [self._at(row, seed) for row in range(count)]
+        return torch.stack([self._prepared(self.picture(index), place.tolist()) for index, place in zip(chosen, places)])
+
+    def picture(self, index: int) -> Tensor:
+        """The whole picture [3, H, W], uint8, shrunk to at most twice what crops can use. Raises DataError naming a corrupt file."""
+        held = self._cache.get(index)
+        if held is not None:
+            return held
+        entry = self.entries[index]
+        try:
+            with entry.open() as file, Image.open(file) as image:
+                opened = image.convert("RGB")
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DataError(f"picture {entry.name!r} in {self.options.data!r} is corrupt: {error}. Repair or remove it.") from error
+        size = self._kept_size(opened.size)
+        if size != opened.size:
+            opened = opened.resize(size, Image.Resampling.LANCZOS)
+        pixels = torch.from_numpy(np.array(opened)).permute(2, 0, 1).contiguous()
+        if self._caches:
+            self._cache[index] = pixels
+        return pixels
+
+    def _size(self, entry: Entry) -> tuple[int, int]:
+        try:
+            with entry.open() as file, Image.open(file) as image:
+                return image.size
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DataError(f"picture {entry.name!r} in {self.options.data!r} is corrupt: {error}. Repair or remove it.") from error
+
+    def _check_sizes(self) -> None:
+        first = self.sizes[0]
+        odd = [i for i, size in enumerate(self.sizes) if size != first]
+        if odd and not self.options.mixed_sizes:
+            others = f" and {len(odd) - 1} others differ" if len(odd) > 1 else ""
+            raise DataError(
+                f"the pictures have mixed sizes: {self.entries[0].name!r} has {first[0]}x{first[1]}, {self.entries[odd[0]].name!r} "
+                f"{self.sizes[odd[0]][0]}x{self.sizes[odd[0]][1]}{others}. --mixed-sizes accepts that."
+            )
+        for entry, (width, height) in zip(self.entries, self.sizes):
+            if min(width, height) < self.resolution:
+                raise DataError(f"picture {entry.name!r} has {width}x{height}, less than --resolution {self.resolution}")
+            if self.options.crop is None and width != height:
+                raise DataError(f"picture {entry.name!r} has {width}x{height}: it is not square. --crop 1 takes random squares from it.")
+
+    def _kept_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Shrunk so that the smallest crop still has twice the resolution; never enlarged."""
+        factor = min(1.0, 2 * self.resolution / ((self.options.crop or 1) * min(size)))
+        return (max(self.resolution, round(size[0] * factor)), max(self.resolution, round(size[1] * factor)))
+
+    def _kept_bytes(self, size: tuple[int, int]) -> int:
+        width, height = self._kept_size(size)
+        return 3 * width * height
+
+    def _at(self, number: int, seed: int) -> int:
+        """The picture shown as the `number`-th ever."""
+        epoch, place = divmod(number, len(self.entries))
+        if self._order[0] != epoch:
+            self._order = (epoch, torch.randperm(len(self.entries), generator=generator_for(seed, "order", epoch)))
+        return int(self._order[1][place])
+
+    def _prepared(self, pixels: Tensor, place: list[float]) -> Tensor:
+        """Crop, mirror, resize; `place` are four numbers in [0, 1): size, x, y, mirroring."""
+        height, width = pixels.shape[1:]
+        if self.options.crop is not None:
+            side = min(height, width)
+            side = max(self.resolution, round(side * (self.options.crop + (1 - self.options.crop) * place[0])))
+            side = min(side, height, width)
+            left, top = int(place[1] * (width - side + 1)), int(place[2] * (height - side + 1))
+            pixels = pixels[:, top : top + side, left : left + side]
+        if self.options.x_flip and place[3] < 0.5:
+            pixels = pixels.flip(2)
+        values = pixels.float() / 127.5 - 1
+        if values.shape[1:] == (self.resolution, self.resolution):
+            return values
+        resized = F.interpolate(values[None], (self.resolution, self.resolution), mode="bilinear", antialias=True, align_corners=False)
+        return resized[0].clamp(-1, 1)

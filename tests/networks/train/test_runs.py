@@ -1,0 +1,207 @@
+"""Whole runs: every rung trains, saves and loads; a resumed run is the uninterrupted one; two processes are one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from networks.configs import RUNGS
+from networks.loading import load
+from networks.train.checkpoint import load_checkpoint
+from networks.train.errors import CheckpointError, TrainingError
+from networks.train.loop import Run, train
+from networks.train.options import Options
+from networks.train.processes import Processes
+from tests.networks.train.conftest import tiny
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load(folder / "snapshot.safetensors").network.state_dict()
+
+
+def largest_difference(a: Path, b: Path) -> float:
+    one, other = weights(a), weights(b)
+    assert one.keys() == other.keys()
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
+
+
+def tensors_in(value: object) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return [tensor for item in items for tensor in tensors_in(item)]
+
+
+# ----------------------------------------------------------------------------------------------------- every rung
+
+
+@pytest.mark.parametrize("name", RUNGS)
+def test_a_rung_trains_two_steps_and_comes_back_as_a_network_to_look_at(name: str, photos: Path, tmp_path: Path) -> None:
+    run = train(tiny(photos, tmp_path, config=name, crop=0.9, x_flip=True, r1_every=2, augment="0.5"))
+    assert (run.position.step, run.position.images) == (2, 8)
+    loaded = load(tmp_path / "snapshot.safetensors")
+    assert loaded.config_name == name
+    network = loaded.network
+    ws = network.map(torch.randn(2, network.z_dim, generator=torch.Generator().manual_seed(0)))
+    for tap in network.taps:
+        x = network.synthesize(ws, tap=tap.name)
+        assert x.shape == (2, tap.channels, tap.size[1], tap.size[0]) and x.isfinite().all(), tap.name
+    run.training.generator.average.eval()
+    assert torch.equal(network.synthesize(ws), run.training.generator.average.synthesize(ws))
+    start = Run(tiny(photos, tmp_path / "other", config=name, crop=0.9), Processes()).training.generator.current.state_dict()
+    now = run.training.generator.current.state_dict()
+    moved = {key for key in now if not torch.equal(now[key], start[key])}
+    assert moved >= {key for key in now if key.endswith((".weight", "w_avg", "magnitude_ema"))}
+    assert not any(key.endswith(("freqs", "phases", "filter", "noise_const", "transform")) for key in moved)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        "checkpoint.pt", "snapshot.safetensors", "samples.png", "examples.png", "log.jsonl"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["A", "B", "T", "R"])
+def test_rungs_are_fitted_to_globes(name: str, globe_map: Path, tmp_path: Path) -> None:
+    train(tiny(f"globes:{globe_map}", tmp_path, config=name))
+    loaded = load(tmp_path / "snapshot.safetensors")
+    assert loaded.metadata.get("translation_limit") == (None if name == "A" else "0.7")
+    assert "no GAN" in loaded.metadata["description"]
+    assert loaded.metadata["training"]["images_seen"] == 8 and 0 < loaded.metadata["training"]["psnr_db"] < 40
+
+
+def test_globes_are_learned(globe_map: Path, tmp_path: Path) -> None:
+    """What is drawn comes closer to the targets than the average picture is."""
+    run = train(tiny(f"globes:{globe_map}", tmp_path, config="B", images=1600, batch=16, channel_base=256, channel_max=16, moves=0.0))
+    figures = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    psnr = [line["psnr_db"] for line in figures if "psnr_db" in line]
+    assert psnr[-1] > psnr[0] + 5 and psnr[-1] > 18
+    targets = run.training.examples(32)
+    assert targets.shape == (32, 3, 16, 16) and float(targets.std()) > 0.1
+
+
+# ---------------------------------------------------------------------------------------------- the same run again
+
+
+ADVERSARIAL = {"config": "R", "images": 24, "augment": "ada", "ada_images": 40, "style_mixing": 0.5, "path_length": 1.0, "path_every": 2}
+
+
+@pytest.mark.parametrize("kind", ["adversarial", "globes"])
+def test_a_resumed_run_equals_an_uninterrupted_one(kind: str, photos: Path, globe_map: Path, tmp_path: Path) -> None:
+    if kind == "adversarial":
+        data, changes = photos, {**ADVERSARIAL, "crop": 0.8, "r1_every": 3, "snapshot_every": 8}
+    else:
+        data, changes = f"globes:{globe_map}", {"config": "T", "images": 24, "early_margin": 4, "early_part": 0.5, "snapshot_every": 8}
+    train(tiny(data, tmp_path / "whole", **changes))
+    for until in (8, 12, 24):  # the second stop is no multiple of the snapshots, the early margin ends there
+        options = tiny(data, tmp_path / "parts", **changes)
+        Run(options, Processes(), resume=until > 8).go(until=until, quiet=True)
+    a, b = (load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("whole", "parts"))
+    assert a["position"]["step"] == b["position"]["step"] == 6
+    assert a["training"].get("p") == b["training"].get("p") and (kind == "globes" or a["training"]["p"] > 0)
+    pairs = list(zip(tensors_in(a["training"]), tensors_in(b["training"]), strict=True))
+    assert len(pairs) > 50 and all(torch.equal(x, y) for x, y in pairs)
+    assert largest_difference(tmp_path / "whole", tmp_path / "parts") == 0
+    logs = [[json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()] for name in ("whole", "parts")]
+    losses = [{line["images"]: line for line in log if "images_per_second" in line} for log in logs]
+    timing = ("seconds", "images_per_second")
+    assert [{k: v for k, v in line.items() if k not in timing} for line in losses[0].values()] == [
+        {k: v for k, v in line.items() if k not in timing} for line in losses[1].values()
+    ]
+
+
+def test_the_seed_decides_the_run(photos: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        torch.manual_seed(hash(name) % 1000)  # torch's own generator has no part in it
+        train(tiny(photos, tmp_path / name, config="A", crop=0.9, augment="0.5", seed=seed))
+    assert largest_difference(tmp_path / "a", tmp_path / "b") == 0
+    assert largest_difference(tmp_path / "a", tmp_path / "c") > 0.1
+
+
+def command(options: Options, *more: str) -> list[str]:
+    flags = {"config": options.config, "out": options.out, "images": options.images, "batch": options.batch, "augment": options.augment}
+    names = ("resolution", "z_dim", "w_dim", "channel_base", "channel_max", "d_channel_base", "d_channel_max", "num_layers", "log_every")
+    flags |= {name.replace("_", "-"): getattr(options, name) for name in names}
+    return ["--data", options.data, "--crop", str(options.crop), *(t for k, v in flags.items() for t in (f"--{k}", str(v))), *more]
+
+
+def test_two_processes_equal_one(photos: Path, tmp_path: Path) -> None:
+    """Adam divides by the size of the gradient, so that rounding in a gradient near 0 can turn a whole step of its weight: what is
+    compared are losses (1e-4) and the mean difference of the weights (a hundredth of the distance gone).
+    """
+    changes = {"config": "T", "crop": 0.8, "images": 24, "batch": 8, "augment": "0.5", "log_every": 8, "style_mixing": 0.9}
+    train(tiny(photos, tmp_path / "one", **changes))
+    start = tiny(photos, tmp_path / "two", **changes)
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--rdzv-backend", "c10d"]
+    torchrun += ["--rdzv-endpoint", "localhost:0", "-m", "networks.train"]
+    done = subprocess.run(
+        [sys.executable, *torchrun, *command(start, "--style-mixing", "0.9", "--device", "cpu", "--quiet")],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    losses = []
+    for name in ("one", "two"):
+        lines = [json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]
+        losses.append([[line[k] for k in ("loss_g", "loss_d", "real", "fake", "sign")] for line in lines if "loss_g" in line])
+    assert len(losses[0]) == 3
+    torch.testing.assert_close(torch.tensor(losses[0]), torch.tensor(losses[1]), rtol=1e-4, atol=1e-4)
+    one, two = (load_checkpoint(tmp_path / name / "checkpoint.pt")["training"]["generator"]["current"] for name in ("one", "two"))
+    first = list(Run(tiny(photos, tmp_path / "start", **changes), Processes()).training.generator.current.state_dict().values())
+    gone = sum(float((a - b).abs().sum()) for a, b in zip(one, first))
+    apart = sum(float((a - b).abs().sum()) for a, b in zip(one, two))
+    assert gone > 1 and apart < 0.01 * gone
+
+
+# --------------------------------------------------------------------------------------------------------- borders
+
+
+def test_a_folder_with_a_run_is_not_overwritten(photos: Path, tmp_path: Path) -> None:
+    train(tiny(photos, tmp_path, config="A", crop=1.0))
+    with pytest.raises(CheckpointError, match="already holds a run"):
+        Run(tiny(photos, tmp_path, config="A", crop=1.0), Processes())
+    with pytest.raises(CheckpointError, match=r"--lr-d is 0\.5, but the run to resume was begun with 0\.002"):
+        Run(tiny(photos, tmp_path, config="A", crop=1.0, lr_d=0.5), Processes(), resume=True)
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        Run(tiny(photos, tmp_path / "empty", config="A", crop=1.0), Processes(), resume=True)
+
+
+def test_a_run_that_falls_apart_saves_nothing(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="is not a number"):
+        train(tiny(photos, tmp_path, config="T", crop=1.0, lr_g=float("1e30"), lr_d=1e30, images=40))
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": 0}, "--images is 0, but must be above 0"),
+        ({"crop": 1.5}, "--crop is 1.5"),
+        ({"discriminator": "best"}, "--discriminator is 'best', but must be one of stylegan2, projected"),
+        ({"augment": "1.2"}, "--augment is '1.2'"),
+        ({"frechet": "fid"}, "--frechet is 'fid'"),
+        ({"config": "A", "moves": 0.5}, "--moves is 0.5, but must be 0 for A"),
+    ],
+)
+def test_nonsense_is_named(changes: dict, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=message):
+        tiny("photos", tmp_path, **changes)
+
+
+def test_groups_must_divide_the_batch(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="multiple of --group 4"):
+        Run(tiny(photos, tmp_path, crop=1.0, batch=6), Processes())
+    with pytest.raises(TrainingError, match="multiple of the 3 processes"):
+        Processes(0, 3).share(8)
+
+
+def test_the_card_says_what_was_done_and_names_no_folder(photos: Path, tmp_path: Path) -> None:
+    train(tiny(photos, tmp_path, crop=1.0, licence="CC0", data_name="waves"))
+    loaded = load(tmp_path / "snapshot.safetensors")
+    assert loaded.metadata["licence"] == "CC0" and loaded.metadata["data"] == "waves"
+    training = loaded.metadata["training"]
+    assert training["images_seen"] == 8 and training["options"]["seed"] == 0 and training["parameters"] > 1000
+    assert str(tmp_path.parent) not in json.dumps(loaded.metadata) and str(photos.parent) not in json.dumps(loaded.metadata)

@@ -17,6 +17,7 @@ COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(pars
     ("convert", "write a network as .safetensors (weights and constructor arguments)", "viz.cli_network", "_convert"),
     ("screenshot", "draw the whole window to a file, without a display", "viz.cli_window", "_screenshot"),
     ("metrics", "measure equivariance: EQ-T, EQ-T_frac, EQ-R", "viz.analysis.metrics_cli", ""),
+    ("spectrum", "average power spectrum of a network or of a folder of pictures", "viz.analysis.spectrum_cli", ""),
 )
 EPILOG = """\
 Without a command the window opens: visualizer.py [NETWORK ...].

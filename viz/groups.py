@@ -197,6 +197,18 @@ class AverageSpectrum:
 
 
 @dataclass(frozen=True)
+class SpectrumReference:
+    """What the average spectrum is compared with: a saved .npz, a folder of pictures, or a network; "" is nothing."""
+
+    source: str = ""
+    num: int = ranged(50, 1, 10**6)
+
+    @property
+    def on(self) -> bool:
+        return bool(self.source)
+
+
+@dataclass(frozen=True)
 class LayerShares:
     """At every layer: the share of power beyond f_c and beyond f_t."""
 

@@ -37,6 +37,7 @@ from viz.groups import (
     Slice,
     Source,
     Spectrum,
+    SpectrumReference,
     SpectrumView,
     Sticking,
     Sweep,
@@ -61,10 +62,10 @@ class StateError(ValueError):
 
 GROUPS: tuple[type, ...] = (
     Source, Device, Latent, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
-    Equivariance, LayerEquivariance, Sweep, Metrics, Sticking, AverageSpectrum, LayerShares,
+    Equivariance, LayerEquivariance, Sweep, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares,
     Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
-ANALYSES: tuple[type, ...] = (Equivariance, LayerEquivariance, Sweep, Metrics, Sticking, AverageSpectrum, LayerShares)
+ANALYSES: tuple[type, ...] = (Equivariance, LayerEquivariance, Sweep, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares)
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
 DRAWN: tuple[type, ...] = (Tone, SpectrumView, View, OverlayView, Slice, *MOTION)  # a change of these needs no new frame
 RENDERED: tuple[type, ...] = tuple(kind for kind in GROUPS if kind not in DRAWN)

@@ -45,7 +45,19 @@ WORKSPACES: tuple[Workspace, ...] = (
         },
     ),
     Workspace("Layers", {"Latent": "left", "Pose": "left.lower", "Layers": "right", "Channels": "right.lower"}, right_em=32.0),
-    Workspace("Spectra", {"Latent": "left", "Pose": "left.lower", "Spectrum": "right", "Layers": "right.lower"}, right_em=36.0, lower=0.32),
+    Workspace(
+        "Spectra",
+        {
+            "Latent": "left",
+            "Pose": "left.lower",
+            "Spectrum": "right",
+            "Average spectrum": "right",
+            "Layers": "right.lower",
+            "Out of band": "right.lower",
+        },
+        right_em=36.0,
+        lower=0.32,
+    ),
     Workspace(
         "Equivariance",
         {

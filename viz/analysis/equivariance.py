@@ -68,7 +68,7 @@ def per_layer(network: Any, ws: torch.Tensor, pose: Any, conditions: Conditions 
     import torch
 
     _need_grid(network)
-    chains = (_LastStep(), _LastStep())
+    chains = (LastStep(), LastStep())
     for tap in network.taps:
         with torch.inference_mode():
             base, moved = (
@@ -122,14 +122,20 @@ def _need_grid(network: Any) -> None:
         raise NoGridError("this network has no input grid: it cannot be posed, so equivariance does not exist for it")
 
 
-class _LastStep:
-    """A memo for `synthesize` that remembers the newest step only: enough to walk along the taps."""
+class LastStep:
+    """A memo for `synthesize` that remembers the newest step only: enough to walk along the taps. It also looks into `beyond`."""
 
-    def __init__(self) -> None:
+    def __init__(self, beyond: Any = None) -> None:
         self._held: tuple[Any, Any] | None = None
+        self._beyond = beyond
 
     def get(self, key: Any) -> Any | None:
-        return self._held[1] if self._held is not None and self._held[0] == key else None
+        if self._held is not None and self._held[0] == key:
+            return self._held[1]
+        found = self._beyond.get(key) if self._beyond is not None else None
+        if found is not None:
+            self._held = (key, found)
+        return found
 
     def put(self, key: Any, value: Any) -> None:
         self._held = (key, value)

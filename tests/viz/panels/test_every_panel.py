@@ -27,6 +27,7 @@ PANELS = {panel.title: panel for panel in discover()}
 TITLES = (
     "Latent", "Style mix", "Truncation & noise", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing & capture", "Log",
     "Equivariance", "Sticking", "Slice", "By layer", "Sweep", "Metrics",
+    "Average spectrum", "Out of band",
 )  # fmt: skip
 
 

@@ -1,0 +1,216 @@
+"""Average spectra: one pass gives the published estimator; networks, folders and saved files; window and command line agree."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.viz.panels.shown import alias_free_facts, frame_of, show
+from torch_utils.spectra import AveragePower
+from viz import cli
+from viz.analysis import spectrum_chart, spectrum_reference
+from viz.analysis.average_spectrum import Curves, SetPower, curves, load_curves
+from viz.commands import SaveMeasurement
+from viz.errors import CommandError
+from viz.pipeline import Pipeline
+from viz.request import OverlayResult, RenderRequest
+from viz.state import AverageSpectrum, LayerShares, Source, SpectrumReference, Tap, ViewState
+
+GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
+TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
+FACTS = alias_free_facts()
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return Pipeline()
+
+
+def steps(pipeline, view, name):
+    found = [f.overlays[name] for f in pipeline.refine(pipeline.render(RenderRequest(1, view)))]
+    assert found and all(r.error is None for r in found), found
+    return found
+
+
+def test_one_pass_gives_the_published_estimator():
+    with np.load(GOLDEN / "spectrum.npz") as golden:
+        images = torch.from_numpy(golden["images"]).double()
+        beta, interp = float(golden["beta"]), int(golden["interp"])
+    sums = SetPower(beta=beta, interp=interp)
+    for image in images:
+        sums.add(image)
+    mean, std = float(images.mean()), float(images.std(correction=0))
+    assert (sums.mean, sums.std) == pytest.approx((mean, std))
+    expected = AveragePower(mean, std, beta=beta, interp=interp)
+    expected.add(images)
+    power = expected.spectrum().power
+    assert torch.allclose(sums.spectrum().power, power, rtol=1e-6, atol=1e-9 * float(power.max()))
+
+
+def test_white_noise_is_flat_at_0_db_and_a_tone_stands_out_at_its_frequency():
+    sums = SetPower()
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(40):
+        sums.add(128 + 20 * torch.randn(3, 32, 32, generator=generator))
+    found = curves(sums, "noise")
+    assert np.abs(found.radial[1][2:]).max() < 1
+    tone = SetPower()
+    x = torch.arange(32) / 32
+    tone.add(128 + 50 * torch.cos(2 * torch.pi * 8 * x).expand(3, 32, 32))
+    frequency, level = curves(tone, "tone").axis0
+    assert frequency[level.argmax()] == pytest.approx(8, abs=0.25)
+
+
+def test_pictures_of_another_size_or_without_contrast_are_refused():
+    sums = SetPower()
+    sums.add(torch.full((3, 16, 16), 7.0))
+    with pytest.raises(ValueError, match="deviation 0"):
+        sums.spectrum()
+    with pytest.raises(ValueError, match="16 x 8; the first was 16 x 16"):
+        sums.add(torch.zeros(3, 8, 16))
+
+
+def test_window_and_command_line_give_the_same_curves(pipeline, tmp_path, capsys):
+    results = steps(pipeline, TINY_R.edit(AverageSpectrum, on=True, num=6, seed=2), spectrum_chart.NAME)
+    assert [r.fraction for r in results] == pytest.approx([i / 6 for i in range(1, 7)])
+    shown: Curves = results[-1].values
+    assert shown.count == 6
+    out = tmp_path / "a.npz"
+    assert cli.run(["spectrum", TINY_R.get(Source).network, "--num", "6", "--seed", "2", "--out", str(out)]) == 0
+    assert "6 pictures" in capsys.readouterr().out
+    saved = load_curves(out)
+    for name in ("axis0", "diagonal", "radial"):
+        assert np.allclose(getattr(saved, name)[1], getattr(shown, name)[1], atol=0.01), name
+    assert np.allclose(saved.heat_db, shown.heat_db, atol=0.01) and saved.edge == 16
+
+
+def test_a_folder_of_pictures_and_a_figure(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(3):
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(folder / f"{i}.png")
+    out = tmp_path / "map.png"
+    assert cli.run(["spectrum", str(folder), "--num", "2", "--out", str(out)]) == 0
+    assert "2 pictures" in capsys.readouterr().out
+    with Image.open(out) as figure:
+        assert figure.width > 480
+    Image.fromarray(np.zeros((8, 16, 3), np.uint8)).save(folder / "9.png")
+    assert cli.run(["spectrum", str(folder), "--out", str(out)]) == 1
+    assert "9.png is 16 x 8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["a.txt", "missing/a.npz"])
+def test_a_wrong_name_is_refused_before_anything_is_computed(out, tmp_path, capsys):
+    assert cli.run(["spectrum", "no such network", "--out", str(tmp_path / out)]) == 1
+    assert "--out" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_ours_is_refused(tmp_path):
+    np.savez(tmp_path / "other.npz", a=1)
+    (tmp_path / "broken.npz").write_bytes(b"PK nonsense")
+    for name in ("other.npz", "broken.npz"):
+        with pytest.raises(CommandError, match=name):
+            load_curves(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "network"])
+def test_references(pipeline, tmp_path, kind, capsys):
+    if kind == "file":
+        source = tmp_path / "a.npz"
+        cli.run(["spectrum", str(GOLDEN / "tiny_t.pkl"), "--num", "3", "--out", str(source)])
+    elif kind == "folder":
+        source = tmp_path
+        for i in range(3):
+            Image.fromarray(np.random.default_rng(i).integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+    else:
+        source = GOLDEN / "tiny_t.pkl"
+    results = steps(pipeline, TINY_R.put(SpectrumReference(str(source), 3)), spectrum_reference.NAME)
+    assert results[-1].fraction == 1 and results[-1].values.count == 3 and len(results) == (1 if kind == "file" else 3)
+
+
+def test_a_reference_that_cannot_be_read_says_so_and_the_picture_stays(pipeline, tmp_path):
+    view = TINY_R.put(SpectrumReference(str(tmp_path / "nowhere.npz")))
+    *_, frame = pipeline.refine(pipeline.render(RenderRequest(1, view)))
+    assert "nowhere.npz" in frame.overlays[spectrum_reference.NAME].error.message and frame.picture is not None
+
+
+def flat(label, level, end):
+    line = (np.arange(end, dtype=float), np.full(end, float(level)))
+    return Curves(label, 3, 128.0, 50.0, line, line, line, np.zeros((8, 8), np.float32), float(end))
+
+
+def test_the_difference_goes_as_far_as_both_do():
+    lines = spectrum_chart.difference(flat("a", 5, 32), flat("b", 2, 16))
+    assert all(len(x) == 16 and np.allclose(y, 3) for x, y in lines.values())
+
+
+def test_the_panel_shows_and_saves_what_is_there():
+    overlays = {spectrum_chart.NAME: OverlayResult(flat("a", 5, 32)), spectrum_reference.NAME: OverlayResult(flat("b", 2, 16))}
+    view = ViewState().edit(AverageSpectrum, on=True).put(SpectrumReference("b.npz"))
+    with show(spectrum_chart.PANEL, view, network=FACTS, frame=frame_of(FACTS, overlays=overlays)) as shown:
+        for each in ("difference", "map", "curves"):
+            shown.ui.click(f"AverageSpectrum.show.{each}")
+            shown.ui.frames(2)
+        shown.ui.click("AverageSpectrum.export")
+        (command,) = shown.commands
+        assert isinstance(command, SaveMeasurement) and command.figure().dtype == np.uint8
+        assert set(command.arrays) >= {"axis0_db", "radial_frequency", "heat_db", "mean"}
+        shown.ui.set("SpectrumReference.source", "other.npz")
+        assert shown.state.get(SpectrumReference).source == "other.npz"
+    assert spectrum_chart.level(flat("a", 5, 32).axis0, 40.0) is None
+    assert spectrum_chart.marks(FACTS) == {"f_c = s/2": 32.0} or "f_c" in "".join(spectrum_chart.marks(FACTS))
+
+
+# ---------------------------------------------------------------------------------------------------- layer by layer
+
+
+def test_shares_of_every_layer(pipeline):
+    from torch_utils.spectra import share_above, view_spectrum
+
+    results = steps(pipeline, TINY_R.edit(LayerShares, on=True), "out of band")
+    facts = pipeline._answered[1].inputs["load"].facts
+    found = results[-1].values.found
+    assert [name for name, _, _ in found] == [tap.name for tap in facts.taps] and len(results) == len(facts.taps)
+    for tap, (_, beyond_c, beyond_t) in zip(facts.taps, found, strict=True):
+        if tap.spec is None:
+            assert beyond_c is None and beyond_t is None
+        elif beyond_c is not None and beyond_t is not None:
+            assert 0 <= beyond_t <= beyond_c <= 1
+    tap = next(t for t in facts.taps if t.spec is not None)
+    run = pipeline._answered[1]
+    values = run.inputs["load"].network.synthesize(run.inputs["latent"].ws, tap=tap.name)[0]
+    expected = share_above(view_spectrum(values, 8.0, sampling_rate=tap.sampling_rate), tap.spec.out_cutoff)
+    assert next(c for name, c, _ in found if name == tap.name) == pytest.approx(expected, rel=1e-3)
+
+
+def test_remembered_layers_are_not_computed_again(pipeline):
+    pipeline.memory.clear()
+    frame = pipeline.render(RenderRequest(1, TINY_R.edit(LayerShares, on=True)))
+    puts = []
+    pipeline.memory._on_put = lambda key: puts.append(key[0])
+    try:
+        list(pipeline.refine(frame))
+    finally:
+        pipeline.memory._on_put = None
+    assert puts == ["overlay"]
+
+
+def test_a_layer_without_power_or_cutoff_has_no_share():
+    from viz.analysis.layer_shares import LOWEST_DB, decibels, text_of
+
+    assert decibels(0.01) == pytest.approx(-20) and decibels(0.0) == LOWEST_DB and np.isnan(decibels(None))
+    assert text_of((("L0", 0.01, None),), 0) == "L0: beyond f_c −20.0 dB, beyond f_t —"
+
+
+def test_a_click_looks_at_the_layer():
+    from tests.viz.analysis.test_charts import plot_point
+    from viz.analysis import layer_shares
+
+    found = layer_shares.Shares(tuple((tap.name, 0.1, 0.01) for tap in FACTS.taps))
+    view = ViewState().edit(LayerShares, on=True)
+    with show(layer_shares.PANEL, view, network=FACTS, frame=frame_of(FACTS, overlays={layer_shares.NAME: OverlayResult(found)})) as shown:
+        shown.ui.click_at(plot_point(shown, 3, -60))
+        assert shown.state.get(Tap).layer == FACTS.taps[3].name

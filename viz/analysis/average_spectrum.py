@@ -1,0 +1,198 @@
+"""Average power spectra of networks and of folders of pictures: one estimator, progressive, for the window and the command line.
+
+The published estimator (`torch_utils.spectra.AveragePower`) whitens pictures with the mean and deviation of their set,
+which are known only at its end. |FFT((x - m) w)|^2 is a quadratic in m, so three sums are kept instead, and the
+whitening is applied to them at any time: one pass, the same result.
+
+Torch is imported inside functions. Source: Karras et al. 2021, figure 7 and appendix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from viz.errors import CommandError
+
+if TYPE_CHECKING:
+    import torch
+
+    from torch_utils.spectra import Spectrum
+
+BETA, INTERP = 8.0, 4  # Kaiser window, zero padding: as published
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+FLOOR = 1e-12
+MOST_CELLS = 512  # of the map that is shown
+
+
+class SetPower:
+    """Sums over pictures [C, H, W] in 0..255 units, of which mean, deviation and average whitened power come."""
+
+    def __init__(self, *, beta: float = BETA, interp: int = INTERP) -> None:
+        self.beta, self.interp, self.count = beta, interp, 0
+        self._values, self._total, self._squares = 0, 0.0, 0.0
+        self._shape: tuple[int, int] | None = None
+        self._power: Any = 0.0  # mean over channels of |X|^2
+        self._amplitude: Any = 0.0  # mean over channels of X
+
+    def add(self, picture: torch.Tensor) -> None:
+        """Raises ValueError for a picture of another size than the first."""
+        import torch
+
+        x = picture.to("cpu" if picture.device.type == "mps" else picture.device, torch.float64)
+        if self._shape is None:
+            self._shape = (x.shape[-2], x.shape[-1])
+            self._window = self._unit_window(x)
+        if (x.shape[-2], x.shape[-1]) != self._shape:
+            raise ValueError(f"a picture is {x.shape[-1]} x {x.shape[-2]}; the first was {self._shape[1]} x {self._shape[0]}")
+        amplitude = self._transformed(x * self._window)
+        self._power = self._power + torch.view_as_real(amplitude).square().sum(-1).mean(0)
+        self._amplitude = self._amplitude + amplitude.mean(0)
+        self._values += x.numel()
+        self._total += float(x.sum())
+        self._squares += float(x.square().sum())
+        self.count += 1
+
+    @property
+    def mean(self) -> float:
+        return self._total / self._values
+
+    @property
+    def std(self) -> float:
+        return math.sqrt(max(0.0, self._squares / self._values - self.mean**2))
+
+    def spectrum(self) -> Spectrum:
+        """Average power relative to white noise of the set's deviation, centred. Raises ValueError where there is none."""
+        import torch
+
+        from torch_utils.spectra import Spectrum, frequencies
+
+        if self.count == 0 or not self.std > 0:
+            raise ValueError(f"{self.count} pictures with standard deviation {self.std if self.count else 0:g} have no spectrum")
+        window = self._transformed(self._window)
+        mixed = (self._amplitude / self.count * window.conj()).real
+        power = self._power / self.count - 2 * self.mean * mixed + self.mean**2 * torch.view_as_real(window).square().sum(-1)
+        power = (power / self.std**2).clamp_min(0)
+        height, width = power.shape
+        rate = width / self.interp
+        return Spectrum(torch.fft.fftshift(power), frequencies(width, rate, like=power), frequencies(height, rate, like=power))
+
+    def _unit_window(self, x: torch.Tensor) -> torch.Tensor:
+        from torch_utils.spectra import kaiser
+
+        window = kaiser(x.shape[-2], self.beta, like=x)[:, None] * kaiser(x.shape[-1], self.beta, like=x)
+        return window / window.square().sum().sqrt()
+
+    def _transformed(self, x: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        return torch.fft.fft2(x, s=(x.shape[-2] * self.interp, x.shape[-1] * self.interp))
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What is shown of an average spectrum: power in dB over cycles per image, 0 dB being white noise of the set's deviation.
+
+    `axis0`: along x; `diagonal`: at 45 degrees; `radial`: mean over rings. `heat_db` [h, w] spans +-`edge` cycles per image.
+    """
+
+    label: str
+    count: int
+    mean: float
+    std: float
+    axis0: tuple[np.ndarray, np.ndarray]
+    diagonal: tuple[np.ndarray, np.ndarray]
+    radial: tuple[np.ndarray, np.ndarray]
+    heat_db: np.ndarray
+    edge: float
+
+    def lines(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        return {"0°": self.axis0, "45°": self.diagonal, "mean over circles": self.radial}
+
+
+def curves(sums: SetPower, label: str) -> Curves:
+    from torch_utils.spectra import radial_profile, slice_at
+
+    found = sums.spectrum()
+    levels = lambda pair: (pair[0].cpu().numpy(), decibels(pair[1].cpu().numpy()))  # noqa: E731
+    heat = found.power
+    cell = -(-max(heat.shape) // MOST_CELLS)
+    height, width = (n // cell * cell for n in heat.shape)
+    heat = heat[:height, :width].reshape(height // cell, cell, width // cell, cell).mean(dim=(1, 3))
+    edge = float(-found.fx[0])
+    radial = radial_profile(found, bins=max(1, round(edge)))
+    return Curves(
+        label, sums.count, sums.mean, sums.std, levels(slice_at(found, 0.0)), levels(slice_at(found, 0.125)), levels(radial),
+        decibels(heat.cpu().numpy()).astype(np.float32), edge,
+    )  # fmt: skip
+
+
+def decibels(power: np.ndarray) -> np.ndarray:
+    return 10 * np.log10(np.maximum(power, FLOOR))
+
+
+# ------------------------------------------------------------------------------------------------------------ sets
+
+
+def network_pictures(network: Any, *, num: int, seed: int = 0) -> Iterator[torch.Tensor]:
+    """Pictures [C, H, W] of seeds `seed`, `seed + 1`, ... without truncation, rounded to 0..255 as in files."""
+    import torch
+
+    from viz.stages.latent import draw_z
+
+    place = network.w_avg.device
+    for index in range(num):
+        z, c = (None if v is None else torch.from_numpy(v).to(place, torch.float32)[None]
+                for v in draw_z((seed + index) % 2**32, network.z_dim, network.c_dim, -1))  # fmt: skip
+        with torch.inference_mode():
+            picture = network.synthesize(network.map(z, c))[0]
+            picture = (picture * 127.5 + 128).round().clamp(0, 255)
+        yield picture
+
+
+def picture_files(folder: Path) -> tuple[Path, ...]:
+    """The pictures of a folder, by name; none if it is no folder."""
+    return tuple(sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)) if folder.is_dir() else ()
+
+
+def folder_pictures(files: tuple[Path, ...]) -> Iterator[torch.Tensor]:
+    """Pictures [3, H, W]; CommandError for a file that cannot be read, or that has another size than the first."""
+    import torch
+    from PIL import Image
+
+    first: tuple[int, int] | None = None
+    for path in files:
+        try:
+            with Image.open(path) as image:
+                pixels = np.array(image.convert("RGB"))
+        except OSError as e:
+            raise CommandError(f"{path.name} cannot be read as a picture: {e}") from e
+        first = first or pixels.shape[:2]
+        if pixels.shape[:2] != first:
+            raise CommandError(f"{path.name} is {pixels.shape[1]} x {pixels.shape[0]}; the first picture is {first[1]} x {first[0]}")
+        yield torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def save_arrays(found: Curves) -> dict[str, Any]:
+    """What a .npz file holds; `load_curves` reads it."""
+    arrays: dict[str, Any] = {"heat_db": found.heat_db, "edge": np.array(found.edge), "label": np.array(found.label)}
+    arrays |= {"count": np.array(found.count), "mean": np.array(found.mean), "std": np.array(found.std)}
+    for name in ("axis0", "diagonal", "radial"):
+        arrays[f"{name}_frequency"], arrays[f"{name}_db"] = getattr(found, name)
+    return arrays
+
+
+def load_curves(path: Path) -> Curves:
+    """Raises CommandError if the file is not one of ours."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            pairs = {name: (file[f"{name}_frequency"], file[f"{name}_db"]) for name in ("axis0", "diagonal", "radial")}
+            numbers = int(file["count"]), float(file["mean"]), float(file["std"])
+            return Curves(str(file["label"]), *numbers, heat_db=file["heat_db"], edge=float(file["edge"]), **pairs)
+    except (OSError, KeyError, ValueError, EOFError) as e:
+        raise CommandError(f"{path.name} is not a spectrum saved by this program: {e}") from e

@@ -1,0 +1,116 @@
+"""Overlay "Out of band": at every layer, the share of power beyond its cutoff f_c and beyond its stopband f_t."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gui_utils import plots
+from gui_utils.controls import Field
+from gui_utils.libraries import imgui, implot
+from gui_utils.text import number_text
+from viz.analysis import CONDITIONS, LATENT, Overlay
+from viz.analysis.parts import progress, result_of, switch
+from viz.panels import Panel, PanelContext
+from viz.panels.parts import NO_NETWORK, wrapped_text
+from viz.request import NetworkFacts, OverlayResult
+from viz.state import LayerShares, Pose, Tap, ViewState
+
+if TYPE_CHECKING:
+    from viz.stages import Run
+
+NAME = "out of band"
+BETA = 8.0  # of the window: what leaks from the borders must not pass for high frequencies
+LOWEST_DB = -100.0
+
+
+@dataclass(frozen=True)
+class Shares:
+    """(name, share beyond f_c, share beyond f_t), 0 to 1, in order of computation; None where a layer has no such frequency."""
+
+    found: tuple[tuple[str, float | None, float | None], ...]
+
+
+def run(run: Run) -> Iterator[OverlayResult]:
+    from torch_utils.spectra import share_above, view_spectrum
+    from viz.analysis.equivariance import LastStep
+    from viz.stages.synthesis import conditions, layer_memo, pose_matrix
+
+    ready = run.inputs["load"]
+    shape = "disc" if getattr(ready.network.config, "use_radial_filters", True) else "square"
+    memo, fixed = LastStep(layer_memo(run)), conditions(run)
+    pose = pose_matrix(run.view, ready) if ready.facts.has_pose else None
+    found: tuple[tuple[str, float | None, float | None], ...] = ()
+    for tap in ready.facts.taps:
+        values = ready.network.synthesize(run.inputs["latent"].ws, pose=pose, tap=tap.name, memo=memo, **fixed)[0]
+        spectrum = view_spectrum(values, BETA, sampling_rate=tap.sampling_rate)  # with its margin: finer bins
+        limits = (tap.spec.out_cutoff, tap.spec.out_stopband) if tap.spec is not None else (None, None)
+        shares: list[Any] = [None if f is None or f >= tap.sampling_rate / 2 else share_above(spectrum, f, shape=shape) for f in limits]
+        found = (*found, (tap.name, shares[0], shares[1]))
+        yield OverlayResult(Shares(found), len(found) / len(ready.facts.taps))
+
+
+OVERLAY = Overlay(NAME, LayerShares, (*LATENT, *CONDITIONS, Pose), run)
+
+
+# ---------------------------------------------------------------------------------------------------- control
+
+ON = Field("Out of band", "LayerShares.on", "Measures, at every layer, how much of the power lies beyond the frequencies it should keep "
+           "to. The window spreads power by about a cycle per image, so for the coarsest layers this is an upper bound.",
+           default=False)  # fmt: skip
+EMPTY = "The share of each layer's power beyond f_c and beyond f_t, in dB: −20 dB is a hundredth. Click to look at a layer."
+NOTHING = "The layers of this network have no designed cutoff."
+
+
+def decibels(share: float | None) -> float:
+    if share is None or math.isnan(share):
+        return math.nan
+    return max(LOWEST_DB, 10 * math.log10(share)) if share > 0 else LOWEST_DB
+
+
+def draw(state: ViewState, context: PanelContext) -> ViewState:
+    facts = context.network
+    state = switch(state, ON, LayerShares, disabled=NO_NETWORK if facts is None else "")
+    if facts is None or not state.get(LayerShares).on:
+        wrapped_text(EMPTY)
+        return state
+    result = result_of(context, NAME)
+    found = result.values.found if result is not None and result.values is not None else ()
+    state = progress(state, LayerShares, result, f"{len(found)} of {len(facts.taps)} layers")
+    if found and result is not None and result.fraction >= 1 and all(c is None and t is None for _, c, t in found):
+        wrapped_text(NOTHING)
+        return state
+    return _plot(state, facts, found)
+
+
+def _plot(state: ViewState, facts: NetworkFacts, found: tuple[tuple[str, float | None, float | None], ...]) -> ViewState:
+    count, room, em = len(facts.taps), imgui.get_content_region_avail(), imgui.get_font_size()
+    axes = plots.Axes("", "dB of the layer's power", x=(-0.6, count - 0.4), y=(LOWEST_DB, 3.0), follow=True)
+    with plots.plot("##out of band", axes, (-1, max(7.0, room.y / em - 0.3))) as shown:
+        if not shown:
+            return state
+        names = [tap.name.split("_")[0] for tap in facts.taps]
+        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), names)
+        at = np.arange(len(found))
+        plots.line("beyond f_c", at, np.array([decibels(c) for _, c, _ in found]), plots.series_color(0), weight=2.5)
+        plots.line("beyond f_t", at, np.array([decibels(t) for _, _, t in found]), plots.series_color(1), weight=2.5)
+        selected = next(i for i, tap in enumerate(facts.taps) if tap.name == facts.tap_name(state.get(Tap).layer))
+        plots.vertical_line(selected)
+        mouse = plots.cursor_text(lambda x, _: text_of(found, round(x)))
+        if mouse is not None and imgui.is_mouse_clicked(0) and 0 <= round(mouse[0]) < count:
+            state = state.edit(Tap, layer="" if round(mouse[0]) == count - 1 else facts.taps[round(mouse[0])].name)
+    return state
+
+
+def text_of(found: tuple[tuple[str, float | None, float | None], ...], index: int) -> str:
+    if not 0 <= index < len(found):
+        return ""
+    name, beyond_c, beyond_t = found[index]
+    return f"{name}: beyond f_c {number_text(decibels(beyond_c), 'dB')}, beyond f_t {number_text(decibels(beyond_t), 'dB')}"
+
+
+PANEL = Panel("Out of band", "right", 56, draw, resets=(LayerShares,), workspaces=(3,))

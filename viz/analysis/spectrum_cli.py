@@ -1,0 +1,87 @@
+"""Command `spectrum`: the average power spectrum of a network or of a folder of pictures, as numbers or as a figure."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from viz.analysis.average_spectrum import Curves, SetPower, curves, folder_pictures, network_pictures, picture_files, save_arrays
+from viz.analysis.metrics_cli import at_least_one, natural
+from viz.errors import CommandError
+
+OUTPUTS = (".npz", ".png")
+RANGE_DB = (-50.0, 30.0)  # of the figure's colours
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", metavar="NETWORK|FOLDER", help="a network (path, URL, or a name that --list shows), or a folder of pictures"
+    )
+    parser.add_argument("--num", metavar="N", type=at_least_one, default=100, help="pictures (default 100)")
+    parser.add_argument("--seed", metavar="S", type=natural, default=0, help="first seed (default 0); pictures of a folder go by name")
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".npz: curves and map; .png: the map with its axes")
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Checks the name first, so that nothing is computed in vain. Exit code 0."""
+    out: Path = options.out
+    if out.suffix.lower() not in OUTPUTS:
+        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; .npz or .png is expected")
+    if out.parent != Path() and not out.parent.is_dir():
+        raise CommandError(f"--out: the folder {out.parent} does not exist")
+    found = measured(options)
+    if out.suffix.lower() == ".npz":
+        from viz.capture import atomic
+
+        with atomic(out) as temporary, temporary.open("wb") as f:
+            np.savez_compressed(f, **save_arrays(found))
+    else:
+        from viz.capture import save_png
+
+        save_png(out, figure(found), None)
+    print(f"{out}: {found.count} pictures of {found.label}, mean {found.mean:.2f}, standard deviation {found.std:.2f} (0 to 255)")
+    return 0
+
+
+def measured(options: argparse.Namespace) -> Curves:
+    from viz.progress import terminal_progress
+
+    sums = SetPower()
+    with terminal_progress() as report:
+        label, pictures, total = _pictures(options, report)
+        for picture in pictures:
+            sums.add(picture)
+            report(f"measuring {label}", sums.count / total, True)
+    try:
+        return curves(sums, label)
+    except ValueError as e:
+        raise CommandError(f"{label}: {e}") from e
+
+
+def _pictures(options: argparse.Namespace, report: Any) -> tuple[str, Iterator[Any], int]:
+    files = picture_files(Path(options.source))[: options.num]
+    if files:
+        return Path(options.source).name, folder_pictures(files), len(files)
+    from networks.loading import load
+    from viz.stages.load import choose_device
+
+    device = choose_device(options.device)
+    loaded = load(options.source, progress=lambda done, total, text: report(text, done / total if total else None, False))
+    return loaded.ref, network_pictures(loaded.network.to(device).eval(), num=options.num, seed=options.seed), options.num
+
+
+def figure(found: Curves) -> np.ndarray:
+    """The map in dB, from -50 to 30, with its axes in cycles per image."""
+    from gui_utils.tone import ToneMap, tone_map
+    from viz.figure import Axis, framed
+
+    low, high = RANGE_DB
+    tone = ToneMap(gain=1 / (high - low), offset=-low / (high - low), signed=False, colormap="viridis")
+    axis = Axis("cycles per image", -found.edge, found.edge)
+    title = f"{found.label}, {found.count} pictures, {low:.0f} to {high:.0f} dB"
+    return framed(tone_map(found.heat_db, tone), axis, axis, title)

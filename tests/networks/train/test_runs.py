@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -76,10 +77,12 @@ def test_rungs_are_fitted_to_globes(name: str, globe_map: Path, tmp_path: Path) 
 
 def test_globes_are_learned(globe_map: Path, tmp_path: Path) -> None:
     """What is drawn comes closer to the targets than the average picture is."""
-    run = train(tiny(f"globes:{globe_map}", tmp_path, config="B", images=1600, batch=16, channel_base=256, channel_max=16, moves=0.0))
+    run = train(tiny(f"globes:{globe_map}", tmp_path, config="B", images=2400, batch=16, channel_base=256, channel_max=16, moves=0.0))
     figures = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     psnr = [line["psnr_db"] for line in figures if "psnr_db" in line]
-    assert psnr[-1] > psnr[0] + 5 and psnr[-1] > 18
+    targets = run.training.examples(32)
+    average = 10 * math.log10(4 / float((targets - targets.mean(dim=0)).square().mean()))
+    assert psnr[-1] > psnr[0] + 5 and psnr[-1] > average
     targets = run.training.examples(32)
     assert targets.shape == (32, 3, 16, 16) and float(targets.std()) > 0.1
 
@@ -88,6 +91,7 @@ def test_globes_are_learned(globe_map: Path, tmp_path: Path) -> None:
 
 
 ADVERSARIAL = {"config": "R", "images": 24, "augment": "ada", "ada_images": 40, "style_mixing": 0.5, "path_length": 1.0, "path_every": 2}
+ADVERSARIAL |= {"ada_target": -1.5}  # so that p leaves 0
 
 
 @pytest.mark.parametrize("kind", ["adversarial", "globes"])
@@ -131,7 +135,7 @@ def command(options: Options, *more: str) -> list[str]:
 
 def test_two_processes_equal_one(photos: Path, tmp_path: Path) -> None:
     """Adam divides by the size of the gradient, so that rounding in a gradient near 0 can turn a whole step of its weight: what is
-    compared are losses (1e-4) and the mean difference of the weights (a hundredth of the distance gone).
+    compared are losses (1e-4) and the mean difference of the weights (a thousandth of the distance gone; 1e-6 was measured).
     """
     changes = {"config": "T", "crop": 0.8, "images": 24, "batch": 8, "augment": "0.5", "log_every": 8, "style_mixing": 0.9}
     train(tiny(photos, tmp_path / "one", **changes))
@@ -153,7 +157,7 @@ def test_two_processes_equal_one(photos: Path, tmp_path: Path) -> None:
     first = list(Run(tiny(photos, tmp_path / "start", **changes), Processes()).training.generator.current.state_dict().values())
     gone = sum(float((a - b).abs().sum()) for a, b in zip(one, first))
     apart = sum(float((a - b).abs().sum()) for a, b in zip(one, two))
-    assert gone > 1 and apart < 0.01 * gone
+    assert gone > 1 and apart < 1e-3 * gone
 
 
 # --------------------------------------------------------------------------------------------------------- borders

@@ -14,9 +14,13 @@ from typing import Any
 DEFAULT_NETWORK = "globe-r-64"
 
 
-def ranged(default: Any, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
-    """A dataclass field with the range that a saved view must respect (controls use their own, narrower ones)."""
-    return field(default=default, metadata={"low": low, "high": high, "choices": choices})
+def ranged(default: Any, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = (), **between: Any) -> Any:
+    """A dataclass field with the range that a saved view must respect (controls use their own, narrower ones).
+
+    `between`: how it goes from keyframe to keyframe, where a number is more than a number (read by `viz.easing`): `turn` an angle
+    in turns; `geometric` by equal factors; `discrete` not at all; `special` a value that means something of its own.
+    """
+    return field(default=default, metadata={"low": low, "high": high, "choices": choices, **between})
 
 
 # ------------------------------------------------------------------------------------------------ what is rendered
@@ -52,7 +56,18 @@ class Latent:
     x: float = 0.0
     y: float = 0.0
     blend: str = ranged("published", choices=("published", "preserving"))
-    class_index: int = ranged(-1, -1)
+    class_index: int = ranged(-1, -1, discrete=True)
+
+
+@dataclass(frozen=True)
+class LatentPath:
+    """A closed curve through `seeds` in W, in place of the lattice: smooth (cubic), and back at the first seed after the last.
+
+    `position` counts seeds: 1.5 lies between the second and the third. Without seeds there is no path, and `Latent` decides.
+    """
+
+    seeds: tuple[int, ...] = ()
+    position: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class Truncation:
     """psi pulls the first `cutoff` rows of ws towards their mean; cutoff -1 means all rows."""
 
     psi: float = ranged(1.0, -10, 10)
-    cutoff: int = ranged(-1, -1)
+    cutoff: int = ranged(-1, -1, special=-1)
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ class Pose:
 
     x: float = 0.0
     y: float = 0.0
-    turns: float = 0.0
+    turns: float = ranged(0.0, turn=True)
     snap: bool = False
 
     def matrix(self, resolution: int | None = None) -> tuple[tuple[float, float, float], ...]:
@@ -242,7 +257,7 @@ class SpectrumView:
 class View:
     """Zoom and pan of the canvas. zoom 0 = fit; else screen pixels per image pixel. Centre in image widths."""
 
-    zoom: float = ranged(0.0, 0, 4096)
+    zoom: float = ranged(0.0, 0, 4096, geometric=True, special=0.0)
     center_x: float = 0.0
     center_y: float = 0.0
     magnify: str = ranged("lanczos", choices=("nearest", "bicubic", "lanczos"))

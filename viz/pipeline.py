@@ -21,11 +21,11 @@ from viz.memory import Memory
 from viz.refinement import Refinement
 from viz.request import Frame, RenderError, RenderRequest, Timing
 from viz.stages import SUPERSEDED, Run, Stage, _quiet, channels, latent, load, picture, spectrum, synthesis, tone, unwarp
-from viz.state import Device, Latent, Mixing, Source, Truncation, ViewState
+from viz.state import Device, Source, ViewState
 
 MEMORY_BYTES = 1 << 30
 NATIVE_PATIENCE_S = 0.5
-SYNTHESIS_GROUPS = (*synthesis.READS, Source, Latent, Mixing, Truncation)
+SYNTHESIS_GROUPS = (*synthesis.READS, Source, *latent.STAGE.reads)
 Newest = Callable[[], ViewState | None]  # the view of the newest unanswered request, or None
 
 
@@ -82,14 +82,15 @@ class Pipeline:
         self._answered = (request, run)
         return replace(frame, overlays=self.refinement.known(run))
 
-    def refine(self, frame: Frame, *, newest: Newest = lambda: None) -> Iterator[Frame]:
+    def refine(self, frame: Frame, *, newest: Newest = lambda: None, settled: Callable[[], bool] = lambda: True) -> Iterator[Frame]:
         """The last frame again and again, each time with more measured, until all that its view wants is there.
 
-        Stops between two steps when `newest()` asks for anything else; what was begun is kept for the next call.
+        Stops when `newest()` asks for anything else; what was begun is kept for the next call. Long measurements begin
+        only when `settled()` says that nothing newer came for a moment.
         """
         if self._answered is None or self._answered[0] is not frame.request:
             return
-        yield from self.refinement.steps(frame, self._answered[1], lambda: newest() is not None)
+        yield from self.refinement.steps(frame, self._answered[1], lambda: newest() is not None, settled)
 
     def _with_backend(self, view: ViewState) -> ViewState:
         """While the native kernels are being compiled (once per machine, some seconds), pictures come from the reference."""

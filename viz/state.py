@@ -23,6 +23,7 @@ from viz.groups import (
     Equivariance,
     Latent,
     LatentMotion,
+    LatentPath,
     LayerEquivariance,
     LayerShares,
     LearnedPose,
@@ -61,7 +62,7 @@ class StateError(ValueError):
 
 
 GROUPS: tuple[type, ...] = (
-    Source, Device, Latent, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
+    Source, Device, Latent, LatentPath, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
     Equivariance, LayerEquivariance, Sweep, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares,
     Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip

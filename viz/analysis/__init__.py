@@ -17,12 +17,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from viz.request import OverlayResult
-from viz.state import Device, Latent, LearnedPose, Mixing, Noise, Truncation, ViewState
+from viz.state import Device, Latent, LatentPath, LearnedPose, Mixing, Noise, Truncation, ViewState
 
 if TYPE_CHECKING:
     from viz.stages import Run
 
-LATENT: tuple[type, ...] = (Latent, Mixing, Truncation)
+LATENT: tuple[type, ...] = (Latent, LatentPath, Mixing, Truncation)
 CONDITIONS: tuple[type, ...] = (LearnedPose, Noise, Device)
 """What every synthesis depends on besides the latent and the pose."""
 
@@ -35,14 +35,15 @@ def _switched_on(view: ViewState, options: type) -> bool:
 class Overlay:
     """`options`: its group, with a field `on`. `reads`: the other groups of the view that decide its result.
 
-    `run` yields an OverlayResult after every step, the last one finished. `live`: it is one short step that belongs to the
+    `run` is a generator: an OverlayResult after every step, the last one finished; None where `Run.superseded` stopped it half
+    way through a step (`viz.analysis.patience`). `live`: it is one short step that belongs to the
     picture (it runs with every other picture even while newer ones wait, and what it showed stays until then).
     """
 
     name: str
     options: type
     reads: tuple[type, ...]
-    run: Callable[[Run], Iterator[OverlayResult]]
+    run: Callable[[Run], Iterator[OverlayResult | None]]
     live: bool = False
 
     def wanted(self, view: ViewState) -> bool:

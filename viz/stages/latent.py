@@ -11,7 +11,7 @@ import torch
 
 from viz.stages import Run, Stage
 from viz.stages.load import Ready
-from viz.state import SEEDS_PER_ROW, Latent, Mixing, Truncation
+from viz.state import SEEDS_PER_ROW, Latent, LatentPath, Mixing, Truncation
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,9 @@ class Styles:
 
     ws: torch.Tensor
     seeds: tuple[tuple[int, float], ...]
+
+
+NO_PATH = LatentPath()
 
 
 def corners(x: float, y: float) -> tuple[tuple[int, float], ...]:
@@ -38,9 +41,25 @@ def corners(x: float, y: float) -> tuple[tuple[int, float], ...]:
     return tuple(found.items())
 
 
-def blend_weights(latent: Latent) -> tuple[tuple[int, float], ...]:
-    """The corners' weights; "preserving" scales them to unit sum of squares, as independent w would need it."""
-    seeds = corners(latent.x, latent.y)
+def along(path: LatentPath) -> tuple[tuple[int, float], ...]:
+    """Seeds around a place on a closed path with their weights: Catmull-Rom, so the path passes through each seed's w
+    without a kink, and its end meets its beginning. Weights add up to 1; outer ones are negative.
+    """
+    count = len(path.seeds)
+    first = math.floor(path.position)
+    s = path.position - first
+    weights = ((-s + 2 * s**2 - s**3) / 2, (2 - 5 * s**2 + 3 * s**3) / 2, (s + 4 * s**2 - 3 * s**3) / 2, (s**3 - s**2) / 2)
+    found: dict[int, float] = {}
+    for k, weight in enumerate(weights, start=first - 1):
+        if weight != 0:
+            seed = path.seeds[k % count]
+            found[seed] = found.get(seed, 0.0) + weight
+    return tuple(found.items())
+
+
+def blend_weights(latent: Latent, path: LatentPath = NO_PATH) -> tuple[tuple[int, float], ...]:
+    """The seeds' weights; "preserving" scales them to unit sum of squares, as independent w would need it."""
+    seeds = along(path) if path.seeds else corners(latent.x, latent.y)
     if latent.blend == "published":
         return seeds
     norm = math.sqrt(sum(weight**2 for _, weight in seeds))
@@ -62,7 +81,7 @@ def draw_z(seed: int, z_dim: int, c_dim: int, class_index: int) -> tuple[np.ndar
 def run(run: Run) -> Styles:
     ready: Ready = run.inputs["load"]
     latent, mixing = run.view.get(Latent), run.view.get(Mixing)
-    seeds = blend_weights(latent)
+    seeds = blend_weights(latent, run.view.get(LatentPath))
     w_avg = ready.network.w_avg
     offset = sum(weight * (mapped(run, ready, seed) - w_avg) for seed, weight in seeds)
     ws = w_avg + offset
@@ -87,4 +106,4 @@ def mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:
     return ws
 
 
-STAGE = Stage("latent", after=("load",), reads=(Latent, Mixing, Truncation), run=run)
+STAGE = Stage("latent", after=("load",), reads=(Latent, LatentPath, Mixing, Truncation), run=run)

@@ -1,0 +1,137 @@
+"""Between two keyframes: easing curves, and how one field of a group goes from one value to the next. Standard library only."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from viz.state import ViewState
+
+EASINGS: Mapping[str, Callable[[float], float]] = {
+    "linear": lambda s: s,
+    "smooth": lambda s: s * s * (3 - 2 * s),
+    "ease in": lambda s: s * s,
+    "ease out": lambda s: s * (2 - s),
+    "spline": lambda s: s,  # through the neighbours, with their slopes
+    "hold": lambda s: 0.0,
+}
+MIRRORED = {**{name: name for name in EASINGS}, "ease in": "ease out", "ease out": "ease in"}
+
+
+class Point(Protocol):
+    """What a keyframe is to this module."""
+
+    @property
+    def time_s(self) -> float: ...
+    @property
+    def view(self) -> ViewState: ...
+    @property
+    def easing(self) -> str: ...
+    @property
+    def short_way(self) -> bool: ...
+
+
+P = TypeVar("P", bound=Point)
+
+
+@dataclass(frozen=True)
+class Span(Generic[P]):
+    """A moment between `start` and `end`, and the segments (first point, last point) before and after, where there are any."""
+
+    before: tuple[P, P] | None
+    start: P
+    end: P
+    after: tuple[P, P] | None
+    time_s: float
+
+    @property
+    def fraction(self) -> float:
+        return (self.time_s - self.start.time_s) / (self.end.time_s - self.start.time_s)
+
+
+def blend_field(kind: type, field: dataclasses.Field[Any], span: Span[Any]) -> Any:
+    """The value of this field of group `kind` at the span's moment."""
+    a, b = (getattr(point.view.get(kind), field.name) for point in (span.start, span.end))
+    meta = field.metadata
+    if a == b or not moves(a, b, meta):
+        return a
+    eased = EASINGS[span.start.easing](span.fraction)
+    if isinstance(a, int):
+        return a + math.trunc((b - a) * eased * (1 + 1e-12))  # each whole number is shown equally long
+    if meta.get("geometric"):
+        return a * (b / a) ** eased
+    if meta.get("turn") and span.start.short_way:
+        b = a + short_turn(b - a)
+    if span.start.easing != "spline":
+        return _limited(a + (b - a) * eased, meta)
+    before, after = _neighbours(kind, field, span, a, b)
+    return _limited(hermite(before, (span.start.time_s, a), (span.end.time_s, b), after, span.time_s), meta)
+
+
+def moves(a: Any, b: Any, meta: Mapping[str, Any]) -> bool:
+    """Whether there is anything between two values of a field: both numbers, neither with a meaning of its own."""
+    numbers = all(type(v) in (int, float) for v in (a, b))
+    return numbers and not meta.get("discrete") and meta.get("special") not in (a, b)
+
+
+def short_turn(turns: float) -> float:
+    """The same angle from -1/2 to 1/2 turn."""
+    return (turns + 0.5) % 1.0 - 0.5
+
+
+def hermite(
+    before: tuple[float, float] | None,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    after: tuple[float, float] | None,
+    time_s: float,
+) -> float:
+    """Cubic through (time, value) points with the slope of each point's two neighbours (Catmull-Rom, for any spacing in time).
+
+    Without a neighbour, the slope is that of the segment itself.
+    """
+    (t1, p1), (t2, p2) = start, end
+    length = t2 - t1
+    slope = (p2 - p1) / length
+    m1 = (p2 - before[1]) / (t2 - before[0]) if before else slope
+    m2 = (after[1] - p1) / (after[0] - t1) if after else slope
+    s = (time_s - t1) / length
+    rest = s * s * (3 - 2 * s)
+    return p1 * (1 - rest) + p2 * rest + length * (m1 * s * (1 - s) ** 2 - m2 * s * s * (1 - s))
+
+
+def _neighbours(
+    kind: type, field: dataclasses.Field[Any], span: Span[Any], a: float, b: float
+) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+    """(time, value) of the points beyond, as continuations of a and b; None where there is none, or no number.
+
+    Differences are taken within each segment, so that neither whole turns nor the seam of a loop is a jump.
+    """
+    steps = [_step(kind, field, segment) for segment in (span.before, span.after)]
+    before, after = steps
+    return (
+        before and (span.start.time_s - before[0], a - before[1]),
+        after and (span.end.time_s + after[0], b + after[1]),
+    )
+
+
+def _step(kind: type, field: dataclasses.Field[Any], segment: tuple[Any, Any] | None) -> tuple[float, float] | None:
+    """(seconds, change) of a field over a segment."""
+    if segment is None:
+        return None
+    first, last = (getattr(point.view.get(kind), field.name) for point in segment)
+    if not moves(first, last, field.metadata):
+        return None
+    step = last - first
+    if field.metadata.get("turn") and segment[0].short_way:
+        step = short_turn(step)
+    return segment[1].time_s - segment[0].time_s, step
+
+
+def _limited(value: float, meta: Mapping[str, Any]) -> float:
+    low, high = meta.get("low"), meta.get("high")
+    value = value if low is None else max(value, low)
+    return value if high is None else min(value, high)

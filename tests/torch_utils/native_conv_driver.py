@@ -25,7 +25,7 @@ def main() -> None:
     libc.free.argtypes, libc.free.restype = [ctypes.c_void_p], None
     libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
     calls = 0
-    for level, algorithm in itertools.product(range(4), ("winograd", "gemm", "bf16")):
+    for level, algorithm in itertools.product(range(4), ("winograd", "strassen", "gemm", "bf16")):
         library.af_limit_level(level)
         entry = {part: getattr(library, f"af_conv_{algorithm}{part}") for part in ("_weight_bytes", "_pack", "_scratch_bytes", "")}
         for part in ("_weight_bytes", "_scratch_bytes"):
@@ -35,6 +35,8 @@ def main() -> None:
         for kernel, padding, (height, width), (ins, outs) in itertools.product((1, 3), (0, 1, 2), SIZES, CHANNELS):
             out_height, out_width = height + 2 * padding - kernel + 1, width + 2 * padding - kernel + 1
             if min(out_height, out_width) < 1 or (algorithm == "winograd" and kernel == 1):
+                continue
+            if algorithm == "strassen" and (kernel, padding) != (1, 0):
                 continue
             batch, threads = 1 + calls % 2, 1 + calls % 3
             depth = ins if algorithm == "winograd" else ins * kernel * kernel

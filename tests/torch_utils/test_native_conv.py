@@ -23,7 +23,7 @@ try:
 except native_build.NativeUnavailable as reason:
     pytest.skip(f"no native library: {reason}", allow_module_level=True)
 
-BOUND = {"winograd": 2e-5, "gemm": 4e-6, "bf16": 1e-2}  # of the largest output
+BOUND = {"winograd": 2e-5, "strassen": 1e-5, "gemm": 4e-6, "bf16": 1e-2}  # of the largest output
 TOP = len(native_library.LEVELS) - 1
 
 
@@ -62,7 +62,8 @@ def problems(draw):
     least = max(1, kernel - 2 * padding)
     height, width = draw(st.integers(least, 23)), draw(st.integers(least, 75))
     ins, outs = draw(st.integers(1, 37)), draw(st.integers(1, 70))
-    algorithm = draw(st.sampled_from(["winograd", "gemm", "bf16"] if kernel == 3 else ["gemm", "bf16"]))
+    taking = {3: ["winograd"], 1: ["strassen"] if padding == 0 else []}
+    algorithm = draw(st.sampled_from([*taking[kernel], "gemm", "bf16"]))
     level = TOP if algorithm == "bf16" else draw(st.integers(0, TOP))
     extras = [draw(st.booleans()) for _ in range(3)]
     return (draw(st.sampled_from([1, 1, 3])), ins, outs, height, width, kernel, padding), algorithm, level, extras, draw(st.integers(1, 3))
@@ -93,6 +94,34 @@ def test_bound_holds_for_a_deep_layer(algorithm):
     assert error(conv2d(x, weight, padding=2, algorithm=algorithm), define(x, weight, 2)) < BOUND[algorithm]
 
 
+@pytest.mark.parametrize("level", range(TOP + 1))
+def test_bound_holds_for_the_deepest_1x1_layer(level):
+    """1024 channels, all pixels in blocks and some left over; what Strassen adds to and takes from the products must cancel."""
+    native_library.limit_level(level)
+    x, weight = normal(0, 1, 1023, 36, 37), normal(1, 362, 1023, 1, 1)
+    scales = (1 + normal(2, 1, 1023), 1 + normal(3, 1, 362), normal(4, 362))
+    y = conv2d(x, weight, in_scale=scales[0], out_scale=scales[1], bias=scales[2], algorithm="strassen")
+    assert error(y, define(x, weight, 0, *scales)) < BOUND["strassen"]
+
+
+def test_strassen_is_what_it_says():
+    """A channel without weights is a sum of products that cancel, but for rounding; plain products give zeros."""
+    x, weight = normal(0, 1, 64, 16, 24), normal(1, 64, 64, 1, 1)
+    weight[0] = 0
+    assert torch.equal(conv2d(x, weight, algorithm="gemm")[0, 0], torch.zeros(16, 24))
+    y = conv2d(x, weight, algorithm="strassen")
+    assert y[0, 0].count_nonzero() > 16 and error(y, define(x, weight, 0)) < BOUND["strassen"]
+
+
+@pytest.mark.parametrize(("shape", "threads"), [((1, 50, 9, 9), 2), ((1, 50, 61, 61), 2), ((3, 31, 20, 17), 3)])
+def test_strassen_is_within_its_bound_on_any_number_of_threads(shape, threads):
+    """Which pixels are left over depends on the threads, and with it the last bits."""
+    x, weight = normal(0, *shape), normal(1, 150, shape[1], 1, 1)
+    for count in (1, threads, 7):
+        torch.set_num_threads(count)
+        assert error(conv2d(x, weight, algorithm="strassen"), define(x, weight, 0)) < BOUND["strassen"]
+
+
 @pytest.mark.parametrize("algorithm", ["winograd", "gemm"])
 @pytest.mark.parametrize("size", [9, 61])
 def test_threads_change_no_bit(algorithm, size):
@@ -105,13 +134,16 @@ def test_threads_change_no_bit(algorithm, size):
     assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
 
 
-@pytest.mark.parametrize("algorithm", ["winograd", "gemm"])
-def test_working_memory_is_not_read_before_it_is_written(algorithm):
-    x, weight = normal(0, 1, 19, 30, 31), normal(1, 21, 19, 3, 3)
-    first = conv2d(x, weight, padding=2, algorithm=algorithm)
+@pytest.mark.parametrize(("algorithm", "kernel"), [("winograd", 3), ("gemm", 3), ("gemm", 1), ("strassen", 1), ("bf16", 1)])
+def test_working_memory_is_not_read_before_it_is_written(algorithm, kernel):
+    if algorithm == "bf16" and not native_conv.has_bf16():
+        pytest.skip("this processor does not multiply bfloat16")
+    x, weight = normal(0, 1, 19, 30, 31), normal(1, 21, 19, kernel, kernel)
+    first = conv2d(x, weight, padding=kernel - 1, algorithm=algorithm)
+    assert first.isfinite().all()
     for piece in scratch._free:
         piece.fill_(float("nan"))
-    assert torch.equal(conv2d(x, weight, padding=2, algorithm=algorithm), first)
+    assert torch.equal(conv2d(x, weight, padding=kernel - 1, algorithm=algorithm), first)
 
 
 def test_calls_from_several_threads_do_not_meet():
@@ -180,6 +212,8 @@ def test_strided_and_half_inputs():
         ("out", {"out": torch.empty(1, 4, 9, 9)}),
         ("algorithm", {"algorithm": "fft"}),
         ("winograd", {"weight": torch.zeros(4, 6, 1, 1), "algorithm": "winograd"}),
+        ("strassen takes 1x1", {"algorithm": "strassen"}),
+        ("strassen takes padding 0", {"weight": torch.zeros(4, 6, 1, 1), "padding": 1, "algorithm": "strassen"}),
     ],
 )
 def test_refuses_by_name(name, arguments):
@@ -234,7 +268,9 @@ def test_pack_refuses():
     [
         (ConvShape(1, 512, 512, 36, 36, 3, 2), "winograd"),  # a layer of T
         (ConvShape(1, 64, 64, 276, 276, 3, 2), "winograd"),
-        (ConvShape(1, 1024, 1024, 36, 36, 1, 0), "gemm"),  # of R
+        (ConvShape(1, 1024, 1024, 36, 36, 1, 0), "strassen"),  # of R
+        (ConvShape(1, 128, 128, 276, 276, 1, 0), "gemm"),  # a thin one
+        (ConvShape(1, 1024, 1024, 8, 8, 1, 0), "gemm"),  # fewer pixels than a block
         (ConvShape(1, 512, 512, 4, 4, 3, 1), "gemm"),  # StyleGAN2's first: one tile, and four times the weights to read
     ],
 )

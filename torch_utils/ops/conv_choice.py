@@ -17,7 +17,10 @@ BF16_SPEEDUP = 1.85
 BYTES_PER_CYCLE = 8.0  # weights streaming from memory, one core's share
 INPUT_TRANSFORM = 220.0  # cycles for a vector of tiles of one channel
 OUTPUT_TRANSFORM = 150.0
-PACK = 2.0  # cycles for a vector of samples
+PACK = 4.0  # cycles for a vector of samples
+STRASSEN_PACK = 7.0
+STRASSEN_PRODUCT = 120.0  # cycles around each product of a tile
+STRASSEN_TILE = (8, 48)  # output channels and pixels
 MACS_PER_THREAD = 1_000_000  # waking another thread costs more than this many
 
 
@@ -53,7 +56,7 @@ class ConvShape:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The algorithm for a shape, "winograd", "gemm" or "bf16", and the estimates that decided."""
+    """The algorithm for a shape, "winograd", "strassen", "gemm" or "bf16", and the estimates that decided."""
 
     algorithm: str
     why: str
@@ -71,6 +74,20 @@ def _gemm_cycles(shape: ConvShape, speedup: float, weight_bytes: int) -> float:
     return max(products, streaming) + depth * pixels / LANES * PACK
 
 
+def _strassen_cycles(shape: ConvShape) -> float:
+    """Seven products of half the depth for two panels of channels and two tiles of pixels; pixels left over go through plain products."""
+    rows, lanes = STRASSEN_TILE
+    pairs = -(-shape.out_channels // (2 * rows))
+    half = -(-shape.in_channels // 2)
+    pixels = shape.out_height * shape.out_width
+    groups = shape.batch * (pixels // (2 * lanes))
+    rest = shape.batch * _rounded(pixels % (2 * lanes), LANES)
+    product = half * rows * lanes / MACS_PER_CYCLE
+    products = pairs * (groups * 7 * (product + STRASSEN_PRODUCT) + rest / (2 * lanes) * 8 * product)
+    streaming = 14 * pairs * rows * half * 4 / BYTES_PER_CYCLE
+    return max(products, streaming) + shape.in_channels / LANES * (groups * 2 * lanes * STRASSEN_PACK + rest * PACK)
+
+
 def _winograd_cycles(shape: ConvShape) -> float:
     tiles = shape.batch * _rounded(_rounded(shape.out_height, 4) * _rounded(shape.out_width, 4) // WINOGRAD_OUTPUTS, LANES)
     products = WINOGRAD_POINTS * shape.out_channels * shape.in_channels * tiles / MACS_PER_CYCLE
@@ -84,6 +101,8 @@ def estimate(shape: ConvShape, *, bf16: bool = False) -> dict[str, float]:
     cycles = {"gemm": _gemm_cycles(shape, 1.0, 4)}
     if shape.kernel == 3:
         cycles["winograd"] = _winograd_cycles(shape)
+    if shape.kernel == 1 and shape.padding == 0:
+        cycles["strassen"] = _strassen_cycles(shape)
     if bf16:
         cycles["bf16"] = _gemm_cycles(shape, BF16_SPEEDUP, 2)
     return {name: count / 1e6 for name, count in cycles.items()}

@@ -1,7 +1,7 @@
 """Convolution weights in the form that the kernels read: prepared once, kept as long as the tensor they came from.
 
 With y = d * conv(x * s, W) the weights are constants of the network: styles never touch them. What is kept depends on the algorithm:
-the same size for "gemm", four times as much for "winograd", half for "bf16".
+the same size for "gemm", four times as much for "winograd", twice as much for "strassen", half for "bf16".
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from torch import Tensor
 from ..native_library import library
 from .modulated_conv2d import EPSILON, weight_energy
 
-ALGORITHMS = ("winograd", "gemm", "bf16")
+ALGORITHMS = ("winograd", "strassen", "gemm", "bf16")
+KERNELS = {"winograd": 3, "strassen": 1}  # the only kernel size they take
 ALIGNMENT = 64
 _INT = ctypes.c_int64
 _POINTER = ctypes.c_void_p
@@ -66,13 +67,14 @@ class PackedWeight:
 
 
 def pack(weight: Tensor, algorithm: str) -> PackedWeight:
-    """Prepare `weight`, O x I x k x k, for "winograd" (k = 3), "gemm" or "bf16". Raises ValueError if it does not fit."""
+    """Prepare `weight`, O x I x k x k, for "winograd" (k = 3), "strassen" (k = 1), "gemm" or "bf16". Raises ValueError if it does not fit."""
     if algorithm not in ALGORITHMS:
         raise ValueError(f"pack: algorithm is {algorithm!r}; there are {', '.join(ALGORITHMS)}")
     if weight.ndim != 4 or weight.shape[2] != weight.shape[3] or 0 in weight.shape:
         raise ValueError(f"pack: weight must be O x I x k x k, got {tuple(weight.shape)}")
-    if algorithm == "winograd" and weight.shape[2] != 3:
-        raise ValueError(f"pack: winograd takes 3x3 kernels, got {weight.shape[2]}x{weight.shape[3]}")
+    taken = KERNELS.get(algorithm, weight.shape[2])
+    if weight.shape[2] != taken:
+        raise ValueError(f"pack: {algorithm} takes {taken}x{taken} kernels, got {weight.shape[2]}x{weight.shape[3]}")
     if algorithm == "bf16" and not has_bf16():
         raise ValueError("pack: this processor does not multiply bfloat16")
     opened = entries()

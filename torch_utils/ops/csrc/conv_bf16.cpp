@@ -11,39 +11,22 @@ namespace {
 struct Bfloat16 {
     static constexpr int64_t JOINED = 2;
 
-    // Lane i of `target`: even[i] rounded in the low half, odd[i] in the high half.
-    static CONV_INLINE void join(const float* even, const float* odd, float* target) {
-        typedef uint16_t Halves __attribute__((vector_size(LANES * 2)));
-        typedef uint32_t Words __attribute__((vector_size(LANES * 4)));
-        const Words low = __builtin_convertvector((Halves)_mm512_cvtneps_pbh((__m512)load(even)), Words);
-        const Words high = __builtin_convertvector((Halves)_mm512_cvtneps_pbh((__m512)load(odd)), Words);
-        store(target, (Vec)(low | high << 16));
+    // Lane i: depths[0][i] rounded in the low half, depths[1][i] in the high half.
+    static CONV_INLINE Vec join(const Vec (&depths)[2]) {
+        typedef uint16_t Halves __attribute__((vector_size(LANES * 4)));
+        const Halves both = (Halves)_mm512_cvtne2ps_pbh((__m512)depths[1], (__m512)depths[0]);
+        return (Vec)__builtin_shufflevector(both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23,  //
+                                            8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
     }
 
-    template <int M, int N>
-    static CONV_INLINE void accumulate(Vec (&sum)[M][N], int64_t steps, const float* a, const float* b, int64_t ldb, int64_t ahead) {
-        for (int64_t k = 0; k < steps; ++k, a += ROWS, b += ldb) {
-            Vec column[N];
-            __builtin_prefetch(a + ahead, 0, 2);
-#pragma GCC unroll 4
-            for (int n = 0; n < N; ++n) column[n] = load(b + n * LANES);
-#pragma GCC unroll 16
-            for (int m = 0; m < M; ++m) {
-                const Vec row = splat(a[m]);
-#pragma GCC unroll 4
-                for (int n = 0; n < N; ++n) sum[m][n] = (Vec)_mm512_dpbf16_ps((__m512)sum[m][n], (__m512bh)row, (__m512bh)column[n]);
-            }
-        }
-    }
+    static CONV_INLINE Vec multiply_add(Vec sum, Vec a, Vec b) { return (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b); }
 };
 
 // Rounds to nearest even, as the vector instruction does.
 uint32_t rounded(float x) {
-    alignas(64) float lanes[LANES] = {x};
-    alignas(64) float joined[LANES];
-    Bfloat16::join(lanes, lanes, joined);
+    const Vec joined = Bfloat16::join({splat(x), splat(x)});
     uint32_t bits;
-    memcpy(&bits, joined, sizeof bits);
+    memcpy(&bits, &joined, sizeof bits);
     return bits & 0xffff;
 }
 

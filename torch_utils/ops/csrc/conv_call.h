@@ -15,7 +15,8 @@ struct ConvCall {
     const float* bias;
     float* out;
     char* scratch;  // 64-byte aligned, *_scratch_bytes(call) long
-
-    int64_t out_height() const { return in_height + 2 * padding - kernel + 1; }
-    int64_t out_width() const { return in_width + 2 * padding - kernel + 1; }
 };
+
+// Not members: the linker would keep one copy of those for all variants where the compiler does not inline them.
+static inline int64_t out_height(const ConvCall& c) { return c.in_height + 2 * c.padding - c.kernel + 1; }
+static inline int64_t out_width(const ConvCall& c) { return c.in_width + 2 * c.padding - c.kernel + 1; }

@@ -2,12 +2,11 @@
 // (input channel, tap) and columns[d] is the input channel seen through that tap. Only a block of pixels of `columns` exists at a
 // time, packed and scaled in a thread's own scratch. 1x1 kernels are one long row of pixels.
 //
-// `Format` is the arithmetic: JOINED depths make one step of `accumulate`, joined in 32 bits by `join`.
+// `Format` is the arithmetic (gemm_kernel.h): JOINED depths make one step of `accumulate`, joined in 32 bits by `join`.
 #pragma once
 
 #include "conv_blocks.h"
-#include "conv_call.h"
-#include "gemm_kernel.h"
+#include "conv_traffic.h"
 
 namespace {
 
@@ -17,6 +16,7 @@ constexpr int64_t AHEAD = 8;           // input channels between a prefetch and 
 constexpr int64_t GROUP = 8 * ROWS;    // output channels of one unit when threads share a block
 
 struct Plan {
+    bool flat;  // 1x1: an image is one row of pixels
     int64_t in_height, in_width, out_width, padding, taps;
     int64_t depth, steps, pixels, groups;
     Blocks blocks;
@@ -26,15 +26,15 @@ struct Plan {
 template <class Format>
 Plan make_plan(const ConvCall& c) {
     Plan p;
-    const bool flat = c.kernel == 1 && c.padding == 0;  // one row of pixels
-    p.in_height = flat ? 1 : c.in_height;
-    p.in_width = flat ? c.in_height * c.in_width : c.in_width;
-    p.out_width = flat ? p.in_width : c.out_width();
+    p.flat = c.kernel == 1 && c.padding == 0;
+    p.in_height = p.flat ? 1 : c.in_height;
+    p.in_width = p.flat ? c.in_height * c.in_width : c.in_width;
+    p.out_width = p.flat ? p.in_width : out_width(c);
     p.padding = c.padding;
     p.taps = c.kernel * c.kernel;
     p.depth = c.in_channels * p.taps;
     p.steps = ceil_div(p.depth, Format::JOINED);
-    p.pixels = c.out_height() * c.out_width();
+    p.pixels = out_height(c) * out_width(c);
     p.groups = ceil_div(c.out_channels, GROUP);
     const int64_t fitting = BLOCK_FLOATS / (p.steps * LANES) / VECTORS * VECTORS;
     p.blocks = cut_blocks(p.pixels, smaller(BLOCK_VECTORS, larger(VECTORS, fitting)), c.batch, c.threads);
@@ -72,54 +72,74 @@ CONV_INLINE void pack_depth(const ConvCall& c, const Plan& p, int64_t block, int
     }
 }
 
+// One step of a block of a flat image.
+template <class Format>
+CONV_INLINE void pack_flat(const ConvCall& c, const Plan& p, int64_t block, int64_t step, float* target) {
+    constexpr int64_t JOINED = Format::JOINED;
+    const int64_t start = p.blocks.first_vector(block) * LANES, count = p.blocks.vector_count(block) * LANES;
+    const float* x[JOINED];
+    Vec scale[JOINED];
+    for (int64_t i = 0; i < JOINED; ++i) {
+        const int64_t plane = p.blocks.image(block) * c.in_channels + step * JOINED + i;
+        x[i] = step * JOINED + i < c.in_channels ? c.x + plane * p.pixels + start : nullptr;
+        scale[i] = splat(c.in_scale && x[i] ? c.in_scale[plane] : 1.f);
+    }
+    for (int64_t n = 0; n < count; n += LANES) {
+        Vec v[JOINED];
+        for (int64_t i = 0; i < JOINED; ++i) {
+            v[i] = !x[i] ? Vec{} : start + n + LANES <= p.pixels ? load(x[i] + n) : load_lanes(x[i] + n, 0, p.pixels - start - n);
+            v[i] = scale[i] * v[i];
+            if (x[i]) __builtin_prefetch(x[i] + AHEAD * p.pixels + n);
+        }
+        store(target + n, Format::join(v));
+    }
+}
+
 // Steps first .. last-1 of a block's packed input.
 template <class Format>
 void pack_block(const ConvCall& c, const Plan& p, int64_t block, int64_t first, int64_t last, float* packed) {
     for (int64_t step = first; step < last; ++step) {
         float* target = packed + step * p.width;
-        if constexpr (Format::JOINED == 1) {
-            pack_depth(c, p, block, step, target);
-        } else {
-            alignas(64) float rows[Format::JOINED][2 * BLOCK_VECTORS * LANES] = {};
-            for (int64_t i = 0; i < Format::JOINED && step * Format::JOINED + i < p.depth; ++i)
-                pack_depth(c, p, block, step * Format::JOINED + i, rows[i]);
-            for (int64_t i = 0; i < p.width; i += LANES) Format::join(rows[0] + i, rows[1] + i, target + i);
+        if (p.flat) {
+            pack_flat<Format>(c, p, block, step, target);
+            continue;
+        }
+        alignas(64) float rows[Format::JOINED][2 * BLOCK_VECTORS * LANES] = {};
+        for (int64_t i = 0; i < Format::JOINED && step * Format::JOINED + i < p.depth; ++i)
+            pack_depth(c, p, block, step * Format::JOINED + i, rows[i]);
+        for (int64_t n = 0; n < p.width; n += LANES) {
+            Vec v[Format::JOINED];
+            for (int64_t i = 0; i < Format::JOINED; ++i) v[i] = load(rows[i] + n);
+            store(target + n, Format::join(v));
         }
     }
 }
 
-struct Target {
-    float* out;  // first output row of the panel
-    int64_t pitch, lanes;
-    const float* scale;
-    const float* bias;
-};
-
-template <int M, int N>
-CONV_INLINE void finish(Vec (&sum)[M][N], const Target& t) {
-#pragma GCC unroll 16
-    for (int m = 0; m < M; ++m) {
-        const Vec scale = splat(t.scale ? t.scale[m] : 1.f), bias = splat(t.bias ? t.bias[m] : 0.f);
-#pragma GCC unroll 4
-        for (int n = 0; n < N; ++n) store_lanes(t.out + m * t.pitch + n * LANES, sum[m][n] * scale + bias, t.lanes - n * LANES);
-    }
+// Hints for the tiles of a block about the one that this thread takes next.
+template <class Format>
+Upcoming upcoming_of(const ConvCall& c, const Plan& p, int64_t block, int64_t next) {
+    if (!p.flat || next >= p.blocks.count) return {};
+    const float* x = c.x + p.blocks.image(next) * c.in_channels * p.pixels + p.blocks.first_vector(next) * LANES;
+    const int64_t tiles = ceil_div(c.out_channels, ROWS) * ceil_div(p.blocks.vector_count(block), VECTORS);
+    return Upcoming::of(c, x, p.blocks.vector_count(next), p.steps, tiles);
 }
 
 template <class Format>
-void multiply(const ConvCall& c, const Plan& p, int64_t block, int64_t group_first, int64_t group_last, const float* packed) {
+void multiply(const ConvCall& c, const Plan& p, int64_t block, int64_t group_first, int64_t group_last, const float* packed,
+              const Upcoming& upcoming) {
+    int64_t tile = 0;
     const int64_t image = p.blocks.image(block), start = p.blocks.first_vector(block) * LANES, panel_floats = p.steps * ROWS;
     for (int64_t k = group_first; k < group_last; k += ROWS) {
-        const int64_t plane = image * c.out_channels + k;
         const float* a = (const float*)c.weight + k / ROWS * panel_floats;
         for_vector_groups(p.blocks.vector_count(block), [&](int64_t first, int64_t count) {
             const int64_t pixel = start + first * LANES;
-            const Target target = {c.out + plane * p.pixels + pixel, p.pixels, p.pixels - pixel,
-                                   c.out_scale ? c.out_scale + plane : nullptr, c.bias ? c.bias + k : nullptr};
+            const Target target = target_of(c, p.pixels, image, k, pixel);
+            const Hint hint = upcoming.hint(tile++, a);
             with_rows(c.out_channels - k, [&](auto rows) {
                 with_vectors(count, [&](auto vectors) {
                     constexpr int M = decltype(rows)::value, N = decltype(vectors)::value;
                     Vec sum[M][N] = {};
-                    Format::template accumulate<M, N>(sum, p.steps, a, packed + first * LANES, p.width, panel_floats);
+                    accumulate<Format>(sum, p.steps, a, packed + first * LANES, p.width, panel_floats, hint);
                     finish<M, N>(sum, target);
                 });
             });
@@ -139,7 +159,7 @@ void convolve(const ConvCall& c) {
     float* const scratch = (float*)c.scratch;
     constexpr int64_t STEPS = 32;  // of one unit of the shared packing
     const int64_t slices = ceil_div(p.steps, STEPS);
-    int64_t arrivals = 0;
+    int64_t arrivals = 0, taken = 0;
 #pragma omp parallel num_threads((int)p.blocks.threads)
     {
         int64_t thread;
@@ -154,14 +174,20 @@ void convolve(const ConvCall& c) {
 #pragma omp for schedule(dynamic, 1) nowait
             for (int64_t unit = 0; unit < p.blocks.count * p.groups; ++unit) {
                 const int64_t first = unit / p.blocks.count * GROUP, block = unit % p.blocks.count;
-                multiply<Format>(c, p, block, first, smaller(first + GROUP, c.out_channels), scratch + block * p.size);
+                multiply<Format>(c, p, block, first, smaller(first + GROUP, c.out_channels), scratch + block * p.size, {});
             }
         } else {
             float* const packed = scratch + thread * p.size;
-#pragma omp for schedule(dynamic, 1) nowait
-            for (int64_t block = 0; block < p.blocks.count; ++block) {
+            const auto take = [&] {
+                int64_t block;
+#pragma omp atomic capture
+                block = taken++;
+                return block;
+            };
+            for (int64_t block = take(), next; block < p.blocks.count; block = next) {
+                next = take();
                 pack_block<Format>(c, p, block, 0, p.steps, packed);
-                multiply<Format>(c, p, block, 0, c.out_channels, packed);
+                multiply<Format>(c, p, block, 0, c.out_channels, packed, upcoming_of<Format>(c, p, block, next));
             }
         }
     }

@@ -3,19 +3,6 @@
 // Convolution as a float32 matrix product.
 #include "conv_columns.h"
 
-namespace {
-
-struct Float32 {
-    static constexpr int64_t JOINED = 1;
-
-    template <int M, int N>
-    static CONV_INLINE void accumulate(Vec (&sum)[M][N], int64_t steps, const float* a, const float* b, int64_t ldb, int64_t ahead) {
-        ::accumulate<M, N>(sum, steps, a, b, ldb, ahead);
-    }
-};
-
-}  // namespace
-
 extern "C" {
 
 // For benchmarks: the kernel on data that stays in the first cache; returns how many floating-point operations that was.
@@ -24,7 +11,7 @@ int64_t AF_VARIANT(af_conv_peak)(int64_t rounds) {
     Vec sum[ROWS][VECTORS] = {};
     const float a[DEPTH * ROWS] = {};
     const float b[DEPTH * VECTORS * LANES] = {};
-    for (int64_t i = 0; i < rounds; ++i) accumulate<ROWS, VECTORS>(sum, DEPTH, a, b, VECTORS * LANES, 0);
+    for (int64_t i = 0; i < rounds; ++i) accumulate<Float32>(sum, DEPTH, a, b, VECTORS * LANES, 0, {a, 0});
     Vec total = {};
     for (int m = 0; m < ROWS; ++m)
         for (int n = 0; n < VECTORS; ++n) total += sum[m][n];

@@ -35,8 +35,8 @@ int64_t staggered(int64_t floats) { return round_up(floats, 1024) + 176; }
 
 Plan make_plan(const ConvCall& c) {
     Plan p;
-    p.tiles_x = ceil_div(c.out_width(), TILE);
-    p.tiles = p.tiles_x * ceil_div(c.out_height(), TILE);
+    p.tiles_x = ceil_div(out_width(c), TILE);
+    p.tiles = p.tiles_x * ceil_div(out_height(c), TILE);
     p.groups = ceil_div(c.out_channels, GROUP);
     p.blocks = cut_blocks(p.tiles, BLOCK_VECTORS, c.batch, c.threads);
     p.width = p.blocks.width();
@@ -181,7 +181,7 @@ CONV_INLINE void transform_products(const float* m, int64_t m_point, Vec scale, 
 }
 
 void transform_output(const ConvCall& c, const Plan& p, int64_t block, int64_t first, int64_t last, const float* m) {
-    const int64_t image = p.blocks.image(block), height = c.out_height(), width = c.out_width();
+    const int64_t image = p.blocks.image(block), height = out_height(c), width = out_width(c);
     for (int64_t channel = first; channel < last; ++channel) {
         const int64_t plane = image * c.out_channels + channel;
         float* out = c.out + plane * height * width;
@@ -214,7 +214,7 @@ void multiply(const ConvCall& c, const Plan& p, int64_t group, int64_t vector_co
                     with_vectors(count, [&](auto vectors) {
                         constexpr int M = decltype(rows)::value, N = decltype(vectors)::value;
                         Vec sum[M][N] = {};
-                        accumulate<M, N>(sum, c.in_channels, a, b, p.width, panel_floats);
+                        accumulate<Float32>(sum, c.in_channels, a, b, p.width, panel_floats, {a, 0});
 #pragma GCC unroll 16
                         for (int row = 0; row < M; ++row)
 #pragma GCC unroll 4

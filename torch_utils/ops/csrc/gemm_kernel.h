@@ -15,22 +15,45 @@ constexpr int ROWS = 8, VECTORS = 3;
 constexpr int ROWS = 6, VECTORS = 2;
 #endif
 
+// Lines of memory that the kernel asks for on its way, one for every two steps: what will be read when this block is done. The kernel
+// itself keeps the load ports half idle, so the lines arrive for nothing.
+struct Hint {
+    const float* line;
+    int64_t stride;  // floats between lines
+};
+
+struct Float32 {
+    static constexpr int64_t JOINED = 1;  // depths to a step
+
+    static CONV_INLINE Vec join(const Vec (&depths)[1]) { return depths[0]; }
+    static CONV_INLINE Vec multiply_add(Vec sum, Vec a, Vec b) { return sum + a * b; }
+};
+
+template <class Format, int M, int N>
+CONV_INLINE void step(Vec (&sum)[M][N], const float* a, const float* b) {
+    Vec column[N];
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) column[n] = load(b + n * LANES);
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m) {
+        const Vec row = splat(a[m]);
+#pragma GCC unroll 4
+        for (int n = 0; n < N; ++n) sum[m][n] = Format::multiply_add(sum[m][n], row, column[n]);
+    }
+}
+
 // sum += A B. `ahead` is how far beyond `a` the next panel lies, in floats: weights stream from memory, and without a
 // prefetch spread over the loop the FMA ports idle a quarter of the time (a burst of prefetches does not help).
-template <int M, int N>
-CONV_INLINE void accumulate(Vec (&sum)[M][N], int64_t depth, const float* a, const float* b, int64_t ldb, int64_t ahead) {
-    for (int64_t k = 0; k < depth; ++k, a += ROWS, b += ldb) {
-        Vec column[N];
+template <class Format, int M, int N>
+CONV_INLINE void accumulate(Vec (&sum)[M][N], int64_t steps, const float* a, const float* b, int64_t ldb, int64_t ahead, Hint hint) {
+    int64_t k = steps;
+    for (; k > 1; k -= 2, a += 2 * ROWS, b += 2 * ldb, hint.line += hint.stride) {
         __builtin_prefetch(a + ahead, 0, 2);
-#pragma GCC unroll 4
-        for (int n = 0; n < N; ++n) column[n] = load(b + n * LANES);
-#pragma GCC unroll 16
-        for (int m = 0; m < M; ++m) {
-            const Vec row = splat(a[m]);
-#pragma GCC unroll 4
-            for (int n = 0; n < N; ++n) sum[m][n] += row * column[n];
-        }
+        step<Format>(sum, a, b);
+        __builtin_prefetch(hint.line, 0, 2);
+        step<Format>(sum, a + ROWS, b + ldb);
     }
+    if (k > 0) step<Format>(sum, a, b);
 }
 
 // Calls f with integral constants (M, N) equal to the run-time (rows, vectors): one compiled kernel for each shape.

@@ -1,0 +1,292 @@
+// variants: generic avx2 avx512
+//
+// 1x1 convolution as a float32 matrix product with one level of Strassen's algorithm in Winograd's form (Winograd 1971): with output
+// channels, input channels and pixels in two halves each, out = W x takes seven products of halves instead of eight,
+//
+//     s1 = w21 + w22   s2 = s1 - w11   s3 = w11 - w21   s4 = w12 - s2        t1 = x12 - x11   t2 = x22 - t1   t3 = x22 - x12
+//     u2 = w11 x11 + s2 t2      u3 = u2 + s3 t3
+//     out11 = w11 x11 + w12 x21                          out12 = u2 + s1 t1 + s4 x22
+//     out21 = u3 + w22 (x21 - t2)                        out22 = u3 + s1 t1
+//
+// The sums of weights are constants of the network, rounded once from float64. Those of the input are made where a block of pixels is
+// packed. Products follow each other in the order of a chain of partial sums, so that a tile of the result leaves the registers only
+// where it is used twice. Weights and packed input are read in one sequential stream each.
+//
+// The halves are near each other: panels of output channels alternate, and so do groups of VECTORS vectors of pixels. Pixels that fill no
+// block, or would leave threads idle, go through plain products with the same weights. Rounding is about twice that of the plain product;
+// a sample that is not finite spoils the outputs of its pixel and of the one it is paired with.
+#include "conv_traffic.h"
+
+namespace {
+
+enum Part { X11, X21, T2, T3, X21_LESS_T2, T1, X22, PARTS };  // in the order of the products
+
+constexpr int64_t HALF_LANES = VECTORS * LANES;
+constexpr int64_t WIDTH = 2 * VECTORS;          // vectors of a group
+constexpr int64_t BLOCK_FLOATS = 100 * 1024;    // of packed input, where one group allows it
+constexpr int64_t CACHE_FLOATS = 200 * 1024;    // of packed input and of what hints fetch beside it
+constexpr int64_t AHEAD = 8;                    // input channels between a prefetch and its use
+
+struct Plan {
+    int64_t half, panel, part;  // depth of a product; floats of a panel's part and, with room so that parts do not alias, of a group's
+    int64_t pixels, vectors, pairs, threads;
+    int64_t groups, blocks;                // groups in a block, blocks in an image
+    int64_t tail_first, segments, slices;  // vectors in no block, cut into segments; each is done in slices of the output channels
+    int64_t size;
+
+    int64_t block_vector(int64_t block) const { return block % blocks * groups * WIDTH; }
+};
+
+Plan make_plan(const ConvCall& c) {
+    Plan p;
+    p.half = ceil_div(c.in_channels, 2);
+    p.panel = p.half * ROWS;
+    p.part = round_up(p.half * HALF_LANES, 16) + 5 * 16;
+    p.pixels = c.in_height * c.in_width;
+    p.vectors = ceil_div(p.pixels, LANES);
+    p.pairs = ceil_div(c.out_channels, 2 * ROWS);
+    p.threads = larger(1, c.threads);
+    p.groups = larger(1, BLOCK_FLOATS / (PARTS * p.half * HALF_LANES));
+    const int64_t full = p.pixels / LANES / (p.groups * WIDTH) * c.batch;
+    p.blocks = full / p.threads * p.threads / c.batch;
+    p.tail_first = p.blocks * p.groups * WIDTH;
+    p.segments = ceil_div(p.vectors - p.tail_first, WIDTH);
+    p.slices = p.segments == 0 ? 1 : smaller(p.pairs, ceil_div(2 * p.threads, p.segments * c.batch));
+    p.size = larger(p.groups * PARTS * p.part, 2 * p.half * WIDTH * LANES);
+    return p;
+}
+
+// ---------------------------------------------------------------- input
+
+// One vector of each quarter: both channels of a pair, both halves of a group.
+CONV_INLINE void store_parts(const Plan& p, Vec x11, Vec x12, Vec x21, Vec x22, float* target) {
+    const Vec t1 = x12 - x11, t2 = x22 - t1;
+    store(target + X11 * p.part, x11);
+    store(target + X21 * p.part, x21);
+    store(target + T2 * p.part, t2);
+    store(target + T3 * p.part, x22 - x12);
+    store(target + X21_LESS_T2 * p.part, x21 - t2);
+    store(target + T1 * p.part, t1);
+    store(target + X22 * p.part, x22);
+}
+
+// A block's packed input: [group][part][half of the depth][VECTORS vectors].
+void pack_block(const ConvCall& c, const Plan& p, int64_t block, float* packed) {
+    const int64_t first_plane = block / p.blocks * c.in_channels;
+    for (int64_t k = 0; k < p.half; ++k) {
+        const bool paired = p.half + k < c.in_channels;  // the last channel of an odd number is paired with zeros
+        const int64_t upper = first_plane + k, lower = paired ? upper + p.half : upper;
+        const float* x1 = c.x + upper * p.pixels + p.block_vector(block) * LANES;
+        const float* x2 = x1 + (lower - upper) * p.pixels;
+        const Vec s1 = splat(c.in_scale ? c.in_scale[upper] : 1.f), s2 = splat(c.in_scale ? c.in_scale[lower] : 1.f);
+        for (int64_t g = 0; g < p.groups; ++g, x1 += 2 * HALF_LANES, x2 += 2 * HALF_LANES) {
+            float* target = packed + g * PARTS * p.part + k * HALF_LANES;
+            for (int n = 0; n < WIDTH; ++n) {
+                __builtin_prefetch(x1 + AHEAD * p.pixels + n * LANES);
+                __builtin_prefetch(x2 + AHEAD * p.pixels + n * LANES);
+            }
+            Vec lower_left[VECTORS] = {}, lower_right[VECTORS] = {};
+            if (paired) {
+#pragma GCC unroll 4
+                for (int n = 0; n < VECTORS; ++n) {
+                    lower_left[n] = s2 * load(x2 + n * LANES);
+                    lower_right[n] = s2 * load(x2 + HALF_LANES + n * LANES);
+                }
+            }
+#pragma GCC unroll 4
+            for (int n = 0; n < VECTORS; ++n) {
+                const Vec upper_left = s1 * load(x1 + n * LANES), upper_right = s1 * load(x1 + HALF_LANES + n * LANES);
+                store_parts(p, upper_left, upper_right, lower_left[n], lower_right[n], target + n * LANES);
+            }
+        }
+    }
+}
+
+// A segment's: [depth, even][count vectors].
+void pack_segment(const ConvCall& c, const Plan& p, int64_t image, int64_t vector, int64_t count, float* packed) {
+    for (int64_t k = 0; k < 2 * p.half; ++k) {
+        const int64_t plane = image * c.in_channels + k;
+        for (int64_t n = 0; n < count; ++n, packed += LANES) {
+            const int64_t pixel = (vector + n) * LANES;
+            const bool exists = k < c.in_channels;
+            const Vec v = exists ? load_lanes(c.x + plane * p.pixels + pixel, 0, p.pixels - pixel) : Vec{};
+            store(packed, splat(c.in_scale && exists ? c.in_scale[plane] : 1.f) * v);
+        }
+    }
+}
+
+// ---------------------------------------------------------------- products
+
+// One tile of the result, in memory.
+struct Tile {
+    alignas(64) float at[ROWS * HALF_LANES];
+
+    CONV_INLINE float* vector(int m, int n) { return at + m * HALF_LANES + n * LANES; }
+    CONV_INLINE const float* vector(int m, int n) const { return at + m * HALF_LANES + n * LANES; }
+};
+
+typedef Vec Sum[ROWS][VECTORS];
+
+template <class F>
+CONV_INLINE void each(F&& f) {
+#pragma GCC unroll 16
+    for (int m = 0; m < ROWS; ++m)
+#pragma GCC unroll 4
+        for (int n = 0; n < VECTORS; ++n) f(m, n);
+}
+
+// result = start + A B. A function of its own, so that the compiler keeps all of the tile in registers.
+__attribute__((noinline)) void add_product(const Tile& start, const float* a, const float* b, int64_t steps, Hint hint, Tile& result) {
+    Sum sum;
+    each([&](int m, int n) { sum[m][n] = load(start.vector(m, n)); });
+    accumulate<Float32>(sum, steps, a, b, HALF_LANES, steps * ROWS, hint);
+    each([&](int m, int n) { store(result.vector(m, n), sum[m][n]); });
+}
+
+CONV_INLINE void finish(const Tile& tile, const Target& target) {
+    Sum sum;
+    each([&](int m, int n) { sum[m][n] = load(tile.vector(m, n)); });
+    finish(sum, target);
+}
+
+// Two panels of output channels, one group of pixels.
+void multiply_pair(const ConvCall& c, const Plan& p, int64_t image, int64_t pixel, int64_t pair, const float* b, const Upcoming& upcoming,
+                   int64_t first_product) {
+    const float* const a = (const float*)c.weight + pair * PARTS * p.panel;
+    const auto add = [&](const Tile& start, Part part, Tile& result) {
+        add_product(start, a + part * p.panel, b + part * p.part, p.half, upcoming.hint(first_product + part, a), result);
+    };
+    const auto out = [&](const Tile& tile, int row, int column) {
+        finish(tile, target_of(c, p.pixels, image, (2 * pair + row) * ROWS, pixel + column * HALF_LANES));
+    };
+    static const Tile zero = {};
+    Tile u1, u2, u3, sum;
+    add(zero, X11, u1);
+    add(u1, X21, sum);
+    out(sum, 0, 0);
+    add(u1, T2, u2);
+    add(u2, T3, u3);
+    add(u3, X21_LESS_T2, sum);
+    out(sum, 1, 0);
+    add(zero, T1, sum);
+    each([&](int m, int n) {
+        const Vec v = load(sum.vector(m, n));
+        store(u3.vector(m, n), v + load(u3.vector(m, n)));
+        store(sum.vector(m, n), v + load(u2.vector(m, n)));
+    });
+    out(u3, 1, 1);
+    add(sum, X22, sum);
+    out(sum, 0, 1);
+}
+
+// Two panels of output channels, one segment of pixels, without Strassen.
+void multiply_segment(const ConvCall& c, const Plan& p, int64_t image, int64_t vector, int64_t count, int64_t pair, const float* b) {
+    const float* const parts = (const float*)c.weight + pair * PARTS * p.panel;
+    const float* const w21 = (const float*)c.weight + (p.pairs * PARTS + pair) * p.panel;
+    for (int row = 0; row < 2; ++row) {
+        const float* const left = row == 0 ? parts + X11 * p.panel : w21;
+        const float* const right = parts + (row == 0 ? X21 : X21_LESS_T2) * p.panel;
+        for_vector_groups(count, [&](int64_t first, int64_t group) {
+            const Target target = target_of(c, p.pixels, image, (2 * pair + row) * ROWS, (vector + first) * LANES);
+            with_vectors(group, [&](auto vectors) {
+                constexpr int N = decltype(vectors)::value;
+                Vec sum[ROWS][N] = {};
+                const float* const x = b + first * LANES;
+                accumulate<Float32>(sum, p.half, left, x, count * LANES, p.panel, {left, 0});
+                accumulate<Float32>(sum, p.half, right, x + p.half * count * LANES, count * LANES, p.panel, {right, 0});
+                finish(sum, target);
+            });
+        });
+    }
+}
+
+// ---------------------------------------------------------------- units of work
+
+// What hints may fetch while a block is multiplied: nothing where it would push the block itself out of the cache.
+Upcoming upcoming_of(const ConvCall& c, const Plan& p, int64_t next) {
+    const int64_t lines = p.groups * WIDTH;
+    if (next >= p.blocks * c.batch || p.groups * PARTS * p.part + c.in_channels * lines * LANES > CACHE_FLOATS) return {};
+    const float* x = c.x + next / p.blocks * c.in_channels * p.pixels + p.block_vector(next) * LANES;
+    return Upcoming::of(c, x, lines, p.half, p.pairs * p.groups * PARTS);
+}
+
+void do_block(const ConvCall& c, const Plan& p, int64_t block, int64_t next, float* packed) {
+    pack_block(c, p, block, packed);
+    const Upcoming upcoming = upcoming_of(c, p, next);
+    int64_t product = 0;
+    for (int64_t pair = 0; pair < p.pairs; ++pair) {
+        for (int64_t g = 0; g < p.groups; ++g, product += PARTS) {
+            const int64_t pixel = (p.block_vector(block) + g * WIDTH) * LANES;
+            multiply_pair(c, p, block / p.blocks, pixel, pair, packed + g * PARTS * p.part, upcoming, product);
+        }
+    }
+}
+
+void do_tail(const ConvCall& c, const Plan& p, int64_t unit, float* packed) {
+    const int64_t slice = unit % p.slices, segment = unit / p.slices % p.segments, image = unit / p.slices / p.segments;
+    const int64_t vector = p.tail_first + segment * WIDTH, count = smaller(WIDTH, p.vectors - vector);
+    pack_segment(c, p, image, vector, count, packed);
+    for (int64_t pair = p.pairs * slice / p.slices; pair < p.pairs * (slice + 1) / p.slices; ++pair)
+        multiply_segment(c, p, image, vector, count, pair, packed);
+}
+
+}  // namespace
+
+extern "C" {
+
+int64_t AF_VARIANT(af_conv_strassen_weight_bytes)(int64_t out_channels, int64_t depth) {
+    return round_up(out_channels, 2 * ROWS) * round_up(depth, 2) * 2 * (int64_t)sizeof(float);
+}
+
+// weight [out_channels][depth] -> packed [pair of panels][part][half of the depth][ROWS], then w21 as [pair of panels][half][ROWS]
+void AF_VARIANT(af_conv_strassen_pack)(int64_t out_channels, int64_t depth, const float* weight, float* packed) {
+    const int64_t half = ceil_div(depth, 2), pairs = ceil_div(out_channels, 2 * ROWS);
+    const auto at = [&](int64_t k, int64_t d) { return k < out_channels && d < depth ? (double)weight[k * depth + d] : 0.; };
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+        for (int64_t m = 0; m < ROWS; ++m) {
+            const int64_t k = pair * 2 * ROWS + m;
+            for (int64_t d = 0; d < half; ++d) {
+                const double w11 = at(k, d), w12 = at(k, d + half), w21 = at(k + ROWS, d), w22 = at(k + ROWS, d + half);
+                const double s1 = w21 + w22, s2 = s1 - w11;
+                const double parts[PARTS] = {w11, w12, s2, w11 - w21, w22, s1, w12 - s2};
+                for (int64_t i = 0; i < PARTS; ++i) packed[((pair * PARTS + i) * half + d) * ROWS + m] = (float)parts[i];
+                packed[((pairs * PARTS + pair) * half + d) * ROWS + m] = (float)w21;
+            }
+        }
+    }
+}
+
+int64_t AF_VARIANT(af_conv_strassen_scratch_bytes)(const ConvCall* call) {
+    const Plan p = make_plan(*call);
+    return p.threads * p.size * (int64_t)sizeof(float);
+}
+
+// Kernel 1x1 without padding only.
+void AF_VARIANT(af_conv_strassen)(const ConvCall* call) {
+    const ConvCall& c = *call;
+    const Plan p = make_plan(c);
+    const int64_t blocks = p.blocks * c.batch, units = blocks + p.segments * p.slices * c.batch;
+    int64_t arrivals = 0, taken = 0;
+#pragma omp parallel num_threads((int)p.threads)
+    {
+        int64_t thread;  // not omp_get_thread_num(): no OpenMP, no header, still right
+#pragma omp atomic capture
+        thread = arrivals++;
+        float* const packed = (float*)c.scratch + thread * p.size;
+        const auto take = [&] {
+            int64_t unit;
+#pragma omp atomic capture
+            unit = taken++;
+            return unit;
+        };
+        for (int64_t unit = take(), next; unit < units; unit = next) {
+            next = take();  // known in advance, so that its input can be fetched meanwhile
+            if (unit < blocks)
+                do_block(c, p, unit, next, packed);
+            else
+                do_tail(c, p, unit - blocks, packed);
+        }
+    }
+}
+
+}  // extern "C"

@@ -1,0 +1,58 @@
+// What crosses between a product's registers and memory: the scaled result on its way out, and hints for the input that comes next.
+#pragma once
+
+#include "conv_call.h"
+#include "gemm_kernel.h"
+
+namespace {
+
+struct Target {
+    float* out;  // first output row of the panel
+    int64_t pitch, rows, lanes;
+    const float* scale;
+    const float* bias;
+};
+
+// Output channels k .. of an image from a pixel on, of `pixels`.
+CONV_INLINE Target target_of(const ConvCall& c, int64_t pixels, int64_t image, int64_t k, int64_t pixel) {
+    const int64_t plane = image * c.out_channels + k;
+    return {c.out + plane * pixels + pixel,
+            pixels,
+            c.out_channels - k,
+            pixels - pixel,
+            c.out_scale ? c.out_scale + plane : nullptr,
+            c.bias ? c.bias + k : nullptr};
+}
+
+template <int M, int N>
+CONV_INLINE void finish(Vec (&sum)[M][N], const Target& t) {
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m) {
+        if (m >= t.rows) break;
+        const Vec scale = splat(t.scale ? t.scale[m] : 1.f), bias = splat(t.bias ? t.bias[m] : 0.f);
+#pragma GCC unroll 4
+        for (int n = 0; n < N; ++n) store_lanes(t.out + m * t.pitch + n * LANES, sum[m][n] * scale + bias, t.lanes - n * LANES);
+    }
+}
+
+// The input that this thread will pack next, taken apart into hints for the products of the present block: a hint runs through the same
+// vector of pixels of as many channels as a product has room for, and hints are spread over all products.
+struct Upcoming {
+    const float* x;  // null: nothing to fetch
+    int64_t pixels, room, parts, lines, products;
+
+    // `lines` vectors of all channels from x on, fetched by `products` products of `steps` steps each.
+    static Upcoming of(const ConvCall& c, const float* x, int64_t lines, int64_t steps, int64_t products) {
+        const int64_t room = smaller(c.in_channels, larger(1, steps / 2));
+        return {x, c.in_height * c.in_width, room, c.in_channels / room, lines, products};
+    }
+
+    Hint hint(int64_t product, const float* otherwise) const {
+        if (x == nullptr) return {otherwise, 0};
+        const int64_t pieces = parts * lines, piece = product * pieces / products;
+        if (piece == (product + 1) * pieces / products) return {otherwise, 0};
+        return {x + piece % parts * room * pixels + piece / parts * LANES, pixels};
+    }
+};
+
+}  // namespace

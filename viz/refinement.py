@@ -7,6 +7,7 @@ Imports torch; belongs to the render thread, like the pipeline.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ from viz.stages import Run
 from viz.stages.synthesis import forced_backend
 from viz.state import ANALYSES, ViewState
 
+PATIENCE_S = 0.5
+GRANTED_S = 0.02  # enough for a layer or two, so that even a step that is always interrupted ends some day
 Explain = Callable[[str, Exception], RenderError]
 
 
@@ -27,7 +30,7 @@ class _UnderWay:
     """A computation between two steps, and what its last step gave."""
 
     key: Hashable
-    steps: Iterator[OverlayResult]
+    steps: Iterator[OverlayResult | None]
     result: OverlayResult | None = None
 
 
@@ -38,7 +41,9 @@ class Refinement:
         self._memory, self._explain = memory, explain
         self._under_way: dict[str, _UnderWay] = {}
         self._last_live: dict[str, OverlayResult] = {}
+        self._waiting: Callable[[], bool] = lambda: False
         self._put_off = False  # the live overlays made way for a newer picture; next time they do not
+        self._stepped_at = time.monotonic()
 
     def known(self, run: Run) -> dict[str, OverlayResult]:
         """What is there of the overlays that the view wants: finished, in part, or (live ones) from the picture before."""
@@ -49,25 +54,42 @@ class Refinement:
         found = ((overlay, self._found(overlay, run)) for overlay in wanted)
         return {overlay.name: result for overlay, result in found if result is not None}
 
-    def steps(self, frame: Frame, run: Run, waiting: Callable[[], bool]) -> Iterator[Frame]:
-        """The frame again after every step, with more measured. Between steps, `waiting()` says whether to stop."""
+    def steps(self, frame: Frame, run: Run, waiting: Callable[[], bool], settled: Callable[[], bool]) -> Iterator[Frame]:
+        """The frame again after every step, with more measured. Between steps (and layers), `waiting()` says whether to stop.
+
+        What is not live begins only once `settled()`, so that a drag is not slowed down by it, or after `PATIENCE_S`
+        without a step, so that it gets somewhere while something animates.
+        """
         wanted = [overlay for overlay in self._wanted(run.view) if not self._finished(overlay, run)]
-        live = [overlay for overlay in wanted if overlay.live]
+        live, rest = ([overlay for overlay in wanted if overlay.live is which] for which in (True, False))
         if live and waiting() and not self._put_off:
             self._put_off = True
             return
-        self._put_off = False
+        self._put_off, self._waiting = False, lambda: False
         for overlay in live:
-            frame = self._shown(frame, overlay, self._step(overlay, run))
-            yield frame
-        rest = [overlay for overlay in wanted if not overlay.live]
-        while rest:
-            for overlay in tuple(rest):  # a step each, in turns: none waits for the end of another
-                if waiting():
-                    return
-                frame = self._shown(frame, overlay, self._step(overlay, run))
+            if (result := self._step(overlay, run)) is not None:
+                frame = _with(frame, overlay, result)
                 yield frame
-                if frame.overlays[overlay.name].fraction >= 1:
+        if not rest or (not settled() and time.monotonic() - self._stepped_at < PATIENCE_S):
+            return
+        yield from self._in_turns(frame, run, rest, waiting)
+
+    def _in_turns(self, frame: Frame, run: Run, rest: list[Overlay], waiting: Callable[[], bool]) -> Iterator[Frame]:
+        """A step of each, so that none waits for the end of another. The first may take `GRANTED_S` in any case."""
+        first = True
+        while rest:
+            for overlay in tuple(rest):
+                if waiting() and not first:
+                    return
+                until, first = time.monotonic() + GRANTED_S, False
+                self._waiting = lambda until=until: waiting() and time.monotonic() >= until
+                result = self._step(overlay, run)
+                self._stepped_at = time.monotonic()
+                if result is None:
+                    return
+                frame = _with(frame, overlay, result)
+                yield frame
+                if result.fraction >= 1:
                     rest.remove(overlay)
 
     # ------------------------------------------------------------------------------------------------ one overlay
@@ -90,18 +112,21 @@ class Refinement:
     def _finished(self, overlay: Overlay, run: Run) -> bool:
         return self._memory.get(overlay.key(run.view, run.keys["load"])) is not None
 
-    def _step(self, overlay: Overlay, run: Run) -> OverlayResult:
+    def _step(self, overlay: Overlay, run: Run) -> OverlayResult | None:
+        """The next result; None if it was interrupted half way, and goes on from there next time."""
         key = overlay.key(run.view, run.keys["load"])
         kept = self._under_way.get(overlay.name)
         if kept is None or kept.key != key:
             self._drop(overlay.name)
-            kept = self._under_way[overlay.name] = _UnderWay(key, overlay.run(run))
+            kept = self._under_way[overlay.name] = _UnderWay(key, overlay.run(replace(run, superseded=lambda: self._waiting())))
         try:
             with torch.inference_mode(), forced_backend(run.view):
                 result = next(kept.steps)
         except Exception as e:  # the border of the render thread: whatever a measurement raises is shown beside it
             self._drop(overlay.name)
             return OverlayResult(error=self._explain(overlay.name, e))
+        if result is None:
+            return None
         kept.result = result
         if result.fraction >= 1:
             self._drop(overlay.name)
@@ -114,5 +139,6 @@ class Refinement:
         if (kept := self._under_way.pop(name, None)) is not None:
             kept.steps.close()  # type: ignore[attr-defined]  # overlays are generators
 
-    def _shown(self, frame: Frame, overlay: Overlay, result: OverlayResult) -> Frame:
-        return replace(frame, overlays={**frame.overlays, overlay.name: result}, overlays_ran=(overlay.name,))
+
+def _with(frame: Frame, overlay: Overlay, result: OverlayResult) -> Frame:
+    return replace(frame, overlays={**frame.overlays, overlay.name: result}, overlays_ran=(overlay.name,))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CLOSING = ViewState().put(Source(network=" closing"))
 INLINE_STEPS = 2000  # of measuring, for one request: enough for what the panels ask for, and an end for what has none
+SETTLE_S = 0.08
 MakePipeline = Callable[[], "Pipeline"]
 
 
@@ -124,8 +125,13 @@ class RenderThread:
 
     def _refine(self, pipeline: Pipeline, frame: Frame) -> None:
         """Measurements, while nothing newer waits. What fails inside a measurement is shown in its place."""
-        for refined in pipeline.refine(frame, newest=self._newest):
+        for refined in pipeline.refine(frame, newest=self._newest, settled=self._settled):
             self._publish(refined)
+
+    def _settled(self) -> bool:
+        """Whether nothing newer comes within a moment: whether a drag or an animation is over."""
+        with self._changed:
+            return not self._changed.wait_for(lambda: self._closing or self._pending is not None, SETTLE_S)
 
     def _next(self) -> RenderRequest | None:
         with self._changed:

@@ -19,6 +19,7 @@ from viz.state import (
     Channels,
     Equivariance,
     Latent,
+    Metrics,
     OverlayView,
     Pose,
     Source,
@@ -154,6 +155,34 @@ def test_live_overlays_measure_every_other_picture_while_newer_ones_wait(pipelin
         list(pipeline.refine(ask(pipeline, ON.edit(Latent, x=float(i))), newest=lambda: ON))
         counts.append(len(counting.taken))
     assert counts == [0, 1, 1, 2, 2, 3]
+
+
+def test_long_measurements_wait_for_the_end_of_a_drag_but_not_for_ever(pipeline, counting, monkeypatch):
+    pipeline.refinement._stepped_at = refinement.time.monotonic()
+    monkeypatch.setattr(refinement, "PATIENCE_S", 1e6)
+    frame = ask(pipeline, ON)
+    assert list(pipeline.refine(frame, settled=lambda: False)) == [] and counting.taken == []
+    monkeypatch.setattr(refinement, "PATIENCE_S", 0.0)
+    assert len(list(pipeline.refine(frame, newest=lambda: ON, settled=lambda: False))) == 1
+    assert len(list(pipeline.refine(frame, settled=lambda: True))) == STEPS - 1
+
+
+def test_a_step_is_interrupted_between_layers_and_goes_on_from_there(pipeline, monkeypatch):
+    """With something newer waiting every few layers, and no time granted: the same number in the end."""
+    view = TINY_R.edit(Metrics, on=True, num=2, eq_t=False, eq_t_frac=False)
+    monkeypatch.setattr(refinement, "GRANTED_S", 0.0)
+    *_, at_once = pipeline.refine(ask(pipeline, view))
+    pipeline.memory.clear()
+    frame, calls, found = ask(pipeline, view), 0, []
+    asked = iter(range(10**6))
+    while not found or found[-1].fraction < 1:
+        found += [f.overlays["metrics"] for f in pipeline.refine(frame, newest=lambda: ON if next(asked) % 5 == 4 else None)]
+        calls += 1
+        assert calls < 500
+    taps = len(frame.network.taps)
+    assert calls >= taps / 2, "it made way again and again"
+    expected = at_once.overlays["metrics"].values.newest.estimates["eq_r"].db
+    assert found[-1].values.newest.estimates["eq_r"].db == pytest.approx(expected, abs=1e-4)
 
 
 def test_what_a_live_overlay_showed_stays_until_the_next(pipeline):

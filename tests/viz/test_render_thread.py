@@ -26,7 +26,7 @@ class Planned:
             raise self.fail
         return None if may_stop and newest() is not None else Frame(request)
 
-    def refine(self, frame, *, newest):
+    def refine(self, frame, *, newest, settled):
         return iter(())
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from viz.analysis.patience import Stop, synthesized
 from viz.errors import CommandError
 
 if TYPE_CHECKING:
@@ -139,8 +140,11 @@ def decibels(power: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------------------ sets
 
 
-def network_pictures(network: Any, *, num: int, seed: int = 0) -> Iterator[torch.Tensor]:
-    """Pictures [C, H, W] of seeds `seed`, `seed + 1`, ... without truncation, rounded to 0..255 as in files."""
+def network_pictures(network: Any, *, num: int, seed: int = 0, stop: Stop | None = None) -> Iterator[torch.Tensor | None]:
+    """Pictures [C, H, W] of seeds `seed`, `seed + 1`, ... without truncation, rounded to 0..255 as in files.
+
+    None whenever `stop()` interrupts.
+    """
     import torch
 
     from viz.stages.latent import draw_z
@@ -150,7 +154,9 @@ def network_pictures(network: Any, *, num: int, seed: int = 0) -> Iterator[torch
         z, c = (None if v is None else torch.from_numpy(v).to(place, torch.float32)[None]
                 for v in draw_z((seed + index) % 2**32, network.z_dim, network.c_dim, -1))  # fmt: skip
         with torch.inference_mode():
-            picture = network.synthesize(network.map(z, c))[0]
+            ws = network.map(z, c)
+        picture = (yield from synthesized(network, ws, stop))[0]
+        with torch.inference_mode():
             picture = (picture * 127.5 + 128).round().clamp(0, 255)
         yield picture
 

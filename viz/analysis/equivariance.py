@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from viz.analysis.comparison import Difference, Kind, difference, image_frame, restricted
+from viz.analysis.patience import LastStep, Stop, finished, synthesized
 
 if TYPE_CHECKING:
     import torch
@@ -82,60 +83,53 @@ def per_layer(network: Any, ws: torch.Tensor, pose: Any, conditions: Conditions 
 
 
 def sweep_shift(
-    network: Any, ws: torch.Tensor, shifts_px: Iterable[float] = tuple(np.linspace(0, 1, 17)), conditions: Conditions = NONE
-) -> Iterator[SweepPoint]:
-    """PSNR for shifts to the right by these numbers of pixels.
+    network: Any,
+    ws: torch.Tensor,
+    shifts_px: Iterable[float] = tuple(np.linspace(0, 1, 17)),
+    conditions: Conditions = NONE,
+    stop: Stop | None = None,
+) -> Iterator[SweepPoint | None]:
+    """PSNR for shifts to the right by these numbers of pixels; None whenever `stop()` interrupts.
 
     A network that aliases falls between whole pixels and comes back up at them. So does any other, from a higher level:
     the six-tap reference of the fractional shift has a small error of its own, which caps the curve.
     """
     rate = network.img_resolution
-    return _sweep(network, ws, ((s, ((1.0, 0.0, s / rate), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))) for s in shifts_px), conditions)
+    return _sweep(network, ws, ((s, ((1.0, 0.0, s / rate), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))) for s in shifts_px), conditions, stop)
 
 
 def sweep_angle(
-    network: Any, ws: torch.Tensor, angles_turns: Iterable[float] = tuple(np.linspace(0, 1, 33)), conditions: Conditions = NONE
-) -> Iterator[SweepPoint]:
-    """PSNR for rotations by these numbers of turns, counter-clockwise."""
+    network: Any,
+    ws: torch.Tensor,
+    angles_turns: Iterable[float] = tuple(np.linspace(0, 1, 33)),
+    conditions: Conditions = NONE,
+    stop: Stop | None = None,
+) -> Iterator[SweepPoint | None]:
+    """PSNR for rotations by these numbers of turns, counter-clockwise; None whenever `stop()` interrupts."""
     from torch_utils.resample import pose_matrix
 
-    return _sweep(network, ws, ((a, pose_matrix(2 * np.pi * a)) for a in angles_turns), conditions)
+    return _sweep(network, ws, ((a, pose_matrix(2 * np.pi * a)) for a in angles_turns), conditions, stop)
 
 
-def _sweep(network: Any, ws: torch.Tensor, poses: Iterable[tuple[float, Any]], conditions: Conditions) -> Iterator[SweepPoint]:
+def _sweep(
+    network: Any, ws: torch.Tensor, poses: Iterable[tuple[float, Any]], conditions: Conditions, stop: Stop | None
+) -> Iterator[SweepPoint | None]:
+    import torch
+
     _need_grid(network)
-    base = _picture(network, ws, None, conditions)
+    base = (yield from synthesized(network, ws, stop, pose=None, **conditions))[0]
     for value, pose in poses:
-        found = difference(base, _picture(network, ws, pose, conditions), pose, sampling_rate=network.img_resolution)
-        yield SweepPoint(float(value), found.db, found.kind)
+        moved = (yield from synthesized(network, ws, stop, pose=pose, **conditions))[0]
+        with torch.inference_mode():
+            found = difference(base, moved, pose, sampling_rate=network.img_resolution)
+            point = SweepPoint(float(value), found.db, found.kind)
+        yield point
 
 
 def _picture(network: Any, ws: torch.Tensor, pose: Any, conditions: Conditions) -> torch.Tensor:
-    import torch
-
-    with torch.inference_mode():
-        return network.synthesize(ws, pose=pose, **conditions)[0]
+    return finished(synthesized(network, ws, None, pose=pose, **conditions))[0]
 
 
 def _need_grid(network: Any) -> None:
     if not network.has_pose:
         raise NoGridError("this network has no input grid: it cannot be posed, so equivariance does not exist for it")
-
-
-class LastStep:
-    """A memo for `synthesize` that remembers the newest step only: enough to walk along the taps. It also looks into `beyond`."""
-
-    def __init__(self, beyond: Any = None) -> None:
-        self._held: tuple[Any, Any] | None = None
-        self._beyond = beyond
-
-    def get(self, key: Any) -> Any | None:
-        if self._held is not None and self._held[0] == key:
-            return self._held[1]
-        found = self._beyond.get(key) if self._beyond is not None else None
-        if found is not None:
-            self._held = (key, found)
-        return found
-
-    def put(self, key: Any, value: Any) -> None:
-        self._held = (key, value)

@@ -37,7 +37,7 @@ class Shares:
 
 def run(run: Run) -> Iterator[OverlayResult]:
     from torch_utils.spectra import share_above, view_spectrum
-    from viz.analysis.equivariance import LastStep
+    from viz.analysis.patience import LastStep
     from viz.stages.synthesis import conditions, layer_memo, pose_matrix
 
     ready = run.inputs["load"]

@@ -50,7 +50,7 @@ class Now:
 # ---------------------------------------------------------------------------------------------------- computation
 
 
-def run(run: Run) -> Iterator[OverlayResult]:
+def run(run: Run) -> Iterator[OverlayResult | None]:
     from viz.analysis.comparison import difference
     from viz.stages.synthesis import pose_matrix
 

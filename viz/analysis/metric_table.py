@@ -44,7 +44,7 @@ class Progressed:
 # ---------------------------------------------------------------------------------------------------- computation
 
 
-def run(run: Run) -> Iterator[OverlayResult]:
+def run(run: Run) -> Iterator[OverlayResult | None]:
     ready, options = run.inputs["load"], run.view.get(Metrics)
     kinds = chosen(options)
     if not kinds or not ready.facts.has_pose:
@@ -53,8 +53,11 @@ def run(run: Run) -> Iterator[OverlayResult]:
     track: dict[Kind, tuple[tuple[float, float, float, float], ...]] = dict.fromkeys(kinds, ())
     every = max(1, options.num // MOST_POINTS)
     batch = BATCH.get(ready.device.type, 1)
-    for i, found in enumerate(measure(ready.network, kinds=kinds, num=options.num, seed=options.seed, batch=batch)):
-        if i % every == 0 or found.done == found.total:
+    for found in measure(ready.network, kinds=kinds, num=options.num, seed=options.seed, batch=batch, stop=run.superseded):
+        if found is None:
+            yield None
+            continue
+        if found.done % every == 0 or found.done == found.total:
             track = {kind: (*points, point(found.done, found.estimates[kind])) for kind, points in track.items()}
         yield OverlayResult(Progressed(found, track), found.done / found.total)
 
@@ -144,7 +147,7 @@ def _options(state: ViewState) -> ViewState:
 
 def _curves(found: Progressed) -> None:
     """How the estimates settle."""
-    lines = {kind: np.array(points) for kind, points in found.track.items() if points}
+    lines: dict[Kind, np.ndarray] = {kind: np.array(points) for kind, points in found.track.items() if points}
     known = np.concatenate([points[:, 1:].ravel() for points in lines.values()]) if lines else np.zeros(0)
     known = known[np.isfinite(known)]
     if not len(known):

@@ -10,13 +10,14 @@ Torch is imported inside functions. Source: Karras et al. 2021, section 4.2 and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz.analysis.comparison import KINDS, Difference, Kind, difference, psnr_db
+from viz.analysis.comparison import KINDS, Kind, difference, psnr_db
+from viz.analysis.patience import Stop, finished, synthesized
 
 if TYPE_CHECKING:
     import torch
@@ -95,19 +96,21 @@ def measure(
     seed: int = 0,
     batch: int = 8,
     device: Any = None,
-) -> Iterator[Measurement]:
-    """Yields a Measurement after every batch; stop by not asking for the next. `network` is a `networks.Generator`.
+    stop: Stop | None = None,
+) -> Iterator[Measurement | None]:
+    """Yields a Measurement after every batch, and None whenever `stop()` interrupts; end it by not asking for the next.
 
-    `device` None is the network's own. A network without a grid to transform gets estimates that are all None.
-    Raises ValueError for an unknown kind, or for `num` or `batch` below 1.
+    `network` is a `networks.Generator`; `device` None is the network's own. A network without a grid to transform gets
+    estimates that are all None. Raises ValueError for an unknown kind, or for `num` or `batch` below 1.
     """
     _check(kinds, num, batch)
     samples: list[SampleErrors] = []
     if not network.has_pose:
         yield Measurement(num, num, summarise(samples, kinds))
         return
-    for found in sample_errors(network, range(num), kinds=kinds, seed=seed, batch=batch, device=device):
-        samples.extend(found)
+    for start in range(0, num, batch):
+        draws = [draw_sample(network, seed, index) for index in range(start, min(num, start + batch))]
+        samples.extend((yield from _errors(network, draws, kinds, device, stop)))
         yield Measurement(len(samples), num, summarise(samples, kinds))
 
 
@@ -129,22 +132,30 @@ def sample_errors(
 
 def errors_of_draws(network: Any, draws: Sequence[Draw], kinds: Sequence[Kind] = KINDS, device: Any = None) -> list[SampleErrors]:
     """The errors of one batch. Each transformed picture is made by itself: transforms differ, and a synthesis takes one."""
+    return finished(_errors(network, draws, kinds, device, None))
+
+
+def _errors(
+    network: Any, draws: Sequence[Draw], kinds: Sequence[Kind], device: Any, stop: Stop | None
+) -> Generator[None, None, list[SampleErrors]]:
     import torch
 
     from torch_utils.resample import full_precision
 
-    found = []
     with torch.inference_mode(), full_precision():
         ws = network.map(*_latents(network, draws, device))
-        for w, base, draw in zip(ws.split(1), network.synthesize(ws), draws, strict=True):
-            differences = [_difference(network, w, base, draw.matrix(kind), kind) for kind in kinds]
-            found.append(SampleErrors(draw.index, tuple(d.squared_error for d in differences), tuple(d.valid for d in differences)))
+    bases = yield from synthesized(network, ws, stop, full_precision)
+    found = []
+    for w, base, draw in zip(ws.split(1), bases, draws, strict=True):
+        errors: list[tuple[float, int]] = []
+        for kind in kinds:
+            matrix = draw.matrix(kind)
+            moved = (yield from synthesized(network, w, stop, full_precision, pose=matrix))[0]
+            with torch.inference_mode(), full_precision():
+                compared = difference(base, moved, matrix, kind=kind, sampling_rate=network.img_resolution)
+                errors.append((compared.squared_error, compared.valid))
+        found.append(SampleErrors(draw.index, tuple(e for e, _ in errors), tuple(n for _, n in errors)))
     return found
-
-
-def _difference(network: Any, ws: torch.Tensor, base: torch.Tensor, matrix: np.ndarray, kind: Kind) -> Difference:
-    moved = network.synthesize(ws, pose=matrix)[0]
-    return difference(base, moved, matrix, kind=kind, sampling_rate=network.img_resolution)
 
 
 def _latents(network: Any, draws: Sequence[Draw], device: Any) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 NAME = "average spectrum"
 
 
-def run(run: Run) -> Iterator[OverlayResult]:
+def run(run: Run) -> Iterator[OverlayResult | None]:
     ready, options = run.inputs["load"], run.view.get(AverageSpectrum)
-    yield from averaged(network_pictures(ready.network, num=options.num, seed=options.seed), options.num, ready.facts.name)
+    pictures = network_pictures(ready.network, num=options.num, seed=options.seed, stop=run.superseded)
+    yield from averaged(pictures, options.num, ready.facts.name)
 
 
 OVERLAY = Overlay(NAME, AverageSpectrum, (Device,), run)

@@ -72,7 +72,8 @@ def _pictures(options: argparse.Namespace, report: Any) -> tuple[str, Iterator[A
 
     device = choose_device(options.device)
     loaded = load(options.source, progress=lambda done, total, text: report(text, done / total if total else None, False))
-    return loaded.ref, network_pictures(loaded.network.to(device).eval(), num=options.num, seed=options.seed), options.num
+    network = loaded.network.to(device).eval()
+    return loaded.ref, (p for p in network_pictures(network, num=options.num, seed=options.seed) if p is not None), options.num
 
 
 def figure(found: Curves) -> np.ndarray:

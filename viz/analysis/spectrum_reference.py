@@ -18,7 +18,7 @@ NAME = "reference"
 SHOWN = 40  # how many times the curves are drawn on the way: they cost more than a picture of a small network
 
 
-def run(run: Run) -> Iterator[OverlayResult]:
+def run(run: Run) -> Iterator[OverlayResult | None]:
     options = run.view.get(SpectrumReference)
     path = Path(options.source)
     if path.suffix.lower() == ".npz":
@@ -32,13 +32,18 @@ def run(run: Run) -> Iterator[OverlayResult]:
 
     loaded = load(options.source)
     network = loaded.network.to(run.inputs["load"].device).eval()
-    yield from averaged(network_pictures(network, num=options.num), options.num, Path(loaded.ref).stem if loaded.path else loaded.ref)
+    yield from averaged(
+        network_pictures(network, num=options.num, stop=run.superseded), options.num, Path(loaded.ref).stem if loaded.path else loaded.ref
+    )
 
 
-def averaged(pictures: Iterator[Any], total: int, label: str) -> Iterator[OverlayResult]:
+def averaged(pictures: Iterator[Any | None], total: int, label: str) -> Iterator[OverlayResult | None]:
     """The average after every picture; its curves are made anew now and then, and at the end."""
     sums, shown = SetPower(), None
     for picture in pictures:
+        if picture is None:
+            yield None
+            continue
         sums.add(picture)
         if (sums.count <= 4 or sums.count % max(1, total // SHOWN) == 0 or sums.count == total) and sums.std > 0:
             shown = curves(sums, label)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from viz.analysis.patience import Stop, synthesized
+
 if TYPE_CHECKING:
     import torch
 
@@ -177,8 +179,9 @@ def average(
     jitter: Jitter | None = None,
     conditions: Mapping[str, Any] | None = None,
     neighbour: Callable[[int], torch.Tensor] | None = None,
-) -> Iterator[Average]:
-    """Yields an Average after every picture; stop by not asking for the next.
+    stop: Stop | None = None,
+) -> Iterator[Average | None]:
+    """Yields an Average after every picture, and None whenever `stop()` interrupts; end it by not asking for the next.
 
     `conditions` are further arguments of `Generator.synthesize` (pose, noise, learned_pose, ...); a learned_pose given
     there is kept. `neighbour(index)` gives the latents [1, num_ws, w_dim] of another neighbourhood than that of `jittered`.
@@ -193,6 +196,7 @@ def average(
     for index in range(num):
         with torch.inference_mode():
             latents = jittered(network, ws, index, jitter) if neighbour is None else neighbour(index)
-            picture = network.synthesize(latents, **conditions)[0]
+        picture = (yield from synthesized(network, latents, stop, **conditions))[0]
+        with torch.inference_mode():
             detail.add(picture)
         yield Average(index + 1, num, detail.moments.mean, detail.moments.variance, detail, picture)

@@ -48,7 +48,7 @@ class Kept:
 # ---------------------------------------------------------------------------------------------------- computation
 
 
-def run(run: Run) -> Iterator[OverlayResult]:
+def run(run: Run) -> Iterator[OverlayResult | None]:
     from torch_utils.spectra import octaves
     from viz.analysis.sticking import DetailMap, Jitter, average
     from viz.stages.synthesis import conditions, pose_matrix
@@ -60,7 +60,10 @@ def run(run: Run) -> Iterator[OverlayResult]:
     where, bands = DetailMap(FINE * rate), octaves(rate)
     neighbour = neighbour_in_z(run) if options.space == "z" else None
     ws = run.inputs["latent"].ws
-    for found in average(ready.network, ws, num=options.num, jitter=jitter, conditions=fixed, neighbour=neighbour):
+    for found in average(ready.network, ws, num=options.num, jitter=jitter, conditions=fixed, neighbour=neighbour, stop=run.superseded):
+        if found is None:
+            yield None
+            continue
         where.add(found.newest)
         shares = tuple((b.low, min(b.high, rate / 2), share) for b, share in found.detail.scores(bands).items())
         kept = Kept(found.count, found.total, where.low, found.detail.score(where.low), shares)

@@ -42,7 +42,7 @@ class Curve:
 # ---------------------------------------------------------------------------------------------------- computation
 
 
-def run(run: Run) -> Iterator[OverlayResult]:
+def run(run: Run) -> Iterator[OverlayResult | None]:
     from viz.analysis.equivariance import sweep_angle, sweep_shift
     from viz.stages.synthesis import conditions
 
@@ -52,7 +52,10 @@ def run(run: Run) -> Iterator[OverlayResult]:
         return
     measure, values = (sweep_shift, SHIFTS_PX) if over == "shift" else (sweep_angle, ANGLES_TURNS)
     points: tuple[SweepPoint, ...] = ()
-    for point in measure(ready.network, run.inputs["latent"].ws, values, conditions(run)):
+    for point in measure(ready.network, run.inputs["latent"].ws, values, conditions(run), run.superseded):
+        if point is None:
+            yield None
+            continue
         points = (*points, point)
         yield OverlayResult(Curve(over, points, len(values)), len(points) / len(values))
 

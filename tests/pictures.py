@@ -1,0 +1,66 @@
+"""Makes the README's pictures anew, each by the `screenshot` command with a view written here: `python -m tests.pictures`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from viz import cli
+from viz.groups import (
+    Channels,
+    Equivariance,
+    Latent,
+    LayerEquivariance,
+    OverlayView,
+    Pose,
+    Spectrum,
+    Sticking,
+    Tap,
+    Tone,
+)
+from viz.state import ViewState
+
+OUT = Path(__file__).resolve().parent.parent / ".github" / "images"
+START = ViewState().edit(Latent, x=3.0)
+LAYER = START.edit(Tap, layer="L5_84_96")
+PICTURES: dict[str, tuple[ViewState, int]] = {  # name -> view and workspace
+    "explore": (START.edit(Pose, x=0.06, y=-0.03, turns=0.05), 1),
+    "layers": (LAYER.edit(Channels, mode="sheet", normalize=True).edit(Tone, colormap="viridis"), 2),
+    "spectra": (LAYER.edit(Spectrum, on=True), 3),
+    "equivariance": (
+        START.edit(Pose, x=0.11, y=-0.04, turns=0.06)
+        .edit(Equivariance, on=True)
+        .edit(LayerEquivariance, on=True)
+        .edit(OverlayView, image="equivariance.level", opacity=1.0),
+        4,
+    ),
+    "sticking": (START.edit(Sticking, on=True, num=64, strength=0.3).edit(OverlayView, image="sticking.mean"), 5),
+}
+
+
+def main() -> int:
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (view, workspace) in PICTURES.items():
+            state = Path(folder) / f"{name}.json"
+            state.write_text(view.to_json())
+            words = [
+                "screenshot",
+                "--view",
+                str(state),
+                "--workspace",
+                str(workspace),
+                "--size",
+                "1440x810",
+                "--out",
+                str(OUT / f"{name}.png"),
+            ]
+            if code := cli.run(words):
+                return code
+            print(OUT / f"{name}.png")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

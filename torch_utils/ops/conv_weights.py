@@ -67,7 +67,7 @@ class PackedWeight:
 
 
 def pack(weight: Tensor, algorithm: str) -> PackedWeight:
-    """Prepare `weight`, O x I x k x k, for "winograd" (k = 3), "strassen" (k = 1), "gemm" or "bf16". Raises ValueError if it does not fit."""
+    """Prepare `weight`, O x I x k x k, for one of ALGORITHMS (KERNELS says who takes which k). Raises ValueError if it does not fit."""
     if algorithm not in ALGORITHMS:
         raise ValueError(f"pack: algorithm is {algorithm!r}; there are {', '.join(ALGORITHMS)}")
     if weight.ndim != 4 or weight.shape[2] != weight.shape[3] or 0 in weight.shape:

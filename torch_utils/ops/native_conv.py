@@ -3,10 +3,10 @@
 y = d * conv(x * s, W) + b. The scales ride along where data is read and written anyway: s as the input is packed, d and b as the output
 is stored, so that W is a constant, kept in the kernels' own form by `conv_weights`. `conv_choice` picks the algorithm by shape.
 
-Error, relative to the largest output: "gemm", "strassen" (one level, 1x1) and "winograd" (F(4x4, 3x3)) are tested to 4e-6, 1e-5 and 2e-5 of
-a float64 convolution; "bf16", which rounds inputs and weights to 8 significant bits, to 1e-2. It is off unless asked for:
-`use("native-bf16", op="modulated_conv2d")`. An infinite input sample makes the whole 4x4 tile NaN under "winograd", and under "strassen" the
-outputs of two pixels. Forward only.
+Error, relative to the largest output: "gemm", "strassen" (one level, 1x1) and "winograd" (F(4x4, 3x3)) are tested to 4e-6, 1e-5 and
+2e-5 of a float64 convolution; "bf16", which rounds inputs and weights to 8 significant bits, to 1e-2. It is off unless asked for:
+`use("native-bf16", op="modulated_conv2d")`. An infinite input sample makes the whole 4x4 tile NaN under "winograd", and the outputs of
+two pixels under "strassen". Forward only.
 """
 
 from __future__ import annotations
@@ -140,9 +140,9 @@ def conv2d(
     """out_scale · (weight ⋆ (in_scale · x)) + bias, on the CPU, without gradients.
 
     x is N x I x H x W (16- or 32-bit), weight O x I x k x k, in_scale N x I, out_scale N x O, bias O; stride 1, zeros of width `padding`
-    on every side. The result is float32, in `out` where given (contiguous, not overlapping x). `algorithm` forces "winograd",
-    "strassen", "gemm", "bf16" or "torch" (torch's own); None chooses by shape, among "bf16" too if `bf16` is set. The packed weight is remembered for
-    as long as `weight` lives unchanged. Raises ValueError naming the argument, NativeUnavailable.
+    on every side. The result is float32, in `out` where given (contiguous, not overlapping x). `algorithm` forces "winograd" (3x3),
+    "strassen" (1x1 without padding), "gemm", "bf16" or "torch" (torch's own); None chooses by shape, among "bf16" too if `bf16` is set.
+    The packed weight is remembered for as long as `weight` lives unchanged. Raises ValueError naming the argument, NativeUnavailable.
     """
     shape = _shape(x, weight, padding)
     vectors = (

@@ -46,8 +46,9 @@ Plan make_plan(const ConvCall& c) {
     p.vectors = ceil_div(p.pixels, LANES);
     p.pairs = ceil_div(c.out_channels, 2 * ROWS);
     p.threads = larger(1, c.threads);
-    p.groups = larger(1, BLOCK_FLOATS / (PARTS * p.half * HALF_LANES));
-    const int64_t full = p.pixels / LANES / (p.groups * WIDTH) * c.batch;
+    const int64_t groups = p.pixels / LANES / WIDTH, each = groups * c.batch / p.threads;
+    p.groups = larger(1, smaller(each, BLOCK_FLOATS / (PARTS * p.half * HALF_LANES)));
+    const int64_t full = groups / p.groups * c.batch;
     p.blocks = full / p.threads * p.threads / c.batch;
     p.tail_first = p.blocks * p.groups * WIDTH;
     p.segments = ceil_div(p.vectors - p.tail_first, WIDTH);

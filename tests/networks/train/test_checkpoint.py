@@ -57,6 +57,15 @@ def test_a_first_checkpoint_that_does_not_fit_says_so(tmp_path: Path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"options": {}, "images": 1})
+    monkeypatch.setattr(Path, "replace", no_space)
+    with pytest.raises(CheckpointError, match="The one before is intact"):
+        save_checkpoint(path, {"options": {}, "images": 2})
+    assert load_checkpoint(path)["images"] == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 cut off"])
 def test_broken_checkpoints_are_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"

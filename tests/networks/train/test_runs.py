@@ -41,6 +41,14 @@ def tensors_in(value: object) -> list[torch.Tensor]:
     return [tensor for item in items for tensor in tensors_in(item)]
 
 
+def assert_same_state(one: Path, other: Path) -> list[dict]:
+    """Two checkpoints hold the same numbers, bit by bit."""
+    states = [load_checkpoint(folder / "checkpoint.pt") for folder in (one, other)]
+    pairs = list(zip(*(tensors_in(state["training"]) for state in states), strict=True))
+    assert len(pairs) > 50 and all(torch.equal(x, y) for x, y in pairs)
+    return states
+
+
 # ----------------------------------------------------------------------------------------------------- every rung
 
 
@@ -101,14 +109,17 @@ def test_a_resumed_run_equals_an_uninterrupted_one(kind: str, photos: Path, glob
     else:
         data, changes = f"globes:{globe_map}", {"config": "T", "images": 24, "early_margin": 4, "early_part": 0.5, "snapshot_every": 8}
     train(tiny(data, tmp_path / "whole", **changes))
-    for until in (8, 12, 24):  # the second stop is no multiple of the snapshots, the early margin ends there
+    Run(tiny(data, tmp_path / "half", **changes), Processes()).go(until=12, quiet=True)
+    for until in (8, 12, 24, 24):  # the second stop is no multiple of the snapshots, the early margin ends there; the last does nothing
         options = tiny(data, tmp_path / "parts", **changes)
-        Run(options, Processes(), resume=until > 8).go(until=until, quiet=True)
-    a, b = (load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("whole", "parts"))
+        Run(options, Processes(), resume=until > 8 or (tmp_path / "parts").exists()).go(until=until, quiet=True)
+        if until == 12:
+            middle, _ = assert_same_state(tmp_path / "half", tmp_path / "parts")
+            assert kind == "globes" or len(middle["training"]["signs"]) == 3  # what p will be adjusted by
+    a, b = assert_same_state(tmp_path / "whole", tmp_path / "parts")
     assert a["position"]["step"] == b["position"]["step"] == 6
+    assert load(tmp_path / "parts" / "snapshot.safetensors").network.config == options.generator
     assert a["training"].get("p") == b["training"].get("p") and (kind == "globes" or a["training"]["p"] > 0)
-    pairs = list(zip(tensors_in(a["training"]), tensors_in(b["training"]), strict=True))
-    assert len(pairs) > 50 and all(torch.equal(x, y) for x, y in pairs)
     assert largest_difference(tmp_path / "whole", tmp_path / "parts") == 0
     logs = [[json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()] for name in ("whole", "parts")]
     losses = [{line["images"]: line for line in log if "images_per_second" in line} for log in logs]

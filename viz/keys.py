@@ -155,6 +155,7 @@ GESTURES: tuple[tuple[str, str], ...] = (
     ("wheel", "zoom at the cursor"),
     ("middle-drag, or Space + drag", "pan"),
     ("double-click", "fit the picture"),
+    ("drag the scan line, or its ends", "place the slice, while it is on"),
     ("right-click a control", "reset it, or copy its value"),
     ("Ctrl + click a slider", "type a value"),
 )

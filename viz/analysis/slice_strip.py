@@ -87,13 +87,8 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 
 def _controls(state: ViewState, context: PanelContext, collected: Collected) -> ViewState:
-    """One row: the line's ends, the buttons, the score."""
+    """One row: the buttons and the score, then the line's ends, which a narrow window may cut off: they can be dragged on the picture."""
     line, reason = state.get(Slice), "" if state.get(Slice).on else "The slice is switched off."
-    for end in ENDS:
-        name = end.id.removeprefix("Slice.")
-        imgui.same_line()
-        with item_width(6.5):
-            state = state.edit(Slice, **{name: drag_float(end, getattr(line, name), disabled=reason)})
     nothing = reason or ("" if len(collected.strip) else "There is no line yet.")
     imgui.same_line()
     if button(CLEAR, disabled=nothing):
@@ -105,9 +100,14 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
     imgui.same_line()
     imgui.align_text_to_frame_padding()
     score = cached(context, "slice.score", collected.values, collected.score) if line.on else None
-    imgui.text_unformatted(f"stuck: {number_text(None if score is None else 100 * score, '%')}")
+    imgui.text_unformatted(f"stuck: {number_text(None if score is None else 100 * score, '%'):<6}")
     if imgui.is_item_hovered():
         imgui.set_tooltip(SCORE_HELP)
+    for end in ENDS:
+        name = end.id.removeprefix("Slice.")
+        imgui.same_line()
+        with item_width(6.5):
+            state = state.edit(Slice, **{name: drag_float(end, getattr(line, name), disabled=reason)})
     return state
 
 

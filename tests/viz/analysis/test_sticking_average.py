@@ -71,6 +71,17 @@ def test_the_map_says_where_detail_stays():
     assert float(share[:, 6:20].min()) > 0.9 and float(share[:, 44:58].max()) < 0.1
 
 
+def test_how_few_pictures_there_are_does_not_raise_the_map():
+    """Independent noise has nothing in common; of four pictures, the naive ratio would say a quarter."""
+    shares, generator = [], torch.Generator().manual_seed(0)
+    for _ in range(10):
+        where = DetailMap(8)
+        for _ in range(4):
+            where.add(torch.randn(3, 64, 64, generator=generator))
+        shares.append(float(where.share()[0].mean()))
+    assert np.mean(shares) < 0.06
+
+
 def test_where_there_is_no_detail_nothing_is_claimed():
     where = DetailMap(8)
     for i in range(3):

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from networks.filters import design
@@ -140,6 +139,7 @@ class FourierInput(nn.Module):
         self.bandwidth = spec.bandwidth
         self.sampling_rate = spec.sampling_rate
         self.weight = nn.Parameter(torch.zeros(spec.channels, spec.channels))
+        self._held: tuple[tuple[object, ...], Tensor] | None = None
         self.affine = FullyConnected(w_dim, 4, weight_init=0.0, bias_init=STILL) if learns_pose else None
         identity = torch.tensor(
             [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
@@ -174,8 +174,22 @@ class FourierInput(nn.Module):
         along_y = math.tau * (freqs[:, :, 1, None] * y)
         sin_x, cos_x = (along_x.sin() * amplitudes[:, :, None], along_x.cos() * amplitudes[:, :, None])
         features = sin_x[:, :, None, :] * along_y.cos()[:, :, :, None] + cos_x[:, :, None, :] * along_y.sin()[:, :, :, None]
-        mixing = self.weight / math.sqrt(self.spec.channels)
-        return repeated(F.conv2d(features, mixing[:, :, None, None]), self.spec.orientations, dim=1)
+        ones, gain = features.new_ones(features.shape[:2]), 1 / math.sqrt(self.spec.channels)
+        mixed = ops.modulated_conv2d(features, self._mixing(), ones, demodulate=False, input_gain=gain)
+        return repeated(mixed, self.spec.orientations, dim=1)
+
+    def _mixing(self) -> Tensor:
+        """The weight as a 1x1 kernel, the same tensor while the weight stays what it is, as in `FilteredLayer._kernel`."""
+        weight = self.weight
+        if weight.is_inference() or (torch.is_grad_enabled() and weight.requires_grad):
+            return weight[:, :, None, None]
+        state = (weight._version, weight.data_ptr(), weight.device, weight.dtype)
+        held = self._held
+        if held is None or held[0] != state:
+            with torch.inference_mode(False), torch.no_grad():
+                held = (state, weight.detach()[:, :, None, None])
+            self._held = held
+        return held[1]
 
     def _centres(self, size: int) -> Tensor:
         """Sample centres in image widths, the image being [-1/2, 1/2]."""

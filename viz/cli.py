@@ -13,6 +13,8 @@ COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(pars
     ("window", "open the window (the default)", "viz.cli_window", "_window"),
     ("render", "render one picture or layer to a .png or .npy file", "viz.cli_render", "_render"),
     ("view", "render a saved view (JSON, or a PNG captured by this program)", "viz.cli_render", "_view"),
+    ("play", "render a session as a film, or a film again from itself", "viz.cli_play", "_play"),
+    ("record", "render a ready-made path (rotation, circle, loop through seeds) as a film", "viz.cli_play", "_record"),
     ("inspect", "print a network's configuration, layers and parameters", "viz.cli_network", "_inspect"),
     ("convert", "write a network as .safetensors (weights and constructor arguments)", "viz.cli_network", "_convert"),
     ("screenshot", "draw the whole window to a file, without a display", "viz.cli_window", "_screenshot"),

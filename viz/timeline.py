@@ -12,8 +12,9 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from viz.easing import EASINGS, MIRRORED, Span, blend_field
 from viz.errors import CommandError
@@ -39,6 +40,7 @@ class Keyframe:
     view: ViewState
     easing: str = "linear"
     short_way: bool = True
+    unknown: Mapping[str, Any] = field(default_factory=dict, compare=False)  # of a newer version: kept through a round trip
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Timeline:
     loop: bool = False
     closing_s: float = 0.0
     fps: float = 30.0
+    unknown: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         times = [k.time_s for k in self.keyframes]

@@ -1,0 +1,194 @@
+"""A session: views, timeline and a few settings as versioned JSON. What a newer version wrote is kept, and older files load.
+
+A saved view (`viz.state`) is the oldest form of a session: one view, no timeline. Exported films and pictures carry their
+session (`viz.film_file` reads it back).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from viz.capture import atomic
+from viz.settings import Settings
+from viz.state import FORMAT as VIEW_FORMAT
+from viz.state import Source, StateError, ViewState
+from viz.timeline import Keyframe, Timeline, TimelineError
+
+FORMAT = "aliasfree-session"
+VERSION = 1
+LARGEST_BYTES = 64 << 20
+LARGEST_TIMELINE = 100_000
+KEPT_SETTINGS = ("workspace", "font_scale", "bookmarks")  # what belongs to the work rather than to the machine
+
+
+@dataclass(frozen=True)
+class Session:
+    """Everything that is needed to show the same again. `views[0]` is the one that was on screen."""
+
+    views: tuple[ViewState, ...] = (ViewState(),)
+    timeline: Timeline = field(default_factory=Timeline)
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    unknown: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), compare=False)
+
+    @property
+    def film(self) -> Timeline:
+        """What is played: the timeline; without one, its first view for a moment."""
+        return self.timeline if self.timeline.keyframes else replace(self.timeline, keyframes=(Keyframe(0.0, self.views[0]),))
+
+    def with_source(self, ref: str, source: Source) -> Session:
+        """Every view of network `ref` shows `source` instead (another file, or the same with its hash)."""
+
+        def change(view: ViewState) -> ViewState:
+            return view.put(source) if view.get(Source).network == ref else view
+
+        frames = tuple(replace(k, view=change(k.view)) for k in self.timeline.keyframes)
+        return replace(self, views=tuple(map(change, self.views)), timeline=replace(self.timeline, keyframes=frames))
+
+    def edit_views(self, kind: type, **changes: Any) -> Session:
+        """Every view with these fields of a group changed."""
+        frames = tuple(replace(k, view=k.view.edit(kind, **changes)) for k in self.timeline.keyframes)
+        views = tuple(view.edit(kind, **changes) for view in self.views)
+        return replace(self, views=views, timeline=replace(self.timeline, keyframes=frames))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **self.unknown,
+            "format": FORMAT,
+            "version": VERSION,
+            "views": [view.to_dict() for view in self.views],
+            "timeline": timeline_to_dict(self.timeline),
+            "settings": dict(self.settings),
+        }
+
+    def to_json(self, **dump: Any) -> str:
+        return json.dumps(self.to_dict(), **dump)
+
+    @staticmethod
+    def from_json(text: str) -> Session:
+        try:
+            data = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as e:
+            raise StateError(f"not a saved session: {e}") from e
+        return Session.from_dict(data)
+
+    @staticmethod
+    def from_dict(data: Any) -> Session:
+        """A session, or a saved view as a session of one view. Raises StateError naming what is wrong."""
+        if isinstance(data, dict) and data.get("format") == VIEW_FORMAT:
+            return Session((ViewState.from_dict(data),))
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise StateError(f'not a saved session: an object with "format": "{FORMAT}" is expected')
+        if not isinstance(data.get("version"), int) or data["version"] < 1:
+            raise StateError(f"version is {data.get('version')!r}; a whole number from 1 is expected")
+        views = _typed(data, "views", list, [ViewState().to_dict()])
+        if not views:
+            raise StateError("views is empty; at least one view is expected")
+        known = ("format", "version", "views", "timeline", "settings")
+        return Session(
+            tuple(ViewState.from_dict(view) for view in views),
+            timeline_from_dict(_typed(data, "timeline", dict, {})),
+            MappingProxyType(_typed(data, "settings", dict, {})),
+            MappingProxyType({name: value for name, value in data.items() if name not in known}),
+        )
+
+
+def save(path: Path, session: Session) -> Path:
+    """Writes the session as JSON, whole or not at all. Raises OSError."""
+    with atomic(path) as temporary:
+        temporary.write_text(session.to_json(indent=1), encoding="utf-8")
+    return path
+
+
+def load(path: Path) -> Session:
+    """Reads a session or a saved view from JSON. Raises StateError or OSError."""
+    if path.stat().st_size > LARGEST_BYTES:
+        raise StateError(f"{path.name} is too large to be a session")
+    try:
+        return Session.from_json(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as e:
+        raise StateError(f"{path.name} is not a text file") from e
+
+
+def kept_settings(settings: Settings) -> dict[str, Any]:
+    """The part of the settings that a session holds."""
+    return {name: json.loads(json.dumps(getattr(settings, name))) for name in KEPT_SETTINGS}
+
+
+def apply_settings(settings: Settings, session: Session) -> Settings:
+    """The settings with what the session holds; values of another kind are left alone."""
+    changes: dict[str, Any] = {}
+    for name in KEPT_SETTINGS:
+        value, now = session.settings.get(name), getattr(settings, name)
+        if isinstance(now, tuple) and isinstance(value, list):
+            changes[name] = tuple((float(x), float(y)) for x, y in value)
+        elif type(value) is type(now):
+            changes[name] = value
+    return dataclasses.replace(settings, **changes)
+
+
+# ---------------------------------------------------------------------------------------------------------- timeline
+
+
+def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:
+    frames = [
+        {**k.unknown, "time_s": float(k.time_s), "easing": k.easing, "short_way": k.short_way, "view": k.view.to_dict()}
+        for k in timeline.keyframes
+    ]
+    return {
+        **timeline.unknown,
+        "fps": float(timeline.fps),
+        "loop": timeline.loop,
+        "closing_s": float(timeline.closing_s),
+        "keyframes": frames,
+    }
+
+
+def timeline_from_dict(data: dict[str, Any]) -> Timeline:
+    frames = _typed(data, "keyframes", list, [])
+    if len(frames) > LARGEST_TIMELINE:
+        raise StateError(f"timeline.keyframes has {len(frames)} entries; at most {LARGEST_TIMELINE} are expected")
+    known = ("fps", "loop", "closing_s", "keyframes")
+    try:
+        return Timeline(
+            tuple(_keyframe(frame, f"timeline.keyframes[{i}]") for i, frame in enumerate(frames)),
+            loop=_typed(data, "loop", bool, False),
+            closing_s=_number(data, "closing_s", 0.0),
+            fps=_number(data, "fps", 30.0),
+            unknown={name: value for name, value in data.items() if name not in known},
+        )
+    except TimelineError as e:
+        raise StateError(str(e)) from e
+
+
+def _keyframe(data: Any, name: str) -> Keyframe:
+    if not isinstance(data, dict):
+        raise StateError(f"{name} is {data!r}; an object is expected")
+    known = ("time_s", "easing", "short_way", "view")
+    return Keyframe(
+        _number(data, "time_s", 0.0),
+        ViewState.from_dict(data.get("view")),
+        _typed(data, "easing", str, "linear"),
+        _typed(data, "short_way", bool, True),
+        {key: value for key, value in data.items() if key not in known},
+    )
+
+
+def _typed(data: dict[str, Any], name: str, kind: type, default: Any) -> Any:
+    value = data.get(name, default)
+    if type(value) is not kind:
+        raise StateError(f"{name} is {str(value)[:80]!r}; {kind.__name__} is expected")
+    return value
+
+
+def _number(data: dict[str, Any], name: str, default: float) -> float:
+    value = data.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise StateError(f"{name} is {value!r}; a finite number is expected")
+    return float(value)

@@ -179,6 +179,15 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class Flicker:
+    """What changes while the picture moves by up to `reach_px` pixels and the motion is undone, over `num` poses."""
+
+    on: bool = False
+    num: int = ranged(24, 2, 10**4)
+    reach_px: float = ranged(1.0, 0, 64)
+
+
+@dataclass(frozen=True)
 class Metrics:
     """EQ-T, EQ-T_frac and EQ-R of the network over `num` samples."""
 

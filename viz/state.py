@@ -21,6 +21,7 @@ from viz.groups import (
     Channels,
     Device,
     Equivariance,
+    Flicker,
     Latent,
     LatentMotion,
     LatentPath,
@@ -63,10 +64,12 @@ class StateError(ValueError):
 
 GROUPS: tuple[type, ...] = (
     Source, Device, Latent, LatentPath, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
-    Equivariance, LayerEquivariance, Sweep, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares,
+    Equivariance, LayerEquivariance, Sweep, Flicker, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares,
     Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
-ANALYSES: tuple[type, ...] = (Equivariance, LayerEquivariance, Sweep, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares)
+ANALYSES: tuple[type, ...] = (
+    Equivariance, LayerEquivariance, Sweep, Flicker, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares,
+)  # fmt: skip
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
 DRAWN: tuple[type, ...] = (Tone, SpectrumView, View, OverlayView, Slice, *MOTION)  # a change of these needs no new frame
 RENDERED: tuple[type, ...] = tuple(kind for kind in GROUPS if kind not in DRAWN)

@@ -65,6 +65,7 @@ WORKSPACES: tuple[Workspace, ...] = (
             "Latent": "left.lower",
             "By layer": "bottom",
             "Sweep": "bottom",
+            "Flicker": "bottom",
             "Equivariance": "right",
             "Metrics": "right",
             "Layers": "right.lower",

@@ -113,7 +113,11 @@ def overlay_bar(state: ViewState, app: App) -> ViewState:
     if not images and not view.image:
         return state
     imgui.set_cursor_pos_x(0.4 * imgui.get_font_size())
-    names = {"": "no overlay", view.image: view.image or "no overlay", **{name: image.label for name, image in images.items()}}
+    names = {
+        "": "no overlay",
+        **({view.image: f"{view.image} (not measured)"} if view.image else {}),
+        **{name: image.label for name, image in images.items()},
+    }
     with item_width(13):
         chosen = controls.combo(OVERLAY, view.image, names)
     if chosen != view.image:

@@ -110,6 +110,7 @@ def images_of(found: Deviation) -> dict[str, OverlayImage]:
     if found.count < 2:
         return {}
     level = 10 * (found.mean_square / PEAK**2 + 10 ** (2 * LOWEST_DB / 10)).log10()
+    level = level.where(found.mask, level.new_tensor(LOWEST_DB))  # zeros that came in at the border are no flicker
     height, width = level.shape
     rect = (0.0, 0.0, float(width), float(height))
     values, mask = level.float().cpu().numpy(), found.mask.cpu().numpy()
@@ -148,4 +149,4 @@ def texts(found: Steadiness | None, reason: str = "") -> tuple[str, str, str]:
     return "steadiness: peak over flicker", number_text(found.db, "dB"), "Higher is steadier. Shifting back has a small error of its own."
 
 
-PANEL = Panel("Flicker", "bottom", 40, draw, resets=(Flicker,), workspaces=(4,))
+PANEL = Panel("Flicker", "right", 62, draw, resets=(Flicker,), workspaces=(4,))

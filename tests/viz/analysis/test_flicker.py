@@ -55,7 +55,8 @@ def test_it_comes_pose_by_pose():
     found = [f.overlays["flicker"] for f in pipeline.refine(pipeline.render(RenderRequest(1, VIEW)))]
     assert [r.values.count for r in found] == [1, 2, 3, 4, 5] and found[-1].fraction == 1
     assert found[0].values.db is None and found[0].images == {}
-    assert found[-1].images[fl.DEVIATION].values.shape == (32, 32) and math.isfinite(found[-1].values.db)
+    image = found[-1].images[fl.DEVIATION]
+    assert image.values.shape == (32, 32) and (image.values[~image.mask] == fl.LOWEST_DB).all() and math.isfinite(found[-1].values.db)
 
 
 def test_the_panel():

@@ -300,6 +300,21 @@ def test_what_is_not_finite_stays_visible(value, level):
     assert_close(actual.nan_to_num(), expected.nan_to_num())
 
 
+@pytest.mark.parametrize("index", [0, 3], ids=["2 up", "4 up"])
+def test_infinities_that_no_clamp_removes_are_not_made_into_nan(index, level):
+    """Adding and subtracting neighbours, which saves products, would turn them into inf - inf."""
+    (x, fu, fd, b), options = layer_call(layer_of("t256", index), channels=1)
+    x[0, 0, 20, 17] = float("inf")
+    fu, fd = fu.abs(), fd.abs()  # or the filters themselves give inf - inf
+    with use("native"):
+        actual = filtered_lrelu(x, fu, fd, b, **options | {"clamp": None})
+    with use("reference"):
+        expected = filtered_lrelu(x, fu, fd, b, **options | {"clamp": None})
+    assert actual.isinf().any()
+    assert torch.equal(actual.isnan(), expected.isnan())
+    assert torch.equal(actual.isinf(), expected.isinf())
+
+
 def test_scales_of_input_and_output(level):
     (x, fu, fd, b), options = layer_call(layer_of("r256", 5), channels=3)
     x = torch.cat([x, x.flip(3)])

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "resample.h"
+#include "resample_fold.h"
 #include "resample_plan.h"
 #include "resample_rows.h"
 
@@ -175,6 +176,29 @@ void fall_one_column(const Plan &p, const Vec *a, float *t, int rows) {
     fall_column_any(a, t, rows, p.t_pitch, p.t_part, p.down_y, ay.taps_down, ay.down, rank);
 }
 
+// One output row from sums of all terms; false: not this case.
+bool fall_row_of_sums(const Plan &p, const float *t, float *y, Vec scale) {
+#if AF_LANES == 16
+    if (!p.folded) return false;
+    FallSource source = {{}, p.t_part, p.call->rank};
+    for (int c = 0; c < p.planes; c++) source.base[c] = t + p.window_down[c];
+#define AF_CASE(planes, k) \
+    case planes * 8 + k: fall_row_folded<planes, k>(source, y, p.call->out_w, p.folded_x, scale); return true
+    switch (p.planes * 8 + p.call->rank) {
+        AF_CASE(2, 1);
+        AF_CASE(2, 2);
+        AF_CASE(2, 3);
+        AF_CASE(2, 4);
+        AF_CASE(4, 1);
+        AF_CASE(4, 2);
+        AF_CASE(4, 3);
+        AF_CASE(4, 4);
+    }
+#undef AF_CASE
+#endif
+    return false;
+}
+
 // One output row at a time where there is a kernel for it; false: none.
 bool fall_known_row(const Plan &p, const float *t, float *y, Vec scale) {
     FallSource source = {{}, p.t_part, p.call->rank};
@@ -265,7 +289,7 @@ void run_band(const Plan &p, const Channel &channel, int begin, int end, float *
         for (int o = from; o < to; o++) {
             const float *mine = t + (o - from) * p.t_pitch;
             float *y = channel.y + (size_t)o * p.call->out_w;
-            if (fall_known_row(p, mine, y, out_scale)) continue;
+            if (fall_row_of_sums(p, mine, y, out_scale) || fall_known_row(p, mine, y, out_scale)) continue;
             fall_any_row(p, mine, row);
             finish_row(p, channel, row, y);
         }

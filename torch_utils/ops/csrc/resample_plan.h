@@ -5,6 +5,7 @@
 
 #include "isa.h"
 #include "resample.h"
+#include "resample_fold.h"
 
 namespace {
 
@@ -27,9 +28,10 @@ struct Plan {
     int rows, groups, h_rows, a_rows, kept_rows;   // capacities of a chunk
     size_t t_pitch, t_part, h_column;              // in floats
     size_t x_at, h_at, a_at, kept_at, t_at, y_at, floats;
-    Vec *up_x, *up_y, *down_x, *down_y;            // taps as vectors
+    Vec *up_x, *up_y, *down_x, *down_y, *folded_x;  // taps as vectors
     int32_t *window_up, *window_down;              // where taps' windows begin
     bool symmetric_x, symmetric_y;                 // the downsampling filters
+    bool folded;                                   // resample_fold.h serves the last pass
 };
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
@@ -110,14 +112,20 @@ void *spread_taps(Plan &p) {
     const Axis &ax = p.ax, &ay = p.ay;
     size_t up_x = (size_t)ax.up * ax.phase_taps, up_y = (size_t)ay.up * ay.phase_taps;
     size_t down_x = (size_t)call.rank * ax.taps_down, down_y = (size_t)call.rank * ay.taps_down;
+    p.symmetric_x = all_symmetric(call.down_filter_x, ax.taps_down, call.rank);
+    p.symmetric_y = all_symmetric(call.down_filter_y, ay.taps_down, call.rank);
+    p.folded = p.symmetric_x && ax.taps_down == FOLD_TAPS && ax.down == 2 && (p.planes == 2 || p.planes == 4) && call.activate &&
+               call.clamp <= FOLD_CLAMP && call.rank <= 4 && L == 16;
+    size_t folded_x = p.folded ? (size_t)call.rank * folded_taps(p.planes) : 0;
     size_t windows = (size_t)p.planes * ax.phase_taps + (size_t)p.y_planes * ax.taps_down;
     void *memory = nullptr;
-    if (posix_memalign(&memory, 64, (up_x + up_y + down_x + down_y) * sizeof(Vec) + windows * sizeof(int32_t)) != 0) return nullptr;
+    if (posix_memalign(&memory, 64, (up_x + up_y + down_x + down_y + folded_x) * sizeof(Vec) + windows * sizeof(int32_t)) != 0) return nullptr;
     p.up_x = (Vec *)memory;
     p.up_y = p.up_x + up_x;
     p.down_x = p.up_y + up_y;
     p.down_y = p.down_x + down_x;
-    p.window_up = (int32_t *)(p.down_y + down_y);
+    p.folded_x = p.down_y + down_y;
+    p.window_up = (int32_t *)(p.folded_x + folded_x);
     p.window_down = p.window_up + (size_t)p.planes * ax.phase_taps;
     spread_up(call.up_filter_x, ax, p.up_x);
     spread_up(call.up_filter_y, ay, p.up_y);
@@ -133,8 +141,8 @@ void *spread_taps(Plan &p) {
             int sample = ax.down * s + ax.skip + k;
             p.window_down[s * ax.taps_down + k] = sample % p.planes * p.vectors * L + sample / p.planes;
         }
-    p.symmetric_x = all_symmetric(call.down_filter_x, ax.taps_down, call.rank);
-    p.symmetric_y = all_symmetric(call.down_filter_y, ay.taps_down, call.rank);
+    for (int k = 0; p.folded && k < call.rank; k++)
+        spread_folded(call.down_filter_x + k * FOLD_TAPS, p.planes, p.folded_x + k * folded_taps(p.planes));
     return memory;
 }
 

@@ -12,7 +12,7 @@ from .averages import decay
 from .discriminator import Discriminator
 from .errors import TrainingError
 from .features import Extractor, extractor
-from .forward import Pass, picture, update_statistics
+from .forward import Pass, picture
 from .frechet import Moments, frechet_distance, moments
 from .generator import TrainedGenerator, discriminator_optimiser, step, weights_generator
 from .options import Options
@@ -67,16 +67,17 @@ class AdversarialTraining:
     def _generator_step(self, draws: Draws, sigma: float) -> dict[str, Tensor | float]:
         network = self.generator.current
         self.discriminator.requires_grad_(False)
-        wanted = Pass(draws.number("noise of G"), half=self.options.half)
+        keep = decay(self.options.magnitude_half_life or 0.0, draws.batch)
+        wanted = Pass(draws.number("noise of G"), half=self.options.half, keep=keep, processes=self.processes)
         w, ws = self._styles(draws, "G")
         answers = self._judged(picture(network, ws, wanted), draws, "augmentation of G", sigma)
         loss = losses.generator_loss(answers)
         network.zero_grad(set_to_none=True)
         loss.backward()
         self.generator.step()
-        means = [w.detach().mean(dim=0, keepdim=True), *wanted.magnitudes]
-        self.processes.average_([loss, *means])
-        update_statistics(network, means[0], means[1:], decay(self.options.magnitude_half_life or 0.0, draws.batch))
+        mean = w.detach().mean(dim=0, keepdim=True)
+        self.processes.average_([loss, mean])
+        network.mapping.update_average(mean)
         return {"loss_g": loss.detach()}
 
     def _path_step(self, draws: Draws) -> Tensor:

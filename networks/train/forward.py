@@ -5,7 +5,6 @@ It runs the same steps as `Generator.synthesize`, so that training and inference
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -16,15 +15,20 @@ from networks.layers import FilteredLayer, FourierInput
 from networks.steps import Activation
 from networks.stylegan2 import Carried
 
+from .processes import Processes
 
-@dataclass
+
+@dataclass(frozen=True)
 class Pass:
-    """What one forward pass is to do, and what it found: `magnitudes` are mean squares of each filtered layer's input."""
+    """What one forward pass is to do. `keep` is what running magnitudes keep of themselves, None to leave them alone; they move just
+    before their layer uses them, so that a layer's measure does not contain the faults of those before it.
+    """
 
     noise: int = 0
     inverse: Tensor | None = None
     half: bool = False
-    magnitudes: list[Tensor] = field(default_factory=list)
+    keep: float | None = None
+    processes: Processes = field(default_factory=Processes)
 
 
 def filtered_layers(generator: Generator) -> dict[str, FilteredLayer]:
@@ -44,8 +48,8 @@ def picture(generator: Generator, ws: Tensor, wanted: Pass) -> Tensor:
         if step.name == "input" and wanted.inverse is not None:
             activation = _posed(generator.fourier_input, ws, wanted.inverse, plain=bool(layers))
             continue
-        if step.name in layers and activation is not None:
-            wanted.magnitudes.append(activation.shown.detach().float().square().mean())
+        if step.name in layers and activation is not None and wanted.keep is not None:
+            _move_magnitude(layers[step.name], activation.shown.detach(), wanted)
         activation = step.run(activation, ws)
     assert activation is not None, "every generator has steps"
     return activation.shown.float()
@@ -59,8 +63,9 @@ def _posed(source: FourierInput | None, ws: Tensor, inverse: Tensor, *, plain: b
 
 
 @torch.no_grad()
-def update_statistics(generator: Generator, w: Tensor, magnitudes: Sequence[Tensor], decay: float) -> None:
-    """Move the running mean of w [N, w_dim] and the layers' running magnitudes; `decay` is what the latter keep."""
-    generator.mapping.update_average(w)
-    for layer, found in zip(filtered_layers(generator).values(), magnitudes):
-        layer.magnitude_ema.lerp_(found.to(layer.magnitude_ema), 1 - decay)
+def _move_magnitude(layer: FilteredLayer, x: Tensor, wanted: Pass) -> None:
+    """Move the running mean square of a layer's input towards this batch's, over all processes."""
+    assert wanted.keep is not None
+    found = x.float().square().mean()
+    wanted.processes.average_([found])
+    layer.magnitude_ema.lerp_(found.to(layer.magnitude_ema), 1 - wanted.keep)

@@ -89,7 +89,7 @@ class Run:
         if position.images == 0:
             self._guarded(self._save_examples)
         started, begun_at, logged = time.monotonic(), position.seconds, position.images
-        clock, is_over = started, False
+        clock, is_over, saved = started, False, -1
         while position.images < end and not is_over:
             means.add(self.training.step(position.step, position.images))
             position.step += 1
@@ -108,8 +108,7 @@ class Run:
             if position.images // (options.snapshot_every or 1) != (position.images - batch) // (options.snapshot_every or 1):
                 self.save()
                 saved = position.images
-                is_over = is_over or saved >= end
-        if position.images % (options.snapshot_every or 1) >= batch or position.images >= end or is_over:
+        if saved != position.images:
             self.save()
         progress.close()
 

@@ -68,7 +68,9 @@ class Options:
     ema_rampup: float = option(0.05, "optimisation", "the averaged generator's half-life is at most this share of the images so far")
     magnitude_half_life: float | None = option(None, "optimisation", "half-life of running magnitudes (default: 20000; globes: 500)")
 
-    gamma: float | None = option(None, "losses", "weight of the R1 penalty (default: 2 at 256 pixels, by the square; A to C: half of it)")
+    gamma: float | None = option(
+        None, "losses", "weight of the R1 penalty (default: 2 at 256 pixels, by the square; A to C: half; projected: 0)"
+    )
     r1_every: int = option(16, "losses", "steps between R1 penalties, which then count as often")
     style_mixing: float | None = option(None, "losses", "probability of styles from two latents (default: 0.9 for A to C, else 0)")
     path_length: float | None = option(None, "losses", "weight of path length regularisation (default: 2 for A to C, else 0)")
@@ -137,7 +139,7 @@ class Options:
             "style_init": 0.2 if self.supervised else 1.0,
             "ema_half_life": 312.5 * batch,
             "magnitude_half_life": 500.0 if self.supervised else 20_000.0,
-            "gamma": (1 if simple else 2) * scale,
+            "gamma": 0.0 if self.discriminator == "projected" else (1 if simple else 2) * scale,
             "style_mixing": 0.9 if simple and not self.supervised else 0.0,
             "path_length": 2.0 if simple and not self.supervised else 0.0,
             "blur": 10 * self.resolution / 256 if self.config.upper() == "R" else 0.0,

@@ -16,7 +16,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from .features import EfficientNetFeatures
 
 CHANNELS = (64, 128, 128, 256)  # of the mixed features, fine to coarse
-WIDTH = 64
+WIDTH = 96  # of the judges
 
 
 class Judge(nn.Module):
@@ -24,7 +24,7 @@ class Judge(nn.Module):
 
     def __init__(self, channels: int, halvings: int) -> None:
         super().__init__()
-        widths = [channels, *[WIDTH * 2] * halvings]
+        widths = [channels, *[WIDTH] * halvings]
         self.convs = nn.ModuleList(spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)) for a, b in pairwise(widths))
         self.verdict = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from . import globes
 from .averages import average_half_life, decay
 from .errors import DataError
-from .forward import Pass, picture, update_statistics
+from .forward import Pass, picture
 from .generator import TrainedGenerator, cosine
 from .options import GLOBES, Options
 from .processes import Draws, Processes, generator_for
@@ -43,17 +43,17 @@ class SupervisedTraining:
             moves = globes.random_moves(batch, options.moves, draws.generator("moves"))
             inverse = moves[self.processes.share(batch)].to(self.processes.device)
         w = network.mapping(z)
-        wanted = Pass(draws.number("noise"), inverse)
+        half_life = average_half_life(options.magnitude_half_life or 0.0, 1.0, images)
+        wanted = Pass(draws.number("noise"), inverse, keep=decay(half_life, batch), processes=self.processes)
         shown = picture(network, w[:, None].expand(-1, network.num_ws, -1), wanted)
         loss = globes.pyramid_loss(shown, globes.render(z, network.img_resolution, self.surface, inverse))
         network.zero_grad(set_to_none=True)
         loss.backward()
         rate = min(1.0, (number + 1) / WARM_UP_STEPS) * cosine(images / options.images, options.hold)
         self.generator.step(rate)
-        means = [w.detach().mean(dim=0, keepdim=True), *wanted.magnitudes]
-        self.processes.average_([loss, *means])
-        half_life = average_half_life(options.magnitude_half_life or 0.0, 1.0, images)
-        update_statistics(network, means[0], means[1:], decay(half_life, batch))
+        mean = w.detach().mean(dim=0, keepdim=True)
+        self.processes.average_([loss, mean])
+        network.mapping.update_average(mean)
         self.generator.update_average(images + batch)
         return {"loss": loss.detach(), "rate": rate}
 

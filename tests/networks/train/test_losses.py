@@ -19,7 +19,7 @@ from networks.train.averages import average_half_life, decay, move_towards
 from networks.train.discriminator import Conv, Discriminator, group_deviation
 from networks.train.errors import TrainingError
 from networks.train.features import efficientnet, extractor
-from networks.train.forward import Pass, picture, update_statistics
+from networks.train.forward import Pass, filtered_layers, picture
 from networks.train.frechet import Moments, frechet_distance, moments
 from networks.train.generator import cosine
 from networks.train.globes import pyramid_loss, random_moves
@@ -232,15 +232,18 @@ def test_half_lives() -> None:
 
 def test_statistics_move_to_what_was_seen() -> None:
     network = build(rung("T", 8, **TINY, num_layers=4))
-    w = torch.randn(6, 4)
-    wanted = Pass()
-    shown = picture(network, w[:, None].expand(-1, network.num_ws, -1), wanted)
-    torch.testing.assert_close(shown, network.synthesize(w[:, None].expand(-1, network.num_ws, -1)))
-    assert len(wanted.magnitudes) == 5
-    update_statistics(network, w, wanted.magnitudes, 0.0)
-    layer = network.get_submodule("synthesis." + network.taps[2].name)
-    assert float(layer.magnitude_ema) == float(wanted.magnitudes[1])
-    torch.testing.assert_close(network.w_avg, w.mean(dim=0) * (1 - 0.998))
+    ws = torch.randn(6, 4)[:, None].expand(-1, network.num_ws, -1)
+    torch.testing.assert_close(picture(network, ws, Pass()), network.synthesize(ws))
+    layers = list(filtered_layers(network).values())
+    assert [float(layer.magnitude_ema) for layer in layers] == [1.0] * 5
+    shown = picture(network, ws, Pass(keep=0.0))
+    taps = ["input", *(tap.name for tap in network.taps[1:-2])]
+    torch.testing.assert_close(shown, network.synthesize(ws))  # the pass used the new magnitudes, layer by layer
+    for name, layer in zip(taps, layers):
+        tapped = network.synthesize(ws, tap=name)
+        assert float(layer.magnitude_ema) == pytest.approx(float(tapped.square().mean()), rel=1e-4), name
+    picture(network, ws * 3, Pass(keep=1.0))
+    torch.testing.assert_close(picture(network, ws, Pass()), shown)
 
 
 def test_each_sample_has_its_own_pose() -> None:

@@ -86,7 +86,7 @@ class App:
             self.step()
 
     def _until_next_frame(self) -> float:
-        if not (moving(self.state) or self.toasts.animating):
+        if not (moving(self.state) or self.context.film.playing or self.toasts.animating):
             return 0.25 if self.renderer.busy else DISK_CHECK_S
         return max(0.0, 1 / self.settings.fps_limit - (time.perf_counter() - self._last_step))
 
@@ -111,7 +111,7 @@ class App:
     def finish(self, dt: float) -> None:
         """After a frame: commands, animation, history, and the next request if the question has changed."""
         self._carry_out()
-        self.state = animate(self.state, dt)
+        self.state = animate(self.context.film.advance(self.state, dt), dt)
         self.history = self.history.observe(self.state, in_gesture=self._in_gesture())
         if self._question() != self.submitted:
             self.submit()
@@ -155,9 +155,10 @@ class App:
             if self.window_capture_due == 0:
                 effects.save_window(self)
         self._poll_dialog()
+        effects.poll_export(self)
 
     def _in_gesture(self) -> bool:
-        return moving(self.state) or imgui.is_any_item_active() or self.canvas.gesture is not None
+        return moving(self.state) or self.context.film.playing or imgui.is_any_item_active() or self.canvas.gesture is not None
 
     @property
     def arrangement(self) -> layout.Arrangement:
@@ -291,6 +292,8 @@ class App:
 
     def close(self) -> None:
         self.save_settings()
+        if self.context.film.job is not None:
+            self.context.film.job.close()
         self.renderer.close()
         for texture in self.images.values():
             texture.delete()

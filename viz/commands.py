@@ -66,6 +66,28 @@ class SaveView:
 
 
 @dataclass(frozen=True)
+class StartExport:
+    """Render the session's film in the background, into the captures folder. `kind` is a suffix without its dot; "png" a sequence."""
+
+    session: Any  # viz.session.Session
+    kind: str
+    size: int = 1
+    lossless: bool = False
+
+
+@dataclass(frozen=True)
+class CancelExport:
+    """Stop the export after the frame in hand."""
+
+
+@dataclass(frozen=True)
+class SaveSession:
+    """Save views, timeline and settings as JSON."""
+
+    session: Any  # viz.session.Session
+
+
+@dataclass(frozen=True)
 class CopyText:
     text: str
 
@@ -133,6 +155,9 @@ Command = (
     | SaveRaw
     | SaveMeasurement
     | SaveView
+    | StartExport
+    | CancelExport
+    | SaveSession
     | CopyText
     | ChooseWorkspace
     | ResetLayout

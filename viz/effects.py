@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz import capture, commands
+from viz import capture, commands, film_file, session
 from viz.canvas import tone_map_of
+from viz.encoders import SUFFIXES
+from viz.errors import CommandError
+from viz.export import ExportOptions, check
+from viz.export_job import ExportJob, finished_text
 from viz.request import Frame
 from viz.state import Latent, Source, StateError, Tone, ViewState
 
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from viz.app import App
 
 NETWORK_SUFFIXES = (".pkl", ".safetensors")
-VIEW_SUFFIXES = (".json", ".png")
+VIEW_SUFFIXES = (".json", ".png", *SUFFIXES)
 DIALOGS = ("zenity", "kdialog", "qarma", "matedialog")
 
 
@@ -48,6 +52,13 @@ def carry_out(app: App, command: commands.Command) -> None:
             _saved(app, what, lambda: save_measurement(app, arrays, figure))
         case commands.SaveView():
             _saved(app, "View", lambda: save_view(app))
+        case commands.StartExport():
+            start_export(app, command)
+        case commands.CancelExport():
+            if app.context.film.job is not None:
+                app.context.film.job.cancel()
+        case commands.SaveSession(shown):
+            _saved(app, "Session", lambda: session.save(_free(app, ".session.json"), shown))
         case commands.CopyText(text):
             app.window.clipboard = text
             app.toasts.add("info", "Copied.")
@@ -86,9 +97,12 @@ def open_path(app: App, path: Path) -> None:
     """Opens a file by what it is. A folder is a folder of snapshots."""
     if path.suffix.lower() in VIEW_SUFFIXES:
         try:
-            app.restore(capture.read_view(path))
-            app.toasts.add("info", f"View restored from {path.name}.")
-        except (StateError, OSError) as e:
+            opened = film_file.read(path)
+            app.restore(opened.views[0])
+            if opened.timeline.keyframes:
+                app.context.film.edit(opened.timeline)
+            app.toasts.add("info", f"{'Session' if opened.timeline.keyframes else 'View'} restored from {path.name}.")
+        except (StateError, CommandError, OSError) as e:
             app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
         return
     if path.is_dir() or path.suffix.lower() in NETWORK_SUFFIXES:
@@ -96,6 +110,42 @@ def open_path(app: App, path: Path) -> None:
         return
     kinds = ", ".join((*NETWORK_SUFFIXES, *VIEW_SUFFIXES))
     app.toasts.add("error", f"{path.name} was not opened: files of these kinds can be: {kinds}.", "Nothing was changed.")
+
+
+def start_export(app: App, command: commands.StartExport) -> None:
+    """Begins an export unless one runs; `poll_export` tells its end."""
+    suffix = "" if command.kind == "png" else f".{command.kind}"
+    try:
+        options = ExportOptions(_free(app, suffix), command.size, command.lossless)
+        check(command.session, options)
+    except (OSError, CommandError) as e:
+        app.toasts.add("error", f"The film was not exported: {e}")
+        return
+    if app.context.film.job is None:
+        app.context.film.job = ExportJob(command.session, options, app.window.wake)
+
+
+def poll_export(app: App) -> None:
+    """Says how a finished export ended."""
+    job = app.context.film.job
+    if job is None or job.running:
+        return
+    app.context.film.job = None
+    if job.error:
+        app.toasts.add("error", job.error, job.details)
+    else:
+        app.toasts.add("info", finished_text(job.result))
+
+
+def _free(app: App, suffix: str) -> Path:
+    """A numbered name in the captures folder that nothing has."""
+    app.capture_folder.mkdir(parents=True, exist_ok=True)
+    path = capture.next_number(app.capture_folder).with_suffix("")
+    number = int(path.name)
+    taken = {p.name.split(".")[0] for p in app.capture_folder.iterdir()}
+    while f"{number:05d}" in taken:
+        number += 1
+    return path.with_name(f"{number:05d}{suffix}")
 
 
 def save_picture(app: App) -> Path:

@@ -16,6 +16,7 @@ import numpy as np
 
 from gui_utils.toasts import Log
 from viz.commands import Command
+from viz.film import Film
 from viz.request import Frame, NetworkFacts, Progress
 from viz.settings import Settings
 from viz.state import ViewState
@@ -45,6 +46,7 @@ class PanelContext:
     image: Callable[[str, np.ndarray], Any] | None = None
     """Shows uint8 [H, W, 3 or 4] under a name and returns its `imgui.ImTextureRef`; None where textures cannot be made (no GL)."""
     catalogue: tuple[Any, ...] = ()  # networks.loading.CatalogueEntry: bundled first, then published
+    film: Film = field(default_factory=Film)  # the timeline and its playhead
     commands: list[Command] = field(default_factory=list)
     scratch: dict[str, Any] = field(default_factory=dict)  # a panel's own unsaved input, e.g. text being typed
 

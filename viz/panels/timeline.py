@@ -1,0 +1,191 @@
+"""Panel "Timeline": keyframes over every control; play, edit, export."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gui_utils.controls import Field, button, checkbox, combo, drag_float, input_float, toggle
+from gui_utils.libraries import icons, imgui
+from gui_utils.scopes import item_width
+from viz import commands, paths, timeline
+from viz.easing import EASINGS
+from viz.export_job import time_left_text
+from viz.film import Film
+from viz.panels import Panel, PanelContext
+from viz.panels.parts import wrapped_text
+from viz.panels.timeline_strip import strip
+from viz.session import Session, kept_settings
+from viz.state import ViewState
+from viz.timeline import Keyframe
+
+PLAY = Field(icons.ICON_FA_PLAY, "Timeline.play", "Plays the timeline from the playhead on.", default=False)
+BACK = Field(icons.ICON_FA_BACKWARD, "Timeline.backwards", "Plays it backwards.", default=False)
+LOOP = Field("Loop", "Timeline.loop", "Starts again at the end.", default=False)
+ADD = Field("Add", "Timeline.add", "Puts a keyframe with what is on screen at the playhead (replaces one that stands there).")
+COPY = Field("Duplicate", "Timeline.duplicate", "Copies the selected keyframe to the playhead.")
+DELETE = Field("Delete", "Timeline.delete", "Takes the selected keyframe away.")
+REVERSE = Field("Reverse", "Timeline.reverse", "Turns the whole timeline round.")
+UNDO = Field(icons.ICON_FA_ARROW_ROTATE_LEFT, "Timeline.undo", "Takes back the last change of the timeline.")
+REDO = Field(icons.ICON_FA_ARROW_ROTATE_RIGHT, "Timeline.redo", "Makes the change again.")
+TIME = Field("", "Timeline.time", "When the selected keyframe is shown.", "s", high=86400, decimals=3)
+EASING = Field("", "Timeline.easing", "How it goes on from the selected keyframe to the next. Spline passes through the neighbours without "
+               "a kink; hold waits and jumps.", default="linear")  # fmt: skip
+SHORT_WAY = Field("Short way", "Timeline.short_way", "Angles turn the short way round to the next keyframe. Off: as they are, also "
+                  "whole turns.", default=True)  # fmt: skip
+PRESET = Field("", "Timeline.preset", "A ready-made path that starts at what is on screen; takes the place of the timeline.", default="")
+SECONDS = Field("", "Timeline.seconds", "Length of a ready-made path.", "s", default=4.0, low=0.1, high=600, decimals=1, speed=0.05)
+CLOSING = Field("", "Timeline.closing_s", "Time from the last keyframe back to the first. 0: the last one is the first again.", "s back",
+                default=0.0, high=600, decimals=2, speed=0.02)  # fmt: skip
+FPS = Field("", "Timeline.fps", "Frames a second of exported films.", "fps", default=30.0, low=1, high=240, decimals=1, speed=0.2)
+KIND = Field("", "Export.kind", "The kind of file.", default="mp4")
+SIZE = Field("", "Export.size", "Output pixels for one of the picture, resampled by our own Lanczos filter.", default=1)
+EXPORT = Field(
+    "Export", "Export.start", "Renders every frame in the background and writes the film to the captures folder, with the session inside."
+)
+CANCEL = Field("Cancel", "Export.cancel", "Stops after the frame in hand. Frames of a PNG sequence stay.")
+SAVE = Field("Save session", "Export.session", "Saves views, timeline and settings as JSON. Opening the file brings them back.")
+KINDS = {
+    "mp4": "MP4 (H.264)", "mp4 lossless": "MP4, lossless", "webm": "WebM (VP9)", "webm lossless": "WebM, lossless", "gif": "GIF",
+    "png": "PNG sequence",
+}  # fmt: skip
+SIZES = {n: f"{n} x" for n in (1, 2, 3, 4, 6, 8, 16)}
+NOTHING = "The timeline is empty."
+EMPTY = "Add a keyframe, change anything, move the playhead and add another; or choose a ready-made path."
+
+
+def draw(state: ViewState, context: PanelContext) -> ViewState:
+    film = context.film
+    state = _transport(state, film)
+    state = _ready_made(state, context)
+    state = strip(state, context)
+    if film.timeline.keyframes:
+        _selected(film)
+    else:
+        wrapped_text(EMPTY)
+    _export(state, context)
+    film.note(in_gesture=imgui.is_any_item_active())
+    return state
+
+
+def session_of(state: ViewState, context: PanelContext) -> Session:
+    """What is saved and exported: the view on screen, the timeline, the settings that belong to the work."""
+    return Session((state,), context.film.timeline, kept_settings(context.settings))
+
+
+def _transport(state: ViewState, film: Film) -> ViewState:
+    line, nothing = film.timeline, "" if film.timeline.keyframes else NOTHING
+    forwards, back = film.playing and not film.backwards, film.playing and film.backwards
+    if (pressed := toggle(replace(PLAY, label=icons.ICON_FA_PAUSE) if forwards else PLAY, forwards, disabled=nothing)) != forwards:
+        film.play() if pressed else _stop(film)
+    imgui.same_line()
+    if (pressed := toggle(BACK, back, disabled=nothing)) != back:
+        film.play(backwards=True) if pressed else _stop(film)
+    imgui.same_line()
+    if (loop := checkbox(LOOP, line.loop)) != line.loop:
+        film.edit(replace(line, loop=loop))
+    imgui.same_line()
+    if button(ADD):
+        film.edit(timeline.add(line, Keyframe(film.time_s, state)))
+        film.selected = min(range(len(film.timeline.keyframes)), key=lambda i: abs(film.timeline.keyframes[i].time_s - film.time_s))
+    imgui.same_line()
+    if button(COPY, disabled=nothing):
+        film.edit(timeline.duplicate(line, film.selected, film.time_s))
+    imgui.same_line()
+    if button(DELETE, disabled=nothing):
+        film.edit(timeline.delete(line, film.selected))
+    imgui.same_line()
+    if button(REVERSE, disabled=nothing):
+        film.edit(timeline.reverse(line))
+    imgui.same_line()
+    if button(UNDO, disabled="" if film.past else "Nothing to take back."):
+        film.undo()
+    imgui.same_line()
+    if button(REDO, disabled="" if film.future else "Nothing to make again."):
+        film.redo()
+    return state
+
+
+def _stop(film: Film) -> None:
+    film.playing = False
+
+
+def _ready_made(state: ViewState, context: PanelContext) -> ViewState:
+    film, line = context.film, context.film.timeline
+    seconds_s = context.scratch.get("timeline.seconds", SECONDS.default)
+    with item_width(12):
+        name = combo(PRESET, "", {"": "Ready-made paths", **paths.TITLES})
+    imgui.same_line()
+    with item_width(5):
+        context.scratch["timeline.seconds"] = drag_float(SECONDS, seconds_s)
+    imgui.same_line()
+    with item_width(5):
+        if (fps := drag_float(FPS, line.fps)) != line.fps:
+            film.edit(replace(line, fps=fps))
+    if line.loop:
+        imgui.same_line()
+        with item_width(6):
+            if (closing_s := drag_float(CLOSING, line.closing_s)) != line.closing_s:
+                film.edit(replace(line, closing_s=closing_s))
+    if name:
+        film.edit(paths.ready_made(name, state, seconds_s, line.fps))
+        film.selected = 0
+        return film.seek(state, 0.0)
+    return state
+
+
+def _selected(film: Film) -> None:
+    line, index = film.timeline, film.selected
+    keyframe = line.keyframes[index]
+    imgui.align_text_to_frame_padding()
+    imgui.text_unformatted(f"Keyframe {index + 1} of {len(line.keyframes)}")
+    imgui.same_line()
+    with item_width(6):
+        time_s = input_float(TIME, keyframe.time_s)
+    imgui.same_line()
+    with item_width(6):
+        easing = combo(EASING, keyframe.easing, tuple(EASINGS))
+    imgui.same_line()
+    short_way = checkbox(SHORT_WAY, keyframe.short_way)
+    if (easing, short_way) != (keyframe.easing, keyframe.short_way):
+        film.edit(timeline.change(line, index, easing=easing, short_way=short_way))
+    if time_s != keyframe.time_s:
+        move(film, index, time_s)
+
+
+def move(film: Film, index: int, time_s: float) -> None:
+    """Moves a keyframe and keeps it selected."""
+    before = film.timeline
+    moved = timeline.move(before, index, time_s)
+    if moved is not before:
+        others = [k for i, k in enumerate(before.keyframes) if i != index]
+        film.timeline = moved
+        film.selected = sum(k.time_s < max(0.0, time_s) for k in others)
+
+
+def _export(state: ViewState, context: PanelContext) -> None:
+    job = context.film.job
+    if job is not None and job.running:
+        progress = job.progress
+        imgui.progress_bar(progress.done / max(1, progress.total), (-7 * context.em, 0), time_left_text(progress))
+        imgui.same_line()
+        if button(CANCEL):
+            context.emit(commands.CancelExport())
+        if progress.preview is not None and context.image is not None:
+            height, width = progress.preview.shape[:2]
+            imgui.image(context.image("export preview", progress.preview), (4 * context.em * width / height, 4 * context.em))
+        return
+    with item_width(9):
+        kind = context.scratch["export.kind"] = combo(KIND, context.scratch.get("export.kind", KIND.default), KINDS)
+    imgui.same_line()
+    with item_width(4):
+        size = context.scratch["export.size"] = combo(SIZE, context.scratch.get("export.size", SIZE.default), SIZES)
+    imgui.same_line()
+    if button(EXPORT, disabled="" if context.film.timeline.keyframes else NOTHING):
+        suffix, _, lossless = kind.partition(" ")
+        context.emit(commands.StartExport(session_of(state, context), suffix, size, bool(lossless)))
+    imgui.same_line()
+    if button(SAVE):
+        context.emit(commands.SaveSession(session_of(state, context)))
+
+
+PANEL = Panel("Timeline", "bottom", 80, draw, workspaces=(1, 5, 6))

@@ -1,0 +1,118 @@
+"""The strip of the timeline: a ruler, keyframes to drag, a playhead to scrub with."""
+
+from __future__ import annotations
+
+import math
+
+from gui_utils import theme
+from gui_utils.libraries import imgui
+from gui_utils.scopes import tooltip_scope
+from viz import timeline
+from viz.film import Film
+from viz.panels import PanelContext
+from viz.state import ViewState
+
+HEIGHT_EM = 3.2
+GRAB_EM = 0.6
+SPARE = 1.15  # the strip is this much longer than the film, so that keyframes can be added behind its end
+SHORTEST_S = 4.0
+HELP = "Drag a keyframe to move it; drag elsewhere to move the playhead. Ctrl: without snapping to frames."
+
+
+def strip(state: ViewState, context: PanelContext) -> ViewState:
+    """Draws the strip and takes the mouse."""
+    film, em = context.film, imgui.get_font_size()
+    at = imgui.get_cursor_screen_pos()
+    size = (max(4 * em, imgui.get_content_region_avail().x), HEIGHT_EM * em)
+    imgui.invisible_button("###Timeline.strip", size)
+    active, hovered = imgui.is_item_active(), imgui.is_item_hovered()
+    span_s = context.scratch.get("timeline.span") if active else None
+    span_s = span_s or shown_span(film)  # the scale stays while something is dragged
+    context.scratch["timeline.span"] = span_s
+    if hovered and not active:
+        with tooltip_scope() as shown:
+            if shown:
+                imgui.text_unformatted(HELP)
+    if imgui.is_item_activated():
+        _grab(film, context, (imgui.get_io().mouse_pos.x - at.x) / size[0] * span_s, GRAB_EM * em / size[0] * span_s)
+    if active:
+        state = _drag(state, context, (imgui.get_io().mouse_pos.x - at.x) / size[0] * span_s)
+    _draw(film, (at.x, at.y), size, span_s, bright=hovered or active)
+    return state
+
+
+def shown_span(film: Film) -> float:
+    """Seconds from the left edge to the right one."""
+    return max(SHORTEST_S, SPARE * max(film.timeline.duration_s, film.time_s))
+
+
+def keyframe_at(film: Film, time_s: float, reach_s: float) -> int | None:
+    """The nearest keyframe within `reach_s`."""
+    near = [(abs(k.time_s - time_s), i) for i, k in enumerate(film.timeline.keyframes) if abs(k.time_s - time_s) <= reach_s]
+    return min(near)[1] if near else None
+
+
+def _grab(film: Film, context: PanelContext, time_s: float, reach_s: float) -> None:
+    held = keyframe_at(film, time_s, reach_s)
+    context.scratch["timeline.held"] = held is not None
+    if held is not None:
+        film.selected = held
+    film.playing = False
+
+
+def _drag(state: ViewState, context: PanelContext, time_s: float) -> ViewState:
+    film = context.film
+    if not imgui.get_io().key_ctrl:
+        time_s = round(time_s * film.timeline.fps) / film.timeline.fps
+    time_s = max(0.0, time_s)
+    if context.scratch.get("timeline.held"):
+        before = film.timeline.keyframes[film.selected]
+        moved = imgui.is_mouse_dragging(imgui.MouseButton_.left, 2.0)
+        if moved and time_s != before.time_s:
+            film.edit(timeline.move(film.timeline, film.selected, time_s))
+            film.selected = next((i for i, k in enumerate(film.timeline.keyframes) if k.time_s == time_s), film.selected)
+        return state if moved else film.seek(state, before.time_s)
+    return film.seek(state, time_s) if time_s != film.time_s else state
+
+
+def _draw(film: Film, at: tuple[float, float], size: tuple[float, float], span_s: float, *, bright: bool) -> None:
+    lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
+    corner = (at[0] + size[0], at[1] + size[1])
+    x_of = lambda time_s: at[0] + time_s / span_s * size[0]  # noqa: E731
+    lines.add_rect_filled(at, corner, _gray(0.095), 0.2 * em)
+    lines.push_clip_rect(at, corner, True)
+    try:
+        _ruler(lines, at, size, span_s)
+        accent = imgui.get_color_u32(imgui.ImVec4(*theme.ACCENT, 1.0))
+        y, half = at[1] + 0.65 * size[1], 0.42 * em
+        if film.timeline.keyframes:
+            start, end = x_of(film.timeline.keyframes[0].time_s), x_of(film.timeline.duration_s)
+            lines.add_line((start, y), (end, y), _gray(0.45), 2.0)
+        for i, keyframe in enumerate(film.timeline.keyframes):
+            x = x_of(keyframe.time_s)
+            color = accent if i == film.selected else _gray(0.8)
+            lines.add_quad_filled((x - half, y), (x, y - half), (x + half, y), (x, y + half), color)
+        x = x_of(film.time_s)
+        lines.add_line((x, at[1]), (x, corner[1]), accent, 1.5)
+    finally:
+        lines.pop_clip_rect()
+    lines.add_rect(at, corner, _gray(0.4 if bright else 0.26), 0.2 * em)
+
+
+def _ruler(lines: imgui.ImDrawList, at: tuple[float, float], size: tuple[float, float], span_s: float) -> None:
+    em = imgui.get_font_size()
+    step_s = ruler_step(span_s * 4 * em / size[0])
+    for i in range(math.floor(span_s / step_s) + 1):
+        x = at[0] + i * step_s / span_s * size[0]
+        lines.add_line((x, at[1]), (x, at[1] + size[1]), _gray(0.2))
+        lines.add_text((x + 0.25 * em, at[1] + 0.1 * em), _gray(0.55), f"{i * step_s:g} s")
+
+
+def ruler_step(least_s: float) -> float:
+    """1, 2 or 5 times a power of ten, at least this many seconds."""
+    power = 10.0 ** math.floor(math.log10(least_s))
+    return next(power * n for n in (1, 2, 5, 10) if power * n >= least_s * (1 - 1e-9))
+
+
+def _gray(value: float) -> int:
+    return imgui.get_color_u32(imgui.ImVec4(value, value, value, 1.0))

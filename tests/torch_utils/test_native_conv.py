@@ -328,7 +328,9 @@ def test_bf16_only_where_asked_for():
         return
     with use("native-bf16", op="modulated_conv2d"):
         rounded = modulated_conv2d(x, weight, styles)
+        kept = modulated_conv2d(x, weight, styles, demodulate=False)
     assert 1e-5 < error(rounded, exact.double()) < BOUND["bf16"]
+    assert torch.equal(kept, modulated_conv2d(x, weight, styles, demodulate=False))  # ToRGB and the Fourier input's mixing
 
 
 def _asan_runtime() -> str | None:

@@ -5,8 +5,9 @@ is stored, so that W is a constant, kept in the kernels' own form by `conv_weigh
 
 Error, relative to the largest output: "gemm", "strassen" (one level, 1x1) and "winograd" (F(4x4, 3x3)) are tested to 4e-6, 1e-5 and
 2e-5 of a float64 convolution; "bf16", which rounds inputs and weights to 8 significant bits, to 1e-2. It is off unless asked for:
-`use("native-bf16", op="modulated_conv2d")`. An infinite input sample makes the whole 4x4 tile NaN under "winograd", and the outputs of
-two pixels under "strassen". Forward only.
+`use("native-bf16", op="modulated_conv2d")`, and then takes demodulated convolutions only: the mixing of the Fourier input and ToRGB are
+a small share of the work, and their rounding would reach every pixel. An infinite input sample makes the whole 4x4 tile NaN under
+"winograd", and the outputs of two pixels under "strassen". Forward only.
 """
 
 from __future__ import annotations
@@ -206,7 +207,7 @@ def modulated_conv2d_native(
     if input_gain is not None:
         gain = input_gain.detach().to(torch.float32).reshape(1, 1)
         out_scale = gain.expand(x.shape[0], weight.shape[0]) if out_scale is None else out_scale * gain
-    return conv2d(x, weight, padding=options.padding, in_scale=styles, out_scale=out_scale, bf16=bf16).to(x.dtype)
+    return conv2d(x, weight, padding=options.padding, in_scale=styles, out_scale=out_scale, bf16=bf16 and options.demodulate).to(x.dtype)
 
 
 def _available() -> str:

@@ -103,7 +103,8 @@ def decompose(f: np.ndarray, tolerance: float = RANK_TOLERANCE) -> Separable:
 
 
 @lru_cache(maxsize=256)
-def _separable(taps: bytes, shape: tuple[int, ...], flip_filter: bool, gain_x: float, gain_y: float) -> Separable:
+def separable(taps: bytes, shape: tuple[int, ...], flip_filter: bool, gain_x: float, gain_y: float) -> Separable:
+    """A filter's float32 values as the kernels take them: in correlation order, short sums for 2-D ones, gains folded in; remembered."""
     f = np.frombuffer(taps, np.float32).reshape(shape)
     if not flip_filter:
         f = np.flip(f)
@@ -116,7 +117,7 @@ _ONE = np.ones(1, np.float32)
 
 def _filters(f: Tensor | None, *, flip_filter: bool, gain_x: float = 1.0, gain_y: float = 1.0) -> Separable:
     taps = _ONE if f is None else f.detach().to("cpu", torch.float32).contiguous().numpy()
-    return _separable(taps.tobytes(), taps.shape, flip_filter, gain_x, gain_y)
+    return separable(taps.tobytes(), taps.shape, flip_filter, gain_x, gain_y)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,141 @@
+"""The CUDA kernels of `filtered_lrelu`, `upfirdn2d` and `bias_act`: registers them with the dispatch, for GPUs only.
+
+The first two are one kernel (`csrc/cuda/resample.cuh`), compiled for the sizes at hand when first met; a 2-D filter is the shortest sum of
+separable ones that equals it to `native.RANK_TOLERANCE`. Gradients flow to x and b by kernels too, to any order. Calls that ask for a
+gradient of a filter, or for derivatives forward, are computed by the reference: nobody trains a filter, and a decision does not see which
+tensor it is that needs a gradient.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from ..cuda_build import CudaUnavailable
+from ..cuda_driver import describe
+from .backend import Call, Facts, Implementation, Unavailable
+from .cuda_bias_act import bias_act_cuda
+from .cuda_plan import TYPES, Mode, Plan, Shape
+from .cuda_resample import ApplyLinearMap, FilteredLrelu, LinearMap, Middle, fits, host_taps, run
+from .dispatch import register
+from .filtered_lrelu import FilteredLreluOptions, filtered_lrelu_reference
+from .native import Separable, separable
+from .reference import taps_of
+from .upfirdn2d import UpfirdnOptions, upfirdn2d_reference
+
+_ONE = np.ones(1, np.float32)
+
+
+def _filters(f: Tensor | None, *, flip_filter: bool, gain_x: float = 1.0, gain_y: float = 1.0) -> Separable:
+    taps = _ONE if f is None else host_taps(f)
+    return separable(taps.tobytes(), taps.shape, flip_filter, gain_x, gain_y)
+
+
+def _tracked(*tensors: Tensor | None) -> bool:
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+
+
+def _only_reference(*filters: Tensor | None) -> bool:
+    return forward_ad._current_level >= 0 or _tracked(*filters)
+
+
+def filtered_lrelu_plan(x: Tensor, fu: Tensor | None, fd: Tensor | None, options: FilteredLreluOptions) -> Plan:
+    """What the kernel does for this call."""
+    up = options.up
+    rise = _filters(fu, flip_filter=options.flip_filter, gain_x=up[0], gain_y=up[1])
+    fall = _filters(fd, flip_filter=options.flip_filter)
+    size = (x.shape[3], x.shape[2])
+    middle = options.upsampling.size(*size, (rise.x.shape[1], rise.y.shape[1]))
+    out_size = options.downsampling.size(*middle, (fall.x.shape[1], fall.y.shape[1]))
+    return Plan(up, options.down, (options.padding[0], options.padding[2]), size, out_size, rise, fall)
+
+
+def filtered_lrelu_cuda(x: Tensor, fu: Tensor | None, fd: Tensor | None, b: Tensor | None, options: FilteredLreluOptions) -> Tensor:
+    """`filtered_lrelu`, for calls that are not refused."""
+    if _only_reference(fu, fd):
+        return filtered_lrelu_reference(x, fu, fd, b, options)
+    plan = filtered_lrelu_plan(x, fu, fd, options)
+    middle = Middle(Mode.ACTIVATE, options.slope, options.gain, math.inf if options.clamp is None else options.clamp)
+    if _tracked(x, b):
+        return FilteredLrelu.apply(x, b, plan, middle)  # type: ignore[return-value]
+    return run(x, plan, middle, None if b is None else b.detach().float().contiguous(), None)
+
+
+def upfirdn2d_plan(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Plan:
+    """The filter is the rise's where there is one, otherwise the fall's."""
+    filters, none = _filters(f, flip_filter=options.flip_filter, gain_y=options.gain), _filters(None, flip_filter=False)
+    size = (x.shape[3], x.shape[2])
+    out_size = options.resampling.size(*size, (filters.x.shape[1], filters.y.shape[1]))
+    rise, fall = (none, filters) if options.up == (1, 1) else (filters, none)
+    return Plan(options.up, options.down, (options.padding[0], options.padding[2]), size, out_size, rise, fall)
+
+
+def upfirdn2d_cuda(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Tensor:
+    """`upfirdn2d`, for calls that are not refused."""
+    if _only_reference(f):
+        return upfirdn2d_reference(x, f, options)
+    linear = LinearMap(upfirdn2d_plan(x, f, options), Middle(Mode.LINEAR))
+    return ApplyLinearMap.apply(x, None, linear) if _tracked(x) else linear(x, None)  # type: ignore[return-value]
+
+
+def _available() -> str:
+    try:
+        return describe()
+    except CudaUnavailable as error:
+        raise Unavailable(str(error)) from error
+
+
+def refuses_type(call: Call) -> str | None:
+    """What all three have in common."""
+    if call.x.dtype not in TYPES:
+        return f"takes 16- and 32-bit types, not {call.x.dtype}"
+    if any(t is not None and t.dtype == torch.float64 for t in call.tensors[1:]):
+        return "a filter or bias is float64"
+    if call.x.shape.numel() >= 2**31 and call.op == "bias_act":
+        return "too large for 32-bit sizes"
+    return "nothing to compute" if 0 in call.x.shape else None
+
+
+def _rank(f: Facts | None) -> int:
+    """The most terms that a filter of this shape can have."""
+    return 1 if f is None or len(f.shape) == 1 else min(f.shape)
+
+
+def _refuses_sizes(call: Call, rise: Facts | None, fall: Facts | None, out_size: tuple[int, int]) -> str | None:
+    if max(*call.x.shape, *out_size) >= 2**24:
+        return "too large for 32-bit sizes"
+    up, down = call.options.up, call.options.down
+    rise_taps, fall_taps = (taps_of(None if f is None else f.shape) for f in (rise, fall))
+    there = Shape(up, down, rise_taps, fall_taps, _rank(rise), _rank(fall))
+    back = Shape(down, up, fall_taps, rise_taps, _rank(fall), _rank(rise))
+    planes, size = call.x.shape[0] * call.x.shape[1], (call.x.shape[3], call.x.shape[2])
+    if fits(there, out_size, planes) and (not call.needs_grad or fits(back, size, planes)):
+        return None
+    return "filters or factors too large for shared memory"
+
+
+def _refuses_activation(call: Call) -> str | None:
+    _, fu, fd, _ = call.tensors
+    options: FilteredLreluOptions = call.options
+    middle = options.upsampling.size(call.x.shape[3], call.x.shape[2], taps_of(None if fu is None else fu.shape))
+    out_size = options.downsampling.size(*middle, taps_of(None if fd is None else fd.shape))
+    return refuses_type(call) or _refuses_sizes(call, fu, fd, out_size)
+
+
+def _refuses_filter(call: Call) -> str | None:
+    f = call.tensors[1]
+    out_size = call.options.resampling.size(call.x.shape[3], call.x.shape[2], taps_of(None if f is None else f.shape))
+    rise, fall = (None, f) if call.options.up == (1, 1) else (f, None)
+    return refuses_type(call) or _refuses_sizes(call, rise, fall, out_size)
+
+
+for _op, _run, _refuses in (
+    ("filtered_lrelu", filtered_lrelu_cuda, _refuses_activation),
+    ("upfirdn2d", upfirdn2d_cuda, _refuses_filter),
+    ("bias_act", bias_act_cuda, refuses_type),
+):
+    register(Implementation(_op, "cuda", _run, available=_available, refuses=_refuses, devices=("cuda",), differentiable=True))

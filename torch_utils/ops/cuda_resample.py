@@ -1,0 +1,166 @@
+"""Runs the CUDA resampling kernel on tensors, with its gradients of every order. Which GPU, if any, is `launch`'s affair."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from ..cuda_build import Kernel
+from .cuda_plan import VECTOR, Mode, Plan, ResampleCall, Shape, Variant, all_taps, kernel_for, variant_for
+
+Launch = Callable[[Kernel, int, int, ctypes.Structure, torch.device], None]
+
+
+def _launch_on_gpu(kernel: Kernel, blocks: int, shared_bytes: int, call: ctypes.Structure, device: torch.device) -> None:
+    from ..cuda_driver import launch
+
+    launch(kernel, blocks, shared_bytes, call, device)
+
+
+_launch: Launch = _launch_on_gpu  # tests put an emulator here
+_host_copies: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+_lock = threading.Lock()
+
+
+def host_taps(f: Tensor) -> np.ndarray:
+    """A filter's values, float32. Read from the GPU once for each tensor and change of it, since reading waits for the GPU."""
+    if f.device.type == "cpu" or f.is_inference():  # the latter do not count their changes
+        return f.detach().to("cpu", torch.float32).contiguous().numpy()
+    with _lock:
+        kept = _host_copies.get(f)
+        if kept is None or kept[0] != f._version:
+            kept = (f._version, f.detach().to("cpu", torch.float32).contiguous().numpy())
+            _host_copies[f] = kept
+        return kept[1]
+
+
+@lru_cache(maxsize=64)
+def _taps_on(device: torch.device, taps: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(taps), dtype=torch.float32).to(device)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Middle:
+    """What happens between the filters, and with which numbers."""
+
+    mode: Mode
+    slope: float = 1.0
+    gain: float = 1.0
+    clamp: float = math.inf
+    marks_offset: tuple[int, int] = (0, 0)
+    marks_size: tuple[int, int] = (0, 0)
+
+
+def fits(shape: Shape, out_size: tuple[int, int], planes: int) -> bool:
+    """Whether there is a kernel for the call, with and without marks, and its blocks can be counted."""
+    variants = [variant_for(shape, out_size, marks=marks) for marks in (False, True)]
+    return all(v is not None and math.prod(_tiles(v, out_size)) * planes < 2**31 for v in variants)
+
+
+def _tiles(variant: Variant, out_size: tuple[int, int]) -> tuple[int, int]:
+    x, y = (-(-out_size[a] // variant.tile[a]) for a in (0, 1))
+    return x, y
+
+
+def empty_like(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images of (width, height) with x's type, and its layout where x has only one of plain and channels-last."""
+    channels_last = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return torch.empty((*x.shape[:2], size[1], size[0]), dtype=x.dtype, device=x.device, memory_format=layout)
+
+
+def _in_words(x: Tensor) -> bool:
+    """Whether every row starts at a multiple of 16 bytes and runs without gaps."""
+    strides = [step for step, size in zip(x.stride()[:3], x.shape[:3], strict=True) if size > 1]
+    return x.stride(3) == 1 and x.data_ptr() % 16 == 0 and all(step % VECTOR[x.dtype] == 0 for step in strides)
+
+
+def run(x: Tensor, plan: Plan, middle: Middle, bias: Tensor | None, marks: Tensor | None) -> Tensor:
+    """One launch. `bias` is float32 or None, `marks` written or read as the mode says."""
+    x = x.detach().resolve_neg()
+    y = empty_like(x, plan.out_size)
+    shape = Shape.of(plan)
+    variant = variant_for(shape, plan.out_size, marks=middle.mode == Mode.ACTIVATE_AND_MARK)
+    if variant is None:
+        raise RuntimeError(f"no tile of {shape} fits into shared memory")
+    tiles = _tiles(variant, plan.out_size)
+    taps = all_taps(plan)
+    filters = None if variant.fixed else _taps_on(x.device, taps.tobytes())
+    call = ResampleCall(
+        *(x.data_ptr(), y.data_ptr(), *(None if t is None else t.data_ptr() for t in (bias, marks, filters))),
+        *(*x.stride(), *y.stride()),
+        *(x.shape[1], *plan.size, *plan.out_size, *tiles, _in_words(x), _in_words(y) and variant.tile[0] % VECTOR[x.dtype] == 0),
+        *(*middle.marks_size, *middle.marks_offset),
+        *(*plan.up, *plan.down, *plan.padding),
+        *(*shape.rise_taps, *shape.fall_taps, shape.rises, shape.falls, *variant.tile),
+        *(middle.slope, middle.gain, middle.clamp),
+    )
+    if variant.fixed:
+        call.taps[: len(taps)] = taps.tolist()
+    kernel = kernel_for(shape, variant, middle.mode, x.dtype)
+    _launch(kernel, math.prod(tiles) * x.shape[0] * x.shape[1], shape.shared_bytes(variant.tile), call, x.device)
+    return y
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearMap:
+    """A plan without its non-linearity, which marks (or nothing) stand for; or the transpose of that."""
+
+    forward: Plan
+    middle: Middle
+    transposed: bool = False
+
+    def __call__(self, x: Tensor, marks: Tensor | None) -> Tensor:
+        if not self.transposed:
+            return run(x, self.forward, self.middle, None, marks)
+        middle = replace(self.middle, marks_offset=self.forward.marks_offset)
+        return run(x, self.forward.transposed(), middle, None, marks)
+
+    def transpose(self) -> LinearMap:
+        return replace(self, transposed=not self.transposed)
+
+
+class ApplyLinearMap(torch.autograd.Function):
+    """A linear map; its gradient is its transpose, and so on for every order."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, marks: Tensor | None, linear: LinearMap) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx.save_for_backward(*(() if marks is None else (marks,)))
+        ctx.linear = linear  # type: ignore[attr-defined]
+        return linear(x, marks)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        marks = next(iter(ctx.saved_tensors), None)  # type: ignore[attr-defined]
+        return ApplyLinearMap.apply(gradient, marks, ctx.linear.transpose()), None, None  # type: ignore
+
+
+class FilteredLrelu(torch.autograd.Function):
+    """The fused operator; it keeps two bits for each sample between the filters, neither its input nor its output."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, b: Tensor | None, plan: Plan, middle: Middle) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        marks = torch.empty((x.shape[0] * x.shape[1], *plan.marks_shape), dtype=torch.int32, device=x.device)
+        marking = replace(middle, mode=Mode.ACTIVATE_AND_MARK, marks_size=plan.middle_size)
+        y = run(x, plan, marking, None if b is None else b.detach().float().contiguous(), marks)
+        ctx.save_for_backward(marks)
+        ctx.linear = LinearMap(plan, replace(marking, mode=Mode.SCALE_AS_MARKED))  # type: ignore[attr-defined]
+        ctx.bias_dtype = None if b is None else b.dtype  # type: ignore[attr-defined]
+        return y
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (marks,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        dx: Tensor = ApplyLinearMap.apply(gradient, marks, ctx.linear.transpose())  # type: ignore
+        dtype = ctx.bias_dtype  # type: ignore[attr-defined]
+        return dx, None if dtype is None else dx.sum((0, 2, 3), dtype=torch.float32).to(dtype), None, None

@@ -19,6 +19,7 @@ from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
 from viz import chrome, effects, keyboard, settings, workspaces
 from viz.canvas import Canvas
+from viz.film import leave_path
 from viz.history import History
 from viz.motion import animate, moving
 from viz.panels import PanelContext, UiTiming, discover
@@ -111,7 +112,8 @@ class App:
     def finish(self, dt: float) -> None:
         """After a frame: commands, animation, history, and the next request if the question has changed."""
         self._carry_out()
-        self.state = animate(self.context.film.advance(self.state, dt), dt)
+        animated = leave_path(self.state, animate(self.state, dt))
+        self.state = self.context.film.advance(animated, dt)
         self.history = self.history.observe(self.state, in_gesture=self._in_gesture())
         if self._question() != self.submitted:
             self.submit()
@@ -141,7 +143,7 @@ class App:
         self.toasts.draw(dt)
         if imgui.is_key_pressed(imgui.Key.escape, False) and not help_was_shown:
             self.toasts.close_newest()  # Esc closes what is open, newest first, and never quits
-        self.state = keyboard.handle(self.state, context)
+        self.state = leave_path(before, keyboard.handle(self.state, context))
         if self.state is not before:
             self.window.redraw()
 

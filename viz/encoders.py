@@ -41,7 +41,7 @@ class Format:
     even: bool = False  # width and height must be
 
 
-EXACT = {"fflags": "+bitexact"}  # no random identifiers, no date, no version: the same frames give the same bytes
+EXACT = {"fflags": "+bitexact", "flush_packets": "1"}  # no random identifiers or dates: the same frames, the same bytes; on disk at once
 MP4 = {"movflags": "hybrid_fragmented+frag_every_frame", **EXACT}
 FORMATS: dict[tuple[str, bool], Format] = {  # suffix, lossless
     (".mp4", False): Format("mp4", "libx264", "yuv420p", {"crf": "16", "preset": "slow"}, MP4, even=True),

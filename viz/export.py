@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from viz.pipeline import Pipeline
 
 PROGRAM = "visualizer.py"
+MEMORY_BYTES = 1 << 28  # frames seldom share layers: little is worth remembering
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class _Export:
                     return ExportResult(encoder.stop(keep=False), done, self.rendered, cancelled=True)
                 self._frame(encoder, done, size)
             encoder.finish()
-        except Exception as e:
+        except BaseException as e:  # also Ctrl+C: what is there is closed properly
             left = encoder.stop(keep=True)
             if isinstance(e, OSError | ValueError | RuntimeError | ExportError) or type(e).__module__.startswith("av"):
                 raise ExportError(f"frame {done} of {self.total} was not written: {e}. {_left(done, left)}") from e
@@ -242,7 +243,7 @@ def _pictures(folder: Path, count: int) -> Iterator[np.ndarray]:
 def _pipeline() -> Pipeline:
     from viz.pipeline import Pipeline
 
-    return Pipeline(headless=True)
+    return Pipeline(headless=True, memory_bytes=MEMORY_BYTES)
 
 
 def _left(done: int, path: Path | None) -> str:

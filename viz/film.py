@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from viz.state import MOTION, View, ViewState
+from viz.state import MOTION, Latent, LatentPath, View, ViewState
 from viz.timeline import Timeline
 
 LIMIT = 100  # steps of undo
@@ -77,3 +77,9 @@ class Film:
             return state
         view = self.timeline.at(self.time_s).reset(*MOTION)
         return view if len({k.view.get(View) for k in self.timeline.keyframes}) > 1 else view.put(state.get(View))
+
+
+def leave_path(before: ViewState, after: ViewState) -> ViewState:
+    """Whoever moves on the lattice of seeds leaves a path through seeds, which would hide the move."""
+    moved = after.get(Latent) != before.get(Latent)
+    return after.reset(LatentPath) if moved and after.get(LatentPath) == before.get(LatentPath) else after

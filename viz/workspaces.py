@@ -78,7 +78,7 @@ WORKSPACES: tuple[Workspace, ...] = (
         {"Latent": "left", "Truncation & noise": "left.lower", "Pose": "left.lower", "Slice": "bottom", "Sticking": "right"},
         lower=0.3,
     ),
-    Workspace("Compare", {"Network": "left", "Latent": "left.lower", "Layers": "right", "Channels": "right.lower"}),
+    Workspace("Compare", {"Network": "left", "Latent": "left.lower", "Timeline": "bottom", "Layers": "right", "Channels": "right.lower"}),
 )
 
 

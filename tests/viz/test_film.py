@@ -10,8 +10,9 @@ from viz import commands, effects, paths
 from viz.encoders import ExportError
 from viz.export import ExportOptions, ExportProgress, ExportResult
 from viz.export_job import ExportJob, finished_text, time_left_text
+from viz.film import leave_path
 from viz.session import Session
-from viz.state import Pose, Source, View, ViewState
+from viz.state import Latent, LatentPath, Pose, Source, View, ViewState
 from viz.timeline import Timeline
 
 PATIENCE_S = 30
@@ -57,6 +58,13 @@ def test_whatever_happens_in_a_job_becomes_a_sentence(error, said, tmp_path):
 
     job = ExportJob(SESSION, ExportOptions(tmp_path / "a.gif"), run=work)
     assert job.join(PATIENCE_S) and said in job.error and not job.running
+
+
+def test_moving_on_the_lattice_leaves_a_path():
+    on_path = ViewState().put(LatentPath((3, 8), 0.5))
+    assert leave_path(on_path, on_path.edit(Latent, x=1.0)) == ViewState().edit(Latent, x=1.0)
+    assert leave_path(on_path, on_path.edit(Pose, x=1.0)).get(LatentPath).seeds == (3, 8)
+    assert leave_path(ViewState().edit(Latent, x=1.0), on_path) is on_path
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gui_utils.controls import Field, button, checkbox, combo, drag_float, input_float, toggle
+from gui_utils.controls import Field, button, combo, drag_float, input_float, toggle
 from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import item_width
 from viz import commands, paths, timeline
@@ -67,6 +67,15 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     return state
 
 
+def beside(what: Field | float) -> None:
+    """Goes on in this row if a button, or a control of that many em, has room in it; else in the next."""
+    em = imgui.get_font_size()
+    width = imgui.calc_text_size(what.label).x + 2 * imgui.get_style().frame_padding.x if isinstance(what, Field) else what * em
+    imgui.same_line()
+    if imgui.get_content_region_avail().x < width:
+        imgui.new_line()
+
+
 def session_of(state: ViewState, context: PanelContext) -> Session:
     """What is saved and exported: the view on screen, the timeline, the settings that belong to the work."""
     return Session((state,), context.film.timeline, kept_settings(context.settings))
@@ -77,29 +86,29 @@ def _transport(state: ViewState, film: Film) -> ViewState:
     forwards, back = film.playing and not film.backwards, film.playing and film.backwards
     if (pressed := toggle(replace(PLAY, label=icons.ICON_FA_PAUSE) if forwards else PLAY, forwards, disabled=nothing)) != forwards:
         film.play() if pressed else _stop(film)
-    imgui.same_line()
+    beside(BACK)
     if (pressed := toggle(BACK, back, disabled=nothing)) != back:
         film.play(backwards=True) if pressed else _stop(film)
-    imgui.same_line()
-    if (loop := checkbox(LOOP, line.loop)) != line.loop:
+    beside(LOOP)
+    if (loop := toggle(LOOP, line.loop)) != line.loop:
         film.edit(replace(line, loop=loop))
-    imgui.same_line()
+    beside(ADD)
     if button(ADD):
         film.edit(timeline.add(line, Keyframe(film.time_s, state)))
         film.selected = min(range(len(film.timeline.keyframes)), key=lambda i: abs(film.timeline.keyframes[i].time_s - film.time_s))
-    imgui.same_line()
+    beside(COPY)
     if button(COPY, disabled=nothing):
         film.edit(timeline.duplicate(line, film.selected, film.time_s))
-    imgui.same_line()
+    beside(DELETE)
     if button(DELETE, disabled=nothing):
         film.edit(timeline.delete(line, film.selected))
-    imgui.same_line()
+    beside(REVERSE)
     if button(REVERSE, disabled=nothing):
         film.edit(timeline.reverse(line))
-    imgui.same_line()
+    beside(UNDO)
     if button(UNDO, disabled="" if film.past else "Nothing to take back."):
         film.undo()
-    imgui.same_line()
+    beside(REDO)
     if button(REDO, disabled="" if film.future else "Nothing to make again."):
         film.redo()
     return state
@@ -114,15 +123,15 @@ def _ready_made(state: ViewState, context: PanelContext) -> ViewState:
     seconds_s = context.scratch.get("timeline.seconds", SECONDS.default)
     with item_width(12):
         name = combo(PRESET, "", {"": "Ready-made paths", **paths.TITLES})
-    imgui.same_line()
+    beside(5)
     with item_width(5):
         context.scratch["timeline.seconds"] = drag_float(SECONDS, seconds_s)
-    imgui.same_line()
+    beside(5)
     with item_width(5):
         if (fps := drag_float(FPS, line.fps)) != line.fps:
             film.edit(replace(line, fps=fps))
     if line.loop:
-        imgui.same_line()
+        beside(6)
         with item_width(6):
             if (closing_s := drag_float(CLOSING, line.closing_s)) != line.closing_s:
                 film.edit(replace(line, closing_s=closing_s))
@@ -138,14 +147,14 @@ def _selected(film: Film) -> None:
     keyframe = line.keyframes[index]
     imgui.align_text_to_frame_padding()
     imgui.text_unformatted(f"Keyframe {index + 1} of {len(line.keyframes)}")
-    imgui.same_line()
+    beside(6)
     with item_width(6):
         time_s = input_float(TIME, keyframe.time_s)
-    imgui.same_line()
+    beside(6)
     with item_width(6):
         easing = combo(EASING, keyframe.easing, tuple(EASINGS))
-    imgui.same_line()
-    short_way = checkbox(SHORT_WAY, keyframe.short_way)
+    beside(SHORT_WAY)
+    short_way = toggle(SHORT_WAY, keyframe.short_way)
     if (easing, short_way) != (keyframe.easing, keyframe.short_way):
         film.edit(timeline.change(line, index, easing=easing, short_way=short_way))
     if time_s != keyframe.time_s:
@@ -167,7 +176,7 @@ def _export(state: ViewState, context: PanelContext) -> None:
     if job is not None and job.running:
         progress = job.progress
         imgui.progress_bar(progress.done / max(1, progress.total), (-7 * context.em, 0), time_left_text(progress))
-        imgui.same_line()
+        beside(CANCEL)
         if button(CANCEL):
             context.emit(commands.CancelExport())
         if progress.preview is not None and context.image is not None:
@@ -176,14 +185,14 @@ def _export(state: ViewState, context: PanelContext) -> None:
         return
     with item_width(9):
         kind = context.scratch["export.kind"] = combo(KIND, context.scratch.get("export.kind", KIND.default), KINDS)
-    imgui.same_line()
+    beside(4)
     with item_width(4):
         size = context.scratch["export.size"] = combo(SIZE, context.scratch.get("export.size", SIZE.default), SIZES)
-    imgui.same_line()
+    beside(EXPORT)
     if button(EXPORT, disabled="" if context.film.timeline.keyframes else NOTHING):
         suffix, _, lossless = kind.partition(" ")
         context.emit(commands.StartExport(session_of(state, context), suffix, size, bool(lossless)))
-    imgui.same_line()
+    beside(SAVE)
     if button(SAVE):
         context.emit(commands.SaveSession(session_of(state, context)))
 

@@ -288,6 +288,17 @@ def _second_gradients(y: torch.Tensor, x: torch.Tensor, g: torch.Tensor) -> tupl
     return torch.autograd.grad(dx.square().sum(), (x, g), materialize_grads=True)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_gradients_have_the_types_of_their_tensors(dtype):
+    (x, fu, fd, b), options = layer_call(layer_of("t256", 0), channels=2)
+    x, b = x.to(dtype).requires_grad_(), b.requires_grad_()
+    with emulated():
+        y = compute("bias_act", compute("filtered_lrelu", x, fu, fd, b, **options), b, act="lrelu")
+        gradients = torch.autograd.grad(y.float().square().sum(), (x, b))
+    assert [g.dtype for g in gradients] == [dtype, torch.float32]
+    assert all(g.isfinite().all() and g.any() for g in gradients)
+
+
 def test_filters_that_need_gradients_get_them():
     x, f = torch.randn(1, 2, 8, 8), torch.randn(4).requires_grad_()
     with emulated() as emulator:

@@ -91,6 +91,18 @@ def test_a_film_for_showing_keeps_colours_and_carries_odd_sizes(name, tmp_path):
         assert np.abs(shown[y, x].astype(int) - pixels[min(y, 62), min(x, 64)]).max() <= 3
 
 
+def test_colours_become_planes_of_the_standard():
+    """White, black, red and blue in BT.709, limited range: Y from 16 to 235, chroma from 16 to 240."""
+    for color, wanted in (
+        ((255,) * 3, (235, 128, 128)),
+        ((0,) * 3, (16, 128, 128)),
+        ((255, 0, 0), (63, 102, 240)),
+        ((0, 0, 255), (32, 240, 118)),
+    ):
+        planes = encoders.planes_of(np.full((2, 2, 3), color, np.uint8))
+        assert planes.shape == (3, 2) and (planes.ravel() == (*[wanted[0]] * 4, *wanted[1:])).all()
+
+
 def test_a_gif_holds_the_frames_in_256_colours_and_repeats(tmp_path, pipeline, frames):
     path = export(FILM, ExportOptions(tmp_path / "a.gif"), pipeline=pipeline).path
     with Image.open(path) as gif:
@@ -104,7 +116,7 @@ def test_a_gif_holds_the_frames_in_256_colours_and_repeats(tmp_path, pipeline, f
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.gif", "a"])
 def test_the_same_session_gives_the_same_bytes_also_from_the_file_itself(name, tmp_path, pipeline):
-    first = export(FILM, ExportOptions(tmp_path / name), pipeline=pipeline).path
+    first = export(FILM.edit_views(Tone, offset=0, gain_db=2), ExportOptions(tmp_path / name), pipeline=pipeline).path  # whole numbers
     again = film_file.read(first)
     assert again.timeline.frame_count == COUNT and again.views[0].get(Source).sha256
     (tmp_path / "other").mkdir()
@@ -171,6 +183,8 @@ def test_a_stopped_sequence_goes_on_where_it_was(tmp_path, pipeline, frames):
         export(FILM, options, pipeline=pipeline)
     (tmp_path / "f" / "00001.png").unlink()
     assert export(FILM, options, pipeline=pipeline).rendered == COUNT - 1
+    shutil.copy(tmp_path / "f" / "00000.png", tmp_path / "f" / "00003.png")
+    assert export(FILM, options, pipeline=pipeline).rendered == 1  # a frame in another's place does not count
     assert np.array_equal(pngs(tmp_path / "f"), frames)
 
 

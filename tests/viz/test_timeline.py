@@ -116,6 +116,13 @@ def test_a_spline_passes_its_keyframes_without_a_kink():
         assert left == pytest.approx(right, abs=0.02)
 
 
+def test_a_spline_goes_on_through_the_half_turn_where_angles_jump():
+    turns = (0.3, 0.4, -0.5, -0.4, -0.3)
+    line = Timeline(tuple(Keyframe(float(i), ViewState().edit(Pose, turns=t), "spline") for i, t in enumerate(turns)))
+    for i in range(40):
+        assert easing.short_turn(line.at(i / 10).get(Pose).turns - (0.3 + i / 100)) == pytest.approx(0, abs=1e-9)
+
+
 @pytest.mark.parametrize("easing", MOVING)
 def test_a_closing_loop_returns(easing):
     line = Timeline((Keyframe(0.0, START, easing), Keyframe(1.0, END, easing)), loop=True, closing_s=0.5, fps=20)
@@ -214,10 +221,13 @@ def test_rotation_is_a_whole_turn():
     assert [line.at(t).get(Pose).turns for t in (0.0, 1.0, 2.0, 3.0)] == pytest.approx([0.1, 0.35, 0.6, 0.85])
 
 
-def test_noise_takes_each_seed_for_equally_long():
-    line = paths.ready_made("noise", ViewState().edit(Noise, seed=7), 2.0, 30)
+@pytest.mark.parametrize("seconds_s", [0.7, 1.0, 2.0, 3.0, 5.0])
+@pytest.mark.parametrize("fps", [25, 30, 60])
+def test_noise_takes_each_seed_for_equally_long(seconds_s, fps):
+    line = paths.ready_made("noise", ViewState().edit(Noise, seed=7), seconds_s, fps)
     seeds = [line.at(line.frame_time(i)).get(Noise).seed for i in range(line.frame_count)]
-    assert seeds == [7 + i // 3 for i in range(60)]
+    total = round(10 * seconds_s)
+    assert seeds == [7 + total * i // len(seeds) for i in range(len(seeds))]
 
 
 def test_sticking_cinema_switches_both_measurements_on():

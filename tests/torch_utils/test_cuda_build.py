@@ -85,7 +85,7 @@ def test_every_layer_of_t_and_r_has_a_lean_kernel_of_its_own():
     """Forward for pictures, in float16, for one architecture; equal kernels are compiled once."""
     compiler = cuda_build.nvrtc_compiler()
     kernels = {kernel_of(plan_of(*layer), Mode.ACTIVATE, torch.float16) for layer in layers()}
-    assert len(kernels) <= 16
+    assert len(kernels) <= 24
     for kernel in kernels:
         assert_lean(compiler.compile(kernel, "sm_90").report)
 

@@ -17,8 +17,9 @@ from .native import Separable
 MOST_TAPS = 640  # in the kernel's argument; as in resample.cuh
 SHARED_BYTES = 48 * 1024  # what every GPU gives a block without asking
 MOST_UNROLLED = 1600  # multiply-adds written out in a kernel of constant sizes, so that it compiles in about a second
-_TILES = (64, 32, 16, 8, 4)
-_SMALL_TILES = (2, 1)
+_WIDTHS = (4, *range(8, 65, 8))  # of tiles; multiples of eight, so that 16-bit rows of a tile are whole vectors
+_HEIGHTS = tuple(range(4, 65, 4))
+_SMALL = (1, 2)
 
 _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int, ctypes.c_float
 TYPES = {torch.float32: "Float32", torch.float16: "Float16", torch.bfloat16: "Bfloat16"}
@@ -162,8 +163,8 @@ def variant_for(shape: Shape, out_size: tuple[int, int], *, marks: bool) -> Vari
         return (not marks or tile[1] * shape.down[1] % 16 == 0) and shape.shared_bytes(tile) <= SHARED_BYTES
 
     for fixed in (True, False) if shape.short else (False,):
-        sizes = _TILES if fixed else (*_TILES, *_SMALL_TILES)
-        tile = min(((x, y) for y in sizes for x in sizes if fits((x, y))), key=work, default=None)
+        few = () if fixed else _SMALL
+        tile = min(((x, y) for y in (*few, *_HEIGHTS) for x in (*few, *_WIDTHS) if fits((x, y))), key=work, default=None)
         if tile is not None:
             return Variant(tile, fixed)
     return None

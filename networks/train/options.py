@@ -51,7 +51,7 @@ class Options:
 
     out: str = option("run", "run", "folder for checkpoints, snapshots, sample grids and log.jsonl")
     images: int = option(1_000_000, "run", "images to show in all")
-    batch: int | None = option(None, "run", "images a step, over all processes (default: 32; globes: 16)")
+    batch: int | None = option(None, "run", "images a step, over all processes (default: 32; globes: 8)")
     seed: int = option(0, "run", "decides weights, order and all draws: the same seed gives the same run")
     device: str = option("auto", "run", "cpu, cuda, or auto")
     half: bool = option(True, "run", "on a GPU, compute the highest resolutions in float16")
@@ -128,7 +128,7 @@ class Options:
     def resolved(self) -> Options:
         """With every None that depends on other choices filled in."""
         simple = self.config.upper() in "ABC"
-        batch = self.batch or (16 if self.supervised else 32)
+        batch = self.batch or (8 if self.supervised else 32)
         scale = (self.resolution / 256) ** 2
         defaults: dict[str, Any] = {
             "batch": batch,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -89,15 +90,13 @@ def write(session: Session, options: argparse.Namespace) -> int:
     with terminal_bar() as report:
         result = export(session, wanted, progress=report)
     for note in result.notes:
-        print(note)
+        print(note, file=sys.stderr)
     return 0
 
 
 @contextmanager
 def terminal_bar() -> Iterator[Callable[[ExportProgress], None]]:
     """Frames done, speed and time left, on a terminal only."""
-    import sys
-
     from tqdm import tqdm
 
     with tqdm(unit=" frames", disable=not sys.stderr.isatty(), leave=False) as bar:

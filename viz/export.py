@@ -17,10 +17,10 @@ import numpy as np
 
 from gui_utils.tone import PictureView, paint, tone_map
 from viz.encoders import LARGEST_SIDE, Encoder, ExportError, Film, Label, Sequence, film_format, video_library
-from viz.request import Frame, Picture, RenderRequest
+from viz.request import Frame, NetworkFacts, Picture, RenderRequest
 from viz.session import Session
 from viz.stages.tone import shader_tone
-from viz.state import MOTION, Source, Tone, View, ViewState
+from viz.state import MOTION, Noise, Pose, Source, Tap, Tone, View, ViewState
 
 if TYPE_CHECKING:
     from viz.pipeline import Pipeline
@@ -141,6 +141,21 @@ def pixels_of(picture: Picture, view: ViewState, size: tuple[int, int]) -> np.nd
     return paint(values, PictureView(source, size, tone, view.get(View).magnify), mask)
 
 
+def ignored(session: Session, network: NetworkFacts) -> tuple[str, ...]:
+    """What the film asks for and this network does not have. Raises ExportError where a layer does not exist."""
+    views = [k.view for k in session.film.keyframes if k.view.get(Source).network == network.ref]
+    known = {"", *(tap.name for tap in network.taps)}
+    missing = next((layer for view in views if (layer := view.get(Tap).layer) not in known), None)
+    if missing is not None:
+        raise ExportError(f"{missing} is not a layer of {network.name}; it has {', '.join(t.name for t in network.taps)}")
+    notes = []
+    if not network.has_pose and any(view.get(Pose) != Pose() for view in views):
+        notes.append(f"{network.name} ({network.config_name}) has no input grid: translation and rotation do nothing.")
+    if not network.has_noise and any(view.get(Noise) != Noise() for view in views):
+        notes.append(f"{network.name} ({network.config_name}) has no noise inputs: the film stands still where only noise changes.")
+    return tuple(notes)
+
+
 class _Export:
     """One run through the frames."""
 
@@ -158,6 +173,7 @@ class _Export:
         ref = first.request.view.get(Source).network
         source = replace(first.request.view.get(Source), sha256=first.network.sha256)
         self.session = self.session.with_source(ref, source)
+        notes = (*first.network.notes, *ignored(self.session, first.network))
         size = output_size(first.picture, first.request.view, self.options.size)
         done = 0
         try:
@@ -175,7 +191,7 @@ class _Export:
             if isinstance(e, OSError | ValueError | RuntimeError | ExportError) or type(e).__module__.startswith("av"):
                 raise ExportError(f"frame {done} of {self.total} was not written: {e}. {_left(done, left)}") from e
             raise
-        return ExportResult(self.options.out, self.total, self.rendered, notes=first.network.notes)
+        return ExportResult(self.options.out, self.total, self.rendered, notes=notes)
 
     def _encoder(self, size: tuple[int, int]) -> Encoder:
         label = Label(self.session.to_json(), command_line(self.options))

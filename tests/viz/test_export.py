@@ -301,8 +301,19 @@ def test_record_and_play(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("network", "path", "said"),
+    [("tiny_r", "noise", "no noise inputs"), ("tiny_sg2", "rotate", "no input grid"), ("tiny_r", "rotate", ""), ("tiny_sg2", "noise", "")],
+)
+def test_what_a_network_does_not_have_is_said(network, path, said, tmp_path, capsys):
+    assert run("record", GOLDEN / f"{network}.pkl", "--path", path, "--seconds", 0.2, "--fps", 10, "--out", tmp_path / "a.gif") == 0
+    error = capsys.readouterr().err
+    assert (said in error) if said else not error
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("record", str(GOLDEN / "tiny_r.pkl"), "--layer", "L99", "--out", "a.mp4"), "L99 is not a layer of tiny_r; it has input, L0"),
         (("play", "none.mp4", "--out", "b.mp4"), "none.mp4"),
         (("play", str(GOLDEN / "ops.json"), "--out", "b.mp4"), "not a saved session"),
         (("record", str(GOLDEN / "tiny_r.pkl"), "--out", "a.avi"), ".mp4"),

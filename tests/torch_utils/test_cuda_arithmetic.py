@@ -4,9 +4,7 @@ Shows that the arithmetic, the tiling, the shared memory's layout and what the h
 """
 
 import ctypes
-import inspect
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +13,13 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.torch_utils.cuda_calls import ORDERS, PREFIXES, assert_close, compute, factors, filtered_calls, reference
 from tests.torch_utils.cuda_emulator import emulated, library
 from tests.torch_utils.test_native import filters, fits, images, layer_call, layer_of, options_of, sum_of_taps
 from torch_utils.native_build import NativeUnavailable, find_toolchain
-from torch_utils.ops import bias_act, cuda_plan, filtered_lrelu, upfirdn2d, use
+from torch_utils.ops import Unavailable, cuda_plan, cuda_resample
 from torch_utils.ops.bias_act import ACTIVATIONS
-from torch_utils.ops.checks import hashable
-from torch_utils.ops.cuda import bias_act_cuda, filtered_lrelu_cuda, upfirdn2d_cuda
+from torch_utils.ops.cuda import check_kernels
 from torch_utils.ops.cuda_bias_act import CODES, BiasActCall
 
 try:
@@ -31,31 +29,6 @@ except NativeUnavailable as error:
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CASES = json.loads((GOLDEN / "ops.json").read_text())
-KERNELS = {"filtered_lrelu": filtered_lrelu_cuda, "upfirdn2d": upfirdn2d_cuda, "bias_act": bias_act_cuda}
-OPERATORS = {"filtered_lrelu": filtered_lrelu, "upfirdn2d": upfirdn2d, "bias_act": bias_act}
-PREFIXES = {"filtered_lrelu": ("flrelu", "x fu fd b"), "upfirdn2d": ("upfirdn", "x f"), "bias_act": ("bias_act", "x b")}
-ORDERS = (0, 1, 101)  # forwards, backwards, scattered
-
-
-def compute(op: str, *tensors: torch.Tensor | None, **options: object) -> torch.Tensor:
-    """The CUDA operator with the public operator's arguments, whatever the device."""
-    parameters = inspect.signature(OPERATORS[op]).parameters.values()
-    given = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} | options
-    checked = sys.modules[f"torch_utils.ops.{op}"]._options(**{k: hashable(v) for k, v in given.items()})
-    missing = [None] * (len(PREFIXES[op][1].split()) - len(tensors))
-    return KERNELS[op](*tensors, *missing, checked)
-
-
-def reference(op: str, *tensors: torch.Tensor | None, **options: object) -> torch.Tensor:
-    with use("reference"):
-        return OPERATORS[op](*tensors, **options)
-
-
-def assert_close(actual: torch.Tensor, expected: torch.Tensor, tolerance: float = 1e-5) -> None:
-    assert actual.shape == expected.shape
-    assert actual.dtype == expected.dtype
-    scale = max(expected.abs().max().item(), 1e-30)
-    assert (actual.double() - expected.double()).abs().max().item() <= tolerance * scale
 
 
 @pytest.fixture(scope="module")
@@ -101,28 +74,6 @@ def test_kernels_of_constant_sizes(name, index):
         assert_close(compute("filtered_lrelu", x, fu, fd, b, **options), results[0], 1e-6)
 
 
-@pytest.mark.parametrize("name, index", [("t256", 2), ("r256", 9)])
-def test_kernels_of_constant_sizes_mark_and_go_back(name, index):
-    """The variants of training: bit for bit the same however threads and blocks are ordered, and the gradient of the reference."""
-    (x, fu, fd, b), options = layer_call(layer_of(name, index), channels=1)
-    options["clamp"] = 1.5
-    g = torch.randn(reference("filtered_lrelu", x, fu, fd, b, **options).shape, generator=torch.Generator().manual_seed(0))
-    results = []
-    for order in ORDERS[:2]:
-        with emulated(order=order, exact=True) as emulator:
-            y = compute("filtered_lrelu", x.requires_grad_(), fu, fd, b, **options)
-            results.append(torch.autograd.grad(y, x, g)[0])
-        assert [dict(kernel.defines).get("FIXED") for kernel, *_ in emulator.launches] == [1, 1]
-    assert torch.equal(*results)
-    (expected,) = torch.autograd.grad(reference("filtered_lrelu", x, fu, fd, b, **options), x, g)
-    # A sample within rounding of a kink may fall on either side of it; those are few.
-    assert ((results[0] - expected).norm() / expected.norm()).item() <= 1e-3
-    assert (results[0] - expected).abs().median().item() <= 1e-6 * expected.abs().max().item()
-
-
-factors = st.integers(1, 4)
-
-
 @settings(max_examples=100)
 @given(
     x=images(),
@@ -144,20 +95,6 @@ def test_upfirdn2d_agrees_with_the_reference(x, f, up, down, padding, flip, orde
     assert (actual - expected).abs().max().item() <= 3e-5 * max(expected.abs().max().item(), 0.05, sum_of_taps(f))
 
 
-@st.composite
-def filtered_calls(draw):
-    x, fu, fd = draw(images()), draw(filters()), draw(filters())
-    up, down = draw(st.tuples(factors, factors)), draw(st.tuples(factors, factors))
-    padding = draw(st.tuples(*[st.integers(-5, 20)] * 4))
-    taps = [(1, 1) if f is None else (f.shape[-1], f.shape[0]) for f in (fu, fd)]
-    middle = tuple(x.shape[3 - a] * up[a] + padding[2 * a] + padding[2 * a + 1] - taps[0][a] + 1 for a in (0, 1))
-    assume(fits(middle) and fits((middle[0] - taps[1][0] + 1, middle[1] - taps[1][1] + 1)))
-    options = {"up": up, "down": down, "padding": padding, "flip_filter": draw(st.booleans())}
-    options |= {"clamp": draw(st.sampled_from([None, 0.0, 0.7, 256.0])), "slope": draw(st.sampled_from([-0.3, 0.0, 0.2, 1.0, 1.5]))}
-    options["gain"] = draw(st.sampled_from([2**0.5, -1.3]))
-    return (x, fu, fd, torch.linspace(-1, 1, x.shape[1])), options
-
-
 @settings(max_examples=100)
 @given(call=filtered_calls(), order=st.sampled_from(ORDERS))
 def test_filtered_lrelu_agrees_with_the_reference(call, order):
@@ -168,49 +105,6 @@ def test_filtered_lrelu_agrees_with_the_reference(call, order):
     assert actual.shape == expected.shape
     bound = 3e-5 * max(expected.abs().max().item(), 0.05) * max(1.0, sum_of_taps(fu) * sum_of_taps(fd))
     assert (actual - expected).abs().max().item() <= bound
-
-
-@settings(max_examples=60)
-@given(call=filtered_calls(), order=st.sampled_from(ORDERS))
-def test_gradients_agree_with_the_reference(call, order):
-    """x's and b's; a gradient of the gradient; and what the kernel marks changes nothing of its result."""
-    (x, fu, fd, b), options = call
-    x, b = x.requires_grad_(), b.requires_grad_()
-    generator = torch.Generator().manual_seed(1)
-    with emulated(order=order):
-        with torch.no_grad():
-            plain = compute("filtered_lrelu", x, fu, fd, b, **options)
-        y = compute("filtered_lrelu", x, fu, fd, b, **options)
-        g = torch.randn(y.shape, generator=generator).requires_grad_()
-        assert torch.equal(y.detach(), plain)
-        dx, db = torch.autograd.grad(y, (x, b), g, create_graph=True)
-        v = torch.randn(x.shape, generator=generator)
-        (second,) = torch.autograd.grad(dx, g, v)
-    assume(_is_smooth_at(x, fu, b, options))
-    wide = [None if t is None else t.detach().double() for t in (x, fu, fd, b, g)]
-    for t in (wide[0], wide[3], wide[4]):
-        t.requires_grad_()
-    y2 = reference("filtered_lrelu", *wide[:4], **options)
-    expected = torch.autograd.grad(y2, (wide[0], wide[3]), wide[4], create_graph=True)
-    (expected_second,) = torch.autograd.grad(expected[0], wide[4], v.double())
-    for actual, wanted in ((dx, expected[0]), (db, expected[1]), (second, expected_second)):
-        bound = 1e-4 * max(wanted.abs().max().item(), 0.05) * max(1.0, sum_of_taps(fu) * sum_of_taps(fd))
-        assert actual.shape == wanted.shape
-        assert (actual - wanted).abs().max().item() <= bound
-
-
-def _is_smooth_at(x, fu, b, options) -> bool:
-    """Whether rounding cannot decide on which side of a kink a sample lies (so that both sides may differ)."""
-    gain = options["gain"] * options["up"][0] * options["up"][1]
-    u = reference("upfirdn2d", (x + b[:, None, None]).detach().double(), fu, **{k: options[k] for k in ("up", "padding", "flip_filter")})
-    u = u * gain
-    near = 1e-5 * max(1.0, sum_of_taps(fu)) * abs(gain)
-    outside = u == 0  # exactly 0, in padding, on both sides alike
-    kinks = (u.abs() < near) & ~outside
-    if options["clamp"] is not None:
-        limited = torch.where(u * gain > 0, u, u * options["slope"])
-        kinks |= ((limited.abs() - options["clamp"]).abs() < near) & ~outside
-    return not bool(kinks.any()) and options["clamp"] != 0.0
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -282,50 +176,6 @@ def test_what_is_not_finite_stays_visible(value):
     assert_close(actual.nan_to_num(), expected.nan_to_num())
 
 
-@pytest.mark.parametrize("act", ACTIVATIONS)
-@pytest.mark.parametrize("dim, shape", [(1, (2, 3, 7, 5)), (1, (4, 3)), (0, (9,)), (-1, (2, 2, 6)), (1, (1, 8, 4, 4))])
-def test_bias_act_and_its_gradients(act, dim, shape):
-    generator = torch.Generator().manual_seed(0)
-    x, b = (3 * torch.randn(shape, generator=generator)).requires_grad_(), torch.randn(shape[dim], generator=generator).requires_grad_()
-    options = {"dim": dim, "act": act, "gain": 1.3, "clamp": 0.9}
-    expected = reference("bias_act", x, b, **options)
-    g = torch.randn(shape, generator=generator).requires_grad_()
-    with emulated() as emulator:
-        y = compute("bias_act", x, b, **options)
-        gradients = torch.autograd.grad(y, (x, b), g, retain_graph=True)
-        assert len(emulator.launches) == 2
-        second = _second_gradients(y, x, g)
-    assert_close(y, expected, 1e-6)
-    for actual, wanted in zip(gradients, torch.autograd.grad(expected, (x, b), g, retain_graph=True), strict=True):
-        assert_close(actual, wanted, 1e-5)
-    for actual, wanted in zip(second, _second_gradients(expected, x, g), strict=True):
-        assert_close(actual, wanted)
-
-
-def _second_gradients(y: torch.Tensor, x: torch.Tensor, g: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    (dx,) = torch.autograd.grad(y, x, g, create_graph=True)
-    return torch.autograd.grad(dx.square().sum(), (x, g), materialize_grads=True)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_gradients_have_the_types_of_their_tensors(dtype):
-    (x, fu, fd, b), options = layer_call(layer_of("t256", 0), channels=2)
-    x, b = x.to(dtype).requires_grad_(), b.requires_grad_()
-    with emulated():
-        y = compute("bias_act", compute("filtered_lrelu", x, fu, fd, b, **options), b, act="lrelu")
-        gradients = torch.autograd.grad(y.float().square().sum(), (x, b))
-    assert [g.dtype for g in gradients] == [dtype, torch.float32]
-    assert all(g.isfinite().all() and g.any() for g in gradients)
-
-
-def test_filters_that_need_gradients_get_them():
-    x, f = torch.randn(1, 2, 8, 8), torch.randn(4).requires_grad_()
-    with emulated() as emulator:
-        compute("upfirdn2d", x, f, padding=2).sum().backward()
-        compute("filtered_lrelu", x, f, None, None, padding=2).sum().backward()
-    assert f.grad is not None and not emulator.launches
-
-
 def test_large_filters_are_computed_by_the_kernel_for_all_sizes():
     """The warp's anti-aliasing filter: 48 x 48 taps, four times up."""
     x, f = torch.randn(1, 1, 20, 25), torch.randn(48, 48)
@@ -344,10 +194,24 @@ def test_an_emulated_fault_is_seen(monkeypatch):
         compute("upfirdn2d", torch.randn(1, 1, 64, 64), torch.ones(4), padding=2)
 
 
-def test_marks_are_two_bits_a_sample():
-    (x, fu, fd, b), options = layer_call(layer_of("t256", 3), channels=2)
-    with emulated():
-        y = compute("filtered_lrelu", x.requires_grad_(), fu, fd, b, **options)
-    (marks,) = y.grad_fn.saved_tensors
-    middle = y.shape[2] * 2 + 10
-    assert marks.numel() * 16 <= 2 * (middle + 15) * middle
+def test_kernels_that_do_not_compute_what_they_should_are_not_used(monkeypatch):
+    with emulated() as emulator:
+        check_kernels("cpu")
+        assert len(emulator.launches) == 3
+
+    def refused(*arguments):
+        raise RuntimeError("the CUDA driver refused a call: CUDA_ERROR_NO_BINARY_FOR_GPU")
+
+    monkeypatch.setattr(cuda_resample, "_launch", refused)
+    with pytest.raises(Unavailable, match=r"filtered_lrelu does not run on this GPU: .*NO_BINARY"):
+        check_kernels("cpu")
+
+    def wrong(kernel, blocks, shared_bytes, call, device):
+        if kernel.name == "resample":
+            call.slope += 0.5
+        with emulated() as emulator:
+            emulator(kernel, blocks, shared_bytes, call, device)
+
+    monkeypatch.setattr(cuda_resample, "_launch", wrong)
+    with pytest.raises(Unavailable, match="filtered_lrelu differs from its definition"):
+        check_kernels("cpu")

@@ -9,6 +9,9 @@ tensor it is that needs a gradient.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ from torch.autograd import forward_ad
 from ..cuda_build import CudaUnavailable
 from ..cuda_driver import describe
 from .backend import Call, Facts, Implementation, Unavailable
+from .bias_act import BiasActOptions, bias_act_reference
 from .cuda_bias_act import bias_act_cuda
 from .cuda_plan import TYPES, Mode, Plan, Shape
 from .cuda_resample import ApplyLinearMap, FilteredLrelu, LinearMap, Middle, fits, host_taps, run
@@ -82,11 +86,45 @@ def upfirdn2d_cuda(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Tens
     return ApplyLinearMap.apply(x, None, linear) if _tracked(x) else linear(x, None)  # type: ignore[return-value]
 
 
+_Sample = tuple[str, Callable[..., Tensor], Callable[..., Tensor], tuple[Any, ...]]
+
+
+def _samples(device: str) -> tuple[_Sample, ...]:
+    """A small call of each operator, for the kernel and for its definition."""
+    x = torch.linspace(-3, 3, 2 * 3 * 21 * 24, device=device).sin().reshape(2, 3, 21, 24)
+    f, b = torch.linspace(0.02, 0.14, 12, device=device), torch.tensor([0.1, 0.0, -0.2], device=device)
+    filtered = FilteredLreluOptions((2, 2), (2, 2), (9, 10, 8, 11), 2**0.5, 0.2, 0.9, False)
+    resampled = UpfirdnOptions((2, 1), (1, 2), (6, 5, 6, 5), False, 1.5)
+    return (
+        ("filtered_lrelu", filtered_lrelu_cuda, filtered_lrelu_reference, (x, f, f, b, filtered)),
+        ("upfirdn2d", upfirdn2d_cuda, upfirdn2d_reference, (x, f, resampled)),
+        ("bias_act", bias_act_cuda, bias_act_reference, (x, b, BiasActOptions(1, "lrelu", 0.2, 2**0.5, 0.9))),
+    )
+
+
+def check_kernels(device: str) -> None:
+    """Run one small call of each kind and compare it with the reference, so that kernels that fail on a GPU are not used on it.
+
+    Raises Unavailable. The first time on a machine this compiles three kernels; it must not happen within the capture of a CUDA graph.
+    """
+    with torch.no_grad():
+        for name, kernel, reference, arguments in _samples(device):
+            try:
+                error = (kernel(*arguments) - reference(*arguments)).abs().max().item()
+            except (RuntimeError, CudaUnavailable) as failure:
+                raise Unavailable(f"the kernel of {name} does not run on this GPU: {failure}") from failure
+            if not error <= 1e-4:
+                raise Unavailable(f"the kernel of {name} differs from its definition by {error:.1e} on this GPU; please report it")
+
+
+@lru_cache(maxsize=1)
 def _available() -> str:
     try:
-        return describe()
+        description = describe()
     except CudaUnavailable as error:
         raise Unavailable(str(error)) from error
+    check_kernels("cuda")
+    return description
 
 
 def refuses_type(call: Call) -> str | None:

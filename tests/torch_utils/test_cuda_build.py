@@ -24,6 +24,9 @@ from torch_utils.ops.cuda_bias_act import CODES
 from torch_utils.ops.cuda_plan import MOST_TAPS, SHARED_BYTES, Mode, Plan, Shape, kernel_for, variant_for
 from torch_utils.ops.filtered_lrelu import FilteredLreluOptions
 
+if sys.platform == "darwin":
+    pytest.skip("NVIDIA makes neither NVRTC nor its bindings for macOS", allow_module_level=True)
+
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent.parent / "golden"
 MOST_REGISTERS = 64  # a thread: so that registers leave room for four blocks of 256 on a multiprocessor, 1024 threads

@@ -52,7 +52,7 @@ FORMATS: dict[tuple[str, bool], Format] = {  # suffix, lossless
 }
 SUFFIXES = tuple(dict.fromkeys(suffix for suffix, _ in FORMATS))
 COMMENT_START = b'{"command"'  # how `Label.text` begins
-THREADS = 4  # fixed: the encoders' output depends on it
+THREADS = 1  # the encoders' output depends on it, and one thread leaves nothing to the scheduler
 
 
 @dataclass(frozen=True)

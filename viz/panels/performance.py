@@ -26,9 +26,10 @@ LAYERS = Field("Layers run", "Timing.layers", "Layers that the last picture real
 DEVICE = Field("Device", "Device.device", "Where pictures are computed. Auto: a CUDA card, else Apple's, else the processor.",
                default="auto")  # fmt: skip
 DEVICES = ("auto", "cpu", "cuda", "mps")
-BACKEND = Field("Kernels", "Device.backend", "Auto takes the fastest that works here; reference is plain torch, to compare with.",
+BACKEND = Field("Kernels", "Device.backend", "Auto takes the fastest that works here; reference is plain torch, to compare with; "
+                "bf16 rounds the factors of 1x1 products.",
                 default="auto")  # fmt: skip
-BACKENDS = ("auto", "reference")
+BACKENDS = {"auto": "auto", "native-bf16": "native, bf16 products", "reference": "reference"}
 FORCE_FP32 = Field("Force fp32", "Device.force_fp32", "32-bit floating point also in layers that are made for 16 bits: slower, exact.",
                    default=False)  # fmt: skip
 RESET = Field("Reset", "Device.reset", "Automatic device and kernels.")

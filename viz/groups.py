@@ -188,6 +188,16 @@ class Flicker:
 
 
 @dataclass(frozen=True)
+class Flow:
+    """Which way fine detail moves between the picture and `num` poses up to `reach_px` pixels away: shifted, or turned."""
+
+    on: bool = False
+    over: str = ranged("shift", choices=("shift", "turn"))
+    reach_px: float = ranged(0.5, 0.05, 64)
+    num: int = ranged(8, 1, 10**4)
+
+
+@dataclass(frozen=True)
 class Metrics:
     """EQ-T, EQ-T_frac and EQ-R of the network over `num` samples."""
 
@@ -235,6 +245,13 @@ class SpectrumReference:
 @dataclass(frozen=True)
 class LayerShares:
     """At every layer: the share of power beyond f_c and beyond f_t."""
+
+    on: bool = False
+
+
+@dataclass(frozen=True)
+class Nonlinearity:
+    """Inside the selected layer's filtered nonlinearity: spectra between its steps."""
 
     on: bool = False
 

@@ -22,6 +22,7 @@ from viz.groups import (
     Device,
     Equivariance,
     Flicker,
+    Flow,
     Latent,
     LatentMotion,
     LatentPath,
@@ -33,6 +34,7 @@ from viz.groups import (
     MixingMotion,
     Noise,
     NoiseMotion,
+    Nonlinearity,
     OverlayView,
     Pose,
     RotateMotion,
@@ -64,11 +66,11 @@ class StateError(ValueError):
 
 GROUPS: tuple[type, ...] = (
     Source, Device, Latent, LatentPath, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
-    Equivariance, LayerEquivariance, Sweep, Flicker, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares,
+    Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
 ANALYSES: tuple[type, ...] = (
-    Equivariance, LayerEquivariance, Sweep, Flicker, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares,
+    Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
 )  # fmt: skip
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
 DRAWN: tuple[type, ...] = (Tone, SpectrumView, View, OverlayView, Slice, *MOTION)  # a change of these needs no new frame

@@ -75,7 +75,14 @@ WORKSPACES: tuple[Workspace, ...] = (
     ),
     Workspace(
         "Sticking",
-        {"Latent": "left", "Truncation & noise": "left.lower", "Pose": "left.lower", "Slice": "bottom", "Sticking": "right"},
+        {
+            "Latent": "left",
+            "Truncation & noise": "left.lower",
+            "Pose": "left.lower",
+            "Slice": "bottom",
+            "Sticking": "right",
+            "Flow": "right",
+        },
         lower=0.3,
     ),
     Workspace("Compare", {"Network": "left", "Latent": "left.lower", "Timeline": "bottom", "Layers": "right", "Channels": "right.lower"}),

@@ -26,7 +26,7 @@ from viz.state import GROUPS, ViewState
 PANELS = {panel.title: panel for panel in discover()}
 TITLES = (
     "Latent", "Style mix", "Truncation & noise", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing & capture", "Log", "Timeline",
-    "Equivariance", "Sticking", "Slice", "By layer", "Sweep", "Flicker", "Metrics",
+    "Equivariance", "Sticking", "Slice", "By layer", "Sweep", "Flicker", "Flow", "Metrics",
     "Average spectrum", "Out of band",
 )  # fmt: skip
 

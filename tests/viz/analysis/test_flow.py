@@ -1,0 +1,117 @@
+"""Flow of detail: 1 for what moves with the pose, 0 for what stays on the grid, the displacement right to a fraction of a pixel."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.viz.analysis.synthetic import Painted
+from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
+from viz.analysis import flow_chart as chart
+from viz.analysis.flow import Patches, displaced_poses, displacement, expected_px, flow
+from viz.pipeline import Pipeline
+from viz.request import OverlayResult, RenderRequest
+from viz.state import Flow, OverlayView, Pose, Source, ViewState
+
+GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
+VIEW = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl"))).edit(Flow, on=True, num=3)
+WS = torch.zeros(1, 2, 4)
+RANDOM = np.random.default_rng(0)
+WAVES = [(*RANDOM.uniform(-24, 24, 2), RANDOM.uniform(0, 2 * math.pi)) for _ in range(60)]  # below 32 cycles per image
+
+
+def texture(u, v, w=0.0):
+    return sum(0.1 * np.sin(2 * np.pi * (a * u + b * v) + phase) for a, b, phase in WAVES)
+
+
+def half_glued(u, v, w=0.0):
+    """The left half is attached, the right half is not: `u` and `v` are the moved coordinates."""
+    size = u.shape[-1]
+    x = (np.arange(size) + 0.5 - size / 2) / 64
+    return np.where(x < 0, texture(u, v), texture(x + 0 * v, x[:, None] + 0 * u))
+
+
+def motion(paint, *, follows=True, options=None, pose=None):
+    *_, last = flow(Painted(paint, follows=follows), WS, np.eye(3) if pose is None else pose, options or Flow(), {})
+    return last
+
+
+@pytest.mark.parametrize("over", ["shift", "turn"])
+@pytest.mark.parametrize("pose", [Pose().matrix(), Pose(x=0.03, turns=0.1).matrix()])
+@pytest.mark.parametrize("reach_px", [0.5, 1.5])
+def test_one_for_what_moves_along_and_nothing_for_what_is_glued(over, pose, reach_px):
+    options = Flow(over=over, reach_px=reach_px)
+    moving, glued = (motion(texture, follows=follows, options=options, pose=pose) for follows in (True, False))
+    assert moving.attached == pytest.approx(1, abs=0.06) and moving.stuck_share == 0
+    assert glued.attached == pytest.approx(0, abs=1e-3) and glued.stuck_share == 1
+
+
+def test_each_patch_has_its_own_answer():
+    found = motion(half_glued)
+    x = found.centres[:, 0]
+    assert found.along[x < -0.15] == pytest.approx(1, abs=0.1) and found.along[x > 0.15] == pytest.approx(0, abs=0.1)
+    assert 0.3 < found.attached < 0.7 and 0.3 < found.stuck_share < 0.7
+
+
+@pytest.mark.parametrize("shift", [(0.5, 0.0), (-0.3, 0.8), (1.7, -1.1), (0.0, 0.0)])
+def test_displacements_are_sub_pixel(shift):
+    patches, axis = Patches.over(64), (np.arange(64) + 0.5 - 32) / 64
+    pictures = [texture(axis - dx / 64, axis[:, None] - dy / 64) for dx, dy in ((0.0, 0.0), shift)]
+    windows = [patches.of(torch.from_numpy(p.astype(np.float32))[None]) for p in pictures]
+    assert np.abs(displacement(*windows, reach_px=3.0) - shift).max() < 0.06
+
+
+def test_patches_cover_the_picture():
+    for resolution in (16, 64, 256, 1000):
+        patches = Patches.over(resolution)
+        corners = np.array(patches.corners)
+        assert corners.min() == 0 and corners.max() + patches.size == resolution
+        assert len(corners) == patches.grid[0] * patches.grid[1] and np.diff(np.unique(corners[:, 0])).max(initial=0) <= patches.size
+
+
+def test_expected_motion_is_that_of_the_poses():
+    centres = np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 0.25]])
+    right = next(displaced_poses(np.eye(3), Flow(reach_px=0.5), 64.0))
+    assert expected_px(np.eye(3), right, centres, 64.0) == pytest.approx(np.array([[0.5, 0]] * 3))
+    turned = next(displaced_poses(np.eye(3), Flow(over="turn", reach_px=0.5), 64.0))
+    found = expected_px(np.eye(3), turned, centres, 64.0)
+    assert found == pytest.approx(np.array([[0, 0], [0, -0.5], [0.25, 0]]), abs=0.01), "counter-clockwise on screen: the right edge goes up"
+    base = Pose(x=0.2, turns=0.3).matrix()
+    step = next(displaced_poses(base, Flow(), 64.0))
+    assert expected_px(base, step, centres, 64.0) == pytest.approx(np.array([[0.5, 0]] * 3))
+
+
+def test_flat_pictures_say_nothing():
+    found = motion(lambda u, v, w: 0 * u + 0 * v + 0.3)
+    assert found.attached is None and found.stuck_share is None and chart.images_of(found, 64.0) == {}
+
+
+def test_it_comes_pose_by_pose_and_is_registered():
+    pipeline = Pipeline()
+    found = [f.overlays["flow"] for f in pipeline.refine(pipeline.render(RenderRequest(1, VIEW)))]
+    assert [r.values.count for r in found] == [1, 2, 3] and found[-1].fraction == 1
+    image = found[-1].images[chart.MAP]
+    columns = image.values.shape[1]
+    x0, _, x1, _ = image.frame_rect
+    centres = (np.arange(columns) + 0.5 - columns / 2) / (x1 - x0)
+    assert all(np.abs(centres - x).min() < 1e-9 for x in image.arrows.at[:, 0]), "arrows begin in the middle of their cells"
+    assert len(image.arrows.at) == image.mask.sum() and found[-1].images[chart.ARROWS].values.size == 0
+    assert (image.arrows.expected[:, 0] > 0).all() and np.abs(image.arrows.expected[:, 1]).max() < 1e-9
+
+
+def test_the_panel():
+    facts = alias_free_facts()
+    values = chart.Attachment(3, 8, 8.0, 0.934, 0.05, (0.1, 1.0), (1.0, 9.0))
+    with show(chart.PANEL, VIEW, network=facts, frame=frame_of(facts, overlays={"flow": OverlayResult(values, 0.4)})) as shown:
+        shown.ui.choose("Flow.image", chart.ARROWS)
+        assert shown.state.get(OverlayView).image == chart.ARROWS
+        shown.ui.set("Flow.reach_px", 1.25)
+        shown.ui.click("Flow.over.turn")
+        shown.ui.set("Flow.num", 9)
+        shown.ui.click("progress.cancel")
+        assert shown.state.get(Flow) == Flow(on=False, over="turn", reach_px=1.25, num=9)
+    assert chart.texts(values)[1] == "93.4%" and chart.texts(None)[1] == "—"
+    with show(chart.PANEL, network=stylegan2_facts()) as shown:
+        assert shown.ui.item("Flow.on").disabled

@@ -39,7 +39,7 @@ from .backend import Backend, BackendError, Call, Candidate, Facts, Implementati
 __all__ = ["Backend", "BackendError", "Call", "Decision", "Facts", "Implementation", "Registry", "Unavailable"]
 __all__ += ["PROVIDERS", "REFERENCE", "backends", "decisions", "define", "dispatch", "register", "use"]
 
-PROVIDERS = ("torch_utils.ops.native", "torch_utils.ops.native_conv", "torch_utils.ops.cuda")
+PROVIDERS = ("torch_utils.ops.native", "torch_utils.ops.native_conv", "torch_utils.ops.cuda", "torch_utils.ops.cuda_conv")
 REFERENCE = "reference"
 MOST_DECISIONS = 4096  # kinds of call remembered; an animation of sizes must not grow memory for ever
 _FREE: Mapping[str, str] = MappingProxyType({})

@@ -1,0 +1,47 @@
+// W' = gain d W s: a convolution's weight for one image. A block makes the kernels of one output channel of one image: it adds up that
+// channel's energy under the styles, and then scales. The product is formed in float32 and rounded once.
+#pragma once
+
+#include "portable.cuh"
+
+struct ModulateCall {
+    const float* weight;  // outputs x inputs x taps
+    const float* styles;  // images x inputs
+    const float* energy;  // outputs x inputs, whose product with the styles' squares is 1 / d^2; null: d = 1
+    const float* gain;    // one number, or null
+    void* out;            // images x outputs x inputs x taps
+    float factor;         // another gain, known to the host
+    int outputs, inputs, taps;
+};
+
+template <class T> AF_DEVICE void modulate(const ModulateCall& call, float* sums, int block) {
+    using Raw = typename T::Raw;
+    const int output = block % call.outputs, image = block / call.outputs;
+    const float* const styles = call.styles + (long long)image * call.inputs;
+    const int count = call.inputs * call.taps;
+    const float* const weight = call.weight + (long long)output * count;
+    Raw* const out = static_cast<Raw*>(call.out) + (long long)block * count;
+    AF_EACH_THREAD {
+        float sum = 0.0f;
+        if (call.energy) {
+            const float* const energy = call.energy + (long long)output * call.inputs;
+            for (int i = thread; i < call.inputs; i += AF_THREADS) sum += styles[i] * styles[i] * energy[i];
+        }
+        sums[thread] = sum;
+    }
+    AF_BARRIER();
+    for (int half = AF_THREADS / 2; half > 0; half /= 2) {
+        AF_EACH_THREAD {
+            if (thread < half) sums[thread] += sums[thread + half];
+        }
+        AF_BARRIER();
+    }
+    AF_EACH_THREAD {
+        float scale = call.factor;
+        if (call.energy) scale /= sqrtf(sums[0] > 1.17549435e-38f ? sums[0] : 1.17549435e-38f);
+        if (call.gain) scale *= *call.gain;
+        for (int i = thread; i < count; i += AF_THREADS)
+            out[i] = T::narrow(weight[i] * (styles[call.taps == 1 ? i : i / call.taps] * scale));
+    }
+    AF_BARRIER();
+}

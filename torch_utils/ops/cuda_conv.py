@@ -1,0 +1,172 @@
+"""Modulated convolution on CUDA: one small kernel puts styles, demodulation and gain into the weight, torch's libraries convolve.
+
+y = conv(x, W'), W' = gain · d · W · s. For one image this moves the weights once, some 100 MB for a whole network, where scaling the
+convolution's input and output would move every activation twice more, some 4 GB at 1024 pixels; so the definition's identity
+conv(x, W') = d · conv(x · s, W) is used the other way round here. W stays a constant of the network, of which only the energy is kept.
+
+1x1 kernels are matrix products, W' (O x I) by x (I x HW), which need no other layout than the images have. Larger ones go through cuDNN,
+which may try its algorithms once for each size; a batch of those is scaled before and after, W being the same for all.
+float32 is exact: cuDNN may not round to TF32, products only where `torch.backends.cuda.matmul` allows it, which is not its default.
+16-bit weights are rounded once, from the float32 product; with demodulation no output channel's weight is larger than 1 times the gain,
+so that nothing overflows on the way whatever the styles. Forward only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from ..cuda_build import CudaUnavailable, Kernel
+from ..cuda_driver import describe
+from . import cuda_resample
+from .backend import Call, Implementation, Unavailable
+from .cuda_plan import TYPES
+from .dispatch import register
+from .modulated_conv2d import EPSILON, ModulatedConvOptions, modulated_conv2d_reference, weight_energy
+from .reference import full_precision
+
+_energies: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+_lock = threading.Lock()
+
+
+class ModulateCall(ctypes.Structure):
+    """The same structure in modulate.cuh."""
+
+    _fields_ = (
+        [(name, ctypes.c_void_p) for name in ("weight", "styles", "energy", "gain", "out")]
+        + [("factor", ctypes.c_float)]
+        + [(name, ctypes.c_int) for name in ("outputs", "inputs", "taps")]
+    )
+
+
+def energy_of(weight: Tensor) -> Tensor:
+    """E' [O, I] with which the demodulation is 1 / sqrt(s² E'ᵀ), kept as long as the weight lives unchanged."""
+    if weight.is_inference():  # torch counts no changes of these
+        return _energy(weight)
+    with _lock:
+        kept, state = _energies.get(weight), (weight._version, weight.data_ptr())
+        if kept is None or kept[0] != state:
+            with torch.inference_mode(False), torch.no_grad():
+                kept = (state, _energy(weight))
+            _energies[weight] = kept
+        return kept[1]
+
+
+def _energy(weight: Tensor) -> Tensor:
+    energy = weight_energy(weight.detach().float())
+    return (energy + EPSILON * energy.mean(1, keepdim=True) / energy.shape[1]).contiguous()
+
+
+def modulated_weight(weight: Tensor, styles: Tensor, input_gain: Tensor | None, dtype: torch.dtype, *, demodulate: bool) -> Tensor:
+    """W' [N, O, I, k, k] in `dtype`, for weight [O, I, k, k] and styles [N, I]: one launch."""
+    weight32, styles = weight.detach().float().contiguous(), styles.detach().float().contiguous()
+    energy = energy_of(weight) if demodulate else None
+    factor, gain = 1.0, None
+    if input_gain is not None and input_gain.device.type == "cpu":
+        factor = float(input_gain)
+    elif input_gain is not None:
+        gain = input_gain.detach().float().contiguous()
+    outputs, inputs, *kernel = weight.shape
+    out = torch.empty((styles.shape[0], *weight.shape), dtype=dtype, device=weight.device)
+    pointers = (None if t is None else t.data_ptr() for t in (weight32, styles, energy, gain, out))
+    call = ModulateCall(*pointers, factor, outputs, inputs, kernel[0] * kernel[1])
+    cuda_resample._launch(Kernel("modulate", (("TYPE", TYPES[dtype]),)), styles.shape[0] * outputs, 0, call, weight.device)
+    return out
+
+
+@contextmanager
+def _algorithms_tried() -> Iterator[None]:
+    """cuDNN times its algorithms for each new size, and remembers the best."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+def convolve(x: Tensor, weight: Tensor, padding: int) -> Tensor:
+    """Correlation by cuDNN, at full precision; both in plain layout, as the kernels before and after want them."""
+    with full_precision(x), _algorithms_tried(), torch.no_grad():
+        return F.conv2d(x.contiguous(), weight, padding=padding)
+
+
+def modulated_conv2d_cuda(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, options: ModulatedConvOptions) -> Tensor:
+    """`modulated_conv2d` for calls that `_refuses` does not refuse."""
+    x = x.detach().resolve_neg()
+    images, kernel = x.shape[0], list(weight.shape[2:])
+    if kernel == [1, 1] and options.padding == 0:
+        made = modulated_weight(weight, styles, input_gain, x.dtype, demodulate=options.demodulate)
+        columns = x.contiguous().flatten(2)
+        y = torch.mm(made[0, :, :, 0, 0], columns[0])[None] if images == 1 else torch.bmm(made[..., 0, 0], columns)
+        return y.unflatten(2, x.shape[2:])
+    if images > 1 and options.demodulate:
+        return _batch(x, weight, styles, input_gain, options.padding)
+    made = modulated_weight(weight, styles, input_gain, x.dtype, demodulate=options.demodulate)
+    pictures = [convolve(x[n : n + 1], made[n], options.padding) for n in range(images)]
+    return pictures[0] if images == 1 else torch.cat(pictures)
+
+
+def _batch(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, padding: int) -> Tensor:
+    """Styles before, demodulation after. The weight is made with styles of 1 and demodulated by them, so that it is of unit size for
+    16 bits; the styles likewise, and what that took out is put back at the end.
+    """
+    styles, tiny = styles.detach().float(), torch.finfo(torch.float32).tiny
+    made = modulated_weight(weight, styles.new_ones(1, styles.shape[1]), input_gain, x.dtype, demodulate=True)[0]
+    styles = styles / styles.square().mean(1, keepdim=True).clamp_min(tiny).sqrt()
+    y = convolve(torch.mul(x, styles[:, :, None, None], out=torch.empty_like(x)), made, padding)
+    energy = energy_of(weight)
+    return y.mul_((energy.sum(1) / (styles.square() @ energy.T).clamp_min(tiny)).sqrt()[:, :, None, None])
+
+
+def _sample(device: str, kernel: int, images: int) -> tuple[Tensor, Tensor, Tensor, Tensor, ModulatedConvOptions]:
+    x = torch.linspace(-3, 3, images * 8 * 16 * 16, device=device).sin().reshape(images, 8, 16, 16)
+    weight = torch.linspace(0, 40, 16 * 8 * kernel**2, device=device).cos().reshape(16, 8, kernel, kernel)
+    styles = torch.linspace(0.5, 2, images * 8, device=device).reshape(images, 8)
+    return x, weight, styles, torch.tensor(0.7, device=device), ModulatedConvOptions(demodulate=True, padding=kernel - 1)
+
+
+def check_convolution(device: str) -> None:
+    """Compare small calls with the definition, so that what fails on a GPU is not used on it. Raises Unavailable; not for a capture."""
+    with torch.no_grad():
+        for kernel, images in ((1, 1), (3, 1), (1, 2), (3, 2)):
+            arguments = _sample(device, kernel, images)
+            try:
+                error = (modulated_conv2d_cuda(*arguments) - modulated_conv2d_reference(*arguments)).abs().max().item()
+            except (RuntimeError, CudaUnavailable) as failure:
+                raise Unavailable(f"the modulated convolution does not run on this GPU: {failure}") from failure
+            if not error <= 1e-4:
+                raise Unavailable(f"the modulated convolution differs from its definition by {error:.1e} on this GPU; please report it")
+
+
+@lru_cache(maxsize=1)
+def _available() -> str:
+    try:
+        description = describe()
+    except CudaUnavailable as error:
+        raise Unavailable(str(error)) from error
+    check_convolution("cuda")
+    return f"{description}, cuDNN {torch.backends.cudnn.version()}"
+
+
+def _refuses(call: Call) -> str | None:
+    x, weight, styles, input_gain = call.tensors
+    assert x is not None and weight is not None and styles is not None
+    if x.dtype not in TYPES:
+        return f"takes 16- and 32-bit types, not {x.dtype}"
+    if torch.float64 in (weight.dtype, styles.dtype):
+        return "weight or styles are float64"
+    if input_gain is not None and input_gain.dtype == torch.float64 and len(input_gain.shape) > 0:
+        return "input_gain is float64"
+    return "nothing to compute" if 0 in x.shape else None
+
+
+register(Implementation("modulated_conv2d", "cuda", modulated_conv2d_cuda, available=_available, refuses=_refuses, devices=("cuda",)))

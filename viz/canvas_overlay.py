@@ -11,6 +11,7 @@ from gui_utils.picture import PicturePainter
 from gui_utils.text import number_text
 from gui_utils.texture import FloatTexture
 from gui_utils.tone import PictureView, ToneMap, colormap_table
+from viz.canvas_arrows import draw_arrows
 from viz.canvas_view import Content, Placement
 from viz.request import Frame, OverlayImage
 from viz.state import OverlayView
@@ -67,6 +68,13 @@ class CanvasOverlay:
 
     def draw(self, image: OverlayImage, view: OverlayView, placement: Placement, pixels_per_unit: float, magnify: str) -> None:
         """Over the canvas area of the window being drawn. Uploads an image once, redraws only what changed."""
+        if image.values.size:
+            self._draw_values(image, view, placement, pixels_per_unit, magnify)
+        if image.arrows is not None:
+            draw_arrows(image.arrows, image.colormap, placement)
+        self._scale(image, view, placement)
+
+    def _draw_values(self, image: OverlayImage, view: OverlayView, placement: Placement, pixels_per_unit: float, magnify: str) -> None:
         if image is not self._uploaded:
             self._values.upload(image.values)
             if image.mask is not None:
@@ -83,7 +91,6 @@ class CanvasOverlay:
         tint = imgui.get_color_u32(imgui.ImVec4(1, 1, 1, view.opacity))
         corners = (area.x, area.y), (area.x + area.width, area.y + area.height)
         imgui.get_window_draw_list().add_image(self._painter.ref, *corners, (0, 0), (1, 1), tint)
-        self._scale(image, view, placement)
 
     def _scale(self, image: OverlayImage, view: OverlayView, placement: Placement) -> None:
         """The colours with the values they stand for, at the lower left."""

@@ -134,11 +134,24 @@ class SpectrumResult:
 
 
 @dataclass(frozen=True, eq=False)
+class OverlayArrows:
+    """Arrows over the picture: where they begin, and vectors `moved` and `expected`, all [n, 2] (x, y) in image widths, long enough
+    to be seen; `shares` [n] (0 to 1) gives the colour of `moved`.
+    """
+
+    at: np.ndarray
+    moved: np.ndarray
+    expected: np.ndarray
+    shares: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class OverlayImage:
     """A measurement that lies over the picture, registered to it: values float32 [H, W], or [H, W, 3] for colours.
 
     `frame_rect` is the image frame in samples, as in `Picture`. Values from `low` to `high` span the colormap; gain acts
-    around zero. `mask`: bool [H, W], False where nothing could be measured.
+    around zero. `mask`: bool [H, W], False where nothing could be measured. `arrows` are drawn on top; values of no size
+    leave the picture as it is.
     """
 
     label: str
@@ -149,6 +162,7 @@ class OverlayImage:
     colormap: str = "gray"
     unit: str = ""
     mask: np.ndarray | None = None
+    arrows: OverlayArrows | None = None
 
 
 @dataclass(frozen=True, eq=False)

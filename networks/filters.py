@@ -85,9 +85,13 @@ def _jinc(lowpass: Lowpass) -> Taps:
 
 def _window(lowpass: Lowpass) -> Taps:
     """The symmetric Kaiser window whose beta gives the attenuation that the taps and the width 2 f_h allow (Kaiser 1974)."""
+    return np.kaiser(lowpass.taps, kaiser_beta(kaiser_attenuation_db(lowpass)))
+
+
+def kaiser_attenuation_db(lowpass: Lowpass) -> float:
+    """The stopband attenuation that this many taps and a transition of width 2 f_h allow (Kaiser 1974)."""
     width = 2 * lowpass.half_width / (lowpass.sampling_rate / 2)  # as a share of the Nyquist frequency
-    attenuation_db = 2.285 * (lowpass.taps - 1) * np.pi * width + 7.95
-    return np.kaiser(lowpass.taps, kaiser_beta(attenuation_db))
+    return 2.285 * (lowpass.taps - 1) * np.pi * width + 7.95
 
 
 def kaiser_beta(attenuation_db: float) -> float:

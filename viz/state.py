@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from viz.compare_groups import Compare, CompareView
 from viz.groups import (
     AverageSpectrum,
     Channels,
@@ -52,6 +53,7 @@ from viz.groups import (
     Unwarp,
     View,
 )
+from viz.layer_groups import Filters
 
 FORMAT = "aliasfree-view"
 VERSION = 1
@@ -66,14 +68,16 @@ class StateError(ValueError):
 
 GROUPS: tuple[type, ...] = (
     Source, Device, Latent, LatentPath, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
+    Compare, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
-    Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
+    Filters, Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
 ANALYSES: tuple[type, ...] = (
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
+    Filters,
 )  # fmt: skip
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
-DRAWN: tuple[type, ...] = (Tone, SpectrumView, View, OverlayView, Slice, *MOTION)  # a change of these needs no new frame
+DRAWN: tuple[type, ...] = (Tone, SpectrumView, View, OverlayView, Slice, CompareView, *MOTION)  # a change of these needs no new frame
 RENDERED: tuple[type, ...] = tuple(kind for kind in GROUPS if kind not in DRAWN)
 
 

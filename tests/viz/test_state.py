@@ -1,13 +1,15 @@
 """The view as a value: defaults in one place, edits by identity, JSON that survives newer versions."""
 
 import dataclasses
+import importlib
 import json
+import pkgutil
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viz import groups
+import viz
 from viz import state as s
 from viz.groups import DEFAULT_NETWORK
 from viz.state import Latent, Mixing, Pose, Source, StateError, Tap, Tone, ViewState
@@ -31,7 +33,9 @@ def test_a_group_back_at_its_defaults_is_the_default_state():
 
 
 def test_every_group_is_listed_once_and_is_frozen():
-    declared = [v for v in vars(groups).values() if isinstance(v, type) and dataclasses.is_dataclass(v)]
+    names = ["viz.groups", *(f"viz.{m.name}" for m in pkgutil.iter_modules(viz.__path__) if m.name.endswith("_groups"))]
+    values = [v for name in names for v in vars(importlib.import_module(name)).values()]
+    declared = [v for v in values if isinstance(v, type) and dataclasses.is_dataclass(v) and v.__module__ in names]
     assert set(declared) == set(s.GROUPS) and len(s.GROUPS) == len(set(s.GROUPS))
     for kind in s.GROUPS:
         with pytest.raises(dataclasses.FrozenInstanceError):

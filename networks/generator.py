@@ -6,7 +6,7 @@ and threads can share one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from networks.layers import FourierInput, MappingNetwork, draw_all_weights
 from networks.spec import GeneratorConfig, TapInfo
-from networks.steps import Activation, Memo, Step, chain_keys, run_steps
+from networks.steps import Activation, Memo, Step, chain_keys, furthest, run_steps
 
 Matrix = npt.NDArray[np.float64]
 MatrixLike = Matrix | Sequence[Sequence[float]]
@@ -27,12 +27,13 @@ class Conditions:
     """What synthesis depends on besides ws, checked and in hashable form.
 
     `inverse` is the inverse of the pose's forward matrix (rows), None for no pose; `learned` replaces the learned pose;
-    `half` says whether the layers of the fp16 rule really run in float16.
+    `half` says whether the layers of the fp16 rule really run in float16. Inverse and learned pose may be tensors that are
+    changed between two runs of the same steps; such steps have no keys.
     """
 
-    inverse: tuple[tuple[float, ...], ...] | None = None
+    inverse: tuple[tuple[float, ...], ...] | Tensor | None = None
     noise: str | int = "const"
-    learned: tuple[float, ...] | None = None
+    learned: tuple[float, ...] | Tensor | None = None
     half: bool = False
 
 
@@ -102,6 +103,7 @@ class Generator(nn.Module):
         force_fp32: bool = True,
         memo: Memo | None = None,
         superseded: Callable[[], bool] | None = None,
+        row_names: Sequence[Hashable] | None = None,
     ) -> Tensor | None:
         """ws [N, num_ws, w_dim] -> the picture, or the tensor at `tap`: [N, C, H, W] float32. Writes nothing anywhere.
 
@@ -109,22 +111,37 @@ class Generator(nn.Module):
         "none", or the seed of fresh noise; `learned_pose` four numbers (r_c, r_s, t_x, t_y) in place of those learned
         from w. Layers of the fp16 rule run in float16 only on a CUDA device and only with `force_fp32=False`.
         With a `memo`, steps are looked up and stored there (then no gradient is kept); `superseded()` is asked before
-        each step, and when it says True the answer is None. Raises ValueError for a tap, pose or noise that the
-        network does not have.
+        each step, and when it says True the answer is None. `row_names` say what made each row of ws, in place of its values in the
+        memo's keys (see `chain_keys`). Raises ValueError for a tap, pose or noise that the network does not have.
         """
         if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
             raise ValueError(f"ws has shape {tuple(ws.shape)}, but must be [N, {self.num_ws}, {self.w_dim}]")
-        conditions = Conditions(
-            inverse=self._inverse(pose),
-            noise=_checked_noise(noise) if self.has_noise else "none",
-            learned=self._learned(learned_pose),
-            half=not force_fp32 and ws.device.type == "cuda",
-        )
-        steps = self._steps(conditions)[: self._tap_index(tap) + 1]
+        half = not force_fp32 and ws.device.type == "cuda"
+        steps = self.steps(self.conditions(pose=pose, noise=noise, learned_pose=learned_pose, half=half), tap)
         with torch.set_grad_enabled(torch.is_grad_enabled() and memo is None):
-            keys = chain_keys(steps, ws, self._identity, (str(ws.device), self._weights_version())) if memo is not None else ()
+            keys = chain_keys(steps, ws, self._identity, (str(ws.device), self.weights_version()), row_names) if memo is not None else ()
             activation = run_steps(steps, ws, keys=keys, memo=memo, superseded=superseded)
         return None if activation is None else activation.shown.to(torch.float32)
+
+    def conditions(
+        self,
+        *,
+        pose: MatrixLike | None = None,
+        noise: str | int = "const",
+        learned_pose: Sequence[float] | None = None,
+        half: bool = False,
+    ) -> Conditions:
+        """The arguments of `synthesize`, checked, and what this network does not have left out. Raises ValueError."""
+        noise = _checked_noise(noise) if self.has_noise else "none"
+        return Conditions(self._inverse(pose), noise, self._learned(learned_pose), half)
+
+    def steps(self, conditions: Conditions, tap: str | None = None) -> list[Step]:
+        """The steps of synthesis up to a tap (None: the picture). Raises ValueError for a tap that does not exist."""
+        return self._steps(conditions)[: self._tap_index(tap) + 1]
+
+    def remembered(self, ws: Tensor, steps: Sequence[Step], memo: Memo, row_names: Sequence[Hashable] | None = None) -> int:
+        """How many of the steps a memo makes unnecessary."""
+        return furthest(chain_keys(steps, ws, self._identity, (str(ws.device), self.weights_version()), row_names), memo)[1]
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor | None:
         """The picture of a latent, untruncated, for training: gradients are kept."""
@@ -152,8 +169,8 @@ class Generator(nn.Module):
 
         def run(_: Activation | None, ws: Tensor) -> Activation:
             replaced = conditions.learned
-            pose = source.learned_pose(ws[:, 0]) if replaced is None else ws.new_tensor(replaced).expand(ws.shape[0], 4)
-            inverse = None if conditions.inverse is None else ws.new_tensor(conditions.inverse)
+            pose = source.learned_pose(ws[:, 0]) if replaced is None else _on(ws, replaced).expand(ws.shape[0], 4)
+            inverse = None if conditions.inverse is None else _on(ws, conditions.inverse)
             return Activation(source(pose, inverse))
 
         return Step("input", rows, (conditions.inverse, conditions.learned), run)
@@ -188,10 +205,14 @@ class Generator(nn.Module):
             raise ValueError(f"learned_pose must be four numbers (r_c, r_s, t_x, t_y) with a rotation in them, not {values}")
         return tuple(value / length for value in values)
 
-    def _weights_version(self) -> int:
+    def weights_version(self) -> int:
         """Counts in-place changes of the weights, so that training or loading makes no remembered step come back."""
         tensors = (*self.synthesis.parameters(), *self.synthesis.buffers())
         return sum(0 if tensor.is_inference() else tensor._version for tensor in tensors)
+
+
+def _on(ws: Tensor, values: Tensor | tuple) -> Tensor:
+    return values if isinstance(values, Tensor) else ws.new_tensor(values)
 
 
 class _Identity:

@@ -151,7 +151,9 @@ class FourierInput(nn.Module):
     def learned_pose(self, w: Tensor) -> Tensor:
         """w [N, w_dim] -> (r_c, r_s, t_x, t_y) [N, 4], divided by the length of (r_c, r_s)."""
         if self.affine is None:
-            return w.new_tensor(STILL).expand(w.shape[0], 4)
+            still = w.new_zeros(w.shape[0], 4)
+            still[:, 0] = 1
+            return still
         pose = self.affine(w)
         return pose / pose[:, :2].norm(dim=1, keepdim=True)
 
@@ -169,7 +171,7 @@ class FourierInput(nn.Module):
         phases = self.phases + (self.freqs @ matrix[:, :2, 2:]).squeeze(2)
         fade = (freqs.norm(dim=2) - self.bandwidth) / max(self.sampling_rate / 2 - self.bandwidth, SHARPEST_FADE)
         amplitudes = (1 - fade).clamp(0, 1)
-        x, y = (self._centres(size).to(freqs) for size in self.spec.size)
+        x, y = (self._centres(size, freqs) for size in self.spec.size)
         along_x = math.tau * (freqs[:, :, 0, None] * x + phases[:, :, None])
         along_y = math.tau * (freqs[:, :, 1, None] * y)
         sin_x, cos_x = (along_x.sin() * amplitudes[:, :, None], along_x.cos() * amplitudes[:, :, None])
@@ -191,9 +193,9 @@ class FourierInput(nn.Module):
             self._held = held
         return held[1]
 
-    def _centres(self, size: int) -> Tensor:
-        """Sample centres in image widths, the image being [-1/2, 1/2]."""
-        return (torch.arange(size) + 0.5 - size / 2) / self.sampling_rate
+    def _centres(self, size: int, like: Tensor) -> Tensor:
+        """Sample centres in image widths, the image being [-1/2, 1/2]; made where they are used, since copying waits for a GPU."""
+        return (torch.arange(size, device=like.device, dtype=like.dtype) + 0.5 - size / 2) / self.sampling_rate
 
     @torch.no_grad()
     def draw_weights(self, generator: torch.Generator) -> None:
@@ -270,7 +272,7 @@ class FilteredLayer(nn.Module):
         )
         if noise is not None:
             x = x + (noise * self.noise_strength).to(x.dtype)
-        bias = repeated(self.bias, spec.out_orientations, dim=0).to(x.dtype)
+        bias = repeated(self.bias, spec.out_orientations, dim=0)
         if spec.is_torgb:
             return ops.bias_act(x, bias, clamp=self.conv_clamp)
         return ops.filtered_lrelu(

@@ -70,16 +70,30 @@ class Step:
     run: Callable[[Activation | None, Tensor], Activation]
 
 
-def chain_keys(steps: Sequence[Step], ws: Tensor, network: Hashable, origin: tuple[object, ...] = ()) -> list[StepKey]:
-    """The key of each step; `origin` is what all of them depend on (device, state of the weights)."""
-    rows = ws.detach().to("cpu", torch.float32).contiguous().numpy()
+def chain_keys(
+    steps: Sequence[Step],
+    ws: Tensor,
+    network: Hashable,
+    origin: tuple[object, ...] = (),
+    names: Sequence[Hashable] | None = None,
+) -> list[StepKey]:
+    """The key of each step; `origin` is what all of them depend on (device, state of the weights).
+
+    The rows of ws enter by their values; or by their `names`, where the caller knows what made them, so that nothing has to be read back
+    from a GPU. A name's `repr` must tell it from all others.
+    """
+    if names is not None:
+        row_bytes = [repr(name).encode() for name in names]
+    else:
+        rows = ws.detach().to("cpu", torch.float32).contiguous().numpy()
+        row_bytes = [rows[:, row].tobytes() for row in range(ws.shape[1])]
     digest = hashlib.blake2b(repr((tuple(ws.shape), *origin)).encode(), digest_size=16).digest()
     keys = []
     for step in steps:
         chained = hashlib.blake2b(digest, digest_size=16)
         chained.update(repr((step.name, *step.conditions)).encode())
         for row in step.rows:
-            chained.update(rows[:, row].tobytes())
+            chained.update(row_bytes[row])
         digest = chained.digest()
         keys.append(StepKey(network, step.name, digest))
     return keys
@@ -97,7 +111,7 @@ def run_steps(
 
     With a memo (then `keys` are those of the steps) it starts after the furthest step that the memo holds.
     """
-    activation, start = _furthest(keys, memo) if memo is not None else (None, 0)
+    activation, start = furthest(keys, memo) if memo is not None else (None, 0)
     for index in range(start, len(steps)):
         if superseded is not None and superseded():
             return None
@@ -107,7 +121,7 @@ def run_steps(
     return activation
 
 
-def _furthest(keys: Sequence[StepKey], memo: Memo) -> tuple[Activation | None, int]:
+def furthest(keys: Sequence[StepKey], memo: Memo) -> tuple[Activation | None, int]:
     """The furthest remembered activation and the index of the step after it."""
     for index in reversed(range(len(keys))):
         held = memo.get(keys[index])

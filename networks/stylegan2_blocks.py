@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from networks.layers import FullyConnected
 from networks.spec import GeneratorConfig
 from torch_utils import ops
+from torch_utils.ops.reference import full_precision
 
 
 def resample_taps(taps: tuple[float, ...]) -> Tensor:
@@ -67,7 +68,8 @@ class NoisyConv(nn.Module):
             styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
             weight = weight / weight.square().sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-24).sqrt()
         y = x * styles[:, :, None, None].to(x.dtype)
-        y = F.conv_transpose2d(y, weight.transpose(0, 1).to(x.dtype), stride=2)  # uncropped: one more sample than twice
+        with full_precision(y):
+            y = F.conv_transpose2d(y, weight.transpose(0, 1).to(x.dtype), stride=2)  # uncropped: one more sample than twice
         count = self.resample_filter.shape[-1]
         low = (count + 1) // 2 - 1
         high = count - 2 - low
@@ -120,7 +122,9 @@ class SkipConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, in, H, W] -> [N, out, 2 H, 2 W]."""
         weight = self.weight / math.sqrt(self.weight.shape[1])
-        return doubled(F.conv2d(x, weight.to(x.dtype)), self.resample_filter)
+        with full_precision(x):
+            x = F.conv2d(x, weight.to(x.dtype))
+        return doubled(x, self.resample_filter)
 
     @torch.no_grad()
     def draw_weights(self, generator: torch.Generator) -> None:

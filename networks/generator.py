@@ -58,6 +58,11 @@ class Generator(nn.Module):
         self._identity = _Identity()
 
     @property
+    def identity(self) -> Hashable:
+        """Tells this network from all others, for as long as it is kept."""
+        return self._identity
+
+    @property
     def w_avg(self) -> Tensor:
         """The mean of w over latents [w_dim], which truncation pulls towards."""
         return self.mapping.w_avg

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +11,7 @@ from networks.generator import Conditions, Generator
 from networks.layer_rule import input_spec, layer_specs
 from networks.layers import FilteredLayer, FourierInput
 from networks.noise import noise_image
+from networks.sharing import shared_copy
 from networks.spec import GeneratorConfig, LayerSpec, TapInfo
 from networks.steps import Activation, Step
 
@@ -57,6 +60,17 @@ class AliasFreeGenerator(Generator):
         self.synthesis = AliasFreeSynthesis(config)
         self.has_noise = config.use_noise
         self.taps = _taps(self.synthesis)
+
+    def with_layers(self, source: FourierInput, layers: Sequence[FilteredLayer]) -> AliasFreeGenerator:
+        """A generator with this input and these layers in place of its own, and everything else shared; this one stays as it is."""
+        synthesis = shared_copy(self.synthesis, type(self.synthesis))
+        synthesis.specs = tuple(layer.spec for layer in layers)
+        synthesis.input = source
+        for layer in layers:
+            synthesis.add_module(layer.spec.name, layer)
+        twin = shared_copy(self, type(self))
+        twin.synthesis, twin.taps, twin._identity = synthesis, _taps(synthesis), type(self._identity)()
+        return twin
 
     def _steps(self, conditions: Conditions) -> list[Step]:
         steps = [self._input_step(self.synthesis.input, conditions)]

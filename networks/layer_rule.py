@@ -88,7 +88,7 @@ def _layer(config: GeneratorConfig, index: int, source: _Band, target: _Band) ->
     up_taps = config.filter_size * up if up > 1 else 1
     down_taps = config.filter_size * down if down > 1 else 1
     kernel = 1 if is_torgb else config.conv_kernel
-    low, high = _padding(source.size + kernel - 1, target.size, (up, up_taps), (down, down_taps))
+    low, high = centred_padding(source.size + kernel - 1, target.size, (up, up_taps), (down, down_taps))
     return LayerSpec(
         name=f"L{index}_{target.size}_{target.tensor_channels}",
         in_channels=source.tensor_channels,
@@ -119,7 +119,7 @@ def _layer(config: GeneratorConfig, index: int, source: _Band, target: _Band) ->
     )
 
 
-def _padding(in_size: int, out_size: int, up: tuple[int, int], down: tuple[int, int]) -> tuple[int, int]:
+def centred_padding(in_size: int, out_size: int, up: tuple[int, int], down: tuple[int, int]) -> tuple[int, int]:
     """(lo, hi) at the temporary rate, so that `in_size` samples become `out_size` centred ones; up, down = (factor, taps)."""
     total = (out_size - 1) * down[0] + 1 - in_size * up[0] + up[1] + down[1] - 2
     low = (total + up[0]) // 2

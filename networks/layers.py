@@ -275,6 +275,11 @@ class FilteredLayer(nn.Module):
         bias = repeated(self.bias, spec.out_orientations, dim=0)
         if spec.is_torgb:
             return ops.bias_act(x, bias, clamp=self.conv_clamp)
+        return self.nonlinearity(x, bias)
+
+    def nonlinearity(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Bias, up, leaky ReLU, clamp, down, crop: what comes after the convolution in every layer but ToRGB."""
+        spec = self.spec
         return ops.filtered_lrelu(
             x,
             self.up_filter,

@@ -1,0 +1,182 @@
+"""Break a network's signal processing on purpose, without retraining: what the paper's ablations do to its design, done to its weights.
+
+A broken network is another network that shares every weight with the whole one; the whole one is never written to. What is exchanged
+are the filters of some layers (their oversampling m, support n, window, cutoff), their margins, their downsampling (by max-pooling, as
+in classifiers, or by Zhang's blur-pooling), and what is added is fixed noise, as StyleGAN2 has it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from networks.alias_free import AliasFreeGenerator
+from networks.filters import DESIGNS, design
+from networks.generator import Generator
+from networks.layer_rule import centred_padding
+from networks.layers import FilteredLayer, FourierInput
+from networks.sharing import shared_copy
+from networks.spec import LayerSpec
+from torch_utils import ops
+
+POOLS = ("max", "blur")
+BLUR = (1.0, 2.0, 1.0)  # the binomial filter between max-pooling and subsampling (Zhang 2019)
+HIGHEST_CUTOFF = 0.98  # of half the filter's rate: nothing can be cut off beyond
+
+
+class BreakageError(ValueError):
+    """A breakage that does not exist: says which field, what it holds and what it may hold."""
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """What is done to which layers. `layers` are numbers, 0 for L0; empty means all. ToRGB has no filters and is left alone.
+
+    `upsampling` is m, `support` n (0: as they are); `window` one of `networks.filters.DESIGNS` ("": as it is);
+    `cutoff_octaves` shifts f_c of both filters; `margin` is the most samples that stay on each side (negative: as many as there
+    are; the input's too, where all layers are meant); `noise` is the strength of fixed noise, in standard deviations of the
+    convolution's output; `pool` "max" or "blur" puts pooling in place of the downsampling filter ("": no).
+    """
+
+    layers: tuple[int, ...] = ()
+    upsampling: int = 0
+    support: int = 0
+    window: str = ""
+    cutoff_octaves: float = 0.0
+    margin: int = -1
+    noise: float = 0.0
+    pool: str = ""
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("window", ("", *DESIGNS)), ("pool", ("", *POOLS))):
+            if getattr(self, name) not in allowed:
+                raise BreakageError(f"{name} is {getattr(self, name)!r}, but must be one of {', '.join(map(repr, allowed))}")
+        for name, most in (("upsampling", 16), ("support", 32)):
+            if not 0 <= getattr(self, name) <= most:
+                raise BreakageError(f"{name} is {getattr(self, name)}, but must be from 0 to {most}")
+
+    def means(self, index: int, spec: LayerSpec) -> bool:
+        """Whether layer `index` is one of those."""
+        return not spec.is_torgb and (not self.layers or index in self.layers)
+
+
+class AlteredLayer(FilteredLayer):
+    """A layer with noise that never changes, and perhaps pooling where it had a downsampling filter."""
+
+    pool: str
+    added_noise: Tensor | None
+
+    def nonlinearity(self, x: Tensor, bias: Tensor) -> Tensor:
+        if self.added_noise is not None:
+            x = x + self.added_noise.to(x)
+        if not self.pool or self.spec.down_factor == 1:
+            return super().nonlinearity(x, bias)
+        spec, factor = self.spec, self.spec.down_factor
+        x = ops.upfirdn2d(ops.bias_act(x, bias), self.up_filter, up=spec.up_factor, padding=spec.padding, gain=spec.up_factor**2)
+        x = ops.bias_act(x, act="lrelu", clamp=self.conv_clamp)
+        if self.pool == "max":
+            return F.max_pool2d(x, factor)
+        return ops.upfirdn2d(F.max_pool2d(x, factor, stride=1), x.new_tensor(BLUR).float() / sum(BLUR), down=factor)
+
+
+def broken(network: Generator, breakage: Breakage) -> AliasFreeGenerator:
+    """The same weights with other signal processing. Raises BreakageError for a network that has none to break (StyleGAN2)."""
+    if not isinstance(network, AliasFreeGenerator):
+        raise BreakageError(f"a {network.config.family} generator has no designed filters to break")
+    source = _input(network.synthesis.input, breakage)
+    specs = altered_specs(network.synthesis.specs, source.spec.size, breakage, default_support=network.config.filter_size)
+    pairs = zip(network.synthesis.specs, specs, strict=True)
+    layers = [_layer(network.synthesis.layer(old), new, breakage, index) for index, (old, new) in enumerate(pairs)]
+    return network.with_layers(source, layers)
+
+
+def altered_specs(
+    specs: tuple[LayerSpec, ...], in_size: tuple[int, int], breakage: Breakage, *, default_support: int
+) -> tuple[LayerSpec, ...]:
+    """What the layers become; each one's input has the size of the output before it, whose middle stays the image's middle."""
+    found = []
+    for index, spec in enumerate(specs):
+        altered = _altered(spec, breakage, default_support) if breakage.means(index, spec) else spec
+        altered = replace(altered, in_size=in_size)
+        low, high = centred_padding(
+            in_size[0] + spec.conv_kernel - 1,
+            altered.out_size[0],
+            (altered.up_factor, altered.up_taps),
+            (altered.down_factor, _reach(altered, breakage if breakage.means(index, spec) else Breakage())),
+        )
+        found.append(replace(altered, padding=(low, high, low, high)))
+        in_size = altered.out_size
+    return tuple(found)
+
+
+def _altered(spec: LayerSpec, breakage: Breakage, default_support: int) -> LayerSpec:
+    fastest = max(spec.in_sampling_rate, spec.out_sampling_rate)
+    temporary = fastest * (breakage.upsampling or spec.tmp_sampling_rate // fastest)
+    up, down = temporary // spec.in_sampling_rate, temporary // spec.out_sampling_rate
+    support = breakage.support or default_support
+    shift, highest = 2**breakage.cutoff_octaves, HIGHEST_CUTOFF * temporary / 2
+    size = spec.out_size[0] if breakage.margin < 0 else min(spec.out_size[0], spec.out_sampling_rate + 2 * breakage.margin)
+    return replace(
+        spec,
+        tmp_sampling_rate=temporary,
+        up_factor=up,
+        down_factor=down,
+        up_taps=support * up if up > 1 else 1,
+        down_taps=support * down if down > 1 else 1,
+        window=breakage.window or spec.window,
+        in_cutoff=min(spec.in_cutoff * shift, highest) if shift != 1 else spec.in_cutoff,
+        out_cutoff=min(spec.out_cutoff * shift, highest) if shift != 1 else spec.out_cutoff,
+        out_size=(size, size),
+    )
+
+
+def _reach(spec: LayerSpec, breakage: Breakage) -> int:
+    """Samples at the temporary rate that one sample of the output sees through the downsampling, along one axis."""
+    if not breakage.pool or spec.down_factor == 1:
+        return spec.down_taps
+    return spec.down_factor if breakage.pool == "max" else spec.down_factor + len(BLUR) - 1
+
+
+def _input(source: FourierInput, breakage: Breakage) -> FourierInput:
+    """The Fourier input on a smaller grid, where the margins of all layers are made smaller."""
+    size = tuple(min(side, round(source.sampling_rate) + 2 * max(breakage.margin, 0)) for side in source.spec.size)
+    if breakage.margin < 0 or breakage.layers or size == source.spec.size:
+        return source
+    twin = shared_copy(source, FourierInput)
+    twin.spec = replace(source.spec, size=(size[0], size[1]))
+    return twin
+
+
+def _layer(layer: FilteredLayer, spec: LayerSpec, breakage: Breakage, index: int) -> FilteredLayer:
+    """The layer as `spec` has it, with filters designed anew only where their design is another one; itself if nothing changes."""
+    adds = breakage.means(index, spec) and (breakage.noise != 0 or bool(breakage.pool))
+    if spec == layer.spec and not adds:
+        return layer
+    twin = shared_copy(layer, AlteredLayer)
+    twin.spec = spec
+    twin.pool = breakage.pool if adds else ""
+    twin.added_noise = _noise(spec, layer.weight.device) * breakage.noise if adds and breakage.noise else None
+    if spec.up_lowpass != layer.spec.up_lowpass:
+        twin.up_filter = _buffer(design(spec.up_lowpass), layer.weight)
+    if spec.down_lowpass != layer.spec.down_lowpass:
+        twin.down_filter = _buffer(design(spec.down_lowpass), layer.weight)
+    if layer.use_noise and spec.in_size != layer.spec.in_size:
+        cut = (layer.spec.in_size[0] - spec.in_size[0]) // 2
+        twin.noise_const = layer.noise_const[cut : layer.noise_const.shape[0] - cut, cut : layer.noise_const.shape[1] - cut]
+    return twin
+
+
+def _buffer(taps: object, like: Tensor) -> Tensor | None:
+    return None if taps is None else torch.as_tensor(taps).to(like.device, torch.float32)
+
+
+def _noise(spec: LayerSpec, device: torch.device) -> Tensor:
+    """One normal image, the same whenever a layer of this name and size is broken: it does not move with the picture."""
+    side = spec.in_size[0] + spec.conv_kernel - 1
+    digest = hashlib.blake2b(f"broken/{spec.name}".encode(), digest_size=8).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+    return torch.randn(side, side, generator=generator).to(device)

@@ -78,8 +78,8 @@ def _pooled_rows(power: np.ndarray, cell: int) -> np.ndarray:
 
 
 def colors(db: np.ndarray, range_db: float, colormap: str) -> np.ndarray:
-    """uint8 [h, w, 3]: the colormap's position is (dB / range + 1) / 2, so 0 dB has its middle colour."""
-    position = np.clip((db / range_db + 1) * (255 / 2) + 0.5, 0, 255).astype(np.uint8)
+    """uint8 [h, w, 3]: the colormap's position is (dB / range + 1) / 2, so 0 dB has its middle colour; what is no number, its first."""
+    position = np.nan_to_num(np.clip((db / range_db + 1) * (255 / 2) + 0.5, 0, 255), nan=0.0).astype(np.uint8)
     return _bytes_of(colormap)[position]
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from networks.layers import FourierInput, MappingNetwork, draw_all_weights
+from networks.noise import GivenNoise
 from networks.spec import GeneratorConfig, TapInfo
 from networks.steps import Activation, Memo, Step, chain_keys, furthest, run_steps
 
@@ -32,7 +33,7 @@ class Conditions:
     """
 
     inverse: tuple[tuple[float, ...], ...] | Tensor | None = None
-    noise: str | int = "const"
+    noise: str | int | GivenNoise = "const"
     learned: tuple[float, ...] | Tensor | None = None
     half: bool = False
 

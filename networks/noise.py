@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -15,15 +17,26 @@ class Noisy(Protocol):
     noise_const: Tensor
 
 
-def noise_image(layer: Noisy, name: str, noise: str | int, ws: Tensor) -> Tensor | None:
-    """The noise for one layer: the stored image, none, or fresh normal ones [N, 1, H, W] of the seed and the layer's name.
+@dataclass(frozen=True, eq=False)
+class GivenNoise:
+    """Noise drawn before, by layer [N, 1, H, W]: a CUDA graph reads it where it lies."""
 
-    Drawn on the CPU, so that a seed means the same noise on every device and whichever layers are remembered.
-    """
+    images: Mapping[str, Tensor]
+
+
+def noise_image(layer: Noisy, name: str, noise: str | int | GivenNoise, ws: Tensor) -> Tensor | None:
+    """The noise for one layer: the stored image, none, given ones, or fresh normal ones [N, 1, H, W] of the seed and the layer's name."""
     if noise == "none":
         return None
     if noise == "const":
         return layer.noise_const
-    digest = hashlib.blake2b(f"{noise}/{name}".encode(), digest_size=8).digest()
+    if isinstance(noise, GivenNoise):
+        return noise.images[name]
+    return fresh_noise(noise, name, (ws.shape[0], 1, *layer.noise_const.shape)).to(ws.device)
+
+
+def fresh_noise(seed: str | int, name: str, shape: tuple[int, ...]) -> Tensor:
+    """Normal noise of a seed and a layer's name, drawn on the CPU, so that it is the same on every device and in whatever order."""
+    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
-    return torch.randn(ws.shape[0], 1, *layer.noise_const.shape, generator=generator).to(ws.device)
+    return torch.randn(shape, generator=generator)

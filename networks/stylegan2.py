@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from networks.generator import Conditions, Generator
 from networks.layer_rule import input_spec
 from networks.layers import FourierInput
-from networks.noise import noise_image
+from networks.noise import GivenNoise, noise_image
 from networks.spec import GeneratorConfig, TapInfo
 from networks.steps import Activation, Step
 from networks.stylegan2_blocks import Block, NoisyConv, doubled
@@ -88,7 +88,7 @@ def _carrying(step: Step) -> Step:
     return replace(step, run=run)
 
 
-def _conv0_step(block: Block, conv: NoisyConv, noise: str | int, dtype: torch.dtype) -> Step:
+def _conv0_step(block: Block, conv: NoisyConv, noise: str | int | GivenNoise, dtype: torch.dtype) -> Step:
     """Double the resolution; a residual block also sends its input along the straight branch."""
     name, row = f"{block.name}.conv0", block.first_row
 
@@ -102,7 +102,7 @@ def _conv0_step(block: Block, conv: NoisyConv, noise: str | int, dtype: torch.dt
     return Step(name, (row,), (noise, dtype), run)
 
 
-def _conv1_step(block: Block, noise: str | int, dtype: torch.dtype) -> Step:
+def _conv1_step(block: Block, noise: str | int | GivenNoise, dtype: torch.dtype) -> Step:
     """Convolve at the block's resolution; in the first block, the constant or the Fourier features."""
     name, row = f"{block.name}.conv1", block.first_row + (block.conv0 is not None)
 

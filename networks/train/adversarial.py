@@ -59,7 +59,7 @@ class AdversarialTraining:
         if self.options.path_length and number % self.options.path_every == 0:
             found["path_length"] = self._path_step(draws)
         found |= self._discriminator_step(draws, images, sigma)
-        self.generator.update_average(images + batch)
+        self.generator.update_average(self.generator.average_keeps(images + batch))
         if self.options.augment == "ada" and (number + 1) % ADA_EVERY == 0:
             self._adjust(batch)
         return {**found, "p": self.p, "blur": sigma}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def decay(half_life: float, batch: int) -> float:
@@ -17,7 +17,7 @@ def average_half_life(half_life: float, rampup: float, images: int) -> float:
 
 
 @torch.no_grad()
-def move_towards(average: nn.Module, current: nn.Module, keep: float) -> None:
+def move_towards(average: nn.Module, current: nn.Module, keep: float | Tensor) -> None:
     """average <- keep * average + (1 - keep) * current, for every parameter and buffer."""
     for averaged, now in zip(average.state_dict().values(), current.state_dict().values()):
         if averaged.is_floating_point():

@@ -94,6 +94,7 @@ def _prepare_machine(processes: int, *, on_gpu: bool) -> None:
     if on_gpu:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]  # a fault finder, which costs a kernel for every new tensor
         return
     keep_freed_memory()
     torch.set_flush_denormal(True)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from networks.generator import Conditions, Generator
 from networks.layers import FilteredLayer, FourierInput
+from networks.noise import GivenNoise
 from networks.steps import Activation
 from networks.stylegan2 import Carried
 
@@ -24,10 +25,10 @@ class Pass:
     before their layer uses them, so that a layer's measure does not contain the faults of those before it.
     """
 
-    noise: int = 0
+    noise: int | GivenNoise = 0
     inverse: Tensor | None = None
     half: bool = False
-    keep: float | None = None
+    keep: float | Tensor | None = None
     processes: Processes = field(default_factory=Processes)
 
 
@@ -39,7 +40,7 @@ def filtered_layers(generator: Generator) -> dict[str, FilteredLayer]:
 def picture(generator: Generator, ws: Tensor, wanted: Pass) -> Tensor:
     """ws [N, num_ws, w_dim] -> pictures [N, C, R, R] float32. `wanted.inverse` [N, 3, 3] poses each sample (inverse matrices).
 
-    `wanted.noise` is the seed of fresh noise, for networks with noise inputs.
+    `wanted.noise` is the seed of fresh noise, or the noise, for networks with noise inputs.
     """
     layers = filtered_layers(generator)
     conditions = Conditions(noise=wanted.noise if generator.has_noise else "none", half=wanted.half and ws.is_cuda)

@@ -36,15 +36,19 @@ class TrainedGenerator:
         """That of the network as it is now."""
         return self.current.config
 
-    def adopt(self, config: GeneratorConfig) -> None:
-        """Go on with another configuration of the same tensors (another margin): weights and moments carry over by position."""
+    def adopt(self, config: GeneratorConfig) -> bool:
+        """Go on with another configuration of the same tensors (another margin): weights and moments carry over by position.
+
+        Says whether it is another one.
+        """
         if config == self.config:
-            return
+            return False
         state = self.state()
         self.current = build(config, seed=None).requires_grad_(True).to(self.processes.device)
         self.average = build(config, seed=None).to(self.processes.device)
         self.optimiser = self._optimiser()
         self.load(state)
+        return True
 
     def state(self) -> State:
         """Weights by position, as layers' names contain their sizes."""
@@ -59,16 +63,24 @@ class TrainedGenerator:
         for network, values in ((self.current, state["current"]), (self.average, state["average"])):
             network.load_state_dict(dict(zip(network.state_dict(), values, strict=True)))
         self.optimiser.load_state_dict(state["optimiser"])
+        _settle(self.optimiser)
 
-    def step(self, rate: float = 1.0) -> None:
-        """Average the gradients over the processes, then one step of the optimiser at `rate` times its rates."""
+    def step(self, rate: float | None = 1.0) -> None:
+        """Average the gradients over the processes, then one step of the optimiser at `rate` times its rates (None: as they are)."""
         step(self.optimiser, self.current.parameters(), self.processes, rate)
 
-    def update_average(self, images: int) -> None:
-        """After a step that reached so many images."""
-        batch = self.options.batch or 1
+    def set_rate(self, rate: float) -> None:
+        """Let the next steps be at `rate` times the optimiser's rates."""
+        set_rate(self.optimiser, rate)
+
+    def average_keeps(self, images: int) -> float:
+        """What the average keeps of itself in a step that reaches so many images."""
         half_life = average_half_life(self.options.ema_half_life or 0.0, self.options.ema_rampup, images)
-        move_towards(self.average, self.current, decay(half_life, batch))
+        return decay(half_life, self.options.batch or 1)
+
+    def update_average(self, keep: float | Tensor) -> None:
+        """After a step."""
+        move_towards(self.average, self.current, keep)
 
     def _start(self, config: GeneratorConfig) -> Generator:
         network = build(config, seed=self.options.seed)
@@ -89,7 +101,24 @@ class TrainedGenerator:
 
 def adam(parameters: Sequence[Any], rate: float, ratio: float) -> torch.optim.Adam:
     """Adam with betas (0, 0.99) to the power of `ratio`, as lazy regularisation asks; eps 1e-8."""
-    return torch.optim.Adam(parameters, lr=rate, betas=(0.0, 0.99**ratio), eps=1e-8)
+    result = torch.optim.Adam(parameters, lr=rate, betas=(0.0, 0.99**ratio), eps=1e-8)
+    _settle(result)
+    return result
+
+
+def _settle(optimiser: torch.optim.Adam) -> None:
+    """On a GPU, rates and counts of steps lie there, so that a CUDA graph may hold the step; on a CPU they are plain numbers again.
+
+    Loading a state brings those of the machine that it was saved on.
+    """
+    for group in optimiser.param_groups:
+        device = group["params"][0].device
+        group["capturable"] = on_gpu = device.type == "cuda"
+        rate = float(group["lr"])
+        group["lr"] = torch.tensor(rate, device=device) if on_gpu else rate
+        for parameter in group["params"]:
+            if (count := optimiser.state.get(parameter, {}).get("step")) is not None:
+                optimiser.state[parameter]["step"] = count.to(device)
 
 
 def _lazy(every: int) -> float:
@@ -103,15 +132,24 @@ def discriminator_optimiser(network: nn.Module, options: Options) -> torch.optim
     return adam([{"params": [p for p in network.parameters() if p.requires_grad], "scale": rate}], rate, ratio)
 
 
-def step(optimiser: torch.optim.Adam, parameters: Iterable[Tensor], processes: Processes, rate: float = 1.0) -> None:
-    """Average the gradients over the processes, replace what is not finite (float16 overflows now and then), and step."""
+def set_rate(optimiser: torch.optim.Adam, rate: float) -> None:
+    """Let the optimiser's steps be at `rate` times its groups' scales."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(group["scale"] * rate)
+        else:
+            group["lr"] = group["scale"] * rate
+
+
+def step(optimiser: torch.optim.Adam, parameters: Iterable[Tensor], processes: Processes, rate: float | None = 1.0) -> None:
+    """Average the gradients over the processes, replace what is not finite (float16 overflows now and then), and step at `rate`."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     processes.average_(gradients)
     for gradient in gradients:
         if gradient.is_cuda:
             torch.nan_to_num(gradient, nan=0, posinf=1e5, neginf=-1e5, out=gradient)
-    for group in optimiser.param_groups:
-        group["lr"] = group["scale"] * rate
+    if rate is not None:
+        set_rate(optimiser, rate)
     optimiser.step()
 
 

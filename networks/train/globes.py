@@ -8,6 +8,7 @@ The other numbers of z change nothing.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -68,10 +69,16 @@ def render(z: Tensor, resolution: int, surface: Tensor, inverse: Tensor | None =
     seen = _looked_up(surface, x, y, depth, (torch.atan2(u[:, 1], u[:, 0])[:, None, None], 0.4 * t[:, 2]))
     azimuth, elevation = 1.1 * t[:, 3], 0.6 * t[:, 4]
     light = azimuth.sin() * elevation.cos() * x + elevation.sin() * y + azimuth.cos() * elevation.cos() * depth
-    rim = surface.new_tensor(AIR).view(3, 1, 1, 1) * (1 - depth) ** 3
+    rim = _colour(AIR, surface.device) * (1 - depth) ** 3
     colour = (1.7 * seen + rim) * (0.02 + light.clamp(min=0))
-    colour = colour * inside + surface.new_tensor(SKY).view(3, 1, 1, 1) * (1 - inside)
+    colour = colour * inside + _colour(SKY, surface.device) * (1 - inside)
     return F.avg_pool2d(colour.permute(1, 0, 2, 3), oversampling).clamp(1e-5, 1) ** (1 / GAMMA) * 2 - 1
+
+
+@lru_cache(maxsize=16)
+def _colour(linear: tuple[float, float, float], device: torch.device) -> Tensor:
+    """[3, 1, 1, 1]; kept, since making it copies to the device, which a CUDA graph cannot."""
+    return torch.tensor(linear, device=device).view(3, 1, 1, 1)
 
 
 def _looked_up(surface: Tensor, x: Tensor, y: Tensor, depth: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
@@ -103,13 +110,23 @@ def random_moves(count: int, share: float, generator: torch.Generator, *, near: 
     return moved
 
 
+def doubled(x: Tensor) -> Tensor:
+    """[N, C, H, W] -> [N, C, 2 H, 2 W] by linear interpolation, edges repeated; unlike torch's, its gradient is deterministic on a GPU."""
+    for dim in (2, 3):
+        count = x.shape[dim]
+        before = torch.cat([x.narrow(dim, 0, 1), x.narrow(dim, 0, count - 1)], dim)
+        after = torch.cat([x.narrow(dim, 1, count - 1), x.narrow(dim, count - 1, 1)], dim)
+        x = torch.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], dim + 1).flatten(dim, dim + 1)
+    return x
+
+
 def pyramid_loss(pictures: Tensor, targets: Tensor, *, levels: int = 4) -> Tensor:
     """L1 on the picture, plus L1 on each band of a Laplacian pyramid."""
     difference = pictures - targets
     loss = difference.abs().mean()
     for _ in range(levels):
         low = F.avg_pool2d(difference, 2)
-        band = difference - F.interpolate(low, scale_factor=2, mode="bilinear", align_corners=False)
+        band = difference - doubled(low)
         loss = loss + band.abs().mean()
         difference = low
     return loss + difference.abs().mean()

@@ -23,7 +23,7 @@ from .processes import Processes
 from .supervised import grid_latents
 
 FREE = ("out", "snapshot_every", "log_every", "keep_snapshots", "device", "half", "data", "frechet", "frechet_images")
-FREE = (*FREE, "licence", "data_name")  # options that may differ in a resumed run: they do not decide the weights
+FREE = (*FREE, "licence", "data_name", "graph")  # options that may differ in a resumed run: they do not decide the weights
 
 
 class Training(Protocol):

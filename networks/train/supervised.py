@@ -9,11 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from networks.generator import Generator
+from networks.noise import GivenNoise, fresh_noise
+
 from . import globes
 from .averages import average_half_life, decay
 from .errors import DataError
 from .forward import Pass, picture
 from .generator import TrainedGenerator, cosine
+from .graphed import Given, GraphedStep
 from .options import GLOBES, Options
 from .processes import Draws, Processes, generator_for
 
@@ -30,32 +34,54 @@ class SupervisedTraining:
         if self.generator.config.z_dim < globes.FEWEST_LATENTS:
             raise DataError(f"--z-dim is {self.generator.config.z_dim}, but globes need at least {globes.FEWEST_LATENTS}")
         self.surface = globes.load_map(Path(options.data.removeprefix(GLOBES)), options.map_width).to(processes.device)
+        self._graphed: GraphedStep | None = None
 
     def step(self, number: int, images: int) -> dict[str, Tensor | float]:
         """One step, the `number`-th, after so many images."""
-        options, batch = self.options, self.options.batch or 1
-        self.generator.adopt(options.generator_at(images))
-        network = self.generator.current
+        options = self.options
+        if self.generator.adopt(options.generator_at(images)) or self._graphed is None:
+            self._graphed = GraphedStep(self._compute) if self._can_be_graphed() else None
+        rate = min(1.0, (number + 1) / WARM_UP_STEPS) * cosine(images / options.images, options.hold)
+        self.generator.set_rate(rate)
+        given = self._given(number, images)
+        loss = self._compute(given) if self._graphed is None else self._graphed(given)
+        return {"loss": loss, "rate": rate}
+
+    def _can_be_graphed(self) -> bool:
+        return self.options.graph and self.processes.device.type == "cuda" and self.processes.size == 1
+
+    def _given(self, number: int, images: int) -> dict[str, Tensor]:
+        """All that differs between steps: latents, poses, noise, and what averages keep of themselves."""
+        options, batch, device = self.options, self.options.batch or 1, self.processes.device
         draws = Draws(options.seed, number, batch, self.processes)
-        z = draws.normal("z", network.z_dim)
-        inverse = None
+        given = {"z": draws.normal("z", self.generator.config.z_dim)}
         if options.moves:
             moves = globes.random_moves(batch, options.moves, draws.generator("moves"))
-            inverse = moves[self.processes.share(batch)].to(self.processes.device)
-        w = network.mapping(z)
+            given["inverse"] = moves[self.processes.share(batch)].to(device)
+        seed = draws.number("noise")
+        for name, shape in noise_shapes(self.generator.current).items():
+            given[f"noise {name}"] = fresh_noise(seed, name, (given["z"].shape[0], 1, *shape)).to(device)
         half_life = average_half_life(options.magnitude_half_life or 0.0, 1.0, images)
-        wanted = Pass(draws.number("noise"), inverse, keep=decay(half_life, batch), processes=self.processes)
+        given["magnitudes keep"] = torch.tensor(decay(half_life, batch)).to(device)
+        given["average keeps"] = torch.tensor(self.generator.average_keeps(images + batch)).to(device)
+        return given
+
+    def _compute(self, given: Given) -> Tensor:
+        """The step's work on the device; the loss."""
+        network, z, inverse = self.generator.current, given["z"], given.get("inverse")
+        w = network.mapping(z)
+        noise = GivenNoise({name.removeprefix("noise "): image for name, image in given.items() if name.startswith("noise ")})
+        wanted = Pass(noise, inverse, keep=given["magnitudes keep"], processes=self.processes)
         shown = picture(network, w[:, None].expand(-1, network.num_ws, -1), wanted)
         loss = globes.pyramid_loss(shown, globes.render(z, network.img_resolution, self.surface, inverse))
         network.zero_grad(set_to_none=True)
         loss.backward()
-        rate = min(1.0, (number + 1) / WARM_UP_STEPS) * cosine(images / options.images, options.hold)
-        self.generator.step(rate)
+        self.generator.step(None)
         mean = w.detach().mean(dim=0, keepdim=True)
         self.processes.average_([loss, mean])
         network.mapping.update_average(mean)
-        self.generator.update_average(images + batch)
-        return {"loss": loss.detach(), "rate": rate}
+        self.generator.update_average(given["average keeps"])
+        return loss.detach()
 
     def examples(self, count: int) -> Tensor:
         """What the latents of the sample grid should give."""
@@ -85,6 +111,12 @@ class SupervisedTraining:
         """Go on from `state` after so many images."""
         self.generator.adopt(self.options.generator_at(max(0, images - 1)))
         self.generator.load(state["generator"])
+
+
+def noise_shapes(network: Generator) -> dict[str, tuple[int, ...]]:
+    """Height and width of each noise input, by the name of its step."""
+    images = ((name, getattr(module, "noise_const", None)) for name, module in network.synthesis.named_modules())
+    return {name: tuple(image.shape) for name, image in images if isinstance(image, Tensor)} if network.has_noise else {}
 
 
 def _shown(network: Any, z: Tensor) -> Tensor:

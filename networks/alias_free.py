@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from networks.generator import Conditions, Generator
 from networks.layer_rule import input_spec, layer_specs
 from networks.layers import FilteredLayer, FourierInput
-from networks.noise import noise_image
+from networks.noise import GivenNoise, noise_image
 from networks.sharing import shared_copy
 from networks.spec import GeneratorConfig, LayerSpec, TapInfo
 from networks.steps import Activation, Step
@@ -82,7 +82,7 @@ class AliasFreeGenerator(Generator):
         return steps
 
 
-def _layer_step(layer: FilteredLayer, row: int, noise: str | int, dtype: torch.dtype) -> Step:
+def _layer_step(layer: FilteredLayer, row: int, noise: str | int | GivenNoise, dtype: torch.dtype) -> Step:
     name, noise = layer.spec.name, noise if layer.use_noise else "none"
 
     def run(before: Activation | None, ws: Tensor) -> Activation:

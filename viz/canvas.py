@@ -8,15 +8,17 @@ import numpy as np
 
 from gui_utils import theme
 from gui_utils.libraries import imgui
-from gui_utils.picture import PicturePainter
-from gui_utils.texture import FloatTexture
-from gui_utils.tone import PictureView, ToneMap
+from gui_utils.tone import ToneMap
 from viz import gestures
+from viz.canvas_badge import draw_badge
+from viz.canvas_compare import CanvasCompare, drag_divider, first_area, on_divider
 from viz.canvas_overlay import CanvasOverlay, offered, value_under
+from viz.canvas_picture import CanvasPicture
 from viz.canvas_view import Area, Content, Placement, Probe, pan, place, probe, zoom_at
+from viz.compare_picture import compared
 from viz.panels import PanelContext
 from viz.request import Frame, OverlayImage, Picture
-from viz.state import Channels, OverlayView, Pose, Slice, Tone, View, ViewState
+from viz.state import Channels, CompareView, OverlayView, Pose, Slice, Tone, View, ViewState
 
 STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
 
@@ -25,7 +27,7 @@ STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
 class Gesture:
     """The drag in progress: what it does, and where the mouse was a frame ago."""
 
-    kind: str  # "walk" | "translate" | "rotate" | "pan" | "slice start" | "slice end" | "slice line"
+    kind: str  # "walk" | "translate" | "rotate" | "pan" | "slice start" | "slice end" | "slice line" | "divider"
     last: tuple[float, float]
 
 
@@ -33,10 +35,8 @@ class Canvas:
     """Owns the GL objects of the picture. `draw` is called inside the picture's ImGui window, once a frame."""
 
     def __init__(self) -> None:
-        self._renderer = PicturePainter()
-        self._texture = FloatTexture()
-        self._mask = FloatTexture()
-        self._uploaded: Picture | None = None
+        self._picture = CanvasPicture()
+        self.comparison = CanvasCompare()
         self.gesture: Gesture | None = None
         self.placement: Placement | None = None
         self.content: Content | None = None
@@ -57,13 +57,18 @@ class Canvas:
             return state
         view = state.get(View)
         self.content = Content.of(picture, margins=view.margins)
-        self.placement = place(view, area, self.content, frame.network.resolution)
-        self._paint(picture, state, context)
-        self.overlay_image = offered(frame).get(state.get(OverlayView).image)
+        self.placement = place(view, first_area(state, area), self.content, frame.network.resolution)
+        self._paint(picture, state, context, frame, area)
+        mixed = compared(state) and state.get(CompareView).mode != "side"  # a measurement is of the first view alone
+        self.overlay_image = None if mixed else offered(frame).get(state.get(OverlayView).image)
         if self.overlay_image is not None:
             self.overlay.draw(self.overlay_image, state.get(OverlayView), self.placement, framebuffer_scale(), view.magnify)
         self._decorate(picture, state, frame, hovered)
-        mouse = _mouse()
+        mouse = self.mouse()
+        if compared(state):
+            self.comparison.read(frame, self.placement, mouse, margins=view.margins)
+            if hovered:
+                self.comparison.crosshair(self.placement, mouse, hovers_second=mouse != _mouse())
         if hovered and self.gesture is None:
             self.probe = probe(picture, self.placement, self.content, *mouse)
             if self.overlay_image is not None:
@@ -71,30 +76,29 @@ class Canvas:
         return self._handle(state, context, mouse, hovered, active)
 
     def delete(self) -> None:
-        for part in (self._renderer, self._texture, self._mask, self.overlay):
+        for part in (self._picture, self.comparison, self.overlay):
             part.delete()
 
     # ---------------------------------------------------------------------------------------------- drawing
 
-    def _paint(self, picture: Picture, state: ViewState, context: PanelContext) -> None:
-        if picture is not self._uploaded:  # a frame is uploaded once, whatever is drawn over it later
-            self._texture.upload(picture.values)
-            if picture.mask is not None:
-                self._mask.upload(picture.mask.astype(np.float32))
-            self._uploaded = picture
-        assert self.placement is not None and self.content is not None
-        area, scale = self.placement.area, framebuffer_scale()
+    def mouse(self) -> tuple[float, float]:
+        """The cursor in the first view, also while it is over the second."""
+        return _mouse() if self.placement is None else self.comparison.map_mouse(_mouse(), self.placement.area)
+
+    def _paint(self, picture: Picture, state: ViewState, context: PanelContext, frame: Frame, whole: Area) -> None:
+        assert self.placement is not None
+        placement, view, tone = self.placement, state.get(View), tone_map_of(state.get(Tone))
         error = context.frame is not None and context.frame.error is not None
-        shown = PictureView(
-            source=self.placement.source(self.content),
-            size=(max(1, round(area.width * scale)), max(1, round(area.height * scale))),
-            tone=tone_map_of(state.get(Tone)),
-            magnify=state.get(View).magnify,
-            brightness=STALE_BRIGHTNESS if error else 1.0,
-        )
-        self._renderer.draw(self._texture, shown, self._mask if picture.mask is not None else None)
-        corner = (area.x + area.width, area.y + area.height)
-        imgui.get_window_draw_list().add_image(self._renderer.ref, (area.x, area.y), corner)
+        brightness = STALE_BRIGHTNESS if error else 1.0
+
+        def paint(clip: Area | None) -> None:
+            self._picture.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=brightness, clip=clip)
+
+        if compared(state):
+            self.comparison.draw(state, frame, placement, whole, tone, paint)
+        else:
+            self.comparison.area = self.comparison.probe = None
+            paint(None)
 
     def _decorate(self, picture: Picture, state: ViewState, frame: Frame, hovered: bool) -> None:
         assert self.placement is not None and self.content is not None and frame.network is not None
@@ -111,6 +115,7 @@ class Canvas:
                     self._gizmo(lines, state, hovered)
                 if state.get(Slice).on:
                     self._scan_line(lines, state.get(Slice))
+            draw_badge(frame, area)
         finally:
             lines.pop_clip_rect()
 
@@ -120,7 +125,7 @@ class Canvas:
         pose, em = state.get(Pose), imgui.get_font_size()
         moved = (pose.x, pose.y, pose.turns) != (0, 0, 0)
         dragging = self.gesture.kind if self.gesture else ""
-        part = gestures.grip(self.placement, pose, _mouse(), em) if hovered and not dragging else ""
+        part = gestures.grip(self.placement, pose, self.mouse(), em) if hovered and not dragging else ""
         if not (moved or part or dragging in ("rotate", "translate")):
             return
         cx, cy = self.placement.to_screen(pose.x, pose.y)
@@ -188,6 +193,8 @@ class Canvas:
         io = imgui.get_io()
         has_pose = context.network is not None and context.network.has_pose
         assert self.placement is not None
+        if on_divider(state, self.placement, mouse) and imgui.is_mouse_down(0):
+            return "divider"
         if imgui.is_mouse_down(2) or imgui.is_key_down(imgui.Key.space):
             return "pan"
         if imgui.is_mouse_down(1):
@@ -216,6 +223,8 @@ class Canvas:
             case "rotate":
                 turns = gestures.angle_between(self.placement, state.get(Pose), before, after)
                 return gestures.rotate(state, turns, context.network)
+            case "divider":
+                return drag_divider(state, self.placement, after[0])
             case "walk":
                 return gestures.walk(state, dx, dy, context.em)
             case "slice start" | "slice end" | "slice line" as kind:

@@ -15,6 +15,7 @@ from gui_utils.text import MISSING, duration_text, number_text, unit_text
 from viz import commands, keys, workspaces
 from viz.canvas_overlay import offered
 from viz.canvas_view import zoom_to
+from viz.compare_bar import compare_bar, second_values
 from viz.panels import PanelContext
 from viz.state import Channels, OverlayView, Tone, View, ViewState
 
@@ -64,6 +65,7 @@ def picture(app: App, context: PanelContext) -> ViewState:
     imgui.set_cursor_pos((0.4 * em, 0.35 * em))
     state = toolbar(app.state, app)
     state = overlay_bar(state, app)
+    state = compare_bar(state, app.good)
     imgui.set_cursor_pos((0, imgui.get_cursor_pos_y() + 0.1 * em))
     state = app.canvas.draw(state, context, app.good)
     if app.frame is not None and app.frame.error is not None:
@@ -133,7 +135,7 @@ def overlay_bar(state: ViewState, app: App) -> ViewState:
 
 
 def _scalar_only(state: ViewState, app: App) -> str:
-    shown = app.good.picture.values.shape[2] if app.good and app.good.picture else 3
+    shown = app.good.picture.shape[2] if app.good and app.good.picture else 3
     if shown == 1 or state.get(Channels).mode != "rgb":
         return ""
     return "Three channels are shown as red, green and blue; choose one channel, or the contact sheet, for a colormap."
@@ -287,7 +289,7 @@ def _status_text(app: App) -> None:
     note = "" if found.valid else "   (no data here: outside what could be untransformed)"
     imgui.text_unformatted(
         f"sample {found.column}, {found.row}   ({found.x:+.3f}, {found.y:+.3f}) widths   channel {channels}:  {values}{note}"
-        f"{_measured_text(app)}"
+        f"{_measured_text(app)}{second_values(app.canvas.comparison.probe)}"
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 
-from viz import capture
+from viz import capture, compare_picture
+from viz.compare_groups import MODES
+from viz.cli_set import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.request import Frame, RenderRequest
-from viz.state import Channels, Device, Latent, Mixing, Noise, Pose, Source, Tap, Tone, Truncation, Unwarp, ViewState
+from viz.state import Channels, Compare, CompareView, Device, Latent, Mixing, Noise, Pose, Source, Tap, Tone, Truncation, Unwarp, ViewState
 
 OUTPUTS = (".png", ".npy")
 
@@ -33,7 +36,9 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
     parser.add_argument("--normalize", action="store_true", help="divide each shown channel by its largest magnitude (.png only)")
     parser.add_argument("--gain", metavar="DB", type=float, default=0.0, help="display gain in dB (.png only)")
+    add_compare_arguments(parser)
     add_engine_arguments(parser)
+    add_set_argument(parser)
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,11 +46,19 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", metavar="B", default="auto", help="kernel backend: auto, reference, ... (default auto)")
 
 
+def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--compare", metavar="NETWORK", default=None, help="a second network under the same latent, pose and layer")
+    parser.add_argument("--mode", metavar="M", choices=MODES, default="side", help="with --compare: side, wipe, flip or difference")
+    parser.add_argument("--split", metavar="X", type=float, default=0.0, help="--mode wipe: the divider, in widths from the centre")
+    parser.add_argument("--difference-gain", metavar="DB", type=float, default=0.0, help="--mode difference: its gain (.png only)")
+
+
 def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("state", metavar="STATE", help="a saved view: .json, or a .png captured by this program")
     parser.add_argument("--out", metavar="FILE", required=True, help=".png, or .npy for the raw float32 array [C, H, W]")
     parser.add_argument("--network", metavar="NETWORK", default=None, help="use this network instead of the saved one")
     parser.add_argument("--device", metavar="D", default=None, help="auto, cpu, cuda or mps (default: as saved)")
+    add_set_argument(parser)
 
 
 def run_render(options: argparse.Namespace) -> int:
@@ -58,7 +71,7 @@ def run_view(options: argparse.Namespace) -> int:
         view = view.put(Source(network=options.network))
     if options.device:
         view = view.edit(Device, device=options.device)
-    return write(view, Path(options.out))
+    return write(with_settings(view, options.settings), Path(options.out))
 
 
 def view_from_options(options: argparse.Namespace) -> ViewState:
@@ -76,10 +89,14 @@ def view_from_options(options: argparse.Namespace) -> ViewState:
     view = view.put(Device(device=options.device, backend=options.backend))
     if options.mix:
         view = view.put(Mixing(rows=row_list(options.mix[1]), seed=seed_number(options.mix[0])))
+    if options.compare is not None:
+        view = view.put(Compare(on=True, network=options.compare))
+        view = view.put(CompareView(options.mode, options.split, second=options.mode == "flip", gain_db=options.difference_gain))
     channels = options.channels or ()
     mode = "single" if len(channels) == 1 else "rgb"
     first = channels[0] if channels else 0
-    return view.put(Channels(mode=mode, first=first, triple=channels if len(channels) == 3 else (), normalize=options.normalize))
+    view = view.put(Channels(mode=mode, first=first, triple=channels if len(channels) == 3 else (), normalize=options.normalize))
+    return with_settings(view, options.settings)
 
 
 def write(view: ViewState, out: Path) -> int:
@@ -90,13 +107,36 @@ def write(view: ViewState, out: Path) -> int:
         raise CommandError(f"--out: the folder {out.parent} does not exist")
     frame = render(view)
     check(view, frame)
-    if out.suffix.lower() == ".npy":
+    if view.get(Compare).on:
+        write_comparison(view, frame, out)
+    elif out.suffix.lower() == ".npy":
         capture.save_npy(out, unwarped_raw(view, frame))
     else:
         assert frame.toned is not None and frame.network is not None
         source = Source(network=view.get(Source).network, sha256=frame.network.sha256)
         capture.save_png(out, frame.toned, view.put(source))
     return 0
+
+
+def write_comparison(view: ViewState, frame: Frame, out: Path) -> None:
+    """The composed picture, or the raw difference; the distance and what the two do not share are printed."""
+    beside = frame.beside
+    assert beside is not None and frame.network is not None
+    try:
+        if out.suffix.lower() == ".npy":
+            if view.get(CompareView).mode != "difference" or view.get(Unwarp).on:
+                raise CommandError("a comparison as .npy is the difference: --mode difference, without --untransform")
+            capture.save_npy(out, compare_picture.raw_difference(frame))
+        else:
+            source = Source(network=view.get(Source).network, sha256=frame.network.sha256)
+            capture.save_png(out, compare_picture.captured(frame, view), compare_picture.with_hash(view.put(source), frame))
+    except ValueError as e:
+        raise CommandError(str(e)) from e
+    if beside.db is not None:
+        print(f"{beside.unit} {beside.db:.2f} dB")
+    for note in (beside.reason, *beside.notes):
+        if note:
+            print(note, file=sys.stderr)
 
 
 def render(view: ViewState) -> Frame:

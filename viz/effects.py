@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz import capture, commands, film_file, session
+from viz import capture, commands, compare_picture, film_file, session
 from viz.canvas import tone_map_of
 from viz.encoders import SUFFIXES
 from viz.errors import CommandError
 from viz.export import ExportOptions, check
 from viz.export_job import ExportJob, finished_text
 from viz.request import Frame
-from viz.state import Latent, Source, StateError, Tone, ViewState
+from viz.state import Compare, Latent, Source, StateError, Tone, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -42,6 +42,7 @@ def carry_out(app: App, command: commands.Command) -> None:
         case commands.CancelLoad():
             if app.good is not None:
                 app.state = app.state.put(app.good.request.view.get(Source))
+                app.state = without_second_load(app.state, app.good)
         case commands.CapturePicture():
             _saved(app, "Picture", lambda: save_picture(app))
         case commands.CaptureWindow():
@@ -112,6 +113,15 @@ def open_path(app: App, path: Path) -> None:
     app.toasts.add("error", f"{path.name} was not opened: files of these kinds can be: {kinds}.", "Nothing was changed.")
 
 
+def without_second_load(state: ViewState, shown: Frame) -> ViewState:
+    """The comparison with the second network that is on screen; without one, no comparison."""
+    own, beside = state.get(Compare), shown.beside
+    if not own.on or (beside is not None and beside.frame.network is not None and not beside.stale):
+        return state
+    last = shown.request.view.get(Compare)
+    return state.put(last) if beside is not None and last.network != own.network else state.edit(Compare, on=False)
+
+
 def start_export(app: App, command: commands.StartExport) -> None:
     """Begins an export unless one runs; `poll_export` tells its end."""
     suffix = "" if command.kind == "png" else f".{command.kind}"
@@ -154,7 +164,10 @@ def save_picture(app: App) -> Path:
 
     frame = shown_frame(app)
     assert frame.picture is not None
-    pixels = tone_map(frame.picture.values, tone_map_of(app.state.get(Tone)))
+    if compare_picture.compared(app.state):
+        pixels = compare_picture.captured(frame, app.state)
+    else:
+        pixels = tone_map(frame.picture.values, tone_map_of(app.state.get(Tone)))
     return capture.save_png(capture.next_number(app.capture_folder), pixels, view_to_save(app, frame))
 
 
@@ -199,7 +212,8 @@ def shown_frame(app: App) -> Frame:
 def view_to_save(app: App, frame: Frame | None) -> ViewState:
     """The state, with the hash of the weights that it was seen with."""
     sha256 = frame.network.sha256 if frame and frame.network else ""
-    return app.state.put(dataclasses.replace(app.state.get(Source), sha256=sha256))
+    state = app.state.put(dataclasses.replace(app.state.get(Source), sha256=sha256))
+    return state if frame is None else compare_picture.with_hash(state, frame)
 
 
 def file_dialog_available() -> bool:

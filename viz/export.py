@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gui_utils.tone import PictureView, paint, tone_map
+from viz import compare_picture
 from viz.encoders import LARGEST_SIDE, Encoder, ExportError, Film, Label, Sequence, film_format, video_library
 from viz.request import Frame, NetworkFacts, Picture, RenderRequest
 from viz.session import Session
 from viz.stages.tone import shader_tone
-from viz.state import MOTION, Noise, Pose, Source, Tap, Tone, View, ViewState
+from viz.state import MOTION, Compare, CompareView, Noise, Pose, Source, Tap, Tone, View, ViewState
 
 if TYPE_CHECKING:
     from viz.pipeline import Pipeline
@@ -116,29 +117,40 @@ def identity_of(session: Session, options: ExportOptions) -> str:
 
 
 def output_size(picture: Picture, view: ViewState, size: int) -> tuple[int, int]:
-    """(width, height) of an exported picture in pixels."""
-    x0, y0, x1, y1 = source_of(picture, view)
-    width, height = max(1, round((x1 - x0) * size)), max(1, round((y1 - y0) * size))
+    """(width, height) of an exported picture, or of two that are compared, in pixels."""
+    width, height = compare_picture.picture_size(view, size, compare_picture.source_of(picture, view))
     if max(width, height) > LARGEST_SIDE:
         raise ExportError(f"size {size} gives {width} x {height} pixels; at most {LARGEST_SIDE} a side can be written")
     return width, height
 
 
-def source_of(picture: Picture, view: ViewState) -> tuple[float, float, float, float]:
-    """What part of a picture is shown: all of it, or the image frame alone where the view leaves margins out."""
-    height, width = picture.values.shape[:2]
-    return (0.0, 0.0, width, height) if picture.grid or view.get(View).margins else picture.frame_rect
-
-
 def pixels_of(picture: Picture, view: ViewState, size: tuple[int, int]) -> np.ndarray:
     """The picture as the window draws it, at `size` (width, height): uint8 [height, width, 3], by our own resampling."""
-    source = source_of(picture, view)
+    source = compare_picture.source_of(picture, view)
     values, tone = picture.values, shader_tone(view.get(Tone), picture.values.shape[2])
     height, width = values.shape[:2]
     if picture.mask is None and source == (0, 0, width, height) and size == (width, height):
         return tone_map(values, tone)
     mask = None if picture.mask is None else picture.mask.astype(np.float32)
     return paint(values, PictureView(source, size, tone, view.get(View).magnify), mask)
+
+
+def widest(session: Session, view: ViewState) -> ViewState:
+    """The view whose pictures need the most room: side by side, if the film ever shows two views so."""
+    beside = (k.view for k in session.film.keyframes if k.view.get(Compare).on and k.view.get(CompareView).mode == "side")
+    found = next(beside, view)
+    return view.put(found.get(Compare)).put(found.get(CompareView))
+
+
+def frame_pixels(frame: Frame, size: tuple[int, int], scale: int) -> np.ndarray:
+    """The frame as the window draws it: its picture, or the comparison that its view asks for."""
+    assert frame.picture is not None
+    view = frame.request.view
+    if not compare_picture.compared(view):
+        alone = compare_picture.picture_size(view, scale, compare_picture.source_of(frame.picture, view))
+        return compare_picture.centred(pixels_of(frame.picture, view, size if alone[0] * 2 > size[0] else alone), size)
+    pixels = compare_picture.composed(frame, view, scale, compare_picture.source_of(frame.picture, view))
+    return compare_picture.centred(pixels, size)
 
 
 def ignored(session: Session, network: NetworkFacts) -> tuple[str, ...]:
@@ -174,7 +186,7 @@ class _Export:
         source = replace(first.request.view.get(Source), sha256=first.network.sha256)
         self.session = self.session.with_source(ref, source)
         notes = (*first.network.notes, *ignored(self.session, first.network))
-        size = output_size(first.picture, first.request.view, self.options.size)
+        size = output_size(first.picture, widest(self.session, first.request.view), self.options.size)
         done = 0
         try:
             encoder = self._encoder(size)
@@ -204,7 +216,7 @@ class _Export:
         if not encoder.has(index):
             frame = self._render(index)
             assert frame.picture is not None
-            pixels = pixels_of(frame.picture, frame.request.view, size)
+            pixels = frame_pixels(frame, size, self.options.size)
             encoder.add(index, pixels, frame.request.view.to_json())
             self.rendered += 1
         elapsed = time.monotonic() - self.start_s

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from viz import commands, gestures
+from viz import commands, compare, gestures
 from viz.request import NetworkFacts
 from viz.state import (
     MOTION,
     Channels,
+    Compare,
     Latent,
     Pose,
     RotateMotion,
@@ -129,6 +130,8 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("minus",), "previous channel", "Layers", _channel(-1), repeats=True),
     Binding(("equal",), "next channel", "Layers", _channel(1), repeats=True),
     Binding(("f",), "spectrum on or off", "Layers", _toggle(Spectrum)),
+    Binding(("v",), "compare with a second view, or not", "Compare", _toggle(Compare)),
+    Binding(("shift+v",), "next layout of the comparison", "Compare", lambda state, facts: compare.next_mode(state)),
     Binding(("0",), "fit the picture", "View", _zoom(0.0)),
     Binding(("shift+1",), "1:1, one screen pixel per image pixel", "View", _zoom(1.0)),
     Binding(("tab",), "show the picture only", "View", _command(commands.ToggleChrome())),
@@ -155,6 +158,8 @@ GESTURES: tuple[tuple[str, str], ...] = (
     ("wheel", "zoom at the cursor"),
     ("middle-drag, or Space + drag", "pan"),
     ("double-click", "fit the picture"),
+    ("hold X", "comparing, see the other view in its place"),
+    ("drag the divider", "wipe between the two views that are compared"),
     ("drag the scan line, or its ends", "place the slice, while it is on"),
     ("right-click a control", "reset it, or copy its value"),
     ("Ctrl + click a slider", "type a value"),

@@ -17,16 +17,21 @@ from networks.loading import LoadError
 from torch_utils import native_library, ops
 from torch_utils.heap import keep_freed_memory
 from torch_utils.ops.dispatch import REFERENCE
+from viz.compare import second_view
+from viz.gpu import GpuWork, out_of_memory
+from viz.later import Later, arrived
 from viz.memory import Memory
 from viz.refinement import Refinement
 from viz.request import Frame, RenderError, RenderRequest, Timing
+from viz.second_view import SecondView, Settle
 from viz.stages import SUPERSEDED, Run, Stage, _quiet, channels, latent, load, picture, spectrum, synthesis, tone, unwarp
-from viz.state import Device, Source, ViewState
+from viz.state import BreakIt, Device, Source, ViewState
 
 MEMORY_BYTES = 1 << 30
 NATIVE_PATIENCE_S = 0.5
-SYNTHESIS_GROUPS = (*synthesis.READS, Source, *latent.STAGE.reads)
+SYNTHESIS_GROUPS = (*synthesis.READS, Source, BreakIt, *latent.STAGE.reads)
 Newest = Callable[[], ViewState | None]  # the view of the newest unanswered request, or None
+Progress = Callable[[str, float | None, bool], None]
 
 
 class Pipeline:
@@ -35,7 +40,11 @@ class Pipeline:
     def __init__(self, *, memory_bytes: int = MEMORY_BYTES, headless: bool = False) -> None:
         self.memory = Memory(memory_bytes)
         self.networks = load.NetworkStore()
+        self.gpu = GpuWork()
         self.refinement = Refinement(self.memory, self._explain)
+        self.second = SecondView(self.memory, self._answer_second)
+        self._newest: Newest = lambda: None
+        self._progress: Progress = _quiet
         self._answered: tuple[RenderRequest, Run] | None = None
         shared = (latent.STAGE, synthesis.STAGE, channels.STAGE, unwarp.STAGE, picture.STAGE, picture.STATISTICS, spectrum.STAGE)
         self.stages: tuple[Stage, ...] = (load.stage(self.networks), *shared, *((tone.STAGE,) if headless else ()))
@@ -51,36 +60,65 @@ class Pipeline:
         *,
         newest: Newest = lambda: None,
         may_stop: bool = False,
-        progress: Callable[[str, float | None, bool], None] = _quiet,
+        progress: Progress = _quiet,
     ) -> Frame | None:
         """The frame for this request, an error inside it if one occurred; None if a newer request made it pointless.
 
         `may_stop` allows synthesis to stop between layers when `newest()` asks for another picture. Loading stops
         whenever another network is wanted.
         """
-        view = self._with_backend(request.view)
-        layers: list[str] = []
-        run = Run(view, {}, {}, _Noting(self.memory, layers), progress=progress)
+        self._newest, self._progress = newest, progress
+        run = self._run(request)
+        view = run.view
         run.superseded = lambda: may_stop and _differs(newest(), view, SYNTHESIS_GROUPS)
         run.load_superseded = lambda: (other := newest()) is not None and load.load_key(other) != load.load_key(view)
+        frame = self._staged(request, run)
+        if frame is None or frame.error is not None:
+            return frame
+        self._answered = (request, run)
+        frame = replace(frame, overlays=self.refinement.known(run), beside=self.second.known(frame))
+        return self._with_second(frame) if self._headless else frame
+
+    def _run(self, request: RenderRequest) -> Run:
+        return Run(self._with_backend(request.view), {}, {}, _Noting(self.memory, []), progress=self._progress, replays=self.gpu.replays)
+
+    def _staged(self, request: RenderRequest, run: Run, settle: Settle | None = None) -> Frame | None:
+        """Through the stages; None where one of them stopped for something newer."""
         ran: list[tuple[str, float]] = []
         error = None
         for stage in self.stages:
-            if not stage.wanted(view) or any(name not in run.inputs for name in stage.after):
+            if not stage.wanted(run.view) or any(name not in run.inputs for name in stage.after):
                 continue
             try:
-                value = self._result(stage, run, ran)
+                with self.gpu.scope(run.view):
+                    value = self._result(stage, run, ran)
             except Exception as e:  # the border of the render thread: whatever a stage raises becomes a frame
                 error = self._explain(stage.name, e)
                 break
             if value is SUPERSEDED:
                 return None
             run.inputs[stage.name] = value
-        frame = self._frame(request, run.inputs, tuple(ran), tuple(layers), error)
-        if error is not None:
-            return frame
-        self._answered = (request, run)
-        return replace(frame, overlays=self.refinement.known(run))
+            if settle is not None and stage.name == "load":
+                run.view = settle(run.view, value.facts)
+                request = replace(request, view=run.view)
+        layers = run.memory.layers if isinstance(run.memory, _Noting) else []
+        with self.gpu.scope(run.view):
+            return self._frame(request, run.inputs, tuple(ran), tuple(layers), error)
+
+    def _answer_second(self, request: RenderRequest, superseded: Callable[[], bool], settle: Settle) -> Frame | None:
+        """The second view of a comparison through the same stages and the same memory."""
+        run = self._run(request)
+        key, newest = load.load_key(request.view), self._newest
+        run.superseded = superseded
+        run.load_superseded = lambda: (other := newest()) is not None and load.load_key(second_view(other)) != key
+        return self._staged(request, run, settle)
+
+    def _with_second(self, frame: Frame) -> Frame:
+        """Headless, a frame is complete when it is answered; what fails in the second view fails the frame."""
+        for complete in self.second.steps(frame, lambda: False):
+            frame = complete
+        failed = frame.beside.frame.error if frame.beside is not None else None
+        return frame if failed is None else replace(frame, error=replace(failed, message=f"Second view: {failed.message}"))
 
     def refine(self, frame: Frame, *, newest: Newest = lambda: None, settled: Callable[[], bool] = lambda: True) -> Iterator[Frame]:
         """The last frame again and again, each time with more measured, until all that its view wants is there.
@@ -90,7 +128,12 @@ class Pipeline:
         """
         if self._answered is None or self._answered[0] is not frame.request:
             return
-        yield from self.refinement.steps(frame, self._answered[1], lambda: newest() is not None, settled)
+        self._newest = newest
+        for shown in self.second.steps(frame, lambda: newest() is not None):
+            frame = shown
+            yield frame
+        run = self._answered[1]
+        yield from self.gpu.along(run.view, self.refinement.steps(frame, run, lambda: newest() is not None, settled))
 
     def _with_backend(self, view: ViewState) -> ViewState:
         """While the native kernels are being compiled (once per machine, some seconds), pictures come from the reference."""
@@ -110,6 +153,7 @@ class Pipeline:
             if value is not SUPERSEDED:
                 run.keys["load"] = value.identity
                 if fresh:
+                    self.gpu.replays.graphs.keep(self.networks.networks())
                     ran.append((stage.name, time.perf_counter() - start))
             return value
         run.keys[stage.name] = key
@@ -124,10 +168,11 @@ class Pipeline:
 
     def _explain(self, stage: str, error: Exception) -> RenderError:
         details = "".join(traceback.format_exception(error))
-        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
+        if out_of_memory(error):
+            traceback.clear_frames(error.__traceback__)  # which hold what was being computed
             self.memory.clear()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            self._answered = None
+            self.gpu.give_back()
             return RenderError(stage, "Out of memory.", "Remembered results were dropped; try again, or a smaller network.", details)
         if isinstance(error, LoadError | load.DeviceError | ops.BackendError):
             return RenderError(stage, str(error), "", details)
@@ -139,20 +184,22 @@ class Pipeline:
     ) -> Frame:
         ready: load.Ready | None = inputs.get("load")
         measured: picture.Measured | None = inputs.get("picture")
-        frame = Frame(request, ran=tuple(name for name, _ in ran), layers_ran=layers, error=error)
+        learned = _learned_pose(ready, inputs)
+        ran_and_waited = (*ran, *self.gpu.wait())
+        frame = Frame(request, ran=tuple(name for name, _ in ran), layers_ran=layers, error=error, path=self.gpu.replays.path)
         frame = replace(
             frame,
             network=ready.facts if ready else None,
             picture=measured.picture if measured else None,
-            statistics_shown=measured.shown if measured else None,
-            statistics_all=inputs.get("statistics"),
+            statistics_shown=arrived(measured.shown) if measured else None,
+            statistics_all=arrived(inputs.get("statistics")),
             spectrum=inputs.get("spectrum"),
             toned=inputs.get("tone"),
             seeds=inputs["latent"].seeds if "latent" in inputs else (),
-            learned_pose=_learned_pose(ready, inputs),
-            backends=tuple(ops.backends(probe=native_library.settled()).values()),
-            memory_bytes=self.memory.used_bytes,
-            timing=Timing(ran, sum(seconds for _, seconds in ran)),
+            learned_pose=arrived(learned),
+            backends=tuple(ops.backends(ready.device.type if ready else "cpu", probe=native_library.settled()).values()),
+            memory_bytes=self.memory.used_bytes + self.gpu.replays.graphs.nbytes,
+            timing=Timing(ran_and_waited, sum(seconds for _, seconds in ran_and_waited)),
         )
         if self._headless and "synthesis" in inputs:
             frame = replace(frame, raw=inputs["synthesis"].float().cpu().numpy())
@@ -163,7 +210,7 @@ class _Noting(Memory):
     """The pipeline's memory as a running stage sees it: notes the names of the layers that are put."""
 
     def __init__(self, memory: Memory, layers: list[str]) -> None:
-        self._memory, self._layers = memory, layers
+        self._memory, self.layers = memory, layers
         self.limit_bytes = memory.limit_bytes
 
     def get(self, key: Hashable) -> Any | None:
@@ -171,15 +218,15 @@ class _Noting(Memory):
 
     def put(self, key: Hashable, value: Any) -> None:
         if isinstance(key, tuple) and key[0] == "layer":
-            self._layers.append(str(getattr(key[2], "name", None) or key[2][0]))
+            self.layers.append(str(getattr(key[2], "name", None) or key[2][0]))
         self._memory.put(key, value)
 
 
-def _learned_pose(ready: load.Ready | None, inputs: dict[str, Any]) -> tuple[float, float, float, float] | None:
+def _learned_pose(ready: load.Ready | None, inputs: dict[str, Any]) -> Later[tuple[float, float, float, float]] | None:
     if ready is None or not ready.facts.has_pose or "latent" not in inputs:
         return None
-    r_c, r_s, t_x, t_y = ready.network.learned_pose(inputs["latent"].ws[:, 0])[0].tolist()
-    return (r_c, r_s, t_x, t_y)
+    with torch.inference_mode():
+        return Later(ready.network.learned_pose(inputs["latent"].ws[:, 0])[0], lambda four: (four[0], four[1], four[2], four[3]))
 
 
 def _differs(other: ViewState | None, view: ViewState, groups: tuple[type, ...]) -> bool:

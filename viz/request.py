@@ -7,7 +7,7 @@ without ever importing torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,6 +81,10 @@ class NetworkFacts:
     base_transform: tuple[tuple[float, ...], ...] | None = None  # stored in the file where it is not the identity
     notes: tuple[str, ...] = ()
 
+    def same_weights(self, other: NetworkFacts | None) -> bool:
+        """Whether the other is this network too, perhaps broken on purpose: that changes what its layers are like, not what it learned."""
+        return other is not None and replace(other, taps=self.taps) == self
+
     def tap(self, name: str) -> TapInfo:
         """The tap of this name; the finished image for "" or an unknown name."""
         return next((t for t in self.taps if t.name == name), self.taps[-1])
@@ -117,6 +121,15 @@ class Picture:
     grid: int = 0
     cell: tuple[int, int] = (0, 0)
     first_channel: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(H, W, C), known without reading the values back from where they were computed."""
+        return self.values.shape
+
+    def pixel(self, row: int, column: int) -> tuple[float, ...]:
+        """The channels of one sample."""
+        return tuple(float(value) for value in self.values[row, column])
 
 
 @dataclass(frozen=True)
@@ -179,6 +192,23 @@ class OverlayResult:
     error: RenderError | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """The second view of a comparison, an answer too: `frame.request.view` is its view, as it follows from the first.
+
+    `stale`: it answers an earlier question. `difference`: second minus first, sample by sample, None where `reason` says why
+    not. `db`: PSNR of finished pictures (peak 2); of layers, power of the first over power of the difference.
+    """
+
+    frame: Frame
+    stale: bool = False
+    difference: Picture | None = None
+    db: float | None = None
+    unit: str = "PSNR"
+    reason: str = ""
+    notes: tuple[str, ...] = ()  # what the two cannot share
+
+
 @dataclass(frozen=True)
 class Frame:
     """The answer to `request`. `ran` names the stages that were really computed, `layers_ran` the layers likewise.
@@ -201,8 +231,10 @@ class Frame:
     seeds: tuple[tuple[int, float], ...] = ()  # seeds on screen and their weights
     overlays: Mapping[str, OverlayResult] = field(default_factory=dict)
     overlays_ran: tuple[str, ...] = ()
+    beside: Beside | None = None
     ran: tuple[str, ...] = ()
     layers_ran: tuple[str, ...] = ()
+    path: str = ""  # on a GPU: replayed as a graph, or layer by layer and why
     backends: tuple[Any, ...] = ()
     memory_bytes: int = 0
     timing: Timing = Timing()

@@ -85,7 +85,10 @@ WORKSPACES: tuple[Workspace, ...] = (
         },
         lower=0.3,
     ),
-    Workspace("Compare", {"Network": "left", "Latent": "left.lower", "Timeline": "bottom", "Layers": "right", "Channels": "right.lower"}),
+    Workspace(
+        "Compare",
+        {"Compare": "left", "Network": "left", "Latent": "left.lower", "Timeline": "bottom", "Layers": "right", "Channels": "right.lower"},
+    ),
 )
 
 

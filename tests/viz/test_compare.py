@@ -1,0 +1,461 @@
+"""Two views side by side: the second follows from the first, shares the render thread fairly, and is drawn, saved and filmed with it."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.finding import chord
+from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
+from viz import capture, cli, compare, compare_picture, second_view
+from viz.export import ExportOptions, export
+from viz.film_file import read
+from viz.memory import Memory
+from viz.pipeline import Pipeline
+from viz.request import Frame, Picture, RenderRequest, Timing
+from viz.session import Session
+from viz.state import (
+    Compare,
+    CompareView,
+    Equivariance,
+    Latent,
+    LatentPath,
+    Noise,
+    Pose,
+    Source,
+    Tap,
+    Truncation,
+    View,
+    ViewState,
+)
+from viz.timeline import Keyframe, Timeline
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+TINY_R, TINY_T, TINY_SG2 = (str(GOLDEN / f"tiny_{name}.pkl") for name in ("r", "t", "sg2"))
+BESIDE_T = ViewState().put(Source(TINY_R)).edit(Compare, on=True, network=TINY_T)
+
+
+# ------------------------------------------------------------------------------------------------- what follows
+
+
+def test_the_second_view_shares_everything_but_what_is_its_own():
+    view = BESIDE_T.edit(Latent, x=3.5).edit(Pose, turns=0.1).edit(Truncation, psi=0.7).edit(Equivariance, on=True)
+    second = compare.second_view(view)
+    assert second.get(Source).network == TINY_T and second.get(Compare) == Compare()
+    assert (second.get(Latent).x, second.get(Pose).turns, second.get(Truncation).psi) == (3.5, 0.1, 0.7)
+    assert not second.get(Equivariance).on  # measurements belong to the first
+    own = Compare(on=True, own_latent=True, x=7.0, own_truncation=True, psi=0.2, own_noise=True, noise="none", own_pose=True, turns=0.3)
+    second = compare.second_view(view.put(own).edit(Compare, own_layer=True, layer="L1").edit(LatentPath, seeds=(1, 2)))
+    assert (second.get(Latent).x, second.get(Truncation).psi, second.get(Noise).mode) == (7.0, 0.2, "none")
+    assert (second.get(Pose).turns, second.get(Tap).layer, second.get(LatentPath).seeds) == (0.3, "L1", ())
+
+
+def test_no_network_of_its_own_is_the_same_network():
+    assert compare.second_view(BESIDE_T.edit(Compare, network="")).get(Source).network == TINY_R
+
+
+def test_swapping_twice_changes_nothing():
+    view = BESIDE_T.edit(Latent, x=2.0).edit(Compare, own_latent=True, x=9.0, own_truncation=True, psi=0.5)
+    once = compare.swapped(view, None, None)
+    assert (once.get(Source).network, once.get(Compare).network) == (TINY_T, TINY_R)
+    assert (once.get(Latent).x, once.get(Compare).x, once.get(Truncation).psi) == (9.0, 2.0, 0.5)
+    assert compare.swapped(once, None, None) == view
+
+
+def test_a_comparison_survives_json_and_its_divider_is_drawing_only():
+    view = BESIDE_T.edit(CompareView, mode="wipe", split=0.25).edit(Compare, own_truncation=True, psi=0.5)
+    assert ViewState.from_json(view.to_json()) == view
+    from viz.state import DRAWN, RENDERED
+
+    assert CompareView in DRAWN and Compare in RENDERED
+
+
+def test_a_layer_is_matched_by_name_then_by_rate_and_place():
+    r, sg2 = alias_free_facts(), stylegan2_facts()
+    assert compare.same_layer("L5_84_96", r, alias_free_facts()) == "L5_84_96"
+    assert compare.same_layer("L2_36_96", r, sg2) == "b16.conv1"  # both at 16 samples a width
+    assert compare.same_layer("", r, sg2) == "" == compare.same_layer("output", r, sg2)
+
+
+def test_what_cannot_be_shared_is_said():
+    r, sg2 = alias_free_facts(z_dim=8), stylegan2_facts()
+    view = BESIDE_T.edit(Pose, x=0.1).edit(Noise, mode="none").edit(Tap, layer="L2_36_96")
+    text = " ".join(compare.not_shared(view, r, sg2))
+    assert all(part in text for part in ("8 numbers here and 16 there", "Classes", "no input grid", "no noise inputs", "b16.conv1"))
+    assert compare.not_shared(view, r, r) == ()
+
+
+def test_a_pair_is_found_among_the_bundled_networks():
+    def entry(name, config, kind="bundled"):
+        return dataclasses.make_dataclass("Entry", ["name", "config", "kind"])(name, config, kind)
+
+    others = [entry("globe-t-64", "T"), entry("other-b-64", "B"), entry("globe-b-64", "B", "published")]
+    assert compare.stylegan2_beside_r([entry("globe-r-64", "R"), *others]) is None
+    assert compare.stylegan2_beside_r([*others, entry("globe-r-64", "R"), entry("globe-b-64", "B")]) == ("globe-r-64", "globe-b-64")
+
+
+# -------------------------------------------------------------------------------------------------- difference
+
+
+def picture(values: np.ndarray, rate: float | None = None, **changes) -> Picture:
+    size = values.shape[0]
+    margin = (size - (rate or size)) / 2
+    return Picture(values.astype(np.float32), (margin, margin, size - margin, size - margin), "output", (0, 1, 2), 3, **changes)
+
+
+def test_the_difference_is_second_minus_first_and_its_psnr_has_peak_two():
+    first = np.random.RandomState(0).uniform(-1, 1, (8, 8, 3))
+    found = compare_picture.difference(picture(first), picture(first + 0.02), finished=True)
+    assert found.picture is not None and np.allclose(found.picture.values, 0.02, atol=1e-6)
+    assert found.unit == "PSNR" and found.db == pytest.approx(20 * np.log10(2 / 0.02), abs=1e-3)
+    assert compare_picture.difference(picture(first), picture(first), finished=True).db == np.inf
+
+
+def test_a_layer_has_no_peak_so_its_own_power_counts():
+    first = np.random.RandomState(0).standard_normal((16, 16, 1)) * 7 + 100
+    found = compare_picture.difference(picture(first), picture(first + np.where(np.eye(16)[:, :, None], 1, -1)), finished=False)
+    assert found.unit != "PSNR" and found.db == pytest.approx(10 * np.log10(first.var()), abs=0.01)
+
+
+def test_margins_are_cut_to_what_both_have():
+    wide = np.random.RandomState(0).uniform(-1, 1, (12, 12, 3))
+    found = compare_picture.difference(picture(wide, 8), picture(wide[2:-2, 2:-2] + 1, 8), finished=False)
+    assert found.picture is not None and found.picture.values.shape == (8, 8, 3) and found.picture.frame_rect == (0, 0, 8, 8)
+    assert np.allclose(found.picture.values, 1, atol=1e-6)
+
+
+def test_masked_samples_do_not_count():
+    first, second = np.zeros((4, 4, 1)), np.zeros((4, 4, 1))
+    second[0, 0], mask = 100.0, np.ones((4, 4), bool)
+    mask[0, 0] = False
+    assert compare_picture.difference(picture(first, mask=mask), picture(second), finished=True).db == np.inf
+
+
+@pytest.mark.parametrize(
+    ("second", "part"),
+    [
+        (picture(np.zeros((16, 16, 3))), "8 and 16 samples"),
+        (picture(np.zeros((8, 8, 1))), "channels"),
+        (picture(np.zeros((9, 9, 3)), 8), "half a sample"),
+    ],
+)
+def test_where_there_is_no_difference_the_reason_is_said(second, part):
+    found = compare_picture.difference(picture(np.zeros((8, 8, 3))), second, finished=True)
+    assert found.picture is None and found.db is None and part in found.reason
+
+
+# ---------------------------------------------------------------------------------------------------- pipeline
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return Pipeline(headless=True)
+
+
+def ask(pipeline: Pipeline, view: ViewState) -> Frame:
+    frame = pipeline.render(RenderRequest(1, view))
+    assert frame is not None and frame.error is None, frame
+    return frame
+
+
+def test_the_second_answer_is_that_of_its_view_alone(pipeline):
+    view = BESIDE_T.edit(Latent, x=3.0).edit(Pose, x=0.1)
+    frame = ask(pipeline, view)
+    alone = ask(Pipeline(headless=True), compare.second_view(view))
+    assert frame.beside is not None and not frame.beside.stale
+    assert np.array_equal(frame.beside.frame.picture.values, alone.picture.values)
+    assert frame.network.name == "tiny_r" and frame.beside.frame.network.name == "tiny_t"
+    assert frame.beside.db is not None and 0 < frame.beside.db < 60
+
+
+def test_what_concerns_one_view_computes_nothing_of_the_other(pipeline):
+    view = BESIDE_T.edit(Latent, x=5.0)
+    ask(pipeline, view)
+    frame = ask(pipeline, view.edit(Compare, own_truncation=True, psi=0.5))
+    assert frame.layers_ran == () and frame.beside.frame.layers_ran != ()
+    again = ask(pipeline, view.edit(Equivariance, on=True))
+    assert again.layers_ran == () and again.beside.frame.layers_ran == ()
+
+
+def test_a_network_without_a_grid_is_compared_and_says_so(pipeline):
+    frame = ask(pipeline, BESIDE_T.edit(Compare, network=TINY_SG2).edit(Pose, x=0.1))
+    assert any("no input grid" in note for note in frame.beside.notes)
+
+
+def test_a_second_network_that_cannot_be_loaded_fails_a_file_but_not_the_window():
+    view = BESIDE_T.edit(Compare, network="nowhere")
+    frame = Pipeline(headless=True).render(RenderRequest(1, view))
+    assert frame.error is not None and frame.error.message.startswith("Second view: nowhere")
+    shown = Pipeline()
+    frame = shown.render(RenderRequest(1, view))
+    assert frame.error is None and frame.picture is not None
+    refined = list(shown.refine(frame))
+    assert refined[-1].error is None and "nowhere" in refined[-1].beside.frame.error.message
+
+
+def test_both_live_in_the_same_bounded_memory(pipeline):
+    frame = ask(pipeline, BESIDE_T.edit(Latent, x=50.0))
+    assert frame.memory_bytes <= pipeline.memory.limit_bytes
+    assert frame.beside.frame.memory_bytes > frame.memory_bytes  # the second's layers were added to the first's
+
+
+# ------------------------------------------------------------------------------------------------- fair shares
+
+
+class Clock:
+    """Time as the test tells it, and a second network of `layers` layers that remembers what it has computed."""
+
+    def __init__(self, layers: int, layer_s: float) -> None:
+        self.now, self.layers, self.layer_s = 0.0, layers, layer_s
+        self.done: dict[ViewState, int] = {}
+        self.answered: list[ViewState] = []
+
+    def answer(self, request, superseded, settle):
+        view = settle(request.view, alias_free_facts())
+        while self.done.get(view, 0) < self.layers:
+            if superseded():
+                return None
+            self.now += self.layer_s
+            self.done[view] = self.done.get(view, 0) + 1
+        self.answered.append(view)
+        return frame_of(alias_free_facts(), view)
+
+
+def steady_drag(monkeypatch, layers: int, frames: int, first_s: float = 0.05) -> tuple[Clock, list[float], list[Frame]]:
+    """Seconds that each second view took while newer questions always waited, and the frames that were published."""
+    clock = Clock(layers, 0.01)
+    monkeypatch.setattr(second_view.time, "perf_counter", lambda: clock.now)
+    second = second_view.SecondView(Memory(1 << 20), clock.answer)
+    taken, published = [], []
+    for i in range(frames):
+        frame = frame_of(alias_free_facts(), BESIDE_T.edit(Latent, x=float(i)), timing=Timing((("synthesis", first_s),), first_s))
+        frame = dataclasses.replace(frame, beside=second.known(frame))
+        start = clock.now
+        published += list(second.steps(frame, lambda: True))
+        taken.append(clock.now - start)
+    return clock, taken, published
+
+
+def test_the_first_view_is_never_slowed_more_than_twofold(monkeypatch):
+    _, taken, _ = steady_drag(monkeypatch, layers=23, frames=20)
+    assert max(taken) <= 0.05 + 0.01 + 1e-9  # to within a layer
+
+
+def test_a_slow_second_view_lags_but_gets_somewhere(monkeypatch):
+    clock, _, published = steady_drag(monkeypatch, layers=23, frames=20)
+    assert len(clock.answered) >= 20 * 0.05 / 0.23 - 1
+    assert published and all(frame.beside.stale for frame in published)
+
+
+def test_a_second_view_as_fast_as_the_first_keeps_up(monkeypatch):
+    clock, _, published = steady_drag(monkeypatch, layers=5, frames=8)
+    assert [view.get(Latent).x for view in clock.answered] == [float(i) for i in range(8)]
+    assert not any(frame.beside.stale for frame in published)
+
+
+def test_once_nothing_waits_the_newest_question_is_answered(monkeypatch):
+    clock = Clock(23, 0.01)
+    monkeypatch.setattr(second_view.time, "perf_counter", lambda: clock.now)
+    second = second_view.SecondView(Memory(1 << 20), clock.answer)
+    views = [BESIDE_T.edit(Latent, x=float(i)) for i in range(2)]
+    timing = Timing((("synthesis", 0.05),), 0.05)
+    assert list(second.steps(frame_of(alias_free_facts(), views[0], timing=timing), lambda: True)) == []
+    (shown,) = second.steps(frame_of(alias_free_facts(), views[1], timing=timing), lambda: False)
+    assert shown.beside.frame.request.view.get(Latent).x == 1.0 and not shown.beside.stale
+
+
+# ------------------------------------------------------------------------------------------------------- files
+
+
+def render(tmp_path, mode: str, *more: str, out: str = "x.png") -> Path:
+    path = tmp_path / out
+    assert cli.run(["render", TINY_R, "--compare", TINY_T, "--mode", mode, "--seed", "3", "--out", str(path), *more]) == 0
+    return path
+
+
+def single(tmp_path, network: str) -> np.ndarray:
+    path = tmp_path / "alone.png"
+    assert cli.run(["render", network, "--seed", "3", "--out", str(path)]) == 0
+    return np.asarray(Image.open(path))
+
+
+def test_render_puts_two_networks_side_by_side(tmp_path):
+    pixels = np.asarray(Image.open(render(tmp_path, "side")))
+    first, second = single(tmp_path, TINY_R), single(tmp_path, TINY_T)
+    width, gap = first.shape[1], compare_picture.GAP
+    assert pixels.shape == (first.shape[0], 2 * width + gap, 3)
+    assert np.array_equal(pixels[:, :width], first) and np.array_equal(pixels[:, width + gap :], second)
+
+
+def test_render_wipes_at_the_divider(tmp_path):
+    pixels = np.asarray(Image.open(render(tmp_path, "wipe", "--split", "-0.25")))
+    first, second = single(tmp_path, TINY_R), single(tmp_path, TINY_T)
+    column = first.shape[1] // 4
+    assert np.array_equal(pixels[:, : column - 1], first[:, : column - 1])
+    assert np.array_equal(pixels[:, column + 1 :], second[:, column + 1 :])
+
+
+def test_render_saves_the_difference_as_numbers_and_says_how_far_apart_they_are(tmp_path, capsys):
+    values = np.load(render(tmp_path, "difference", out="d.npy"))
+    raws = []
+    for network in (TINY_R, TINY_T):
+        assert cli.run(["render", network, "--seed", "3", "--out", str(tmp_path / "raw.npy")]) == 0
+        raws.append(np.load(tmp_path / "raw.npy"))
+    assert np.array_equal(values, raws[1] - raws[0])
+    psnr = 20 * np.log10(2) - 10 * np.log10(np.mean(np.square(values.astype(np.float64))))
+    assert f"PSNR {psnr:.2f} dB" in capsys.readouterr().out
+
+
+def test_an_equal_network_differs_by_grey(tmp_path):
+    path = tmp_path / "grey.png"
+    assert cli.run(["render", TINY_R, "--compare", TINY_R, "--mode", "difference", "--difference-gain", "60", "--out", str(path)]) == 0
+    assert set(np.unique(np.asarray(Image.open(path)))) == {128}
+
+
+def test_a_saved_comparison_restores_itself(tmp_path):
+    path = render(tmp_path, "wipe", "--split", "0.125")
+    view = capture.read_view(path)
+    assert view.get(Compare).on and view.get(CompareView) == CompareView("wipe", 0.125) and view.get(Compare).sha256
+    assert cli.run(["view", str(path), "--out", str(tmp_path / "again.png")]) == 0
+    assert np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(tmp_path / "again.png")))
+
+
+def test_a_comparison_as_numbers_must_be_a_difference(tmp_path, capsys):
+    assert cli.run(["render", TINY_R, "--compare", TINY_T, "--out", str(tmp_path / "x.npy")]) == 1
+    assert "--mode difference" in capsys.readouterr().err
+
+
+def test_a_film_shows_the_comparison_and_carries_it(tmp_path):
+    start = BESIDE_T.edit(View, margins=False)
+    views = (start, start.edit(Latent, x=1.0).edit(CompareView, mode="flip", second=True))
+    timeline = Timeline((Keyframe(0.0, views[0]), Keyframe(1.0, views[1])), fps=2.0)
+    result = export(Session((start,), timeline), ExportOptions(tmp_path / "film"), pipeline=Pipeline(headless=True))
+    assert result.frames == 3
+    pixels = [np.asarray(Image.open(tmp_path / "film" / f"{i:05d}.png")) for i in (0, 2)]
+    assert pixels[0].shape == pixels[1].shape == (32, 2 * 32 + compare_picture.GAP, 3)
+    assert not np.array_equal(pixels[0][:, :32], pixels[0][:, -32:])
+    left = (2 * 32 + compare_picture.GAP - 32) // 2
+    assert (pixels[1][:, :left] == 28).all() and pixels[1][:, left : left + 32].std() > 1  # alone, in the middle
+    assert read(tmp_path / "film").film.keyframes[0].view.get(Compare).network == TINY_T
+
+
+# -------------------------------------------------------------------------------------------------- the window
+
+
+@pytest.fixture
+def running(tmp_path):
+    from tests.viz.test_app import Running
+
+    running = Running(tmp_path, BESIDE_T)
+    yield running
+    running.close()
+
+
+@pytest.mark.window
+def test_both_pictures_are_on_screen_and_a_drag_on_the_second_moves_both(running):
+    canvas = running.app.canvas
+    assert canvas.comparison.area is not None and canvas.comparison.area.width == canvas.placement.area.width
+    pixels = running.ui.screenshot()
+    for area in (canvas.placement.area, canvas.comparison.area):
+        x, y = (round(v) for v in area.center)
+        assert pixels[y - 15 : y + 15, x - 15 : x + 15].std() > 1
+    start = canvas.comparison.area.center
+    start = (start[0] + 30, start[1] + 40)
+    running.ui.drag(start, (start[0] + 5 * running.app.context.em, start[1]))
+    assert running.state.get(Latent).x == pytest.approx(5 * 0.04, rel=0.05)
+    beside = running.app.good.beside
+    assert not beside.stale and beside.frame.request.view.get(Latent).x == running.state.get(Latent).x
+    assert len(running.app.history.past) == 1
+
+
+@pytest.mark.window
+def test_the_cursor_reads_both_pictures(running):
+    canvas = running.app.canvas
+    x, y = canvas.comparison.area.center
+    running.ui.hover((x + 20, y + 10))
+    found, second = canvas.probe, canvas.comparison.probe
+    assert (found.column, found.row) == (second.column, second.row)
+    assert found.values == pytest.approx(tuple(running.app.good.picture.values[found.row, found.column]))
+    assert second.values == pytest.approx(tuple(running.app.good.beside.frame.picture.values[found.row, found.column]))
+
+
+@pytest.mark.window
+def test_the_divider_is_dragged_without_rendering(running):
+    running.app.state = running.state.edit(CompareView, mode="wipe")
+    running.ui.frames(2)
+    requests, scale = running.app.requests, running.app.canvas.placement.scale
+    x, y = running.canvas_point(0.0, 0.2)
+    running.ui.drag((x, y), (x + 0.2 * scale, y), steps=8)
+    assert running.state.get(CompareView).split == pytest.approx(0.2, abs=0.02)
+    assert running.app.requests == requests and running.state.get(Latent) == Latent()
+    running.ui.frames(2)
+    running.ui.key("ctrl+z")
+    running.ui.frames(2)
+    assert running.state.get(CompareView).split == 0.0
+
+
+@pytest.mark.window
+def test_x_held_shows_the_other_view(running):
+    running.app.state = running.state.edit(CompareView, mode="flip")
+    running.ui.frames(3)
+    first = running.ui.screenshot()
+    running.ui.run(lambda context: context.key_down(chord("x")))
+    running.ui.frames(3)
+    second = running.ui.screenshot()
+    running.ui.run(lambda context: context.key_up(chord("x")))
+    running.ui.frames(3)
+    x, y = (round(v) for v in running.canvas_point(0.0, 0.0))
+    part = (slice(y - 40, y + 40), slice(x - 40, x + 40))
+    assert not np.array_equal(second[part], first[part]) and np.array_equal(running.ui.screenshot()[part], first[part])
+
+
+@pytest.mark.window
+def test_v_compares_and_shift_v_goes_through_the_layouts(running):
+    for mode in ("wipe", "flip", "difference", "side"):
+        running.ui.key("shift+v")
+        running.ui.frames(2)
+        assert running.state.get(CompareView).mode == mode
+    running.ui.key("v")
+    running.ui.frames(3)
+    assert not running.state.get(Compare).on and running.app.good.beside is None
+    assert running.app.canvas.placement.area.width > 500
+
+
+@pytest.mark.window
+def test_a_capture_holds_what_is_compared(running):
+    running.ui.key("c")
+    running.ui.frames(1)
+    path = running.app.capture_folder / "00000.png"
+    with Image.open(path) as saved:
+        assert saved.size == (2 * 32 + compare_picture.GAP, 32)
+    assert capture.read_view(path).get(Compare).sha256 == running.app.good.beside.frame.network.sha256
+
+
+@pytest.mark.window
+def test_the_difference_is_drawn_and_its_number_is_in_the_panel(running):
+    running.app.state = running.state.edit(CompareView, mode="difference").edit(Compare, network="")
+    running.app.choose_workspace(6)
+    running.ui.frames(4)
+    assert running.app.good.beside.db == np.inf
+    x, y = (round(v) for v in running.canvas_point(0.1, 0.2))
+    assert np.abs(running.ui.screenshot()[y - 5 : y + 5, x - 5 : x + 5].astype(int) - 128).max() <= 1
+    running.ui.click("Compare.own_truncation")
+    running.ui.set("Compare.psi", 0.5)
+    running.ui.frames(3)
+    assert running.state.get(Compare).psi == 0.5 and 0 < running.app.good.beside.db < 100
+
+
+@pytest.mark.window
+def test_nothing_of_gl_is_left_behind(tmp_path):
+    from gui_utils.texture import live_objects
+    from tests.viz.test_app import Running
+
+    before = live_objects()
+    running = Running(tmp_path, BESIDE_T)
+    for mode in ("wipe", "difference"):
+        running.app.state = running.state.edit(CompareView, mode=mode)
+        running.ui.frames(3)
+    running.close()
+    assert live_objects() == before

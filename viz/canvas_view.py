@@ -44,7 +44,7 @@ class Content:
 
     @staticmethod
     def of(picture: Picture, *, margins: bool) -> Content:
-        height, width = picture.values.shape[:2]
+        height, width = picture.shape[:2]
         x0, _, x1, _ = picture.frame_rect
         rate = x1 - x0
         if margins or picture.grid:
@@ -156,7 +156,7 @@ def probe(picture: Picture, placement: Placement, content: Content, px: float, p
     column, row = int(u // 1), int(v // 1)
     if not (0 <= column < content.width and 0 <= row < content.height):
         return None
-    values = tuple(float(c) for c in picture.values[row, column])
+    values = picture.pixel(row, column)
     if not picture.grid:
         valid = picture.mask is None or bool(picture.mask[row, column])
         x, y = placement.to_image(px, py)

@@ -38,7 +38,14 @@ def run(run: Run) -> Shown:
     values: torch.Tensor = run.inputs["synthesis"]
     total, height, width = values.shape
     chosen = choose(run.view.get(Channels), total, height * width)
-    return Shown(values[list(chosen)].float(), chosen, total)
+    return Shown(_picked(values, chosen).float(), chosen, total)
+
+
+def _picked(values: torch.Tensor, chosen: tuple[int, ...]) -> torch.Tensor:
+    """A copy of those channels: a list of numbers as an index would have to be sent to the device first, waiting for it."""
+    if chosen == tuple(range(chosen[0], chosen[0] + len(chosen))):
+        return values[chosen[0] : chosen[0] + len(chosen)].clone()
+    return torch.stack([values[channel] for channel in chosen])
 
 
 STAGE = Stage("channels", after=("synthesis",), reads=(Channels,), run=run, key=lambda view, inputs: _relevant(view.get(Channels)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,16 @@ import torch
 
 from viz.stages import Run, Stage
 from viz.stages.load import Ready
-from viz.state import SEEDS_PER_ROW, Latent, LatentPath, Mixing, Truncation
+from viz.state import SEEDS_PER_ROW, Latent, LatentPath, Mixing, Truncation, ViewState
 
 
 @dataclass(frozen=True)
 class Styles:
-    """ws [1, num_ws, w_dim] and the seeds that made it, with their weights."""
+    """ws [1, num_ws, w_dim], the seeds that made it with their weights, and for each row all that made it, as a name."""
 
     ws: torch.Tensor
     seeds: tuple[tuple[int, float], ...]
+    names: tuple[Hashable, ...]
 
 
 NO_PATH = LatentPath()
@@ -88,7 +90,18 @@ def run(run: Run) -> Styles:
     rows = [row for row in mixing.rows if row < ready.network.num_ws]
     if rows:
         ws[:, rows] = mapped(run, ready, mixing.seed)[:, rows]
-    return Styles(ws, seeds)
+    return Styles(ws, seeds, row_names(run.view, ready.network.num_ws, seeds))
+
+
+def row_names(view: ViewState, num_ws: int, seeds: tuple[tuple[int, float], ...]) -> tuple[Hashable, ...]:
+    """What each row of ws is made of. Rows of equal names are equal, so that on a GPU nobody has to read them to know."""
+    truncation, mixing, class_index = view.get(Truncation), view.get(Mixing), view.get(Latent).class_index
+
+    def name(row: int) -> Hashable:
+        psi = truncation.psi if truncation.cutoff < 0 or row < truncation.cutoff else 1.0
+        return (mixing.seed if row in mixing.rows else seeds, class_index, psi)
+
+    return tuple(name(row) for row in range(num_ws))
 
 
 def mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:

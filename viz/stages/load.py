@@ -78,6 +78,10 @@ class NetworkStore:
     def holds(self, view: ViewState) -> bool:
         return load_key(view) in self._ready
 
+    def networks(self) -> list[Any]:
+        """The networks that are kept."""
+        return [ready.network for ready in self._ready.values()]
+
     def clear(self) -> None:
         self._ready.clear()
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from viz.handover import DevicePicture, DeviceValues, handover
+from viz.later import Later
 from viz.request import Picture, Statistics
 from viz.stages import Run, Stage
 from viz.stages.load import Ready
@@ -16,7 +18,7 @@ from viz.state import Channels, Tap
 @dataclass(frozen=True)
 class Measured:
     picture: Picture
-    shown: Statistics
+    shown: Statistics | Later[Statistics]
 
 
 def frame_rect(width: int, height: int, sampling_rate: float) -> tuple[float, float, float, float]:
@@ -31,6 +33,21 @@ def inside(values: torch.Tensor, sampling_rate: float) -> torch.Tensor:
     rows = slice(max(0, round(y0)), min(height, round(y1)))
     columns = slice(max(0, round(x0)), min(width, round(x1)))
     return values[..., rows, columns]
+
+
+def measured(values: torch.Tensor, mask: torch.Tensor | None = None) -> Statistics | Later[Statistics]:
+    """`measure`, which on a GPU is only begun: the numbers come with the frame."""
+    if values.device.type != "cuda" or mask is not None or values.numel() == 0:
+        return measure(values, mask)
+    std, mean = torch.std_mean(values, correction=0)
+    low, high = torch.aminmax(values)
+
+    def make(numbers: list[float]) -> Statistics:
+        mean, std, low, high = numbers
+        finite = math.isfinite(mean + std + low + high)
+        return Statistics(mean, std, max(abs(low), abs(high))) if finite else measure(values)  # which counts; rare, so it may wait
+
+    return Later(torch.stack([mean, std, low, high]), make)
 
 
 def measure(values: torch.Tensor, mask: torch.Tensor | None = None) -> Statistics:
@@ -58,16 +75,17 @@ def run(run: Run) -> Measured:
     with torch.inference_mode():
         cropped = inside(values, tap.sampling_rate)
         cropped_mask = None if mask is None else inside(mask, tap.sampling_rate)
-        statistics = measure(cropped, cropped_mask)
+        statistics = measured(cropped, cropped_mask)
         if channels.normalize:
             top = torch.nan_to_num(cropped).abs().amax(dim=(1, 2), keepdim=True)
             values = values / torch.where(top > 0, top, torch.ones_like(top))
         grid = math.ceil(math.sqrt(len(values))) if channels.mode == "sheet" else 0
         laid_out = _sheet(values, grid) if grid else values.permute(1, 2, 0)
-        array = laid_out.contiguous().cpu().numpy()
+        on_gpu = values.device.type == "cuda"
+        array = _planes(laid_out) if on_gpu else laid_out.contiguous().cpu().numpy()
     height, width = values.shape[-2:]
-    picture = Picture(
-        values=array,
+    picture = (DevicePicture if on_gpu else Picture)(
+        values=array,  # type: ignore[arg-type]
         frame_rect=frame_rect(width, height, tap.sampling_rate),
         tap=tap.name,
         channels=shown.channels,
@@ -80,6 +98,12 @@ def run(run: Run) -> Measured:
     return Measured(picture, statistics)
 
 
+def _planes(laid_out: torch.Tensor) -> DeviceValues:
+    """[H, W, C] as planes of its own that stay on the GPU, and on their way to pinned memory unless textures are filled there."""
+    planes = laid_out.permute(2, 0, 1).contiguous()
+    return DeviceValues(planes, download=not handover.shared)
+
+
 def _sheet(values: torch.Tensor, columns: int) -> torch.Tensor:
     """[c, H, W] -> [rows * H, columns * W, 1]; unused cells are zero."""
     count, height, width = values.shape
@@ -88,12 +112,12 @@ def _sheet(values: torch.Tensor, columns: int) -> torch.Tensor:
     return padded.reshape(rows, columns, height, width).transpose(1, 2).reshape(rows * height, columns * width, 1)
 
 
-def run_statistics(run: Run) -> Statistics:
+def run_statistics(run: Run) -> Statistics | Later[Statistics]:
     """All channels of the layer, margin left out."""
     ready: Ready = run.inputs["load"]
     tap = ready.facts.tap(run.view.get(Tap).layer)
     with torch.inference_mode():
-        return measure(inside(run.inputs["synthesis"], tap.sampling_rate))
+        return measured(inside(run.inputs["synthesis"], tap.sampling_rate))
 
 
 STAGE = Stage("picture", after=("channels", "unwarp"), reads=(Channels,), run=run, key=lambda view, _: view.get(Channels).normalize)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
 from torch_utils import ops
+from viz.replay import Question
 from viz.stages import SUPERSEDED, Run, Stage
 from viz.stages.load import Ready
 from viz.state import Device, LearnedPose, Noise, Pose, Tap, ViewState
 
 READS = (Pose, LearnedPose, Noise, Tap, Device)
+_average_poses: WeakKeyDictionary[Any, tuple[float, float, float, float]] = WeakKeyDictionary()
 
 
 class _LayerMemo:
@@ -52,8 +55,10 @@ def learned_pose_argument(view: ViewState, ready: Ready) -> tuple[float, float, 
         return None
     if mode == "identity":
         return (1.0, 0.0, 0.0, 0.0)
-    r_c, r_s, t_x, t_y = ready.network.learned_pose(ready.network.w_avg[None])[0].tolist()
-    return (r_c, r_s, t_x, t_y)
+    if ready.network not in _average_poses:  # reading numbers waits for a GPU: once a network
+        r_c, r_s, t_x, t_y = ready.network.learned_pose(ready.network.w_avg[None])[0].tolist()
+        _average_poses[ready.network] = (r_c, r_s, t_x, t_y)
+    return _average_poses[ready.network]
 
 
 def conditions(run: Run) -> dict[str, Any]:
@@ -79,16 +84,23 @@ def layer_memo(run: Run) -> Any:
 
 def run(run: Run) -> Any:
     ready: Ready = run.inputs["load"]
+    styles, memo = run.inputs["latent"], layer_memo(run)
+    tap, fixed = ready.facts.tap_name(run.view.get(Tap).layer), conditions(run)
+    fixed["pose"] = pose_matrix(run.view, ready) if ready.facts.has_pose else None
+    names = styles.names if run.replays is not None and run.replays.serves(ready.device.type) else None
     with torch.inference_mode(), forced_backend(run.view):
-        values = ready.network.synthesize(
-            run.inputs["latent"].ws,
-            pose=pose_matrix(run.view, ready) if ready.facts.has_pose else None,
-            tap=ready.facts.tap_name(run.view.get(Tap).layer),
-            memo=layer_memo(run),
-            superseded=run.superseded,
-            **conditions(run),
-        )
+        values = None if run.replays is None else run.replays.run(_question(run, tap, memo, fixed))
+        if values is None:
+            values = ready.network.synthesize(styles.ws, tap=tap, memo=memo, superseded=run.superseded, row_names=names, **fixed)
     return SUPERSEDED if values is None else values[0]
+
+
+def _question(run: Run, tap: str, memo: Any, fixed: dict[str, Any]) -> Question:
+    ready: Ready = run.inputs["load"]
+    styles, half = run.inputs["latent"], not fixed["force_fp32"]
+    arguments = {name: value for name, value in fixed.items() if name != "force_fp32"}
+    asked = ready.network.conditions(**arguments, half=half)
+    return Question(ready.network, styles.ws, asked, tap, run.view.get(Device).backend, memo, styles.names)
 
 
 STAGE = Stage("synthesis", after=("latent",), reads=READS, run=run, key=key)

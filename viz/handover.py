@@ -1,0 +1,91 @@
+"""How a picture gets from the GPU to the screen: values that stay on the device until someone reads them, and who may copy them there.
+
+Knows no torch and no GL: a tensor is an object with a few methods. The render thread makes `DeviceValues` and waits until they are
+complete before the frame is published, so that whoever gets them need not wait for anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from viz.request import Picture
+
+
+@dataclass
+class Handover:
+    """What the window found out about its graphics driver. Written by the GUI thread, read by the render thread.
+
+    `shared` is None until the first picture of a GPU was shown; then whether textures are filled on the GPU. While that is not known or not
+    so, every picture is also brought to pinned memory, so that the window never waits for a copy.
+    """
+
+    shared: bool | None = None
+    why: str = "no picture of a GPU was shown yet"
+
+
+handover = Handover()  # one window a process, one graphics driver
+
+
+class DeviceValues:
+    """float32 planes [C, H, W] on a GPU. `shape` is (H, W, C), as a picture's; `pointer` and `device` say where they lie."""
+
+    def __init__(self, planes: Any, *, download: bool) -> None:
+        channels, height, width = planes.shape
+        self.shape = (height, width, channels)
+        self.nbytes: int = planes.numel() * planes.element_size()
+        self.pointer: int = planes.data_ptr()
+        self.device: int = planes.device.index or 0
+        self._planes = planes
+        self._host = planes.to("cpu", non_blocking=True) if download else None  # pinned; complete when the frame is
+        self._lock = threading.Lock()
+
+    def numpy(self) -> np.ndarray:
+        """[H, W, C] in the processor's memory, a view of planes; copied on the first call unless it is there already."""
+        with self._lock:
+            if self._host is None:
+                self._host = self._planes.cpu()
+            return self._host.numpy().transpose(1, 2, 0)
+
+    def pixel(self, row: int, column: int) -> tuple[float, ...]:
+        """The channels of one sample, without copying the others."""
+        if self._host is not None:
+            return tuple(self._host[:, row, column].tolist())
+        return tuple(self._planes[:, row, column].tolist())
+
+
+class DevicePicture(Picture):
+    """A picture whose values are on a GPU. `values` brings them to the processor's memory when first read."""
+
+    @property
+    def values(self) -> np.ndarray:  # pyright: ignore[reportIncompatibleVariableOverride]
+        source = self.__dict__["source"]
+        return source.numpy() if isinstance(source, DeviceValues) else source
+
+    @values.setter
+    def values(self, source: DeviceValues | np.ndarray) -> None:
+        self.__dict__["source"] = source
+
+    @property
+    def on_device(self) -> DeviceValues | None:
+        """The values where they were computed."""
+        source = self.__dict__["source"]
+        return source if isinstance(source, DeviceValues) else None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, C)."""
+        return self.__dict__["source"].shape
+
+    @property
+    def nbytes(self) -> int:
+        """Of the values, wherever they are."""
+        return self.__dict__["source"].nbytes
+
+    def pixel(self, row: int, column: int) -> tuple[float, ...]:
+        """The channels of one sample."""
+        source = self.on_device
+        return super().pixel(row, column) if source is None else source.pixel(row, column)

@@ -1,12 +1,7 @@
 """The native convolutions against float64, on every instruction set that this machine has."""
 
 import gc
-import os
-import shutil
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 import torch
@@ -331,33 +326,6 @@ def test_bf16_only_where_asked_for():
         kept = modulated_conv2d(x, weight, styles, demodulate=False)
     assert 1e-5 < error(rounded, exact.double()) < BOUND["bf16"]
     assert torch.equal(kept, modulated_conv2d(x, weight, styles, demodulate=False))  # ToRGB and the Fourier input's mixing
-
-
-def _asan_runtime() -> str | None:
-    compiler = shutil.which("g++")
-    if compiler is None or sys.platform != "linux":
-        return None
-    answer = subprocess.run([compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, timeout=20)
-    found = Path(answer.stdout.strip())  # the bare name where there is none
-    return str(found) if found.is_absolute() else None
-
-
-def test_address_sanitizer(tmp_path):
-    """Every access stays inside buffers of exactly the promised sizes."""
-    runtime = _asan_runtime()
-    if runtime is None:
-        pytest.skip("no address sanitizer here")
-    sources = tmp_path / "sources"
-    sources.mkdir()
-    for path in native_build.source_files():
-        if path.name.startswith(("conv", "gemm", "isa")):
-            shutil.copy(path, sources)
-    library = native_build.build(tmp_path / "out", sources=sources, sanitizer="address")
-    driver = Path(__file__).parent / "native_conv_driver.py"
-    environment = {**os.environ, "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0", "OMP_NUM_THREADS": "2"}
-    result = subprocess.run([sys.executable, str(driver), str(library)], env=environment, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert result.stdout.strip().endswith("calls without a complaint")
 
 
 def test_a_weight_made_in_inference_mode_is_taken_and_not_remembered():

@@ -13,6 +13,7 @@ PARTS = {
     "filtered_lrelu": ["--rounds", "5"],
     "conv": ["--rounds", "5"],
     "synthesis": ["--rounds", "5"],
+    "load": [],
 }
 QUICK = {"filtered_lrelu": ["--rounds", "1"], "conv": ["--rounds", "1"], "synthesis": ["--rounds", "2", "--cases", "T-256", "R-256"]}
 

@@ -32,7 +32,7 @@ class GpuWork:
     @contextmanager
     def scope(self, view: ViewState) -> Iterator[None]:
         """Work within the `with` block goes to our own stream, if the view is computed with CUDA."""
-        self._used = _uses_cuda(view)
+        self._used = uses_cuda(view)
         if not self._used:
             yield
             return
@@ -68,7 +68,8 @@ class GpuWork:
             torch.cuda.empty_cache()
 
 
-def _uses_cuda(view: ViewState) -> bool:
+def uses_cuda(view: ViewState) -> bool:
+    """Whether a view is computed with CUDA."""
     try:
         return choose_device(view.get(Device).device).type == "cuda"
     except DeviceError:

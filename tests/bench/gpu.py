@@ -4,8 +4,9 @@
 
 1. The tests marked `gpu`. 2. `compute-sanitizer`, memcheck and racecheck, over one call of each kind, if it is on the path. 3. For each
 layer of T and R the fused operator against the plain one, with the time that copying its input and output takes in the same run (the memory
-floor) and the rate of its separable arithmetic. 4. Whole pictures, float32 and float16. Lines of JSON after the tests; every section is
-left out, and says so, when the time is up.
+floor) and the rate of its separable arithmetic. 4. Whole pictures (`gpu_pictures`), float32 and float16, by graph and step by step, and
+from an event to the picture. Lines of JSON after the tests, and at the end the pictures as a table for RESULTS.md; every section is left
+out, and says so, when the time is up.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from pathlib import Path
 import torch
 
 from tests.bench.filtered_lrelu import Case, layer_cases
-from tests.bench.synthesis import CASES
-from tests.bench.synthesis import Case as PictureCase
+from tests.bench.gpu_pictures import NAMES, markdown, picture_rows
 from torch_utils.cuda_build import CudaUnavailable
 from torch_utils.cuda_driver import describe
 from torch_utils.ops import backends, bias_act, filtered_lrelu, use
@@ -135,42 +135,12 @@ def layer_rows(deadline: Deadline) -> Iterator[dict[str, object]]:
                 torch.cuda.empty_cache()
 
 
-def picture_row(case: PictureCase) -> dict[str, object]:
-    """One network's times for a picture, with the kernels and with the plain operators, and its memory."""
-    torch.cuda.reset_peak_memory_stats()
-    network = case.network().cuda()
-    row: dict[str, object] = {"picture": case.name}
-    with torch.inference_mode():
-        ws = network.map(torch.randn(1, network.z_dim, device="cuda"))
-        for name, full in (("float32", True), ("float16", False)):
-
-            def picture(full: bool = full) -> object:
-                return network.synthesize(ws, force_fp32=full)
-
-            row[f"{name}_ms"] = round(milliseconds(picture, 10), 3)
-            with use("reference"):
-                row[f"{name}_reference_ms"] = round(milliseconds(picture, 3), 3)
-    row["peak_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
-    return row
-
-
-def picture_rows(names: list[str], deadline: Deadline) -> Iterator[dict[str, object]]:
-    for case in CASES:
-        if case.name not in names:
-            continue
-        if deadline.left() < 30:
-            yield {"picture": case.name, "left_out": "no time left"}
-            return
-        yield picture_row(case)
-        torch.cuda.empty_cache()
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=8.5, help="all of it, at most")
     parser.add_argument("--no-tests", dest="tests", action="store_false")
     parser.add_argument("--no-sanitizer", dest="sanitizer", action="store_false")
-    parser.add_argument("--cases", nargs="*", default=["T-256", "R-256", "T-512", "R-512", "T-1024", "R-1024"])
+    parser.add_argument("--cases", nargs="*", default=list(NAMES))
     parser.add_argument("--one-of-each", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     deadline = Deadline(options.minutes)
@@ -185,8 +155,11 @@ def main() -> int:
     passed = not options.tests or run_tests(deadline)
     passed = (not options.sanitizer or run_sanitizers(deadline)) and passed
     print(json.dumps({"backends": [str(b) for b in backends("cuda").values()]}), flush=True)
-    for row in itertools.chain(picture_rows(options.cases, deadline), layer_rows(deadline)):
+    pictures = []
+    for row in itertools.chain(picture_rows(options.cases, deadline.left, milliseconds), layer_rows(deadline)):
         print(json.dumps(row), flush=True)
+        pictures += [row] if "picture" in row else []
+    print(markdown(pictures), flush=True)
     if not passed:
         print("NOT ALL CORRECT: see above; the times mean nothing until that is mended")
     return 0 if passed else 1

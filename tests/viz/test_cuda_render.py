@@ -209,7 +209,7 @@ class Cuda:
 
         for name, value in (("Stream", Stream), ("Event", Event), ("stream", stream), ("current_stream", lambda: None)):
             monkeypatch.setattr(torch.cuda, name, value)
-        monkeypatch.setattr(gpu, "_uses_cuda", lambda view: True)
+        monkeypatch.setattr(gpu, "uses_cuda", lambda view: True)
 
 
 def test_a_frame_waits_once_and_only_in_our_stream(monkeypatch):

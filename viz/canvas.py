@@ -18,7 +18,7 @@ from viz.canvas_view import Area, Content, Placement, Probe, pan, place, probe, 
 from viz.compare_picture import compared
 from viz.panels import PanelContext
 from viz.request import Frame, OverlayImage, Picture
-from viz.state import Channels, CompareView, OverlayView, Pose, Slice, Tone, View, ViewState
+from viz.state import Channels, Compare, CompareView, OverlayView, Pose, Slice, Tone, View, ViewState
 
 STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
 
@@ -64,6 +64,8 @@ class Canvas:
         if self.overlay_image is not None:
             self.overlay.draw(self.overlay_image, state.get(OverlayView), self.placement, framebuffer_scale(), view.magnify)
         self._decorate(picture, state, frame, hovered)
+        if state.get(View).gizmo and not picture.grid and frame.network.has_pose:
+            self._second_gizmo(state, frame, hovered)
         mouse = self.mouse()
         if compared(state):
             self.comparison.read(frame, self.placement, mouse, margins=view.margins)
@@ -112,14 +114,24 @@ class Canvas:
                 if self.content.width != self.content.sampling_rate:  # a layer with margins: show where the image lies
                     _rectangle(lines, self.placement, (-0.5, -0.5, 0.5, 0.5), color(theme.ACCENT, 0.8))
                 if state.get(View).gizmo and frame.network.has_pose:
-                    self._gizmo(lines, state, hovered)
+                    self._gizmo(lines, self.placement, state, hovered)
                 if state.get(Slice).on:
                     self._scan_line(lines, state.get(Slice))
             draw_badge(frame, area)
         finally:
             lines.pop_clip_rect()
 
-    def _gizmo(self, lines: imgui.ImDrawList, state: ViewState, hovered: bool) -> None:
+    def _second_gizmo(self, state: ViewState, frame: Frame, hovered: bool) -> None:
+        """The handles once more over the second view, if it follows the same pose."""
+        area, other = self.comparison.area, frame.beside.frame.network if frame.beside else None
+        if area is None or other is None or not other.has_pose or self.placement is None or state.get(Compare).own_pose:
+            return
+        lines = imgui.get_window_draw_list()
+        lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
+        self._gizmo(lines, replace(self.placement, area=area), state, hovered)
+        lines.pop_clip_rect()
+
+    def _gizmo(self, lines: imgui.ImDrawList, placement: Placement, state: ViewState, hovered: bool) -> None:
         """Ring = rotate, centre = translate. Faint until the mouse is near, so that it does not hide the picture."""
         assert self.placement is not None
         pose, em = state.get(Pose), imgui.get_font_size()
@@ -128,8 +140,8 @@ class Canvas:
         part = gestures.grip(self.placement, pose, self.mouse(), em) if hovered and not dragging else ""
         if not (moved or part or dragging in ("rotate", "translate")):
             return
-        cx, cy = self.placement.to_screen(pose.x, pose.y)
-        radius = gestures.RING * self.placement.scale
+        cx, cy = placement.to_screen(pose.x, pose.y)
+        radius = gestures.RING * placement.scale
         ring = color(theme.ACCENT, 0.95 if "rotate" in (dragging,) or part == "ring" else 0.35)
         center = color(theme.ACCENT, 0.95 if dragging == "translate" or part == "center" else 0.45)
         angle = -pose.turns * 2 * np.pi

@@ -25,7 +25,8 @@ Color = tuple[float, float, float]
 class Axes:
     """Labels with their units, and ranges (None fits the data). `follow`: the ranges are set on every frame, else only at first.
 
-    equal: one unit is as long in x as in y.   x_log: logarithmic.   invert_y: downwards, as in pictures.
+    equal: one unit is as long in x as in y.   x_log: logarithmic.   invert_y: downwards, as in pictures.   bare: neither
+    ticks nor grid (polar charts draw their own).
     legend: "" none, else "in" (upper right) or "out" (below).
     """
 
@@ -37,6 +38,7 @@ class Axes:
     equal: bool = False
     x_log: bool = False
     invert_y: bool = False
+    bare: bool = False
     legend: str = "in"
 
 
@@ -59,7 +61,8 @@ def plot(name: str, axes: Axes, size_em: tuple[float, float] = (-1, 12)) -> Iter
 
 def _set_up(axes: Axes) -> None:
     y_flags = implot.AxisFlags_.invert.value if axes.invert_y else 0
-    implot.setup_axes(axes.x_label, axes.y_label, 0, y_flags)
+    bare = implot.AxisFlags_.no_decorations.value if axes.bare else 0
+    implot.setup_axes(axes.x_label, axes.y_label, bare, y_flags | bare)
     if axes.x_log:
         implot.setup_axis_scale(implot.ImAxis_.x1, implot.Scale_.log10.value)
     when = implot.Cond_.always if axes.follow else implot.Cond_.once

@@ -10,9 +10,10 @@ from gui_utils.libraries import imgui
 from gui_utils.picture import PicturePainter
 from gui_utils.text import number_text
 from gui_utils.texture import FloatTexture
-from gui_utils.tone import PictureView, ToneMap, colormap_table
+from gui_utils.tone import PictureView, colormap_table
 from viz.canvas_arrows import draw_arrows
 from viz.canvas_view import Content, Placement
+from viz.overlay_tone import shown_range, tone_of
 from viz.request import Frame, OverlayImage
 from viz.state import OverlayView
 
@@ -25,21 +26,6 @@ def offered(frame: Frame | None) -> dict[str, OverlayImage]:
     if frame is None or frame.picture is None or frame.picture.grid:
         return {}
     return {name: image for result in frame.overlays.values() for name, image in result.images.items()}
-
-
-def shown_range(image: OverlayImage, gain_db: float) -> tuple[float, float]:
-    """The values at both ends of the colours. Gain multiplies values; those that are in dB already, it shifts."""
-    if image.unit == "dB":
-        return image.low - gain_db, image.high - gain_db
-    gain = 10 ** (gain_db / 20)
-    return image.low / gain, image.high / gain
-
-
-def tone_of(image: OverlayImage, gain_db: float) -> ToneMap:
-    low, high = shown_range(image, gain_db)
-    if low == -high:
-        return ToneMap(gain=1 / high, signed=True, colormap=image.colormap)
-    return ToneMap(gain=1 / (high - low), offset=-low / (high - low), signed=False, colormap=image.colormap)
 
 
 def content_of(image: OverlayImage) -> Content:

@@ -19,6 +19,12 @@ COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(pars
     ("convert", "write a network as .safetensors (weights and constructor arguments)", "viz.cli_network", "_convert"),
     ("screenshot", "draw the whole window to a file, without a display", "viz.cli_window", "_screenshot"),
     ("metrics", "measure equivariance: EQ-T, EQ-T_frac, EQ-R", "viz.analysis.metrics_cli", ""),
+    ("sticking", "average pictures around a latent: the share of detail kept, which sticks to the pixels", "viz.analysis.sticking_cli", ""),
+    ("slice", "stack one line of the picture over a motion: the share of its detail that stands still", "viz.analysis.slice_cli", ""),
+    ("flow", "which way fine detail moves when the pose moves: the share attached", "viz.analysis.pose_cli", "_flow"),
+    ("flicker", "what changes while the picture moves by fractions of pixels", "viz.analysis.pose_cli", "_flicker"),
+    ("by-layer", "equivariance of one view at every layer", "viz.analysis.pose_cli", "_by_layer"),
+    ("sweep", "equivariance of one latent over shifts from 0 to 1 pixel, or over all angles", "viz.analysis.pose_cli", "_sweep"),
     ("spectrum", "average power spectrum of a network or of a folder of pictures", "viz.analysis.spectrum_cli", ""),
 )
 EPILOG = """\

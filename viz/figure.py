@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 INK, PAPER = (0, 0, 0), (255, 255, 255)
 LEFT, BELOW, ABOVE, RIGHT = 74, 50, 30, 16
 TICK = 5
+PLAIN = {ord("−"): "-", ord("–"): "-", ord("—"): "-", ord("∞"): "inf"}
 SMALLEST = (480, 240)
 
 
@@ -52,13 +53,14 @@ def framed(pixels: np.ndarray, x: Axis, y: Axis, title: str = "") -> np.ndarray:
         at = ABOVE + (value - y.low) / (y.high - y.low) * height
         ink.line((LEFT - TICK, at, LEFT, at), fill=INK)
         ink.text((LEFT - TICK - 3, at), _number(value), INK, font, anchor="rm")
-    ink.text((LEFT + width / 2, ABOVE + height + BELOW - 6), x.label, INK, font, anchor="mb")
-    ink.text((LEFT, ABOVE - 8), title, INK, font, anchor="lb")
+    ink.text((LEFT + width / 2, ABOVE + height + BELOW - 6), drawable(x.label), INK, font, anchor="mb")
+    ink.text((LEFT, ABOVE - 8), drawable(title), INK, font, anchor="lb")
     _upright(canvas, y.label, font, ABOVE + height / 2)
     return np.asarray(canvas)
 
 
 def _upright(canvas: Image.Image, text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, middle: float) -> None:
+    text = drawable(text)
     left, _, right, bottom = font.getbbox(text)
     label = Image.new("RGB", (math.ceil(right - left) + 2, math.ceil(bottom) + 4), PAPER)
     ImageDraw.Draw(label).text((1 - left, 1), text, INK, font)
@@ -67,4 +69,9 @@ def _upright(canvas: Image.Image, text: str, font: ImageFont.ImageFont | ImageFo
 
 
 def _number(value: float) -> str:
-    return f"{value:.6g}".replace("-", "−")
+    return f"{value:.6g}"
+
+
+def drawable(text: str) -> str:
+    """The text in characters that PIL's own font has; what it has not would be drawn as a box."""
+    return text.translate(PLAIN)

@@ -172,10 +172,11 @@ class LayerEquivariance:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The same comparison over a range of shifts (0 to 1 pixel) or of angles (one turn)."""
+    """The same comparison over a range of shifts (0 to 1 pixel) or of angles (one turn), at `num` points; 0 is as many as suit."""
 
     on: bool = False
     over: str = ranged("shift", choices=("shift", "angle"))
+    num: int = ranged(0, 0, 10**4, special=0)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ Pictures at poses around the current one are compared with the picture at it, pa
 above a frequency (phase correlation, sub-pixel), against the displacement that the poses imply there. "Attached" is how much
 of that displacement the detail makes: 1 for detail that moves with the pose, 0 for detail that stays on the pixel grid.
 Torch is imported inside functions. Source: Karras et al. 2021, figure 1 ("texture sticking"); phase correlation: Kuglin and
-Hines 1975, refined as in Guizar-Sicairos et al. 2008.
+Hines 1975.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 FINE = 1 / 8  # of the sampling rate: what lies above, in cycles per image, is detail
 PATCH_SHARE, SMALLEST_PATCH = 1 / 8, 16
 QUIET = 1e-3  # patches with less than this part of the strongest patch's detail say nothing
-LEAST_PX = 0.05  # of motion that the poses must imply for a patch to be asked
-COARSE_PX, FINE_STEPS, ROUNDS = 0.25, 8, 2  # search on a grid of this pitch, refined that many times, twice
-SLACK_PX = 0.75  # how much farther than one and a half times the expected motion is looked
+LEAST_SURE = 0.01  # of the agreement: patches that agree with half the motion more or less as well say nothing either
+PITCH_PX = 0.125  # of the correlation: several samples for the finest detail
+ALONG, ACROSS, STEP = (-0.75, 1.75), (-1.0, 1.0), 1 / 16  # motions that are tried, in units of the expected one
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,13 +50,29 @@ class Patches:
     def centres(self) -> np.ndarray:
         return np.array(self.corners, dtype=np.float64) + self.size / 2
 
-    def of(self, picture: torch.Tensor) -> torch.Tensor:
-        """Windows [P, C, size, size] of a picture [C, H, W], each under a Hann window, which hides what enters and leaves."""
+    def templates(self, picture: torch.Tensor) -> torch.Tensor:
+        """Windows [P, C, n, n] of a picture [C, H, W], under a Hann window."""
         import torch
 
-        window = torch.hann_window(self.size + 2, periodic=False, dtype=picture.dtype, device=picture.device)[1:-1]
-        cut = torch.stack([picture[:, y : y + self.size, x : x + self.size] for x, y in self.corners])
-        return cut * (window[:, None] * window)
+        return self._cut(picture, 0) * _outer(torch.hann_window(self.size + 2, periodic=False).to(picture)[1:-1])
+
+    def surroundings(self, picture: torch.Tensor, margin: int) -> torch.Tensor:
+        """The same places with `margin` pixels more on every side, over which they fade out; zero beyond the picture's border."""
+        import torch
+
+        fade = torch.hann_window(2 * margin + 2, periodic=False).to(picture)[1:-1]
+        flat = torch.ones(self.size).to(picture)
+        return self._cut(picture, margin) * _outer(torch.cat([fade[:margin], flat, fade[margin:]]))
+
+    def _cut(self, picture: torch.Tensor, margin: int) -> torch.Tensor:
+        import torch
+
+        padded, side = torch.nn.functional.pad(picture, (margin,) * 4), self.size + 2 * margin
+        return torch.stack([padded[:, y : y + side, x : x + side] for x, y in self.corners])
+
+
+def _outer(window: torch.Tensor) -> torch.Tensor:
+    return window[:, None] * window
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +81,7 @@ class Motion:
 
     `centres` in image widths from the image's centre; `along`, `across`: the detail's motion in units of the expected one, in
     its direction and a quarter turn (clockwise on screen) from it; `expected_px` the first pose's expected displacement; `weight` the
-    detail's root power, 0 where there is too little of it or nothing was expected.
+    detail's root power times how sure the patch is, 0 where there is too little of either.
     """
 
     count: int
@@ -125,22 +141,20 @@ def flow(
     patches = Patches.over(rate)
     base = (yield from synthesized(network, ws, stop, pose=pose, **conditions))[0]
     with torch.inference_mode():
-        still = _detail(base, patches)
+        still = patches.templates(_detail(base))
         power = still.square().sum(dim=(1, 2, 3)).sqrt().cpu().numpy().astype(np.float64)
     centres = (patches.centres - rate / 2) / rate
-    first, dots, crosses, squares = None, *np.zeros((3, len(centres)))
+    first, agreement = None, Agreement(len(centres))
     for count, other in enumerate(displaced_poses(pose, options, rate), start=1):
         moved = (yield from synthesized(network, ws, stop, pose=other, **conditions))[0]
         expected = expected_px(pose, other, centres, rate)
         with torch.inference_mode():
-            found = displacement(still, _detail(moved, patches), reach_px=1.5 * float(np.hypot(*expected.T).max()) + SLACK_PX)
+            agreement.add(still, lambda margin, moved=moved: patches.surroundings(_detail(moved), margin), expected)
+            along, across, sure = agreement.best()
         first = expected if first is None else first
-        dots += (found * expected).sum(axis=1)
-        crosses += expected[:, 0] * found[:, 1] - expected[:, 1] * found[:, 0]
-        squares += (expected**2).sum(axis=1)
-        asked = (power > math.sqrt(QUIET) * power.max()) & (squares > count * LEAST_PX**2)
-        along, across = (np.where(asked, part / np.maximum(squares, 1e-12), 0.0) for part in (dots, crosses))
-        yield Motion(count, options.num, centres, along, across, first, power * asked, patches.grid)
+        asked = (power > math.sqrt(QUIET) * power.max()) & (sure > LEAST_SURE)
+        along, across = (np.where(asked, part, 0.0) for part in (along, across))
+        yield Motion(count, options.num, centres, along, across, first, power * sure * asked, patches.grid)
 
 
 def expected_px(before: Any, after: Any, centres: np.ndarray, rate: float) -> np.ndarray:
@@ -149,67 +163,80 @@ def expected_px(before: Any, after: Any, centres: np.ndarray, rate: float) -> np
     return (centres @ step[:2, :2].T + step[:2, 2] - centres) * rate
 
 
-def displacement(before: torch.Tensor, after: torch.Tensor, *, reach_px: float) -> np.ndarray:
-    """How far (x, y) [P, 2] windows [P, C, n, n] have moved, by at most `reach_px` pixels along each axis.
+class Agreement:
+    """How well each patch agrees with every motion (a, b): a times the expected one, b times that turned by a quarter.
+
+    One pair of pictures cannot tell how an edge moves along itself. All pairs together can: their directions differ, and (a, b)
+    are the same for all, so what is summed up over pairs is the correlation at the motion that (a, b) would mean for each.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.a, self.b = (np.linspace(low, high, round((high - low) / STEP) + 1) for low, high in (ALONG, ACROSS))
+        self._sum: Any = np.zeros((count, len(self.b), len(self.a)))
+        self.pairs = 0
+
+    def add(self, before: torch.Tensor, after: Callable[[int], torch.Tensor], expected: np.ndarray) -> None:
+        """Windows [P, C, n, n] before; after, with a margin (in pixels) that it is asked for; and the displacement [P, 2] in pixels
+        that was expected of each.
+        """
+        import torch
+
+        e = torch.from_numpy(expected).to(before.device, torch.float32)[:, :, None, None]
+        a, b = (torch.from_numpy(v).to(e) for v in (self.a, self.b[:, None]))
+        at = torch.stack([a * e[:, 0] - b * e[:, 1], a * e[:, 1] + b * e[:, 0]], dim=-1)  # [P, b, a, (x, y)]
+        reach = float(at.abs().max()) + 2 * PITCH_PX
+        steps = math.ceil(reach / PITCH_PX)
+        offsets = torch.arange(-steps, steps + 1, device=before.device, dtype=torch.float32) * PITCH_PX
+        surface = correlation(before, after(math.ceil(reach) + 1), offsets)
+        found = torch.nn.functional.grid_sample(surface[:, None], at / (steps * PITCH_PX), mode="bicubic", align_corners=True)[:, 0]
+        self._sum = self._sum + found.cpu().numpy()
+        self.pairs += 1
+
+    def best(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where each patch agrees most: a [P] and b [P], between the grid's points by a parabola along each axis; and how sure
+        a is [P]: by how much less it agrees with half of the expected motion more and less. An edge that moves along itself is not.
+        """
+        count, rows, columns = self._sum.shape
+        row, column = np.unravel_index(self._sum.reshape(count, -1).argmax(axis=1), (rows, columns))
+        every = np.arange(count)
+        a = self.a[column] + STEP * _vertex(column, columns, lambda at: self._sum[every, row, at])
+        b = self.b[row] + STEP * _vertex(row, rows, lambda at: self._sum[every, at, column])
+        every_a, half = self._sum.max(axis=1), round(0.5 / STEP)
+        aside = [every_a[every, np.clip(column + d, 0, columns - 1)] for d in (-half, half)]
+        sure = np.maximum(self._sum[every, row, column] - (aside[0] + aside[1]) / 2, 0.0) / self.pairs
+        return a, b, sure * ((column > 0) & (column < columns - 1))  # the best at the end of what was tried is no peak
+
+
+def _vertex(peak: np.ndarray, count: int, read: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """How far from its sample a peak lies, in samples: the vertex of a parabola through it and its neighbours; 0 at the ends."""
+    middle = np.clip(peak, 1, count - 2)
+    left, here, right = (read(middle + d) for d in (-1, 0, 1))
+    bend = left - 2 * here + right
+    inside = (middle == peak) & (bend < 0)
+    return np.where(inside, np.clip(0.5 * (left - right) / np.where(inside, bend, -1.0), -1, 1), 0.0)
+
+
+def correlation(before: torch.Tensor, after: torch.Tensor, offsets_px: torch.Tensor) -> torch.Tensor:
+    """How well windows [P, C, n, n], moved by these offsets along y and x, agree with their surroundings [P, C, m, m]: [P, o, o].
 
     The cross power of both spectra, summed over channels, is divided by the root of its own magnitude, half way between
     correlation and pure phase correlation: strong low frequencies do not blunt the peak, and noise is not raised to their level.
-    Its inverse transform, over the windows' own autocorrelation (which pulls it towards zero), peaks at the displacement. It is
-    evaluated only near zero, on a grid that is refined around the peak, in the end by a parabola.
+    Only one of the two is windowed to the patch: with both, the window itself, which does not move, would pull the peak to zero.
     """
     import torch
 
-    spectra = [torch.fft.fft2(windows) for windows in (before, after)]
+    margin, side = (after.shape[-1] - before.shape[-1]) // 2, after.shape[-1]
+    spectra = [torch.fft.fft2(x) for x in (torch.nn.functional.pad(before, (margin,) * 4), after)]
     cross = (spectra[1] * spectra[0].conj()).sum(dim=1)
     cross = cross / (cross.abs() + 1e-30).sqrt()
-    frequency = torch.fft.fftfreq(before.shape[-1], dtype=torch.float32, device=before.device)
+    frequency = torch.fft.fftfreq(side, dtype=torch.float32, device=before.device)
     cross = torch.where((frequency.abs() < 0.5) & (frequency.abs() < 0.5)[:, None], cross, 0)  # half the rate has no sign
-    steps = math.ceil(reach_px / COARSE_PX)
-    offsets, pitch = torch.arange(-steps, steps + 1, device=before.device) * COARSE_PX, COARSE_PX
-    best = torch.zeros(len(before), 2, device=before.device)
-    for _ in range(ROUNDS + 1):
-        surface = _surface(cross, frequency, best[:, :1] + offsets, best[:, 1:] + offsets)
-        over_x, over_y = (_overlap(best[:, i : i + 1] + offsets, len(frequency)) for i in (0, 1))
-        surface = surface / (over_y[:, :, None] * over_x[:, None])
-        row, column = (surface.flatten(1).argmax(dim=1) // len(offsets), surface.flatten(1).argmax(dim=1) % len(offsets))
-        best = best + torch.stack([offsets[column], offsets[row]], dim=1)
-        last, pitch = (surface, row, column, pitch), pitch / FINE_STEPS * 2
-        offsets = torch.arange(-FINE_STEPS // 2 - 1, FINE_STEPS // 2 + 2, device=before.device) * pitch
-    return (best + _parabola(*last)).cpu().numpy().astype(np.float64)
+    cross = cross / cross.abs().sum(dim=(-2, -1), keepdim=True).clamp_min(1e-30)
+    phase = torch.polar(torch.ones_like(offsets_px[:, None] * frequency), 2 * math.pi * offsets_px[:, None] * frequency)  # [o, m]
+    return (phase @ cross @ phase.T).real
 
 
-def _surface(cross: torch.Tensor, frequency: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Real part of the inverse transform [P, Y, X] at displacements x [P, X] and y [P, Y]."""
-    import torch
-
-    along_x = torch.polar(torch.ones_like(x[..., None] * frequency), 2 * math.pi * x[..., None] * frequency)  # [P, X, n]
-    along_y = torch.polar(torch.ones_like(y[..., None] * frequency), 2 * math.pi * y[..., None] * frequency)
-    return (along_y @ cross @ along_x.transpose(1, 2)).real
-
-
-def _overlap(offset_px: torch.Tensor, size: int) -> torch.Tensor:
-    """Autocorrelation of the Hann window at these shifts, 1 at none."""
-    import torch
-
-    t = (offset_px / size).abs().clamp_max(0.7)
-    return (1 - t) * (2 + torch.cos(2 * math.pi * t)) / 3 + torch.sin(2 * math.pi * t) / (2 * math.pi)
-
-
-def _parabola(surface: torch.Tensor, row: torch.Tensor, column: torch.Tensor, pitch: float) -> torch.Tensor:
-    """Where the peak lies between the samples of the last grid, from its neighbours along each axis; [P, 2] in pixels."""
-    import torch
-
-    every = torch.arange(len(surface), device=surface.device)
-    parts = []
-    for axis, at in ((2, column), (1, row)):
-        middle = at.clamp(1, surface.shape[axis] - 2)
-        left, here, right = (surface[every, *((row, middle + d) if axis == 2 else (middle + d, column))] for d in (-1, 0, 1))
-        bend = left - 2 * here + right
-        parts.append(torch.where((bend < 0) & (at == middle), 0.5 * (left - right) / bend.clamp_max(-1e-30), torch.zeros_like(bend)))
-    return torch.stack(parts, dim=1).clamp(-1, 1) * pitch
-
-
-def _detail(picture: torch.Tensor, patches: Patches) -> torch.Tensor:
+def _detail(picture: torch.Tensor) -> torch.Tensor:
     from torch_utils.spectra import Band, band_filter
 
-    return patches.of(band_filter(picture, Band(low=FINE * picture.shape[-1])))
+    return band_filter(picture, Band(low=FINE * picture.shape[-1]))

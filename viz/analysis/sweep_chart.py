@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gui_utils import plots
-from gui_utils.controls import Field, choice
+from gui_utils.controls import Field, choice, input_int
 from gui_utils.libraries import imgui
+from gui_utils.scopes import item_width
 from gui_utils.text import number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.layer_chart import finite
 from viz.analysis.parts import NO_GRID, progress, result_of, switch
+from viz.analysis.polar import draw_polar, nearest
 from viz.gestures import wrapped
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, wrapped_text
@@ -50,7 +52,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     if not ready.facts.has_pose:
         yield OverlayResult()
         return
-    measure, values = (sweep_shift, SHIFTS_PX) if over == "shift" else (sweep_angle, ANGLES_TURNS)
+    measure, values = (sweep_shift if over == "shift" else sweep_angle), places(run.view.get(Sweep))
     points: tuple[SweepPoint, ...] = ()
     for point in measure(ready.network, run.inputs["latent"].ws, values, conditions(run), run.superseded):
         if point is None:
@@ -58,6 +60,12 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
             continue
         points = (*points, point)
         yield OverlayResult(Curve(over, points, len(values)), len(points) / len(values))
+
+
+def places(options: Sweep) -> tuple[float, ...]:
+    """Where the curve is measured, in pixels or turns: `num` points from 0 to 1, both ends among them."""
+    usual = SHIFTS_PX if options.over == "shift" else ANGLES_TURNS
+    return usual if options.num < 2 else tuple(i / (options.num - 1) for i in range(options.num))
 
 
 OVERLAY = Overlay(NAME, Sweep, (*LATENT, *CONDITIONS), run)
@@ -68,6 +76,7 @@ OVERLAY = Overlay(NAME, Sweep, (*LATENT, *CONDITIONS), run)
 ON = Field("Sweep", "Sweep.on", "Compares this latent's picture with the transformed one over a range of poses.", default=False)
 OVER = Field("", "Sweep.over", "Shifts to the right from 0 to 1 pixel, or turns all the way around.", default="shift")
 OVERS = {"shift": "shift", "angle": "angle"}
+NUM = Field("Points", "Sweep.num", "How many poses are compared; 0: 17 shifts, or 49 angles.", default=0, low=0, high=10_000)
 NOTES = {
     "shift": "Whole shifts are exact; between them the six-tap reference has a small error of its own, which caps the curve.",
     "angle": "Quarter turns map the grid onto itself; a network that is only symmetric to those peaks there.",
@@ -81,6 +90,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = switch(state, ON, Sweep, disabled=reason)
     imgui.same_line(0, imgui.get_font_size())
     state = state.edit(Sweep, over=choice(OVER, state.get(Sweep).over, OVERS, disabled=reason))
+    imgui.same_line(0, imgui.get_font_size())
+    with item_width(7):
+        state = state.edit(Sweep, num=input_int(NUM, state.get(Sweep).num, disabled=reason))
     if facts is None or reason or not state.get(Sweep).on:
         wrapped_text(reason or EMPTY)
         return state
@@ -89,36 +101,54 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if curve is not None and curve.over != state.get(Sweep).over:
         curve = None  # the frame of a moment ago
     state = progress(state, Sweep, result, f"{len(curve.points)} of {curve.total} poses" if curve else "")
-    return _plot(state, facts, curve)
+    return _plots(state, facts, curve)
 
 
-def _plot(state: ViewState, facts: NetworkFacts, curve: Curve | None) -> ViewState:
-    over = state.get(Sweep).over
+def _plots(state: ViewState, facts: NetworkFacts, curve: Curve | None) -> ViewState:
+    """Against the shift; or against the angle, around a circle and along an axis."""
+    over, points = state.get(Sweep).over, curve.points if curve else ()
     unit = 360.0 if over == "angle" else 1.0
-    x = np.array([p.value * unit for p in curve.points]) if curve else np.zeros(0)
-    y = np.array([finite(p.db) for p in curve.points]) if curve else np.zeros(0)
-    known = y[np.isfinite(y)]
-    low, high = (float(known.min()) - 4, float(known.max()) + 6) if len(known) else (0.0, 70.0)
-    label, end = ("degrees, counter-clockwise", 360.0) if over == "angle" else ("shift to the right (pixels)", 1.0)
-    axes = plots.Axes(label, "dB", x=(0.0, end), y=(low, high), follow=True, legend="")
-    room = imgui.get_content_region_avail().y / imgui.get_font_size()
-    with plots.plot(f"##sweep {over}", axes, (-1, max(6.0, room - 1.6))) as shown:
-        if shown:
-            plots.line("dB", x, y, plots.series_color(0))
-            here = place(state.get(Pose), over, facts.resolution)
-            if here is not None:
-                plots.vertical_line(here * unit, "", plots.series_color(1))
-            at = plots.cursor_text(lambda at, _: text_at(x, y, at, "°" if over == "angle" else "px"))
-            if at is not None and len(x) and imgui.is_mouse_clicked(0):
-                state = go_to(state, curve.points[int(np.abs(x - at[0]).argmin())].value, facts.resolution) if curve else state
+    x, y = np.array([p.value * unit for p in points]), np.array([finite(p.db) for p in points])
+    here = place(state.get(Pose), over, facts.resolution)
+    here = None if here is None else here * unit
+    room, em = imgui.get_content_region_avail(), imgui.get_font_size()
+    height_em, clicked = max(6.0, room.y / em - 1.6), None
+    if over == "angle":
+        beside = room.x / em > 1.6 * height_em  # else one above the other
+        side_em = height_em if beside else min(room.x / em, 0.6 * height_em)
+        clicked = draw_polar(x, y, here, side_em)
+        if beside:
+            imgui.same_line()
+        else:
+            height_em = max(6.0, height_em - side_em)
+    on_axis = _along(over, x, y, here, height_em)
+    clicked = on_axis if clicked is None else clicked
+    if clicked is not None and points:
+        state = go_to(state, points[clicked].value, facts.resolution)
     wrapped_text(NOTES[over])
     return state
 
 
+def _along(over: str, x: np.ndarray, y: np.ndarray, here: float | None, height_em: float) -> int | None:
+    """dB along an axis. Returns the index of the point that was clicked, None for none."""
+    known = y[np.isfinite(y)]
+    low, high = (float(known.min()) - 4, float(known.max()) + 6) if len(known) else (0.0, 70.0)
+    label, end = ("degrees, counter-clockwise", 360.0) if over == "angle" else ("shift to the right (pixels)", 1.0)
+    axes = plots.Axes(label, "dB", x=(0.0, end), y=(low, high), follow=True, legend="")
+    with plots.plot(f"##sweep {over}", axes, (-1, height_em)) as shown:
+        if not shown:
+            return None
+        plots.line("dB", x, y, plots.series_color(0))
+        if here is not None:
+            plots.vertical_line(here, "", plots.series_color(1))
+        at = plots.cursor_text(lambda at, _: text_at(x, y, at, "°" if over == "angle" else "px"))
+        return nearest(x, at[0]) if at is not None and imgui.is_mouse_clicked(0) else None
+
+
 def text_at(x: np.ndarray, y: np.ndarray, at: float, unit: str) -> str:
-    if not len(x):
+    i = nearest(x, at)
+    if i is None:
         return number_text(at, unit, 2)
-    i = int(np.abs(x - at).argmin())
     return f"{number_text(float(x[i]), unit, 2)}: {number_text(float(y[i]), 'dB')}"
 
 

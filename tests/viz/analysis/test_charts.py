@@ -57,8 +57,8 @@ def test_without_a_pose_no_layer_is_compared(pipeline):
     assert steps(pipeline, sg2, layer_chart.NAME)[-1].values is None
 
 
-def plot_point(shown, x, y):
-    """Screen position of a point of the panel's only plot, learned while it is drawn."""
+def plot_point(shown, x, y, which=-1):
+    """Screen position of a point of a plot of the panel (the last one, unless told), learned while it is drawn."""
     places = []
     original = implot.end_plot
 
@@ -72,7 +72,7 @@ def plot_point(shown, x, y):
         shown.ui.frames(2)
     finally:
         implot.end_plot = original
-    return places[-1]
+    return places[which]
 
 
 def test_a_click_on_a_bar_selects_its_layer():

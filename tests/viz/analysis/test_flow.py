@@ -10,7 +10,7 @@ import torch
 from tests.viz.analysis.synthetic import Painted
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz.analysis import flow_chart as chart
-from viz.analysis.flow import Patches, displaced_poses, displacement, expected_px, flow
+from viz.analysis.flow import Agreement, Patches, displaced_poses, expected_px, flow
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import Flow, OverlayView, Pose, Source, ViewState
@@ -45,7 +45,7 @@ def test_one_for_what_moves_along_and_nothing_for_what_is_glued(over, pose, reac
     options = Flow(over=over, reach_px=reach_px)
     moving, glued = (motion(texture, follows=follows, options=options, pose=pose) for follows in (True, False))
     assert moving.attached == pytest.approx(1, abs=0.06) and moving.stuck_share == 0
-    assert glued.attached == pytest.approx(0, abs=1e-3) and glued.stuck_share == 1
+    assert glued.attached == pytest.approx(0, abs=0.02) and glued.stuck_share == 1
 
 
 def test_each_patch_has_its_own_answer():
@@ -57,10 +57,29 @@ def test_each_patch_has_its_own_answer():
 
 @pytest.mark.parametrize("shift", [(0.5, 0.0), (-0.3, 0.8), (1.7, -1.1), (0.0, 0.0)])
 def test_displacements_are_sub_pixel(shift):
+    """Also where something else was expected: a third more, and turned by 30 degrees."""
     patches, axis = Patches.over(64), (np.arange(64) + 0.5 - 32) / 64
-    pictures = [texture(axis - dx / 64, axis[:, None] - dy / 64) for dx, dy in ((0.0, 0.0), shift)]
-    windows = [patches.of(torch.from_numpy(p.astype(np.float32))[None]) for p in pictures]
-    assert np.abs(displacement(*windows, reach_px=3.0) - shift).max() < 0.06
+    before, after = (
+        torch.from_numpy(texture(axis - dx / 64, axis[:, None] - dy / 64).astype(np.float32))[None] for dx, dy in ((0.0, 0.0), shift)
+    )
+    c, s = math.cos(0.52), math.sin(0.52)
+    expected = 1.3 * np.array([[c, -s], [s, c]]) @ shift if any(shift) else np.array([1.0, 0.0])
+    agreement = Agreement(len(patches.corners))
+    agreement.add(patches.templates(before), lambda m: patches.surroundings(after, m), np.tile(expected, (len(patches.corners), 1)))
+    a, b, sure = agreement.best()
+    found = np.stack([a * expected[0] - b * expected[1], a * expected[1] + b * expected[0]], axis=1)
+    assert np.abs(found - shift).max() < 0.1 and np.abs(found.mean(axis=0) - shift).max() < 0.02 and sure.min() > 0.02
+
+
+def test_an_edge_that_moves_along_itself_says_nothing():
+    """One pair of pictures cannot tell how stripes move along themselves; pairs in several directions can."""
+
+    def stripes(u, v, w=0.0):
+        return 0.5 * np.sin(2 * np.pi * 13 * v) + 0.3 * np.sin(2 * np.pi * 19 * v) + 0 * u
+
+    assert motion(stripes, options=Flow(num=1)).attached is None
+    assert motion(stripes, options=Flow(num=6)).attached == pytest.approx(1, abs=0.05)
+    assert motion(stripes, options=Flow(num=6), follows=False).attached == pytest.approx(0, abs=0.05)
 
 
 def test_patches_cover_the_picture():

@@ -1,0 +1,138 @@
+"""Measurements without a window: the same view, the same overlays, their last result; printed, and written to a file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from viz.analysis.metrics_cli import at_least_one
+from viz.cli_render import add_engine_arguments, seed_number
+from viz.errors import CommandError
+from viz.request import Frame, OverlayResult, RenderRequest
+from viz.state import Device, Latent, Pose, Source, Truncation, ViewState
+
+OUTPUTS = (".png", ".npz")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a command found: `facts` for --json, `lines` for the terminal, `arrays` for .npz, and a figure (uint8 [H, W, 3])."""
+
+    facts: Mapping[str, Any]
+    lines: tuple[str, ...]
+    arrays: Mapping[str, Any] = field(default_factory=dict)
+    figure: Callable[[], np.ndarray] | None = None
+
+
+def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: str, posed: bool = True) -> None:
+    """The latent, its pose, how many, and where the result goes."""
+    parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
+    parser.add_argument("--seed", metavar="S", type=seed_number, default=0, help="of the latent (default 0)")
+    parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
+    if posed:
+        parser.add_argument("--translate", metavar=("X", "Y"), type=float, nargs=2, default=(0.0, 0.0), help="image widths, right and down")
+        parser.add_argument("--rotate", metavar="DEGREES", type=float, default=0.0, help="counter-clockwise")
+    if counted:
+        parser.add_argument("--num", metavar="N", type=at_least_one, default=num, help=f"{counted} (default {num})")
+    parser.add_argument("--out", metavar="FILE", type=Path, help=".png: a figure; .npz: the numbers as arrays")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_engine_arguments(parser)
+
+
+def view_of(options: argparse.Namespace) -> ViewState:
+    """The view that the window would show: everything else has its default."""
+    view = ViewState().put(Source(network=options.network)).put(Latent(x=float(options.seed))).put(Truncation(psi=options.psi))
+    if hasattr(options, "translate"):
+        view = view.put(Pose(x=options.translate[0], y=options.translate[1], turns=options.rotate / 360))
+    return view.put(Device(device=options.device, backend=options.backend))
+
+
+def check_out(out: Path | None) -> None:
+    """Before anything is computed: CommandError for a file that could not be written."""
+    if out is None:
+        return
+    if out.suffix.lower() not in OUTPUTS:
+        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; {' or '.join(OUTPUTS)} is expected")
+    if out.parent != Path() and not out.parent.is_dir():
+        raise CommandError(f"--out: the folder {out.parent} does not exist")
+
+
+def measured(view: ViewState, name: str) -> tuple[Frame, OverlayResult]:
+    """The finished result of the overlay `name`, which `view` has switched on, and its frame. CommandError for anything that fails."""
+    from viz.pipeline import Pipeline
+    from viz.progress import terminal_progress
+
+    pipeline = Pipeline(headless=True)
+    with terminal_progress() as report:
+        frame = pipeline.render(RenderRequest(1, view), progress=report)
+        assert frame is not None  # nothing can supersede a lone request
+        if frame.error:
+            raise CommandError(f"{frame.error.message} {frame.error.advice}".strip())
+        check_pose(view, frame)
+        for refined in pipeline.refine(frame):
+            frame = refined
+            report(f"measuring {name}", frame.overlays[name].fraction if name in frame.overlays else None, True)
+    result = frame.overlays[name]
+    if result.error is not None:
+        raise CommandError(f"{result.error.message} {result.error.advice}".strip())
+    return frame, result
+
+
+def check_pose(view: ViewState, frame: Frame) -> None:
+    facts, pose = frame.network, view.get(Pose)
+    if facts is not None and not facts.has_pose and (pose.x, pose.y, pose.turns) != (0, 0, 0):
+        raise CommandError(f"{facts.name} ({facts.config_name}) has no input grid: --translate and --rotate cannot act on it")
+
+
+def need_grid(frame: Frame) -> None:
+    """CommandError for a network that cannot be posed."""
+    facts = frame.network
+    if facts is not None and not facts.has_pose:
+        raise CommandError(f"{facts.name} ({facts.config_name}) has no input grid to move: this cannot be measured on it")
+
+
+def begun(frame: Frame, options: argparse.Namespace) -> dict[str, Any]:
+    """What the facts of every measurement begin with."""
+    assert frame.network is not None
+    return {"network": frame.network.ref, "config": frame.network.config_name, "seed": options.seed}
+
+
+def emit(found: Measured, options: argparse.Namespace) -> int:
+    """Writes the file that was asked for, prints. Exit code 0."""
+    out: Path | None = options.out
+    if out is not None and out.suffix.lower() == ".npz":
+        from viz.capture import atomic
+
+        with atomic(out) as temporary, temporary.open("wb") as f:
+            np.savez_compressed(f, **found.arrays)
+    elif out is not None:
+        from viz.capture import save_png
+
+        if found.figure is None:
+            raise CommandError(f"--out {out.name}: there is no picture of this measurement")
+        save_png(out, found.figure(), None)
+    print(json.dumps(found.facts, indent=1, allow_nan=False) if options.json else "\n".join(found.lines))
+    return 0
+
+
+def finite(value: float | None) -> float | None:
+    """JSON has neither infinity nor nan: null."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def array_of(values: Any) -> np.ndarray:
+    """float64; nan for what does not exist."""
+    return np.array([math.nan if v is None else v for v in values], dtype=np.float64)
+
+
+def shown(value: float | None, unit: str) -> str:
+    from gui_utils.text import number_text
+
+    return number_text(value, unit, 2)

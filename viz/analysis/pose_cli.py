@@ -1,0 +1,183 @@
+"""Commands `flow`, `flicker`, `by-layer` and `sweep`: what happens to one latent's picture when its pose changes."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+import numpy as np
+
+from viz.analysis import flicker, flow_chart, layer_chart, sweep_chart
+from viz.analysis.measuring import (
+    Measured,
+    add_view_arguments,
+    array_of,
+    begun,
+    check_out,
+    emit,
+    finite,
+    measured,
+    need_grid,
+    shown,
+    view_of,
+)
+from viz.errors import CommandError
+from viz.figure import Axis
+from viz.state import Flicker, Flow, LayerEquivariance, Pose, Sweep, ViewState
+
+# ------------------------------------------------------------------------------------------------------------- flow
+
+
+def add_flow_arguments(parser: argparse.ArgumentParser) -> None:
+    default = Flow()
+    add_view_arguments(parser, num=default.num, counted="poses")
+    parser.add_argument("--over", choices=("shift", "turn"), default=default.over, help="how the pose moves (default shift)")
+    parser.add_argument("--reach", metavar="PIXELS", type=float, default=default.reach_px,
+                        help=f"how far; turning, at the middle of the image's edge (default {default.reach_px:g})")  # fmt: skip
+
+
+def flow_view(options: argparse.Namespace) -> ViewState:
+    _positive("--reach", options.reach)
+    return view_of(options).put(Flow(on=True, over=options.over, reach_px=options.reach, num=options.num))
+
+
+def run_flow(options: argparse.Namespace) -> int:
+    check_out(options.out)
+    frame, result = measured(flow_view(options), flow_chart.NAME)
+    need_grid(frame)
+    found: flow_chart.Attachment = result.values
+    facts = {**begun(frame, options), "num": found.count, "over": options.over, "reach_px": options.reach, "attached": found.attached,
+             "stuck_share": found.stuck_share, "from_cycles": found.low}  # fmt: skip
+    _, attached, note = flow_chart.texts(found)
+    lines = (f"{facts['network']}: {found.count} poses around seed {options.seed}", f"detail attached: {attached}", note)
+    arrays: dict[str, Any] = {"attached": array_of([found.attached]), "shares": array_of(found.shares), "weights": array_of(found.weights)}
+    image = result.images.get(flow_chart.ARROWS)
+    if image is not None and image.arrows is not None:
+        arrays |= {"at": image.arrows.at, "moved": image.arrows.moved, "expected": image.arrows.expected}
+
+    def figure() -> np.ndarray:
+        from gui_utils.tone import colormap_table
+        from viz.analysis.figures import arrows_figure
+
+        if image is None or image.arrows is None or frame.toned is None:
+            raise CommandError("--out: there is no detail to draw arrows for")
+        table = colormap_table(image.colormap)
+        colors = table[np.round(np.clip(image.arrows.shares, 0, 1) * (len(table) - 1)).astype(int)]
+        return arrows_figure(frame.toned, image.arrows, colors, f"detail attached {attached}")
+
+    return emit(Measured(facts, lines, arrays, figure), options)
+
+
+# ---------------------------------------------------------------------------------------------------------- flicker
+
+
+def add_flicker_arguments(parser: argparse.ArgumentParser) -> None:
+    default = Flicker()
+    add_view_arguments(parser, num=default.num, counted="poses")
+    parser.add_argument("--reach", metavar="PIXELS", type=float, default=default.reach_px,
+                        help=f"the farthest shift (default {default.reach_px:g})")  # fmt: skip
+
+
+def flicker_view(options: argparse.Namespace) -> ViewState:
+    _positive("--reach", options.reach)
+    return view_of(options).put(Flicker(on=True, num=max(2, options.num), reach_px=options.reach))
+
+
+def run_flicker(options: argparse.Namespace) -> int:
+    check_out(options.out)
+    frame, result = measured(flicker_view(options), flicker.NAME)
+    need_grid(frame)
+    found: flicker.Steadiness = result.values
+    facts = {**begun(frame, options), "num": found.count, "reach_px": options.reach, "db": finite(found.db)}
+    lines = (f"{facts['network']}: {found.count} poses around seed {options.seed}, up to {options.reach:g} px",
+             f"steadiness, peak over flicker: {shown(found.db, 'dB')}")  # fmt: skip
+    image = result.images[flicker.DEVIATION]
+
+    def figure() -> np.ndarray:
+        from viz.analysis.figures import picture_figure
+
+        return picture_figure(image, f"flicker, steadiness {shown(found.db, 'dB')}")
+
+    return emit(Measured(facts, lines, {"db": array_of([found.db]), "flicker_db": image.values, "mask": image.mask}, figure), options)
+
+
+# --------------------------------------------------------------------------------------------------------- by layer
+
+
+def add_by_layer_arguments(parser: argparse.ArgumentParser) -> None:
+    add_view_arguments(parser, num=0, counted="")
+
+
+def by_layer_view(options: argparse.Namespace) -> ViewState:
+    return view_of(options).put(LayerEquivariance(on=True))
+
+
+def run_by_layer(options: argparse.Namespace) -> int:
+    check_out(options.out)
+    view = by_layer_view(options)
+    if view.get(Pose) == Pose():
+        raise CommandError("The pose is the identity, so there is nothing to follow; --translate X Y or --rotate DEGREES moves the picture")
+    frame, result = measured(view, layer_chart.NAME)
+    need_grid(frame)
+    found: layer_chart.Layers = result.values
+    layers = [{"name": name, "db": finite(db)} for name, db in found.found]
+    facts = {**begun(frame, options), "translate": list(options.translate), "rotate": options.rotate, "layers": layers}
+    lines = (f"{facts['network']}: variance over error, seed {options.seed}",
+             *(f"  {name:<20}{shown(db, 'dB'):>12}" for name, db in found.found))  # fmt: skip
+    names, values = [name for name, _ in found.found], [db for _, db in found.found]
+
+    def figure() -> np.ndarray:
+        from viz.analysis.figures import bar_chart
+
+        return bar_chart(names, [finite(v) for v in values], _db_axis(values, zero=True), "how every layer follows the pose")
+
+    return emit(Measured(facts, lines, {"layer": np.array(names), "db": array_of(values)}, figure), options)
+
+
+# ------------------------------------------------------------------------------------------------------------ sweep
+
+
+def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
+    add_view_arguments(parser, num=0, counted="", posed=False)
+    parser.add_argument("--num", metavar="N", type=int, default=0, help="points (default 17 shifts, 49 angles)")
+    parser.add_argument("--over", choices=("shift", "angle"), default="shift", help="of 0 to 1 pixel, or of one turn (default shift)")
+
+
+def sweep_view(options: argparse.Namespace) -> ViewState:
+    if options.num < 0 or options.num == 1:
+        raise CommandError(f"--num {options.num}: a sweep has at least 2 points")
+    return view_of(options).put(Sweep(on=True, over=options.over, num=options.num))
+
+
+def run_sweep(options: argparse.Namespace) -> int:
+    check_out(options.out)
+    frame, result = measured(sweep_view(options), sweep_chart.NAME)
+    need_grid(frame)
+    curve: sweep_chart.Curve = result.values
+    unit, scale = ("shift_px", 1.0) if curve.over == "shift" else ("degrees", 360.0)
+    points = [{unit: p.value * scale, "db": finite(p.db), "kind": p.kind} for p in curve.points]
+    facts = {**begun(frame, options), "over": curve.over, "num": len(points), "points": points}
+    lines = (f"{facts['network']}: seed {options.seed}, {unit.replace('_', ' in ')} and PSNR",
+             *(f"  {p.value * scale:10.4f}{shown(p.db, 'dB'):>12}" for p in curve.points))  # fmt: skip
+    x, y = array_of(p.value * scale for p in curve.points), array_of(p.db for p in curve.points)
+
+    def figure() -> np.ndarray:
+        from viz.analysis.figures import line_chart
+
+        label = "shift to the right (pixels)" if curve.over == "shift" else "degrees, counter-clockwise"
+        axes = Axis(label, float(x.min()), float(x.max())), _db_axis(y)
+        return line_chart({"PSNR": (x, np.where(np.isfinite(y), y, np.nan))}, *axes, f"equivariance over {curve.over}")
+
+    return emit(Measured(facts, lines, {unit: x, "db": y}, figure), options)
+
+
+def _db_axis(values: Any, *, zero: bool = False) -> Axis:
+    known = [v for v in values if v is not None and math.isfinite(v)]
+    low, high = (min(known), max(known)) if known else (0.0, 60.0)
+    return Axis("dB", min(0.0, low - 3) if zero else low - 4, high + 6)
+
+
+def _positive(name: str, value: float) -> None:
+    if not (0 < value <= 64):
+        raise CommandError(f"{name} {value:g} is out of range; more than 0 and at most 64 is expected")

@@ -1,0 +1,81 @@
+"""Command `slice`: one line of the picture, stacked while the picture moves, and how much of its detail stands still."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+
+from viz.analysis.measuring import Measured, add_view_arguments, begun, check_out, check_pose, emit, finite, shown, view_of
+from viz.analysis.slice_strip import CAPACITY, ENOUGH, Collected, export
+from viz.errors import CommandError
+from viz.request import Frame, RenderRequest
+from viz.state import Latent, Pose, Slice, Tone, ViewState
+
+MOVES = ("latent", "x", "y", "turn")
+REACH = {"latent": 2.0, "x": 0.1, "y": 0.1, "turn": 0.05}  # seeds, image widths, turns
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    default = Slice()
+    add_view_arguments(parser, num=128, counted="pictures")
+    parser.add_argument("--move", choices=MOVES, default="latent", help="what changes from picture to picture (default latent)")
+    parser.add_argument("--reach", metavar="R", type=float, default=None,
+                        help="how far in all: seeds, image widths or turns (default 2 seeds, 0.1 widths, 0.05 turns)")  # fmt: skip
+    line = (default.x0, default.y0, default.x1, default.y1)
+    parser.add_argument("--line", metavar=("X0", "Y0", "X1", "Y1"), type=float, nargs=4, default=line,
+                        help="ends of the scan line, image widths from the centre (default 0 -0.15 0 0.15)")  # fmt: skip
+
+
+def views(options: argparse.Namespace) -> Iterator[ViewState]:
+    """One view for each picture of the strip."""
+    start, count = view_of(options), options.num
+    reach = REACH[options.move] if options.reach is None else options.reach
+    for i in range(count):
+        part = reach * i / max(1, count - 1)
+        latent, pose = start.get(Latent), start.get(Pose)
+        match options.move:
+            case "latent":
+                yield start.put(replace(latent, x=latent.x + part))
+            case "turn":
+                yield start.put(replace(pose, turns=pose.turns + part))
+            case axis:
+                yield start.put(replace(pose, **{axis: getattr(pose, axis) + part}))
+
+
+def run(options: argparse.Namespace) -> int:
+    check_out(options.out)
+    if not ENOUGH <= options.num <= CAPACITY:
+        raise CommandError(f"--num {options.num}: a strip has from {ENOUGH} to {CAPACITY} pictures")
+    line = Slice(True, *options.line)
+    if (line.x0, line.y0) == (line.x1, line.y1):
+        raise CommandError("--line: the ends are the same point")
+    frame, collected = collect(options, line)
+    score = finite(collected.score())
+    facts = {**begun(frame, options), "num": options.num, "move": options.move, "line": list(options.line), "stuck": score}
+    percent = shown(None if score is None else 100 * score, "%")
+    lines = (
+        f"{facts['network']}: {options.num} pictures from seed {options.seed}, moved by {options.move}",
+        f"detail that stands still: {percent}",
+    )
+    saved = export(collected, Tone())
+    return emit(Measured(facts, lines, saved.arrays, saved.figure), options)
+
+
+def collect(options: argparse.Namespace, line: Slice) -> tuple[Frame, Collected]:
+    """The last frame, and the strip that the window would have stacked."""
+    from viz.pipeline import Pipeline
+    from viz.progress import terminal_progress
+
+    pipeline, collected, frame = Pipeline(headless=True), Collected(), None
+    with terminal_progress() as report:
+        for ticket, view in enumerate(views(options), start=1):
+            frame = pipeline.render(RenderRequest(ticket, view), progress=report if ticket == 1 else lambda *_: None)
+            assert frame is not None  # nothing can supersede a lone request
+            if frame.error:
+                raise CommandError(f"{frame.error.message} {frame.error.advice}".strip())
+            check_pose(view, frame)
+            collected.see(line, frame.picture)
+            report("stacking", ticket / options.num, True)
+    assert frame is not None
+    return frame, collected

@@ -1,0 +1,53 @@
+"""Command `sticking`: the average of pictures around a latent, and how much of their detail survives it."""
+
+from __future__ import annotations
+
+import argparse
+
+from viz.analysis import sticking_average as overlay
+from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, measured, shown, view_of
+from viz.cli_render import seed_number
+from viz.state import Sticking, ViewState
+
+IMAGES = {"mean": overlay.MEAN, "deviation": overlay.DEVIATION, "detail": overlay.DETAIL}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    default = Sticking()
+    add_view_arguments(parser, num=default.num, counted="pictures")
+    parser.add_argument("--radius", metavar="R", type=float, default=default.strength,
+                        help=f"of the neighbourhood, as a part of all latents' deviation (default {default.strength:g})")  # fmt: skip
+    parser.add_argument("--space", choices=("w", "z"), default=default.space, help="where neighbours are drawn (default w)")
+    parser.add_argument("--neighbours-seed", metavar="S", type=seed_number, default=default.seed, help="of the neighbours (default 0)")
+    parser.add_argument("--move-pose", action="store_true", help="let every neighbour have the pose that the network learned for it")
+    parser.add_argument("--image", choices=tuple(IMAGES), default="mean", help="what a .png shows (default mean)")
+
+
+def view(options: argparse.Namespace) -> ViewState:
+    group = Sticking(on=True, num=max(2, options.num), strength=options.radius, space=options.space,
+                     hold_pose=not options.move_pose, seed=options.neighbours_seed)  # fmt: skip
+    return view_of(options).put(group)
+
+
+def run(options: argparse.Namespace) -> int:
+    check_out(options.out)
+    frame, result = measured(view(options), overlay.NAME)
+    kept: overlay.Kept = result.values
+    octaves = [{"from": low, "to": high, "kept": share} for low, high, share in kept.octaves]
+    facts = {**begun(frame, options), "num": kept.count, "kept": kept.share, "from_cycles": kept.low, "octaves": octaves}
+    percent = lambda share: shown(None if share is None else 100 * share, "%")  # noqa: E731
+    lines = (
+        f"{facts['network']}: {kept.count} pictures around seed {options.seed}",
+        f"detail kept, from {kept.low:g} cycles per image: {percent(kept.share)}",
+        *(f"  {low:6g} to {high:<6g} {percent(share):>10}" for low, high, share in kept.octaves),
+    )
+    arrays = {name: result.images[image].values for name, image in IMAGES.items()}
+    arrays |= {"octaves": array_of(v for low, high, share in kept.octaves for v in (low, high, share)).reshape(-1, 3)}
+    return emit(Measured(facts, lines, {**arrays, "kept": array_of([kept.share])}, lambda: figure(result, options.image, kept)), options)
+
+
+def figure(result, image: str, kept: overlay.Kept):
+    from viz.analysis.figures import picture_figure
+
+    share = shown(None if kept.share is None else 100 * kept.share, "%")
+    return picture_figure(result.images[IMAGES[image]], f"{image} of {kept.count}, detail kept {share}")

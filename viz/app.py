@@ -188,7 +188,8 @@ class App:
             if previous is None or previous.error is None or previous.error.message != frame.error.message:
                 self.toasts.add("error", f"{frame.error.message} {frame.error.advice}".strip(), frame.error.details)
             return
-        first_of_network = self.good is None or self.good.network != frame.network
+        known = self.good.network if self.good else None
+        first_of_network = known is None or not known.same_weights(frame.network)
         self.good = frame
         if first_of_network and frame.network:
             self._network_arrived(frame)

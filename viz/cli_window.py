@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from viz import capture
+from viz.cli_set import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.state import Device, Latent, Source, ViewState
 
@@ -22,6 +23,7 @@ def add_window_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--browse-dir", metavar="DIR", type=Path, help="folder where the open dialog starts")
     parser.add_argument("--size", metavar="WxH", type=size_pair, help="window size (default: as last time, first 1600x900)")
     parser.add_argument("--font-scale", metavar="F", type=float, help="0.8 to 2.0 (default: as last time, first 1.0)")
+    add_set_argument(parser)
     parser.add_argument("--fresh", action="store_true", help="ignore and keep untouched all remembered settings")
 
 
@@ -33,6 +35,7 @@ def add_screenshot_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=int, default=None, help="seed of the latent")
     parser.add_argument("--workspace", metavar="I", type=int, choices=range(1, 7), default=1, help="1 to 6 (default 1)")
     parser.add_argument("--font-scale", metavar="F", type=float, default=1.0, help="0.8 to 2.0 (default 1.0)")
+    add_set_argument(parser)
 
 
 def run_window(options: argparse.Namespace) -> int:
@@ -45,7 +48,7 @@ def run_window(options: argparse.Namespace) -> int:
         view = view.put(Source(network=options.networks[0]))
     return app.run(
         app.AppOptions(
-            view=view.edit(Device, device=options.device),
+            view=with_settings(view.edit(Device, device=options.device), options.settings),
             settings_folder=None if options.fresh else settings.folder(),
             capture_folder=options.capture_dir,
             browse_folder=options.browse_dir,
@@ -70,7 +73,7 @@ def run_screenshot(options: argparse.Namespace) -> int:
         view = view.put(Source(network=options.network))
     if options.seed is not None:
         view = view.edit(Latent, x=float(options.seed), y=0.0)
-    app_options = AppOptions(view=view, workspace=options.workspace, headless=True)
+    app_options = AppOptions(view=with_settings(view, options.settings), workspace=options.workspace, headless=True)
     with Window(WindowOptions(size=options.size, headless=True, font_scale=options.font_scale)) as window:
         app = App(app_options, window, Inline(Pipeline()), dataclasses.replace(Settings(), workspace=options.workspace))
         try:

@@ -53,7 +53,7 @@ from viz.groups import (
     Unwarp,
     View,
 )
-from viz.layer_groups import Filters
+from viz.layer_groups import BreakIt, Filters
 
 FORMAT = "aliasfree-view"
 VERSION = 1
@@ -67,14 +67,14 @@ class StateError(ValueError):
 
 
 GROUPS: tuple[type, ...] = (
-    Source, Device, Latent, LatentPath, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
+    Source, Device, BreakIt, Latent, LatentPath, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
     Compare, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
 ANALYSES: tuple[type, ...] = (
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
-    Filters,
+    Filters, BreakIt,
 )  # fmt: skip
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
 DRAWN: tuple[type, ...] = (Tone, SpectrumView, View, OverlayView, Slice, CompareView, *MOTION)  # a change of these needs no new frame

@@ -118,6 +118,12 @@ def test_only_the_layers_that_are_meant_are_other_ones(whole):
     assert twin.synthesis.specs[3].window == "nearest"
 
 
+def test_filters_whose_design_stays_are_the_ones_that_were_loaded(whole):
+    twin = broken(whole, Breakage(margin=3))
+    for old, new in zip(whole.synthesis.specs, twin.synthesis.specs, strict=True):
+        assert twin.synthesis.layer(new).up_filter is whole.synthesis.layer(old).up_filter
+
+
 def test_torgb_is_left_alone(whole):
     last = len(whole.synthesis.specs) - 1
     assert torch.equal(picture(broken(whole, Breakage((last,), window="nearest", noise=1.0, pool="max"))), picture(whole))

@@ -11,9 +11,13 @@ import json
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from viz.analysis.comparison import KINDS, LABELS, Kind
+from viz.cli_set import add_set_argument, with_settings
+from viz.errors import CommandError
+from viz.state import BreakIt, ViewState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", metavar="B", type=at_least_one, default=8, help="pictures at a time; changes only the speed (default 8)")
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_set_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,7 +53,7 @@ def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) 
     own: list[SampleErrors] = []
     with terminal_progress() as report:
         loaded = _load(options.network, report)
-        network = loaded.network.to(device).eval()
+        network = _as_asked(loaded.network.to(device).eval(), options)
         if network.has_pose:
             share = members.share(options.num)
             for found in sample_errors(network, share, kinds=kinds, seed=options.seed, batch=options.batch, device=device):
@@ -60,6 +65,20 @@ def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) 
         facts[kind] = _finite(found.db)
         facts[f"{kind}_interval"] = None if found.low is None else [found.low, found.high]
     return facts
+
+
+def _as_asked(network: Any, options: argparse.Namespace) -> Any:
+    """The network, or a broken copy of it. Of the view, a metric over random latents reads nothing else."""
+    from networks.breakage import Breakage, broken
+
+    view = with_settings(ViewState(), options.settings)
+    others = [kind.__name__ for kind in view.groups if kind is not BreakIt]
+    if others:
+        raise CommandError(f"--set {others[0]}: a metric over random latents and poses depends on BreakIt only")
+    breaks = view.get(BreakIt)
+    if breaks.on and network.config.family != "alias-free":
+        raise CommandError(f"--set BreakIt: a {network.config.family} generator has no designed filters to break")
+    return broken(network, Breakage(**asdict(breaks))) if breaks.on else network
 
 
 def as_text(facts: dict[str, Any], kinds: Sequence[Kind]) -> str:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from networks.breakage import Breakage, broken
 from networks.loading import LoadCancelled, LoadedNetwork
 from networks.loading import load as load_network
+from networks.spec import ALIAS_FREE, TapInfo
 from viz.request import NetworkFacts
 from viz.stages import SUPERSEDED, Run, Stage
-from viz.state import Device, Source, ViewState
+from viz.state import BreakIt, Device, Source, ViewState
 
 KEPT = 3  # networks in memory: the shown one, the one before, and one to compare with
+KEPT_COPIES = 4  # networks broken on purpose; all but their filters is shared
 
 
 class DeviceError(Exception):
     """The device asked for is not there."""
+
+
+KEPT_COPIES = 4  # broken copies: all but their filters is shared
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Ready:
     facts: NetworkFacts
     device: torch.device
     identity: Hashable
+    whole: Ready | None = None  # the network that this one is a broken copy of
 
 
 def choose_device(name: str) -> torch.device:
@@ -52,8 +59,28 @@ class NetworkStore:
 
     def __init__(self) -> None:
         self._ready: OrderedDict[Hashable, Ready] = OrderedDict()
+        self._copies: OrderedDict[Hashable, Ready] = OrderedDict()  # broken on purpose, sharing the weights of one of `_ready`
 
     def run(self, run: Run) -> Ready | Any:
+        ready = self._whole(run)
+        return ready if ready is SUPERSEDED else self._broken(ready, run.view.get(BreakIt))
+
+    def _broken(self, whole: Ready, options: BreakIt) -> Ready:
+        """A copy of the network that shares its weights, with what `options` break; the network itself where there is nothing to break."""
+        if not options.on or whole.facts.kind != ALIAS_FREE:
+            return whole
+        identity = (whole.identity, options)
+        ready = self._copies.pop(identity, None)
+        if ready is None or ready.whole is not whole:
+            network = broken(whole.network, Breakage(**asdict(options)))
+            facts = replace(whole.facts, taps=taps_of(network, whole.device))
+            ready = replace(whole, network=network, facts=facts, identity=identity, whole=whole)
+        self._copies[identity] = ready
+        while len(self._copies) > KEPT_COPIES:
+            self._copies.popitem(last=False)
+        return ready
+
+    def _whole(self, run: Run) -> Ready | Any:
         key = load_key(run.view)
         if (ready := self._ready.get(key)) is not None:
             self._ready.move_to_end(key)
@@ -72,7 +99,8 @@ class NetworkStore:
         ready = Ready(loaded, network, facts(loaded, device, source), device, (loaded.sha256, str(device), source.reload))
         self._ready[key] = ready
         while len(self._ready) > KEPT:
-            self._ready.popitem(last=False)
+            dropped = self._ready.popitem(last=False)[1]
+            self._copies = OrderedDict((k, v) for k, v in self._copies.items() if v.whole is not dropped)
         return ready
 
     def holds(self, view: ViewState) -> bool:
@@ -84,12 +112,18 @@ class NetworkStore:
 
     def clear(self) -> None:
         self._ready.clear()
+        self._copies.clear()
 
 
 def load_key(view: ViewState, inputs: dict[str, Any] | None = None) -> Hashable:
     """What decides which weights are used: the hash a saved view carries is checked, not a part of the question."""
     source = view.get(Source)
     return (source.network, source.reload, view.get(Device).device)
+
+
+def taps_of(network: Any, device: torch.device) -> tuple[TapInfo, ...]:
+    """The network's taps with the types that really run on this device."""
+    return tuple(tap if device.type == "cuda" else replace(tap, dtype="float32") for tap in network.taps)
 
 
 def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> NetworkFacts:
@@ -110,7 +144,7 @@ def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> Networ
         resolution=network.img_resolution,
         has_pose=network.has_pose,
         has_noise=network.has_noise,
-        taps=tuple(tap if device.type == "cuda" else replace(tap, dtype="float32") for tap in network.taps),  # what really runs
+        taps=taps_of(network, device),
         parameters=sum(p.numel() for p in network.parameters()),
         device=str(device),
         path=str(loaded.path or ""),

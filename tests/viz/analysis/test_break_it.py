@@ -1,0 +1,250 @@
+"""Breaking the loaded network: a copy that shares its weights, the price in dB and time, a badge, the command line; and mending it."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from networks.breakage import Breakage
+from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
+from viz import canvas_badge, cli
+from viz.analysis import break_it
+from viz.analysis.metrics import measure
+from viz.pipeline import Pipeline
+from viz.request import OverlayResult, RenderRequest
+from viz.stages import load
+from viz.state import BreakIt, Equivariance, Filters, Latent, Pose, Source, Tap, ViewState
+
+GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
+TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
+TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl")))
+NEAREST = BreakIt(upsampling=1, window="nearest")
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return Pipeline()
+
+
+def ask(pipeline, view):
+    frame = pipeline.render(RenderRequest(1, view))
+    assert frame.error is None, frame.error
+    return frame
+
+
+def ready(pipeline):
+    return pipeline._answered[1].inputs["load"]
+
+
+def steps(pipeline, view):
+    """What was found, step by step; only the last where it is remembered."""
+    frame = ask(pipeline, view)
+    found = [f.overlays[break_it.NAME] for f in (frame, *pipeline.refine(frame)) if break_it.NAME in f.overlays]
+    assert found and all(r.error is None for r in found), found
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------- the picture
+
+
+def test_what_breaks_nothing_is_the_network_itself_bit_for_bit(pipeline):
+    whole = ask(pipeline, TINY_R)
+    network = ready(pipeline).network
+    same = ask(pipeline, TINY_R.put(BreakIt(layers=(1, 2))))
+    assert ready(pipeline).network is network and not same.ran
+    as_designed = ask(pipeline, TINY_R.put(BreakIt(upsampling=2, support=6, window="kaiser")))
+    assert ready(pipeline).network is not network
+    assert np.array_equal(as_designed.picture.values, whole.picture.values)
+
+
+def test_a_broken_picture_is_another_one_and_mending_gives_the_first_back(pipeline):
+    whole = ask(pipeline, TINY_R)
+    broken = ask(pipeline, TINY_R.put(NEAREST))
+    assert "synthesis" in broken.ran and np.abs(broken.picture.values - whole.picture.values).max() > 0.01
+    mended = ask(pipeline, TINY_R)
+    assert not mended.ran and np.array_equal(mended.picture.values, whole.picture.values)
+
+
+def test_the_copy_shares_its_weights_and_is_kept(pipeline):
+    ask(pipeline, TINY_R.put(NEAREST))
+    copy = ready(pipeline)
+    assert copy.whole is not None
+    assert [id(p) for p in copy.network.parameters()] == [id(p) for p in copy.whole.network.parameters()]
+    ask(pipeline, TINY_R.put(NEAREST).edit(Latent, x=3.0))
+    assert ready(pipeline) is copy
+
+
+def test_only_a_few_copies_are_kept_and_none_of_a_network_that_was_let_go(pipeline):
+    for n in range(1, load.KEPT_COPIES + 3):
+        ask(pipeline, TINY_R.put(BreakIt(support=n + 2)))
+    store = pipeline.networks
+    assert len(store._copies) == load.KEPT_COPIES
+    for name in ("tiny_t", "tiny_sg2", "tiny_sg2_orig"):
+        ask(pipeline, ViewState().put(Source(str(GOLDEN / f"{name}.pkl"))))
+    assert len(store._ready) == load.KEPT and not store._copies
+
+
+def test_the_layers_are_described_as_they_are(pipeline):
+    facts = ask(pipeline, TINY_R).network
+    broken = ask(pipeline, TINY_R.put(BreakIt(margin=2))).network
+    assert broken.taps != facts.taps and broken.same_weights(facts) and facts.same_weights(broken)
+    assert not facts.same_weights(replace(broken, sha256="other")) and not facts.same_weights(None)
+    name = facts.taps[2].name
+    frame = ask(pipeline, TINY_R.put(BreakIt(margin=2)).edit(Tap, layer=name))
+    height, width = frame.picture.values.shape[:2]
+    assert (width, height) == broken.tap(name).size != facts.tap(name).size
+
+
+def test_a_network_without_designed_filters_is_left_alone(pipeline):
+    whole = ask(pipeline, TINY_SG2)
+    assert np.array_equal(ask(pipeline, TINY_SG2.put(NEAREST)).picture.values, whole.picture.values)
+    assert canvas_badge.badge_text(ask(pipeline, TINY_SG2.put(NEAREST))) == ""
+
+
+def test_other_measurements_are_of_the_broken_network(pipeline):
+    view = ViewState().edit(Pose, x=3 / 64).edit(Equivariance, on=True)  # not whole in the samples of coarse layers
+    numbers = []
+    for breaks in (BreakIt(), NEAREST):
+        frames = list(pipeline.refine(ask(pipeline, view.put(breaks))))
+        numbers.append(frames[-1].overlays["equivariance"].values.db)
+    assert numbers[0] - numbers[1] > 20
+
+
+def test_the_group_and_the_breakage_have_the_same_fields_and_defaults():
+    assert asdict(BreakIt()) == asdict(Breakage())
+
+
+# ---------------------------------------------------------------------------------------------------- the price
+
+
+def test_nearest_and_no_oversampling_cost_the_bundled_network_its_equivariance(pipeline):
+    found = steps(pipeline, ViewState().put(NEAREST))
+    assert [r.fraction for r in found] == sorted(r.fraction for r in found) and found[-1].fraction == 1
+    toll = found[-1].values
+    whole, broken = toll.db("eq_t")
+    assert whole > 55 and broken < 30
+    assert toll.whole.done == toll.broken.done == break_it.SAMPLES
+    assert toll.whole_s > 0 and toll.broken_s > 0
+    expected = list(measure(ready(pipeline).network, kinds=("eq_t",), num=break_it.SAMPLES))[-1].estimates["eq_t"].db
+    assert broken == pytest.approx(expected, abs=0.05)
+
+
+def test_more_oversampling_does_not_hurt_and_less_does(pipeline):
+    """The order of the paper's ablation of m, on the weights that were trained with m = 2."""
+    db = {m: steps(pipeline, ViewState().put(BreakIt(upsampling=m)))[-1].values.db("eq_t")[1] for m in (1, 2, 4)}
+    assert db[1] < db[2] - 15 and db[4] > db[2] - 6
+
+
+def test_the_whole_network_is_measured_once(pipeline, monkeypatch):
+    steps(pipeline, TINY_R.put(NEAREST))
+    measured = []
+    monkeypatch.setattr(break_it, "measure", lambda network, **options: measured.append(network) or measure(network, **options))
+    steps(pipeline, TINY_R.put(BreakIt(window="bilinear")))
+    assert measured == [ready(pipeline).network]
+
+
+def test_an_interruption_loses_nothing(pipeline):
+    view = TINY_R.put(BreakIt(support=4))
+    frame = ask(pipeline, view)
+    first = next(iter(pipeline.refine(frame)))
+    assert first.overlays[break_it.NAME].fraction < 1
+    list(pipeline.refine(frame, newest=lambda: TINY_R))
+    again = list(pipeline.refine(ask(pipeline, view)))
+    assert again[-1].overlays[break_it.NAME].fraction == 1
+    assert again[-1].overlays[break_it.NAME].values.whole.done == break_it.SAMPLES
+
+
+# ---------------------------------------------------------------------------------------------------- control
+
+
+FACTS = alias_free_facts()
+
+
+def test_switches_change_the_view_and_mend_gives_it_back():
+    with show(break_it.PANEL, network=FACTS) as shown:
+        shown.ui.click("BreakIt.upsampling.1")
+        shown.ui.choose("BreakIt.window", "nearest")
+        shown.ui.click("BreakIt.layers.3")
+        shown.ui.click("BreakIt.layers.5")
+        assert shown.state.get(BreakIt) == BreakIt((3, 5), upsampling=1, window="nearest")
+        shown.ui.click("BreakIt.layers.3")
+        assert shown.state.get(BreakIt).layers == (5,)
+        shown.ui.click("BreakIt.pool.blur")
+        shown.ui.set("BreakIt.cutoff_octaves", 0.5)
+        assert (shown.state.get(BreakIt).pool, shown.state.get(BreakIt).cutoff_octaves) == ("blur", 0.5)
+        shown.ui.click("BreakIt.mend")
+        assert shown.state == ViewState()
+
+
+def test_the_layer_on_screen_can_be_chosen():
+    with show(break_it.PANEL, ViewState().edit(Tap, layer=FACTS.taps[4].name), network=FACTS) as shown:
+        shown.ui.click("BreakIt.this_layer")
+        assert shown.state.get(BreakIt).layers == (3,)
+        shown.ui.click("BreakIt.all_layers")
+        assert shown.state.get(BreakIt).layers == ()
+
+
+def test_torgb_is_not_offered_and_stylegan2_has_nothing():
+    assert [name for _, name in break_it.layer_numbers(FACTS)] == [f"L{i}" for i in range(10)]
+    with show(break_it.PANEL, network=stylegan2_facts()) as shown:
+        assert shown.ui.item("BreakIt.window").disabled
+
+
+def test_the_table_says_what_it_costs(pipeline):
+    toll = steps(pipeline, TINY_R.put(NEAREST))[-1].values
+    rows = break_it.rows(toll)
+    assert rows[0][0] == "EQ-T" and rows[0][3].startswith("−") and rows[3][3].endswith("×")
+    assert break_it.rows(break_it.Toll())[0] == ("EQ-T", "—", "—", "—")
+    frame = frame_of(FACTS, overlays={break_it.NAME: OverlayResult(toll)})
+    with show(break_it.PANEL, ViewState().put(NEAREST), network=FACTS, frame=frame) as shown:
+        shown.ui.frames(5)
+        assert shown.changed_frames == 0
+
+
+def test_the_badge_tells_of_the_picture_not_of_the_view():
+    assert canvas_badge.badge_text(frame_of(FACTS, ViewState().put(NEAREST))) == "Broken: m = 1, nearest in all layers"
+    assert canvas_badge.badge_text(frame_of(FACTS)) == "" and canvas_badge.badge_text(None) == ""
+    everything = BreakIt((2, 0), 4, 8, "gaussian", -1.0, 0, 0.25, "max")
+    assert everything.summary() == "m = 4, n = 8, gaussian, f_c × 0.5, margin 0, noise 0.25, max-pool in L0, L2"
+    assert not BreakIt((1,)).on and BreakIt((1,)).summary() == ""
+
+
+def test_filters_of_the_broken_network_are_drawn(pipeline):
+    view = TINY_R.put(BreakIt(window="nearest")).edit(Filters, on=True)
+    frames = list(pipeline.refine(ask(pipeline, view)))
+    assert frames[-1].overlays["filters"].values.layers[1].up.lowpass.window == "nearest"
+
+
+# ---------------------------------------------------------------------------------------------------- sessions, command line
+
+
+def test_a_saved_view_keeps_it():
+    view = ViewState().put(BreakIt((1, 4), 1, 4, "bilinear", -0.5, 3, 0.1, "blur"))
+    assert ViewState.from_json(view.to_json()) == view
+
+
+def test_the_command_line_sets_any_value(tmp_path, capsys):
+    assert cli.run(["render", TINY_R.get(Source).network, "--set", "BreakIt.window=nearest", "--out", str(tmp_path / "a.npy")]) == 0
+    assert cli.run(["render", TINY_R.get(Source).network, "--out", str(tmp_path / "b.npy")]) == 0
+    assert not np.allclose(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
+    for text, said in (
+        ("BreakIt.window=hamming", "BreakIt.window is 'hamming'"),
+        ("BreakIt.upsampling=two", "int is expected"),
+        ("BreakIt.what=1", "BreakIt has no what"),
+        ("Breakfast.on=true", "no group Breakfast"),
+    ):
+        assert cli.run(["render", TINY_R.get(Source).network, "--set", text, "--out", str(tmp_path / "c.npy")]) == 1
+        assert said in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.run(["render", "x", "--set", "BreakIt", "--out", "a.npy"])
+
+
+def test_metrics_of_a_broken_network_are_those_of_the_panel(pipeline, capsys):
+    toll = steps(pipeline, ViewState().put(BreakIt(upsampling=1)))[-1].values
+    arguments = ["metrics", "globe-r-64", "--eq-t", "--num", str(break_it.SAMPLES), "--json", "--set", "BreakIt.upsampling=1"]
+    assert cli.run(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["eq_t"] == pytest.approx(toll.db("eq_t")[1], abs=0.05)
+    assert cli.run(["metrics", "globe-r-64", "--num", "1", "--set", "Tap.layer=input"]) == 1
+    assert "BreakIt only" in capsys.readouterr().err

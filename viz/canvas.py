@@ -12,7 +12,6 @@ from gui_utils.tone import ToneMap
 from viz import gestures
 from viz.canvas_badge import draw_badge
 from viz.canvas_compare import CanvasCompare, drag_divider, first_area, on_divider
-from viz.canvas_badge import draw_badge
 from viz.canvas_overlay import CanvasOverlay, offered, value_under
 from viz.canvas_picture import CanvasPicture
 from viz.canvas_view import Area, Content, Placement, Probe, pan, place, probe, zoom_at

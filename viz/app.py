@@ -17,15 +17,17 @@ from gui_utils.libraries import imgui
 from gui_utils.texture import ByteTexture
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
-from viz import chrome, effects, keyboard, settings, workspaces
+from viz import chrome, effects, keyboard, latent_effects, settings, tour_card, workspaces
 from viz.canvas import Canvas
 from viz.film import leave_path
+from viz.guide_window import GuideWindow
 from viz.history import History
 from viz.motion import animate, moving
 from viz.panels import PanelContext, UiTiming, discover
 from viz.render_thread import Renderer, RenderThread
 from viz.request import Frame
 from viz.state import MOTION, RENDERED, ViewState
+from viz.tour import Tour
 
 RECENT_FRAMES = 120
 DISK_CHECK_S = 2.0
@@ -45,6 +47,7 @@ class AppOptions:
     font_scale: float | None = None
     workspace: int | None = None
     headless: bool = False
+    offer_tour: bool = False
 
 
 class App:
@@ -60,9 +63,11 @@ class App:
         self.good: Frame | None = None  # the last frame with a picture
         self.frame: Frame | None = None  # the newest frame, perhaps an error
         self.help_shown, self.chrome_shown = False, True
+        self.tour, self.guide = Tour(offered=options.offer_tour), GuideWindow()
         self.window_capture_due = 0
         self.images: dict[str, ByteTexture] = {}
-        self.context = PanelContext(image=self.image)
+        thumbnails = latent_effects.read_thumbnails(options.settings_folder, loaded_settings.bookmarks)
+        self.context = PanelContext(image=self.image, thumbnails=thumbnails)
         self.submitted: ViewState | None = None
         self.requests = 0
         self._frame_times: deque[float] = deque(maxlen=RECENT_FRAMES)
@@ -140,6 +145,8 @@ class App:
                 self.state = self.canvas.draw(self.state, context, self.good)
         help_was_shown = self.help_shown
         chrome.help_sheet(self)
+        self.guide.draw()
+        tour_card.draw(self)
         self.toasts.draw(dt)
         if imgui.is_key_pressed(imgui.Key.escape, False) and not help_was_shown:
             self.toasts.close_newest()  # Esc closes what is open, newest first, and never quits
@@ -314,6 +321,8 @@ def run(options: AppOptions) -> int:
         font_scale=options.font_scale or loaded.font_scale,
         vsync=loaded.vsync,
     )
+    remembers = options.settings_folder is not None
+    options = dataclasses.replace(options, offer_tour=options.offer_tour or (remembers and loaded.first_start))
     with Window(window_options) as window:
         app = App(options, window, RenderThread(window.wake), loaded, note)
         try:

@@ -178,12 +178,19 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
             ("Capture picture", "c", commands.CapturePicture()),
             ("Capture window", "shift+c", commands.CaptureWindow()),
             ("Save raw values (.npy)", "", commands.SaveRaw()),
+            *((f"Save latent ({suffix})", "", commands.SaveLatent(suffix)) for suffix in (".npz", ".npy", ".safetensors")),
             ("Quit", "ctrl+q", commands.Quit()),
         ),
     ),
     (
         "Edit",
-        (("Undo", "ctrl+z", commands.Undo()), ("Redo", "ctrl+shift+z", commands.Redo()), ("Bookmark latent", "s", commands.Bookmark())),
+        (
+            ("Undo", "ctrl+z", commands.Undo()),
+            ("Redo", "ctrl+shift+z", commands.Redo()),
+            ("Copy view", "ctrl+c", commands.CopyView()),
+            ("Paste", "ctrl+v", commands.Paste()),
+            ("Bookmark latent", "s", commands.Bookmark()),
+        ),
     ),
     (
         "View",
@@ -194,7 +201,14 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
             ("Render again", "f5", commands.RetryRender()),
         ),
     ),
-    ("Help", (("Keys and gestures", "f1", commands.ToggleHelp()),)),
+    (
+        "Help",
+        (
+            ("Keys and gestures", "f1", commands.ToggleHelp()),
+            ("Guided tour (two minutes)", "", commands.StartTour()),
+            ("User guide", "shift+f1", commands.ShowGuide()),
+        ),
+    ),
 )
 
 

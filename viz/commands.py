@@ -88,6 +88,23 @@ class SaveSession:
 
 
 @dataclass(frozen=True)
+class SaveLatent:
+    """Save the latent on screen as ws, and as w and z where it is one of them. `suffix`: .npz, .npy or .safetensors."""
+
+    suffix: str = ".npz"
+
+
+@dataclass(frozen=True)
+class CopyView:
+    """Put the view as JSON into the clipboard."""
+
+
+@dataclass(frozen=True)
+class Paste:
+    """Open what the clipboard holds: a view or a session as JSON, a path, or an address."""
+
+
+@dataclass(frozen=True)
 class CopyText:
     text: str
 
@@ -130,6 +147,16 @@ class ToggleHelp:
 
 
 @dataclass(frozen=True)
+class StartTour:
+    """Begin the guided tour, again if it was seen before."""
+
+
+@dataclass(frozen=True)
+class ShowGuide:
+    """Open the user guide, or close it."""
+
+
+@dataclass(frozen=True)
 class ToggleChrome:
     """Hide or show everything but the picture."""
 
@@ -159,6 +186,9 @@ Command = (
     | CancelExport
     | SaveSession
     | CopyText
+    | SaveLatent
+    | CopyView
+    | Paste
     | ChooseWorkspace
     | ResetLayout
     | ChangeSettings
@@ -166,6 +196,8 @@ Command = (
     | Undo
     | Redo
     | ToggleHelp
+    | StartTour
+    | ShowGuide
     | ToggleChrome
     | RetryRender
     | Quit

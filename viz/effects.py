@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz import capture, commands, compare_picture, film_file, session
+from viz import capture, commands, compare_picture, film_file, latent_effects, latent_file, session, session_effects, tour_card
 from viz.canvas import tone_map_of
 from viz.encoders import SUFFIXES
 from viz.errors import CommandError
 from viz.export import ExportOptions, check
 from viz.export_job import ExportJob, finished_text
 from viz.request import Frame
-from viz.state import Compare, Latent, Source, StateError, Tone, ViewState
+from viz.state import Compare, Source, StateError, Tone, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -63,11 +63,8 @@ def carry_out(app: App, command: commands.Command) -> None:
         case commands.CopyText(text):
             app.window.clipboard = text
             app.toasts.add("info", "Copied.")
-        case commands.Bookmark():
-            latent = app.state.get(Latent)
-            kept = (*app.settings.bookmarks, (latent.x, latent.y))
-            app.change_settings(bookmarks=tuple(dict.fromkeys(kept)))
-            app.toasts.add("info", f"Bookmarked latent {latent.x:.2f}, {latent.y:.2f}.")
+        case commands.Bookmark() | commands.SaveLatent() | commands.CopyView() | commands.Paste():
+            latent_effects.carry_out(app, command)
         case commands.ChooseWorkspace(number):
             app.choose_workspace(number)
         case commands.ChangeSettings(changes):
@@ -80,6 +77,10 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.layout_reset_due = True
         case commands.ToggleHelp():
             app.help_shown = not app.help_shown
+        case commands.StartTour():
+            tour_card.start(app)
+        case commands.ShowGuide():
+            app.guide.toggle()
         case commands.ToggleChrome():
             app.chrome_shown = not app.chrome_shown
         case commands.RetryRender():
@@ -96,20 +97,19 @@ def open_network(app: App, ref: str) -> None:
 
 def open_path(app: App, path: Path) -> None:
     """Opens a file by what it is. A folder is a folder of snapshots."""
+    if latent_file.holds_latents(path):
+        latent_effects.open_latent(app, path)
+        return
     if path.suffix.lower() in VIEW_SUFFIXES:
         try:
-            opened = film_file.read(path)
-            app.restore(opened.views[0])
-            if opened.timeline.keyframes:
-                app.context.film.edit(opened.timeline)
-            app.toasts.add("info", f"{'Session' if opened.timeline.keyframes else 'View'} restored from {path.name}.")
+            session_effects.show(app, film_file.read(path), path.name)
         except (StateError, CommandError, OSError) as e:
             app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
         return
     if path.is_dir() or path.suffix.lower() in NETWORK_SUFFIXES:
         open_network(app, str(path))
         return
-    kinds = ", ".join((*NETWORK_SUFFIXES, *VIEW_SUFFIXES))
+    kinds = ", ".join(dict.fromkeys((*NETWORK_SUFFIXES, *VIEW_SUFFIXES, *latent_file.SUFFIXES)))
     app.toasts.add("error", f"{path.name} was not opened: files of these kinds can be: {kinds}.", "Nothing was changed.")
 
 
@@ -221,6 +221,14 @@ def file_dialog_available() -> bool:
     import sys
 
     return not sys.platform.startswith("linux") or any(shutil.which(name) for name in DIALOGS)
+
+
+free_name = _free
+
+
+def saved(app: App, what: str, save: Callable[[], Path]) -> None:
+    """Saves, and says where, or why not."""
+    _saved(app, what, save)
 
 
 def _saved(app: App, what: str, save) -> None:

@@ -143,11 +143,14 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("shift+c",), "capture the window", "File", _command(commands.CaptureWindow())),
     Binding(("o",), "open a network, a saved view or a captured picture", "File", _command(commands.OpenFile())),
     Binding(("ctrl+s",), "save the view", "File", _command(commands.SaveView())),
+    Binding(("ctrl+c",), "copy the view as JSON", "Edit", _command(commands.CopyView())),
+    Binding(("ctrl+v",), "open what was copied: a view, a session, a path or an address", "Edit", _command(commands.Paste())),
     Binding(("ctrl+z",), "undo", "Edit", _command(commands.Undo()), repeats=True),
     Binding(("ctrl+shift+z", "ctrl+y"), "redo", "Edit", _command(commands.Redo()), repeats=True),
     Binding(("pause",), "stop all animation", "Edit", _stop),
     Binding(("f5",), "render again", "Edit", _command(commands.RetryRender())),
     Binding(("f1", "shift+slash"), "this sheet", "Help", _command(commands.ToggleHelp())),
+    Binding(("shift+f1",), "the user guide", "Help", _command(commands.ShowGuide())),
     Binding(("ctrl+q",), "quit", "File", _command(commands.Quit())),
 )
 

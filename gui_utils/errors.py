@@ -11,6 +11,10 @@ class TextureError(ValueError):
     """An array cannot become a texture: names the array's shape or type and what would be accepted."""
 
 
+class SharingError(RuntimeError):
+    """A texture cannot be filled by CUDA on the GPU: one sentence that says why."""
+
+
 NO_LIBRARY = (
     "The window libraries cannot be loaded ({cause}): install the Python packages imgui-bundle, glfw and PyOpenGL, and on "
     "Debian or Ubuntu the system libraries with: sudo apt-get install libgl1 libegl1 libx11-6"

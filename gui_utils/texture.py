@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gui_utils import gl
+from gui_utils.cuda_texture import CudaTexture, Planes
 from gui_utils.errors import TextureError
 from gui_utils.libraries import imgui
 
@@ -51,7 +52,7 @@ class _Texture:
     def __init__(self, storage: tuple[int, int, int], *, filter_name: int) -> None:
         self._internal, self._format, self._type = storage
         self._filter = filter_name
-        self._size = (0, 0)
+        self.size = (0, 0)
         self.name = 0
         self.allocations = 0
 
@@ -63,9 +64,9 @@ class _Texture:
             gl.glBindTexture(gl.GL_TEXTURE_2D, self.name)
         else:
             self.name = new_texture(filter_name=self._filter)
-        if (width, height) != self._size:
+        if (width, height) != self.size:
             gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, self._internal, width, height, 0, self._format, self._type, data)
-            self._size = (width, height)
+            self.size = (width, height)
             self.allocations += 1
         elif data is not None:
             gl.glTexSubImage2D(gl.GL_TEXTURE_2D, 0, 0, 0, width, height, self._format, self._type, data)
@@ -74,7 +75,7 @@ class _Texture:
         if self.name:
             gl.glDeleteTextures([self.name])
             count_object("texture", -1)
-        self.name, self._size = 0, (0, 0)
+        self.name, self.size = 0, (0, 0)
 
 
 class FloatTexture:
@@ -88,6 +89,7 @@ class FloatTexture:
     def __init__(self, values: np.ndarray | None = None) -> None:
         self._texture: _Texture | None = None
         self._source: np.ndarray | None = None
+        self._cuda: CudaTexture | None = None
         self.width = self.height = self.channels = 0
         self.pixel_step, self.channel_step = (1, 1), (0, 0)
         self.version = 0
@@ -108,11 +110,30 @@ class FloatTexture:
         else:
             data = np.ascontiguousarray(data)
             self.pixel_step, self.channel_step = (channels, 1), (1, 0)
+        size = (width, height * channels) if planar else (width * channels, height)
+        self._store(size, planes if planar else data)
+        self.width, self.height, self.channels = width, height, channels
+
+    def take(self, planes: Planes) -> None:
+        """Replace the picture by one in the memory of a CUDA device, on the GPU. Raises SharingError where that is not possible, and
+        then `upload` has to be used. The picture has to stay as it is until this returns.
+        """
+        height, width, channels = planes.shape
+        if 0 in planes.shape or channels > 4:
+            raise TextureError(f"picture has shape {planes.shape}; (height, width, 1 to 4 channels) can be shown")
+        self._store((width, height * channels), None)
+        if self._cuda is None:
+            self._cuda = CudaTexture()
+        self._cuda.fill(self.name, planes)
+        self.pixel_step, self.channel_step = (1, 1), (0, height)
+        self.width, self.height, self.channels = width, height, channels
+
+    def _store(self, size: tuple[int, int], data: np.ndarray | None) -> None:
         if self._texture is None:
             self._texture = _Texture((gl.GL_R32F, gl.GL_RED, gl.GL_FLOAT), filter_name=gl.GL_NEAREST)
-        size = (width, height * channels) if planar else (width * channels, height)
-        self._texture.store(*size, planes if planar else data)
-        self.width, self.height, self.channels = width, height, channels
+        if self._cuda is not None and (data is not None or size != self._texture.size):
+            self._cuda.forget()  # storage that CUDA knows is not replaced, nor written from two sides
+        self._texture.store(*size, data)
         self.version += 1
         self._source = None
 
@@ -131,6 +152,8 @@ class FloatTexture:
         return self._texture.allocations if self._texture else 0
 
     def delete(self) -> None:
+        if self._cuda is not None:
+            self._cuda.forget()
         if self._texture:
             self._texture.delete()
         self._source = None

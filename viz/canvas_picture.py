@@ -9,6 +9,7 @@ from gui_utils.picture import PicturePainter
 from gui_utils.texture import FloatTexture
 from gui_utils.tone import PictureView, ToneMap
 from viz.canvas_view import Area, Content, Placement
+from viz.handover import place
 from viz.request import Picture
 
 
@@ -32,7 +33,7 @@ class CanvasPicture:
     ) -> None:
         """Over the placement's area, or the part of it within `clip`."""
         if picture is not self._uploaded:  # a frame is uploaded once, whatever is drawn over it later
-            self._values.upload(picture.values)
+            place(self._values, picture)
             if picture.mask is not None:
                 self._mask.upload(picture.mask.astype(np.float32))
             self._uploaded = picture

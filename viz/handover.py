@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from gui_utils.errors import SharingError
 from viz.request import Picture
 
 
@@ -89,3 +90,27 @@ class DevicePicture(Picture):
         """The channels of one sample."""
         source = self.on_device
         return super().pixel(row, column) if source is None else source.pixel(row, column)
+
+
+class Texture(Protocol):
+    """What a picture is placed into: `gui_utils.texture.FloatTexture`."""
+
+    def take(self, planes: Any, /) -> None: ...
+
+    def upload(self, values: np.ndarray, /) -> None: ...
+
+
+def place(texture: Texture, picture: Picture, found: Handover = handover) -> None:
+    """Put a picture into a texture: on the GPU where that works, which is found out with the first one; otherwise from the processor's
+    memory. For the GUI thread.
+    """
+    source = picture.on_device if isinstance(picture, DevicePicture) else None
+    if source is not None and found.shared is not False:
+        try:
+            texture.take(source)
+        except SharingError as error:
+            found.shared, found.why = False, str(error)
+        else:
+            found.shared, found.why = True, "copied into the texture on the GPU"
+            return
+    texture.upload(picture.values)

@@ -193,7 +193,8 @@ def second_text(beside: Beside | None, state: ViewState) -> str:
     own = state.get(Compare)
     names = ("own_latent", "latent"), ("own_truncation", "truncation"), ("own_noise", "noise"), ("own_pose", "pose"), ("own_layer", "layer")
     theirs = ", ".join(text for name, text in names if getattr(own, name))
-    return f"Second: {_name(beside.frame)}" + (f"; its own: {theirs}" if theirs else "") + (" …" if beside.stale else "")
+    notes = ("; intact" if own.intact else "") + (f"; its own: {theirs}" if theirs else "")
+    return f"Second: {_name(beside.frame)}{notes}" + (" …" if beside.stale else "")
 
 
 def number_of(beside: Beside | None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from viz.compare_groups import MODES, Compare, CompareView
 from viz.request import NetworkFacts
-from viz.state import ANALYSES, Latent, LatentPath, Noise, Pose, Source, Tap, Truncation, ViewState
+from viz.state import ANALYSES, BreakIt, Latent, LatentPath, Noise, OwnLatent, Pose, Source, Tap, Truncation, ViewState
 
 if TYPE_CHECKING:
     from networks.loading.catalogue import CatalogueEntry
@@ -24,13 +24,15 @@ def second_view(view: ViewState) -> ViewState:
     if own.network:
         second = second.put(Source(network=own.network, sha256=own.sha256))
     if own.own_latent:
-        second = second.reset(LatentPath).edit(Latent, x=own.x, y=own.y)
+        second = second.reset(LatentPath, OwnLatent).edit(Latent, x=own.x, y=own.y)
     if own.own_truncation:
         second = second.put(Truncation(psi=own.psi, cutoff=own.cutoff))
     if own.own_noise:
         second = second.put(Noise(mode=own.noise, seed=own.noise_seed))
     if own.own_pose:
         second = second.edit(Pose, x=own.pose_x, y=own.pose_y, turns=own.turns)
+    if own.intact:
+        second = second.reset(BreakIt)
     return second.put(Tap(layer=own.layer)) if own.own_layer else second
 
 
@@ -100,7 +102,7 @@ def swapped(view: ViewState, first: NetworkFacts | None, other: NetworkFacts | N
         changes.update(layer=view.get(Tap).layer)
     elif first is not None and other is not None:
         second = at_same_layer(second, first, other, own)
-    kept = (Source, Latent, LatentPath, Truncation, Noise, Pose, Tap)
+    kept = (Source, Latent, LatentPath, OwnLatent, Truncation, Noise, Pose, Tap)
     for kind in kept:
         view = view.put(second.get(kind))
     return view.put(replace(own, **changes))

@@ -35,6 +35,7 @@ class Compare:
     turns: float = ranged(0.0, turn=True)
     own_layer: bool = False
     layer: str = ""
+    intact: bool = False  # what is broken in the first is whole in the second
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from viz.pipeline import Pipeline
 from viz.request import Frame, Picture, RenderRequest, Timing
 from viz.session import Session
 from viz.state import (
+    BreakIt,
     Compare,
     CompareView,
     Equivariance,
@@ -199,6 +200,13 @@ def test_both_live_in_the_same_bounded_memory(pipeline):
     frame = ask(pipeline, BESIDE_T.edit(Latent, x=50.0))
     assert frame.memory_bytes <= pipeline.memory.limit_bytes
     assert frame.beside.frame.memory_bytes > frame.memory_bytes  # the second's layers were added to the first's
+
+
+def test_a_broken_network_is_compared_with_itself_intact(pipeline):
+    view = BESIDE_T.edit(Compare, network="", intact=True).edit(BreakIt, upsampling=1)
+    frame = ask(pipeline, view)
+    assert np.array_equal(frame.beside.frame.picture.values, ask(pipeline, ViewState().put(Source(TINY_R))).picture.values)
+    assert 0 < frame.beside.db < 100
 
 
 # ------------------------------------------------------------------------------------------------- fair shares
@@ -459,3 +467,19 @@ def test_nothing_of_gl_is_left_behind(tmp_path):
         running.ui.frames(3)
     running.close()
     assert live_objects() == before
+
+
+def test_the_spectrum_panel_draws_the_second_profile_beside_the_first():
+    from tests.viz.panels.shown import spectrum_of
+    from viz.panels import PanelContext
+    from viz.panels.spectrum import second_profile
+    from viz.request import Beside
+    from viz.state import SpectrumView
+
+    frame = frame_of(alias_free_facts(), spectrum=spectrum_of())
+    louder = dataclasses.replace(frame, spectrum=dataclasses.replace(spectrum_of(), power=4 * spectrum_of().power))
+    assert second_profile(PanelContext(frame=frame), SpectrumView(absolute=True)) is None
+    context = PanelContext(frame=dataclasses.replace(frame, beside=Beside(louder)))
+    radii, levels = second_profile(context, SpectrumView(absolute=True))
+    alone = second_profile(PanelContext(frame=dataclasses.replace(frame, beside=Beside(frame))), SpectrumView(absolute=True))
+    assert radii[-1] == 32 and np.allclose(levels - alone[1], 10 * np.log10(4))

@@ -12,7 +12,7 @@ from viz.compare import MODE_NAMES, stylegan2_beside_r, swapped
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, cached, reset_button, wrapped_text
 from viz.request import Beside, NetworkFacts
-from viz.state import Compare, CompareView, Latent, Noise, Pose, Source, Tap, Truncation, ViewState
+from viz.state import BreakIt, Compare, CompareView, Latent, Noise, Pose, Source, Tap, Truncation, ViewState
 
 ON = Field("Compare", "Compare.on", "Shows a second view beside this one, driven by the same latent, pose, layer and cursor. "
            "V does the same.", default=False)  # fmt: skip
@@ -47,6 +47,9 @@ TURNS = Field(
 )
 OWN_LAYER = Field("Own layer", "Compare.own_layer", "The second view shows a layer of its own.", default=False)
 LAYER = Field("Layer", "Compare.layer", "The layer of the second view.", default="")
+INTACT = Field("Intact", "Compare.intact", "The second view is the network as it is, while the first is broken in the panel Break it.",
+               default=False)  # fmt: skip
+NOT_BROKEN = "Nothing is broken: see the panel Break it."
 RESET = Field("Reset", "Compare.reset", "One view, nothing of its own.")
 OFF = "The comparison is switched off."
 ONE_STEP = "Only for the difference."
@@ -139,7 +142,8 @@ def _own(state: ViewState, other: NetworkFacts | None, reason: str) -> ViewState
         own = replace(own, own_layer=on, layer=state.get(Tap).layer if other and state.get(Tap).layer in _layers(other) else "")
     if on and other is not None:
         own = replace(own, layer=combo(LAYER, own.layer, _layers(other), disabled=reason))
-    return state.put(own)
+    broken = state.get(BreakIt).on or own.intact
+    return state.put(replace(own, intact=checkbox(INTACT, own.intact, disabled=reason or ("" if broken else NOT_BROKEN))))
 
 
 def _own_noise(state: ViewState, own: Compare, reason: str) -> Compare:

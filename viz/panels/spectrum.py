@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from gui_utils import plots
 from gui_utils.controls import Field, checkbox, choice, combo, slider_float
 from gui_utils.libraries import imgui, implot
@@ -153,8 +155,6 @@ def _scale(view: SpectrumView) -> None:
 
 
 def colors_at(position: float, colormap: str) -> tuple[float, float, float]:
-    import numpy as np
-
     r, g, b = colors(np.array([2 * position - 1]), 1.0, colormap)[0] / 255
     return float(r), float(g), float(b)
 
@@ -163,16 +163,30 @@ def _name(name: str, x: float, y: float, color: plots.Color) -> None:
     implot.annotation(x, y, imgui.ImVec4(0.75 * color[0], 0.75 * color[1], 0.75 * color[2], 1.0), imgui.ImVec2(0, 0), True, name)
 
 
+def second_profile(context: PanelContext, view: SpectrumView) -> tuple[np.ndarray, np.ndarray] | None:
+    """Radii and levels of the second view's spectrum, while two are compared; each has its own mean as 0 dB, where that is chosen."""
+    beside = context.frame.beside if context.frame else None
+    spectrum = beside.frame.spectrum if beside else None
+    if spectrum is None:
+        return None
+    radii, power = cached(context, "spectrum.second", spectrum, lambda: radial_profile(spectrum))
+    return radii, decibels(power, reference(spectrum, view))
+
+
 def _profile(spectrum: SpectrumResult, view: SpectrumView, context: PanelContext, height_em: float) -> None:
     radii, power = cached(context, "spectrum.profile", spectrum, lambda: radial_profile(spectrum))
     levels = cached(context, "spectrum.levels", power, lambda: decibels(power, reference(spectrum, view)), key=view.absolute)
     high = float(levels[1:].max()) if len(levels) > 1 else 0.0
     low = max(float(levels[1:].min()) if len(levels) > 1 else -1.0, high - 2 * view.range_db)
-    axes = plots.Axes("cycles / image", "dB, mean over circles", x=(0.0, 1.06 * spectrum.nyquist), y=(low - 5, high + 5), legend="")
+    second = second_profile(context, view)
+    legend = "" if second is None else "in"
+    axes = plots.Axes("cycles / image", "dB, mean over circles", x=(0.0, 1.06 * spectrum.nyquist), y=(low - 5, high + 5), legend=legend)
     with plots.plot(f"##profile {radii[-1]:g} {view.absolute}", axes, (-1, height_em)) as shown:
         if not shown:
             return
-        plots.line("mean over circles", radii, levels, plots.series_color(0))
+        plots.line("mean over circles" if second is None else "first", radii, levels, plots.series_color(0))
+        if second is not None:
+            plots.line("second", *second, plots.series_color(1))
         for i, (frequency, name, color) in enumerate(marks(spectrum) if view.circles else ()):
             plots.vertical_line(frequency, "", color)
             _name(name, frequency, high + 5 - (0.16 * i + 0.1) * (high - low + 10), color)  # one below the other

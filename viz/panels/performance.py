@@ -13,6 +13,7 @@ from gui_utils.libraries import imgui, implot
 from gui_utils.scopes import table_scope, tooltip_scope
 from gui_utils.text import MISSING, duration_text, number_text, size_text
 from viz import commands
+from viz.handover import Handover, handover
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, columns, reset_button
 from viz.request import Frame
@@ -123,6 +124,17 @@ def _kernels(frame: Frame | None) -> None:
     backends: tuple[Any, ...] = frame.backends if frame else ()
     if backends:
         _table("##kernels", ("Operator", "Kernel"), [(b.op, b.name, b.why) for b in backends])
+    if rows := gpu_rows(frame, handover):
+        _table("##gpu", ("On the GPU", "Way"), rows)
+
+
+def gpu_rows(frame: Frame | None, found: Handover) -> list[tuple[str, str, str]]:
+    """How the last picture was made on a GPU and how it gets to the screen, with the reasons for the tooltip; nothing without a GPU."""
+    if frame is None or frame.network is None or not frame.path:
+        return []
+    way, _, why = frame.path.partition("; ")
+    screen = "not shown yet" if found.shared is None else "on the GPU" if found.shared else "through pinned memory"
+    return [("Picture", way, why or way), ("To the screen", screen, found.why)]
 
 
 def _table(name: str, titles: tuple[str, str], rows: Sequence[tuple[str, str, str]]) -> None:

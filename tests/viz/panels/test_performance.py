@@ -2,7 +2,8 @@
 
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz import commands
-from viz.panels.performance import layers_text, summary
+from viz.handover import Handover
+from viz.panels.performance import gpu_rows, layers_text, summary
 from viz.settings import Settings
 from viz.state import Device
 
@@ -31,6 +32,20 @@ def test_device_and_kernels():
         assert shown.state.get(Device) == Device()
     with show("performance", network=R) as shown:
         assert shown.ui.item("Device.force_fp32").disabled  # the processor computes in 32 bits anyway
+
+
+def test_the_way_of_a_picture_on_a_gpu():
+    card = stylegan2_facts()
+    assert gpu_rows(frame_of(R), Handover()) == []  # on the processor there is nothing to say
+    rows = gpu_rows(frame_of(card, path="layer by layer; no CUDA graph: out of luck"), Handover(False, "OpenGL runs on llvmpipe"))
+    assert rows == [
+        ("Picture", "layer by layer", "no CUDA graph: out of luck"),
+        ("To the screen", "through pinned memory", "OpenGL runs on llvmpipe"),
+    ]
+    replayed = frame_of(card, path="replayed as a CUDA graph")
+    assert [row[1] for row in gpu_rows(replayed, Handover(True))] == ["replayed as a CUDA graph", "on the GPU"]
+    with show("performance", network=card, frame=replayed) as shown:
+        assert shown.ui.item("Device.force_fp32")
 
 
 def test_settings_are_asked_for_not_changed():

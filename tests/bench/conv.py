@@ -56,13 +56,13 @@ def layer_cases(config: str, *, halve_base: bool = True) -> list[Case]:
     return cases
 
 
-def measured_peak(threads: int, clock: Callable[[], float]) -> float:
-    """GFLOP/s of `threads` innermost loops at once, the best of five."""
+def measured_peak(threads: int, clock: Callable[[], float], repeats: int = 5) -> float:
+    """GFLOP/s of `threads` innermost loops at once, the best of `repeats`."""
     peak = entries().af_conv_peak
     peak.argtypes, peak.restype = [ctypes.c_int64], ctypes.c_int64
     best = 0.0
     with ThreadPoolExecutor(threads) as pool:
-        for _ in range(5):
+        for _ in range(repeats):
             start = clock()
             operations = sum(pool.map(peak, [20_000] * threads))
             best = max(best, operations / (clock() - start) / 1e9)

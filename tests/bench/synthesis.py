@@ -5,7 +5,8 @@
 The definition (`baseline`): modulated weights formed for each image, zeros inserted, one grouped convolution per axis (in 2-D for radial
 filters), bias and activation as passes of their own. This is how the published CPU path works. Both run on a heap that does not return
 memory, with warm buffers, so that page faults flatter neither. A network of 1024 pixels is timed without the definition, which needs
-more than 24 GiB for R; its peak memory is that of a process of its own.
+more than 24 GiB for R; its peak memory is that of a process of its own. `floor_ms` is what no implementation of these operators can
+beat (`floors`), in float32, with ceilings measured in the same turns; `over_floor` is the float32 time over it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from networks.configs import rung
 from networks.layers import FilteredLayer
 from networks.stylegan2 import StyleGAN2Generator
 from tests.bench.baseline import filtered_lrelu_baseline
+from tests.bench.floors import CeilingMeter, counted
 from torch_utils import ops
 from torch_utils.heap import keep_freed_memory
 
@@ -107,6 +109,7 @@ def measure(case: Case, rounds: int) -> dict[str, object]:
     """Medians over `rounds` turns; every turn has a latent that was not seen before."""
     network = case.network()
     result: dict[str, object] = {"case": case.name, "rounds": rounds}
+    meter = CeilingMeter()
     paths: dict[str, Callable[[Tensor], object]] = {"float32": lambda ws: network.synthesize(ws)}
     if "bf16" in str(ops.backends()["modulated_conv2d"]) and case.config != "A":
         paths["bf16"] = lambda ws: _with_bf16(network, ws)
@@ -117,9 +120,11 @@ def measure(case: Case, rounds: int) -> dict[str, object]:
     with torch.inference_mode():
         ws = network.map(torch.randn(1, network.z_dim))
         pictures = {name: torch.as_tensor(path(ws)) for name, path in paths.items()}  # also warms the buffers, twice for the heap
+        works = counted(lambda: network.synthesize(ws))
         for path in paths.values():
             path(ws)
         for _ in range(rounds):
+            meter.measure()
             ws = network.map(torch.randn(1, network.z_dim))
             for name, path in paths.items():
                 seconds, count = timed(lambda path=path, ws=ws: path(ws))
@@ -134,7 +139,17 @@ def measure(case: Case, rounds: int) -> dict[str, object]:
             result[f"{name}_ratio"] = round(statistics.median(times["definition"]) / statistics.median(times[name]), 2)
             error = (pictures[name] - pictures["definition"]).abs().max() / pictures["definition"].abs().max()
             result[f"{name}_error"] = float(f"{error:.1e}")
-    return result
+    ceilings = meter.ceilings()
+    floor_ms = 1e3 * sum(ceilings.floor_s(work) for work in works)
+    return result | {
+        "gflop": round(sum(work.operations for work in works) / 1e9, 1),
+        "gb": round(sum(work.nbytes for work in works) / 1e9, 2),
+        "gemm_gflop_s": round(ceilings.gemm_s / 1e9),
+        "loop_gflop_s": round(ceilings.loop_s / 1e9),
+        "copy_gb_s": round(ceilings.bytes_s / 1e9, 1),
+        "floor_ms": round(floor_ms, 1),
+        "over_floor": round(1e3 * statistics.median(times["float32"]) / floor_ms, 2),
+    }
 
 
 def _with_bf16(network: AliasFreeGenerator | StyleGAN2Generator, ws: Tensor) -> Tensor | None:

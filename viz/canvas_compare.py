@@ -10,6 +10,7 @@ from gui_utils import theme
 from gui_utils.libraries import imgui
 from gui_utils.text import number_text
 from gui_utils.tone import ToneMap
+from viz.canvas_badge import badge_text
 from viz.canvas_picture import CanvasPicture
 from viz.canvas_view import Area, Content, Placement, Probe, probe
 from viz.compare_picture import compared, difference_tone
@@ -72,6 +73,7 @@ class CanvasCompare:
     def __init__(self) -> None:
         self._second, self._difference = CanvasPicture(), CanvasPicture()
         self.probe: Probe | None = None
+        self._below_em = 0.5
         self.area: Area | None = None  # of the second view, while it has one of its own
 
     def map_mouse(self, mouse: tuple[float, float], area: Area) -> tuple[float, float]:
@@ -83,6 +85,7 @@ class CanvasCompare:
     def draw(self, state: ViewState, frame: Frame, placement: Placement, whole: Area, tone: ToneMap, paint_first: Paint) -> None:
         """Both views, in the layout that is chosen."""
         shown, beside, area = state.get(CompareView), frame.beside, placement.area
+        self._below_em = 2.2 if badge_text(frame) else 0.5  # the badge stands above the names
         self.area = second_area(area, whole) if shown.mode == "side" else None
         second = beside.frame.picture if beside is not None else None
         if shown.mode == "side":
@@ -169,7 +172,7 @@ class CanvasCompare:
         notes = "\n".join(beside.notes) if beside is not None else ""
         error = beside.frame.error if beside is not None else None
         lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
-        x, y, width = area.x + 0.7 * em, area.y + 0.5 * em, max(4 * em, area.width - 1.4 * em)
+        x, y, width = area.x + 0.7 * em, area.y + self._below_em * em, max(4 * em, area.width - 1.4 * em)
         texts = [(text, (0.95, 0.95, 0.95)), (notes, (0.72, 0.72, 0.72))]
         if error is not None:
             texts.insert(1, (f"{error.message} {error.advice}".strip(), theme.ERROR))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -78,7 +78,48 @@ class _Texture:
         self.name, self.size = 0, (0, 0)
 
 
-class FloatTexture:
+class _Shown:
+    """A picture in a texture that is made when first needed and lives until `delete`, or the end of `with`."""
+
+    def __init__(self, values: np.ndarray | None) -> None:
+        self._texture: _Texture | None = None
+        self._source: np.ndarray | None = None
+        self.width = self.height = 0
+        if values is not None:
+            self.upload(values)
+
+    def upload(self, values: np.ndarray) -> None:
+        """Replace the picture."""
+        raise NotImplementedError
+
+    def show(self, values: np.ndarray) -> None:
+        """Upload `values` unless it is the array object that was shown last (arrays in frames are never written again)."""
+        if values is not self._source:
+            self.upload(values)
+            self._source = values
+
+    @property
+    def name(self) -> int:
+        return self._texture.name if self._texture else 0
+
+    @property
+    def allocations(self) -> int:
+        return self._texture.allocations if self._texture else 0
+
+    def delete(self) -> None:
+        if self._texture:
+            self._texture.delete()
+        self._source = None
+        self.width = self.height = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.delete()
+
+
+class FloatTexture(_Shown):
     """A float32 picture of 1 to 4 channels, kept as it is in numpy: nothing is padded, converted or copied on the way.
 
     The storage is one R32F texture, with the channels of a pixel side by side (interleaved arrays) or stacked as planes (arrays
@@ -87,14 +128,11 @@ class FloatTexture:
     """
 
     def __init__(self, values: np.ndarray | None = None) -> None:
-        self._texture: _Texture | None = None
-        self._source: np.ndarray | None = None
         self._cuda: CudaTexture | None = None
-        self.width = self.height = self.channels = 0
+        self.channels = 0
         self.pixel_step, self.channel_step = (1, 1), (0, 0)
         self.version = 0
-        if values is not None:
-            self.upload(values)
+        super().__init__(values)
 
     def upload(self, values: np.ndarray) -> None:
         """Replace the picture. `values`: [H, W] or [H, W, C], C = 1 to 4, any float or integer type; float32 is not converted."""
@@ -137,45 +175,19 @@ class FloatTexture:
         self.version += 1
         self._source = None
 
-    def show(self, values: np.ndarray) -> None:
-        """Upload `values` unless it is the array object that was shown last (arrays in frames are never written again)."""
-        if values is not self._source:
-            self.upload(values)
-            self._source = values
-
-    @property
-    def name(self) -> int:
-        return self._texture.name if self._texture else 0
-
-    @property
-    def allocations(self) -> int:
-        return self._texture.allocations if self._texture else 0
-
     def delete(self) -> None:
         if self._cuda is not None:
             self._cuda.forget()
-        if self._texture:
-            self._texture.delete()
-        self._source = None
-        self.width = self.height = self.channels = 0
-
-    def __enter__(self) -> FloatTexture:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.delete()
+        self.channels = 0
+        super().delete()
 
 
-class ByteTexture:
+class ByteTexture(_Shown):
     """An RGBA8 picture for `imgui.image` and `implot.plot_image`; `smooth` filters linearly (icons), else texels stay sharp."""
 
     def __init__(self, values: np.ndarray | None = None, *, smooth: bool = False) -> None:
         self._smooth = smooth
-        self._texture: _Texture | None = None
-        self._source: np.ndarray | None = None
-        self.width = self.height = 0
-        if values is not None:
-            self.upload(values)
+        super().__init__(values)
 
     def upload(self, values: np.ndarray) -> None:
         """Replace the picture. `values`: uint8 [H, W, 3] or [H, W, 4]."""
@@ -190,35 +202,9 @@ class ByteTexture:
         self._texture.store(self.width, self.height, np.ascontiguousarray(values))
         self._source = None
 
-    def show(self, values: np.ndarray) -> None:
-        """Upload `values` unless it is the array object that was shown last."""
-        if values is not self._source:
-            self.upload(values)
-            self._source = values
-
-    @property
-    def name(self) -> int:
-        return self._texture.name if self._texture else 0
-
-    @property
-    def allocations(self) -> int:
-        return self._texture.allocations if self._texture else 0
-
     @property
     def ref(self) -> imgui.ImTextureRef:
         return imgui.ImTextureRef(self.name)
-
-    def delete(self) -> None:
-        if self._texture:
-            self._texture.delete()
-        self._source = None
-        self.width = self.height = 0
-
-    def __enter__(self) -> ByteTexture:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.delete()
 
 
 class Pool:

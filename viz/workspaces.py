@@ -52,6 +52,7 @@ WORKSPACES: tuple[Workspace, ...] = (
             "Pose": "left.lower",
             "Spectrum": "right",
             "Average spectrum": "right",
+            "Nonlinearity": "right",
             "Layers": "right.lower",
             "Out of band": "right.lower",
         },

@@ -42,9 +42,18 @@ def arrows_figure(picture: np.ndarray, arrows: OverlayArrows, colors: np.ndarray
     return framed(half, axis, axis, title)
 
 
-def line_chart(lines: Mapping[str, tuple[np.ndarray, np.ndarray]], x: Axis, y: Axis, title: str) -> np.ndarray:
-    """Lines (x values, y values) by name; nan breaks them. The names stand at the upper right, in the lines' colours."""
+def line_chart(
+    lines: Mapping[str, tuple[np.ndarray, np.ndarray]], x: Axis, y: Axis, title: str, *, marks: Mapping[str, float] | None = None
+) -> np.ndarray:
+    """Lines (x values, y values) by name; nan breaks them. The names stand at the upper right, in the lines' colours.
+
+    `marks`: values of x that get a line with their name.
+    """
     canvas, ink, place = _canvas(x, y)
+    for name, value in (marks or {}).items():
+        at = place(value, 0)[0]
+        ink.line((at, 0, at, canvas.height), fill=(120, 120, 120), width=SMOOTH)
+        ink.text((at + 3 * SMOOTH, canvas.height - 22 * SMOOTH), name, (90, 90, 90), ImageFont.load_default(13 * SMOOTH))
     for i, (u, v) in enumerate(lines.values()):
         points = [place(a, b) for a, b in zip(u, v, strict=True)]
         whole = np.isfinite(np.asarray(v, dtype=np.float64))

@@ -1,9 +1,13 @@
-"""Overlay "Out of band": at every layer, the share of power beyond its cutoff f_c and beyond its stopband f_t."""
+"""Overlay "Out of band": at every layer, the share of power beyond its cutoff f_c, beyond its stopband f_t, and folded back.
+
+"Folded" is what the layer's filter leaves beyond half its sampling rate: it cannot be there once samples are dropped, and comes
+back as other frequencies. It is computed inside the nonlinearity (`viz.analysis.nonlinearity`), before they are.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,37 +25,58 @@ from viz.request import NetworkFacts, OverlayResult
 from viz.state import LayerShares, Pose, Tap, ViewState
 
 if TYPE_CHECKING:
+    import torch
+
+    from networks.spec import TapInfo
     from viz.stages import Run
 
 NAME = "out of band"
 BETA = 8.0  # of the window: what leaks from the borders must not pass for high frequencies
-LOWEST_DB = -100.0
+LOWEST_DB = -140.0
+
+
+@dataclass(frozen=True)
+class LayerShare:
+    """Shares (0 to 1) of one layer's power beyond f_c, beyond f_t, and folded; None where a layer has no such frequency, or no filter."""
+
+    name: str
+    cutoff: float | None
+    stopband: float | None
+    folded: float | None = None
 
 
 @dataclass(frozen=True)
 class Shares:
-    """(name, share beyond f_c, share beyond f_t), 0 to 1, in order of computation; None where a layer has no such frequency."""
+    """What was measured so far, in order of computation."""
 
-    found: tuple[tuple[str, float | None, float | None], ...]
+    found: tuple[LayerShare, ...]
 
 
 def run(run: Run) -> Iterator[OverlayResult]:
-    from torch_utils.spectra import share_above, view_spectrum
     from viz.analysis.patience import LastStep
     from viz.stages.synthesis import conditions, layer_memo, pose_matrix
 
     ready = run.inputs["load"]
-    shape = "disc" if getattr(ready.network.config, "use_radial_filters", True) else "square"
-    memo, fixed = LastStep(layer_memo(run)), conditions(run)
-    pose = pose_matrix(run.view, ready) if ready.facts.has_pose else None
-    found: tuple[tuple[str, float | None, float | None], ...] = ()
+    arguments = {"memo": LastStep(layer_memo(run)), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
+    found: tuple[LayerShare, ...] = ()
     for tap in ready.facts.taps:
-        values = ready.network.synthesize(run.inputs["latent"].ws, pose=pose, tap=tap.name, memo=memo, **fixed)[0]
-        spectrum = view_spectrum(values, BETA, sampling_rate=tap.sampling_rate)  # with its margin: finer bins
-        limits = (tap.spec.out_cutoff, tap.spec.out_stopband) if tap.spec is not None else (None, None)
-        shares: list[Any] = [None if f is None or f >= tap.sampling_rate / 2 else share_above(spectrum, f, shape=shape) for f in limits]
-        found = (*found, (tap.name, shares[0], shares[1]))
+        found = (*found, share_of(ready.network, run.inputs["latent"].ws, tap, {**conditions(run), **arguments}))
         yield OverlayResult(Shares(found), len(found) / len(ready.facts.taps))
+
+
+def share_of(network: Any, ws: torch.Tensor, tap: TapInfo, arguments: Mapping[str, Any]) -> LayerShare:
+    """The shares of one tap, for ws [1, num_ws, w_dim]; `arguments` as for `Generator.synthesize` (pose, memo, noise, ...)."""
+    from torch_utils.spectra import share_above, view_spectrum
+    from viz.analysis.nonlinearity import filtered_tap, folded_share
+
+    shape = "disc" if getattr(network.config, "use_radial_filters", True) else "square"
+    own = filtered_tap(network.taps, tap.name)
+    folded = folded_share(network, ws, tap, arguments) if own is not None and own.name == tap.name else None
+    values = network.synthesize(ws, tap=tap.name, **arguments)[0]
+    spectrum = view_spectrum(values, BETA, sampling_rate=tap.sampling_rate)  # with its margin: finer bins
+    limits = (tap.spec.out_cutoff, tap.spec.out_stopband) if tap.spec is not None else (None, None)
+    beyond = (None if f is None or f >= tap.sampling_rate / 2 else share_above(spectrum, f, shape=shape) for f in limits)
+    return LayerShare(tap.name, *beyond, folded)
 
 
 OVERLAY = Overlay(NAME, LayerShares, (*LATENT, *CONDITIONS, Pose), run)
@@ -60,10 +85,14 @@ OVERLAY = Overlay(NAME, LayerShares, (*LATENT, *CONDITIONS, Pose), run)
 # ---------------------------------------------------------------------------------------------------- control
 
 ON = Field("Out of band", "LayerShares.on", "Measures, at every layer, how much of the power lies beyond the frequencies it should keep "
-           "to. The window spreads power by about a cycle per image, so for the coarsest layers this is an upper bound.",
+           "to, and how much folds back into them. The window spreads power by about a cycle per image, so for the coarsest layers this is "
+           "an upper bound.",
            default=False)  # fmt: skip
-EMPTY = "The share of each layer's power beyond f_c and beyond f_t, in dB: −20 dB is a hundredth. Click to look at a layer."
+EMPTY = "The share of each layer's power beyond f_c, beyond f_t, and folded, in dB: −20 dB is a hundredth. Click to look at a layer."
 NOTHING = "The layers of this network have no designed cutoff."
+
+
+CURVES = {"beyond f_c": "cutoff", "beyond f_t": "stopband", "folded": "folded"}
 
 
 def decibels(share: float | None) -> float:
@@ -81,13 +110,13 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     result = result_of(context, NAME)
     found = result.values.found if result is not None and result.values is not None else ()
     state = progress(state, LayerShares, result, f"{len(found)} of {len(facts.taps)} layers")
-    if found and result is not None and result.fraction >= 1 and all(c is None and t is None for _, c, t in found):
+    if found and result is not None and result.fraction >= 1 and all((s.cutoff, s.stopband, s.folded) == (None,) * 3 for s in found):
         wrapped_text(NOTHING)
         return state
     return _plot(state, facts, found)
 
 
-def _plot(state: ViewState, facts: NetworkFacts, found: tuple[tuple[str, float | None, float | None], ...]) -> ViewState:
+def _plot(state: ViewState, facts: NetworkFacts, found: tuple[LayerShare, ...]) -> ViewState:
     count, room, em = len(facts.taps), imgui.get_content_region_avail(), imgui.get_font_size()
     axes = plots.Axes("", "dB of the layer's power", x=(-0.6, count - 0.4), y=(LOWEST_DB, 3.0), follow=True)
     with plots.plot("##out of band", axes, (-1, max(7.0, room.y / em - 0.3))) as shown:
@@ -96,8 +125,8 @@ def _plot(state: ViewState, facts: NetworkFacts, found: tuple[tuple[str, float |
         names = [tap.name.split("_")[0] for tap in facts.taps]
         implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), names)
         at = np.arange(len(found))
-        plots.line("beyond f_c", at, np.array([decibels(c) for _, c, _ in found]), plots.series_color(0), weight=2.5)
-        plots.line("beyond f_t", at, np.array([decibels(t) for _, _, t in found]), plots.series_color(1), weight=2.5)
+        for i, (title, field) in enumerate(CURVES.items()):
+            plots.line(title, at, np.array([decibels(getattr(share, field)) for share in found]), plots.series_color(i), weight=2.5)
         selected = next(i for i, tap in enumerate(facts.taps) if tap.name == facts.tap_name(state.get(Tap).layer))
         plots.vertical_line(selected)
         mouse = plots.cursor_text(lambda x, _: text_of(found, round(x)))
@@ -106,11 +135,11 @@ def _plot(state: ViewState, facts: NetworkFacts, found: tuple[tuple[str, float |
     return state
 
 
-def text_of(found: tuple[tuple[str, float | None, float | None], ...], index: int) -> str:
+def text_of(found: tuple[LayerShare, ...], index: int) -> str:
     if not 0 <= index < len(found):
         return ""
-    name, beyond_c, beyond_t = found[index]
-    return f"{name}: beyond f_c {number_text(decibels(beyond_c), 'dB')}, beyond f_t {number_text(decibels(beyond_t), 'dB')}"
+    levels = (f"{title} {number_text(decibels(getattr(found[index], field)), 'dB')}" for title, field in CURVES.items())
+    return f"{found[index].name}: {', '.join(levels)}"
 
 
 PANEL = Panel("Out of band", "right", 56, draw, resets=(LayerShares,), workspaces=(3,))

@@ -15,6 +15,7 @@ EDGE = 1.15  # of the outermost ring, so that it is seen whole
 RING, SPOKE = (0.45, 0.45, 0.45), (0.3, 0.3, 0.3)
 ROOM_DB = 10.0  # below the lowest value: the centre is no value
 LOWEST_SPAN_DB = 20.0
+ROOMY_EM = 14.0  # smaller charts name their outermost ring only
 
 
 def draw_polar(degrees: np.ndarray, db: np.ndarray, here: float | None, side_em: float) -> int | None:
@@ -31,7 +32,8 @@ def draw_polar(degrees: np.ndarray, db: np.ndarray, here: float | None, side_em:
         for angle in range(0, 360, 45):
             _spoke(angle, rings[-1] - centre, SPOKE)
         for level in rings:
-            plots.circle(level - centre, number_text(level, "dB", 0), RING)
+            named = side_em > ROOMY_EM or level == rings[-1]
+            plots.circle(level - centre, number_text(level, "dB", 0) if named else "", RING)
         if here is not None:
             _spoke(here, edge, plots.series_color(1))
         turn = np.radians(degrees)

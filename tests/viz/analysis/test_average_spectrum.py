@@ -173,17 +173,19 @@ def test_shares_of_every_layer(pipeline):
     results = steps(pipeline, TINY_R.edit(LayerShares, on=True), "out of band")
     facts = pipeline._answered[1].inputs["load"].facts
     found = results[-1].values.found
-    assert [name for name, _, _ in found] == [tap.name for tap in facts.taps] and len(results) == len(facts.taps)
-    for tap, (_, beyond_c, beyond_t) in zip(facts.taps, found, strict=True):
+    assert [share.name for share in found] == [tap.name for tap in facts.taps] and len(results) == len(facts.taps)
+    for tap, share in zip(facts.taps, found, strict=True):
         if tap.spec is None:
-            assert beyond_c is None and beyond_t is None
-        elif beyond_c is not None and beyond_t is not None:
-            assert 0 <= beyond_t <= beyond_c <= 1
+            assert share.cutoff is None and share.stopband is None
+        elif share.cutoff is not None and share.stopband is not None:
+            assert 0 <= share.stopband <= share.cutoff <= 1
+        assert (share.folded is None) == (tap.spec is None or tap.spec.is_torgb)
+        assert share.folded is None or 0 < share.folded < 1e-3, "the filters of R leave little to fold"
     tap = next(t for t in facts.taps if t.spec is not None)
     run = pipeline._answered[1]
     values = run.inputs["load"].network.synthesize(run.inputs["latent"].ws, tap=tap.name)[0]
     expected = share_above(view_spectrum(values, 8.0, sampling_rate=tap.sampling_rate), tap.spec.out_cutoff)
-    assert next(c for name, c, _ in found if name == tap.name) == pytest.approx(expected, rel=1e-3)
+    assert next(share.cutoff for share in found if share.name == tap.name) == pytest.approx(expected, rel=1e-3)
 
 
 def test_remembered_layers_are_not_computed_again(pipeline):
@@ -199,17 +201,17 @@ def test_remembered_layers_are_not_computed_again(pipeline):
 
 
 def test_a_layer_without_power_or_cutoff_has_no_share():
-    from viz.analysis.layer_shares import LOWEST_DB, decibels, text_of
+    from viz.analysis.layer_shares import LOWEST_DB, LayerShare, decibels, text_of
 
     assert decibels(0.01) == pytest.approx(-20) and decibels(0.0) == LOWEST_DB and np.isnan(decibels(None))
-    assert text_of((("L0", 0.01, None),), 0) == "L0: beyond f_c −20.0 dB, beyond f_t —"
+    assert text_of((LayerShare("L0", 0.01, None, 1e-6),), 0) == "L0: beyond f_c −20.0 dB, beyond f_t —, folded −60.0 dB"
 
 
 def test_a_click_looks_at_the_layer():
     from tests.viz.analysis.test_charts import plot_point
     from viz.analysis import layer_shares
 
-    found = layer_shares.Shares(tuple((tap.name, 0.1, 0.01) for tap in FACTS.taps))
+    found = layer_shares.Shares(tuple(layer_shares.LayerShare(tap.name, 0.1, 0.01) for tap in FACTS.taps))
     view = ViewState().edit(LayerShares, on=True)
     with show(layer_shares.PANEL, view, network=FACTS, frame=frame_of(FACTS, overlays={layer_shares.NAME: OverlayResult(found)})) as shown:
         shown.ui.click_at(plot_point(shown, 3, -60))

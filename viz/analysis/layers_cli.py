@@ -1,0 +1,87 @@
+"""Commands `nonlinearity` and `out-of-band`: what one latent's layers hold where they should hold nothing."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from viz.analysis import layer_shares, nonlinearity_chart
+from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, finite, measured, shown, view_of
+from viz.errors import CommandError
+from viz.figure import Axis
+from viz.state import LayerShares, Nonlinearity, Tap, ViewState
+
+
+def add_nonlinearity_arguments(parser: argparse.ArgumentParser) -> None:
+    add_view_arguments(parser, num=0, counted="")
+    parser.add_argument("--layer", metavar="NAME", default="", help="as `inspect` names it (default: the last with a nonlinearity)")
+
+
+def nonlinearity_view(options: argparse.Namespace) -> ViewState:
+    return view_of(options).put(Tap(options.layer)).put(Nonlinearity(on=True))
+
+
+def run_nonlinearity(options: argparse.Namespace) -> int:
+    check_out(options.out)
+    frame, result = measured(nonlinearity_view(options), nonlinearity_chart.NAME)
+    inside: nonlinearity_chart.Inside | None = result.values
+    assert frame.network is not None
+    if options.layer and all(tap.name != options.layer for tap in frame.network.taps):
+        raise CommandError(f"--layer {options.layer} is not a layer of {frame.network.name}; `inspect` lists them")
+    if inside is None:
+        raise CommandError(f"{frame.network.name} ({frame.network.config_name}) has no filtered nonlinearity there")
+    rows = nonlinearity_chart.rows(inside)
+    facts = {**begun(frame, options), "layer": inside.name, "channels": inside.channels, "marks": inside.marks,
+             "beyond_half_rate": {name: finite(share) for name, share in rows}, "folded": inside.shares.folded,
+             "removed": inside.shares.removed}  # fmt: skip
+    lines = (f"{facts['network']}: {inside.name}, seed {options.seed}; shares of power beyond s/2",
+             *(f"  {name:<22}{nonlinearity_chart.percent_text(share):>28}" for name, share in rows))  # fmt: skip
+    arrays = {
+        f"{name}, {what}": values for name, pair in inside.curves.items() for what, values in zip(("cycles", "db"), pair, strict=True)
+    }
+
+    def figure() -> np.ndarray:
+        from viz.analysis.figures import line_chart
+
+        high = max(float(np.nanmax(level)) for _, level in inside.curves.values())
+        last = max(float(frequency[-1]) for frequency, _ in inside.curves.values())
+        axes = Axis("cycles per image", 0.0, last), Axis("dB, mean over circles", high - nonlinearity_chart.DEEPEST_DB, high + 6)
+        marked = ", ".join(f"{name} {frequency:g}" for name, frequency in inside.marks.items())
+        return line_chart(inside.curves, *axes, f"inside {inside.name}: {marked}", marks=inside.marks)
+
+    return emit(Measured(facts, lines, arrays, figure), options)
+
+
+def add_out_of_band_arguments(parser: argparse.ArgumentParser) -> None:
+    add_view_arguments(parser, num=0, counted="")
+
+
+def out_of_band_view(options: argparse.Namespace) -> ViewState:
+    return view_of(options).put(LayerShares(on=True))
+
+
+def run_out_of_band(options: argparse.Namespace) -> int:
+    check_out(options.out)
+    frame, result = measured(out_of_band_view(options), layer_shares.NAME)
+    found: tuple[layer_shares.LayerShare, ...] = result.values.found
+    fields = tuple(layer_shares.CURVES.values())
+    layers = [{"name": share.name, **{field: finite(getattr(share, field)) for field in fields}} for share in found]
+    facts = {**begun(frame, options), "layers": layers}
+    lines = (f"{facts['network']}: shares of each layer's power, seed {options.seed}",
+             f"  {'':<20}" + "".join(f"{title:>14}" for title in layer_shares.CURVES),
+             *(f"  {share.name:<20}" + "".join(f"{shown(layer_shares.decibels(getattr(share, field)), 'dB'):>14}" for field in fields)
+               for share in found))  # fmt: skip
+    arrays = {"layer": np.array([share.name for share in found])}
+    arrays |= {field: array_of(getattr(share, field) for share in found) for field in fields}
+
+    def figure() -> np.ndarray:
+        from viz.analysis.figures import line_chart
+
+        at = np.arange(len(found))
+        curves = {title: (at, np.array([layer_shares.decibels(getattr(share, field)) for share in found]))
+                  for title, field in layer_shares.CURVES.items()}  # fmt: skip
+        axes = Axis("layers in order of computation", -0.6, len(found) - 0.4), Axis("dB of the layer's power", layer_shares.LOWEST_DB, 3.0)
+        return line_chart(curves, *axes, "power out of band")
+
+    return emit(Measured(facts, lines, arrays, figure), options)

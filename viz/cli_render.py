@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from viz import capture, compare_picture
+from viz import capture, cli_latent, compare_picture
 from viz.compare_groups import MODES
 from viz.cli_set import add_set_argument, with_settings
 from viz.errors import CommandError
@@ -25,6 +25,7 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--class", dest="class_index", metavar="I", type=int, default=None, help="class label; default: drawn from the seed"
     )
+    cli_latent.add_arguments(parser)
     parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     parser.add_argument("--cutoff", metavar="C", type=int, default=None, help="rows of ws that are truncated (default all)")
     parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it (default: the image)")
@@ -62,7 +63,8 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_render(options: argparse.Namespace) -> int:
-    return write(view_from_options(options), Path(options.out))
+    view = cli_latent.with_latent(view_from_options(options), options.latent)
+    return write(view, Path(options.out), options.save_latent)
 
 
 def run_view(options: argparse.Namespace) -> int:
@@ -99,14 +101,16 @@ def view_from_options(options: argparse.Namespace) -> ViewState:
     return with_settings(view, options.settings)
 
 
-def write(view: ViewState, out: Path) -> int:
+def write(view: ViewState, out: Path, save_latent: Path | None = None) -> int:
     """Renders the view and writes it; checks the name first so that nothing is computed in vain."""
+    cli_latent.check(save_latent)
     if out.suffix.lower() not in OUTPUTS:
         raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; .png or .npy is expected")
     if out.parent != Path() and not out.parent.is_dir():
         raise CommandError(f"--out: the folder {out.parent} does not exist")
     frame = render(view)
     check(view, frame)
+    cli_latent.save(save_latent, frame)
     if view.get(Compare).on:
         write_comparison(view, frame, out)
     elif out.suffix.lower() == ".npy":

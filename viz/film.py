@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from viz.state import MOTION, Latent, LatentPath, View, ViewState
+from viz.state import MOTION, Latent, LatentPath, OwnLatent, View, ViewState
 from viz.timeline import Timeline
 
 LIMIT = 100  # steps of undo
@@ -80,6 +80,8 @@ class Film:
 
 
 def leave_path(before: ViewState, after: ViewState) -> ViewState:
-    """Whoever moves on the lattice of seeds leaves a path through seeds, which would hide the move."""
-    moved = after.get(Latent) != before.get(Latent)
-    return after.reset(LatentPath) if moved and after.get(LatentPath) == before.get(LatentPath) else after
+    """Whoever moves on the lattice of seeds leaves a path through seeds and a latent out of a file, which would hide the move."""
+    here, there = before.get(Latent), after.get(Latent)
+    if (here.x, here.y, here.blend) == (there.x, there.y, there.blend):
+        return after if here == there or after.get(LatentPath) != before.get(LatentPath) else after.reset(LatentPath)
+    return after.reset(*(kind for kind in (LatentPath, OwnLatent) if after.get(kind) == before.get(kind)))

@@ -196,6 +196,7 @@ class Pipeline:
             spectrum=inputs.get("spectrum"),
             toned=inputs.get("tone"),
             seeds=inputs["latent"].seeds if "latent" in inputs else (),
+            styles=inputs.get("latent"),
             learned_pose=arrived(learned),
             backends=tuple(ops.backends(ready.device.type if ready else "cpu", probe=native_library.settled()).values()),
             memory_bytes=self.memory.used_bytes + self.gpu.replays.graphs.nbytes,

@@ -229,6 +229,7 @@ class Frame:
     raw: np.ndarray | None = None  # float32 [C, H, W], headless only: the tapped layer whole
     learned_pose: tuple[float, float, float, float] | None = None
     seeds: tuple[tuple[int, float], ...] = ()  # seeds on screen and their weights
+    styles: Any = None  # viz.stages.latent.Styles: what is saved when the latent is
     overlays: Mapping[str, OverlayResult] = field(default_factory=dict)
     overlays_ran: tuple[str, ...] = ()
     beside: Beside | None = None

@@ -53,6 +53,7 @@ from viz.groups import (
     Unwarp,
     View,
 )
+from viz.latent_groups import OwnLatent
 from viz.layer_groups import BreakIt, Filters
 
 FORMAT = "aliasfree-view"
@@ -67,7 +68,7 @@ class StateError(ValueError):
 
 
 GROUPS: tuple[type, ...] = (
-    Source, Device, BreakIt, Latent, LatentPath, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
+    Source, Device, BreakIt, Latent, LatentPath, OwnLatent, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
     Compare, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,

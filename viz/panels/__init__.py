@@ -47,6 +47,7 @@ class PanelContext:
     """Shows uint8 [H, W, 3 or 4] under a name and returns its `imgui.ImTextureRef`; None where textures cannot be made (no GL)."""
     catalogue: tuple[Any, ...] = ()  # networks.loading.CatalogueEntry: bundled first, then published
     film: Film = field(default_factory=Film)  # the timeline and its playhead
+    thumbnails: dict[tuple[float, float], np.ndarray] = field(default_factory=dict)  # of bookmarks: uint8 [h, w, 3]
     commands: list[Command] = field(default_factory=list)
     scratch: dict[str, Any] = field(default_factory=dict)  # a panel's own unsaved input, e.g. text being typed
 

@@ -8,10 +8,10 @@ from gui_utils.controls import Field, button, choice, combo, drag_float, input_i
 from gui_utils.libraries import icons, imgui
 from gui_utils.text import MISSING, number_text
 from viz import commands
-from viz.panels import Panel, PanelContext
+from viz.panels import Panel, PanelContext, own_latent
 from viz.panels.latent_pad import pad
 from viz.panels.parts import NO_NETWORK, animate_row, cached, columns, reset_button
-from viz.state import SEEDS_PER_ROW, Latent, LatentMotion, ViewState
+from viz.state import SEEDS_PER_ROW, Latent, LatentMotion, OwnLatent, ViewState
 
 SEED = Field(
     "Seed", "Latent.seed",
@@ -43,7 +43,7 @@ REMOVE_HELP = "Forgets this bookmark."
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
-    state = _seed(state)
+    state = _seed(own_latent.rows(state, context))
     state = pad(state, context)
     state = _offset(state, "x")
     state = _offset(state, "y")
@@ -129,13 +129,24 @@ def _bookmarks(state: ViewState, context: PanelContext) -> ViewState:
         for i, (x, y) in enumerate(marks):
             imgui.table_next_column()
             here = (x, y) == (state.get(Latent).x, state.get(Latent).y)
+            _thumbnail(context, (x, y))
             imgui.align_text_to_frame_padding()
             if imgui.selectable(f"{place_text(x, y)}###Latent.bookmark.{i}", here)[0]:
-                state = state.edit(Latent, x=x, y=y)
+                state = state.edit(Latent, x=x, y=y).reset(OwnLatent)
             imgui.table_next_column()
             if button(Field(icons.ICON_FA_XMARK, f"Latent.forget.{i}", REMOVE_HELP)):
                 context.emit(commands.ChangeSettings((("bookmarks", (*marks[:i], *marks[i + 1 :])),)))
     return state
+
+
+def _thumbnail(context: PanelContext, place: tuple[float, float]) -> None:
+    """What the bookmark looked like, before its name."""
+    pixels = context.thumbnails.get(place)
+    if pixels is None or context.image is None:
+        return
+    size = 1.6 * imgui.get_frame_height()
+    imgui.image(context.image(f"bookmark {place}", pixels), (size * pixels.shape[1] / pixels.shape[0], size))
+    imgui.same_line()
 
 
 PANEL = Panel("Latent", "left", 10, draw, resets=(Latent, LatentMotion))

@@ -12,7 +12,8 @@ import torch
 
 from viz.stages import Run, Stage
 from viz.stages.load import Ready
-from viz.state import SEEDS_PER_ROW, Latent, LatentPath, Mixing, Truncation, ViewState
+from viz.stages.own_latent import name_of, own_ws
+from viz.state import SEEDS_PER_ROW, Latent, LatentPath, Mixing, OwnLatent, Truncation, ViewState
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,10 @@ def draw_z(seed: int, z_dim: int, c_dim: int, class_index: int) -> tuple[np.ndar
 def run(run: Run) -> Styles:
     ready: Ready = run.inputs["load"]
     latent, mixing = run.view.get(Latent), run.view.get(Mixing)
-    seeds = blend_weights(latent, run.view.get(LatentPath))
+    seeds = () if run.view.get(OwnLatent).file else blend_weights(latent, run.view.get(LatentPath))
     w_avg = ready.network.w_avg
     offset = sum(weight * (mapped(run, ready, seed) - w_avg) for seed, weight in seeds)
-    ws = w_avg + offset
+    ws = w_avg + offset if seeds else own_ws(run, ready)
     rows = [row for row in mixing.rows if row < ready.network.num_ws]
     if rows:
         ws[:, rows] = mapped(run, ready, mixing.seed)[:, rows]
@@ -99,7 +100,7 @@ def row_names(view: ViewState, num_ws: int, seeds: tuple[tuple[int, float], ...]
 
     def name(row: int) -> Hashable:
         psi = truncation.psi if truncation.cutoff < 0 or row < truncation.cutoff else 1.0
-        return (mixing.seed if row in mixing.rows else seeds, class_index, psi)
+        return (mixing.seed if row in mixing.rows else seeds or name_of(view.get(OwnLatent), row), class_index, psi)
 
     return tuple(name(row) for row in range(num_ws))
 
@@ -119,4 +120,4 @@ def mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:
     return ws
 
 
-STAGE = Stage("latent", after=("load",), reads=(Latent, LatentPath, Mixing, Truncation), run=run)
+STAGE = Stage("latent", after=("load",), reads=(Latent, LatentPath, OwnLatent, Mixing, Truncation), run=run)

@@ -1,0 +1,121 @@
+"""Latents as files and bookmarks: opened by dropping, saved from the menu; thumbnails of bookmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from viz import capture, commands, latent_file
+from viz.canvas import tone_map_of
+from viz.state import Latent, LatentPath, OwnLatent, StateError, Tone
+
+if TYPE_CHECKING:
+    from viz.app import App
+
+THUMBNAIL = 64  # pixels along the longer side
+Place = tuple[float, float]
+
+
+def open_latent(app: App, path: Path) -> None:
+    """Shows the (first) latent in a file; a file that does not fit the network on screen changes nothing."""
+    try:
+        latents = latent_file.read(path)
+        facts = app.good.network if app.good else None
+        if facts is not None:
+            latents.check(path.name, z_dim=facts.z_dim, w_dim=facts.w_dim, num_ws=facts.num_ws)
+        own = OwnLatent(str(path.resolve()), sha256=latent_file.digest(path))
+    except (latent_file.LatentError, OSError) as e:
+        app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
+        return
+    app.state = app.state.reset(LatentPath).put(own)
+    more = f", the first of {latents.count}" if latents.count > 1 else ""
+    app.toasts.add("info", f"Latent {latents.kind} of {path.name}{more}. Walking on the seeds leaves it.")
+
+
+def save_latent(app: App, suffix: str) -> Path:
+    """Writes what is on screen into the captures folder. Raises OSError, or StateError where there is no latent."""
+    from viz.effects import free_name
+
+    styles = app.good.styles if app.good else None
+    if styles is None:
+        raise StateError("there is no latent yet")
+    return latent_file.write(free_name(app, suffix), arrays_of(styles, app.good))
+
+
+def arrays_of(styles: Any, frame: Any) -> dict[str, np.ndarray]:
+    """ws [1, num_ws, w_dim] as shown; w [1, w_dim] where all rows are the same; z and c where it is one seed, untouched by mixing."""
+    from viz.stages.latent import draw_z
+
+    ws = styles.ws.float().cpu().numpy()
+    arrays = {"ws": ws}
+    if (ws == ws[:, :1]).all():
+        arrays["w"] = ws[:, 0]
+        if len(styles.seeds) == 1 and styles.seeds[0][1] == 1:
+            facts, latent = frame.network, frame.request.view.get(Latent)
+            z, c = draw_z(styles.seeds[0][0], facts.z_dim, facts.c_dim, latent.class_index)
+            arrays.update({"z": z[None]} if c is None else {"z": z[None], "c": c[None]})
+    return arrays
+
+
+def bookmark(app: App) -> None:
+    """Remembers the place on the lattice, with a small picture of what is there."""
+    latent = app.state.get(Latent)
+    if app.state.get(OwnLatent).file:
+        app.toasts.add("warning", "A latent out of a file has no place among the seeds: save it instead (File menu).")
+        return
+    place = (latent.x, latent.y)
+    if app.good is not None and app.good.picture is not None and not app.state.get(LatentPath).seeds:
+        app.context.thumbnails[place] = thumbnail(app)
+    app.change_settings(bookmarks=tuple(dict.fromkeys((*app.settings.bookmarks, place))))
+    if app.options.settings_folder is not None and place in app.context.thumbnails:
+        try:
+            capture.save_png(thumbnail_path(app.options.settings_folder, place), app.context.thumbnails[place], app.state)
+        except OSError as e:
+            app.toasts.add("warning", f"The bookmark's picture was not saved: {e}")
+    app.toasts.add("info", f"Bookmarked latent {latent.x:.2f}, {latent.y:.2f}.")
+
+
+def thumbnail(app: App) -> np.ndarray:
+    """uint8 [h, w, 3] of what is on screen."""
+    from gui_utils.tone import tone_map
+
+    assert app.good is not None and app.good.picture is not None
+    picture = Image.fromarray(tone_map(np.asarray(app.good.picture.values), tone_map_of(app.state.get(Tone))))
+    picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    return np.asarray(picture.convert("RGB"))
+
+
+def thumbnail_path(folder: Path, place: Place) -> Path:
+    return folder / "bookmarks" / f"{place[0]!r}_{place[1]!r}.png"
+
+
+def read_thumbnails(folder: Path | None, places: Iterable[Place]) -> dict[Place, np.ndarray]:
+    """Those that are there; what cannot be read is left out."""
+    found: dict[Place, np.ndarray] = {}
+    for place in places if folder is not None else ():
+        try:
+            with Image.open(thumbnail_path(folder, place)) as picture:
+                if max(picture.size) <= THUMBNAIL:
+                    found[place] = np.asarray(picture.convert("RGB"))
+        except (OSError, ValueError, SyntaxError):
+            continue
+    return found
+
+
+def carry_out(app: App, command: commands.Command) -> None:
+    from viz.effects import saved
+    from viz.session_effects import copy_view, paste
+
+    match command:
+        case commands.Bookmark():
+            bookmark(app)
+        case commands.SaveLatent(suffix):
+            saved(app, "Latent", lambda: save_latent(app, suffix))
+        case commands.CopyView():
+            copy_view(app)
+        case commands.Paste():
+            paste(app)

@@ -1,0 +1,158 @@
+"""Latents in files: z, w and ws as .npy, .npz and .safetensors, with the names and shapes that projectors and samplers write.
+
+Arrays are found by name (`z`, `w`, `ws`); a 3-D array is ws whatever its name, because projectors write ws under the name
+"w". numpy only: the window reads a file that is dropped on it before torch is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from networks.loading.errors import LoadError, printable
+from viz.capture import atomic
+
+KINDS = ("z", "w", "ws")
+SUFFIXES = (".npy", ".npz", ".safetensors")
+LARGEST_BYTES = 1 << 30
+NEEDED = "z [n, z_dim], w [n, w_dim] or ws [n, num_ws, w_dim] is expected; a single latent may leave n out"
+
+
+class LatentError(LoadError):
+    """A file of latents cannot be used: says what it holds and what is expected."""
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """`values` float32: z [n, z_dim], w [n, w_dim] or ws [n, num_ws, w_dim], as `kind` says. `c` [n, c_dim] belongs to z."""
+
+    kind: str
+    values: np.ndarray
+    c: np.ndarray | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.values)
+
+    def check(self, file: str, *, z_dim: int, w_dim: int, num_ws: int) -> None:
+        """Raises LatentError where a network of these sizes cannot take them."""
+        expected = {"z": (z_dim,), "w": (w_dim,), "ws": (num_ws, w_dim)}[self.kind]
+        if self.values.shape[1:] != expected:
+            shape, wanted = _shape(self.values.shape[1:]), _shape(expected)
+            raise LatentError(file, f"its {self.kind} is {shape}, but this network takes {wanted}", "Open the network that it belongs to.")
+
+
+def holds_latents(path: Path) -> bool:
+    """Whether this looks like a file of latents rather than a network: by its suffix, and a .safetensors by its names."""
+    if path.suffix.lower() != ".safetensors":
+        return path.suffix.lower() in SUFFIXES
+    try:
+        with path.open("rb") as f:
+            (length,) = struct.unpack("<Q", f.read(8))
+            names = json.loads(f.read(min(length, 1 << 24)))
+    except (OSError, ValueError, struct.error):
+        return False  # whoever loads networks says what is wrong with it
+    return isinstance(names, dict) and any(kind in names for kind in KINDS)
+
+
+def read(path: Path, kind: str = "") -> Latents:
+    """The latents in a file. `kind` "" takes what the names and shapes say (ws before w before z). Raises LatentError."""
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise LatentError(path.name, "it is larger than 1 GiB", "Save fewer latents in one file.")
+        arrays = _arrays(path)
+    except LatentError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, SyntaxError, zipfile.BadZipFile) as e:
+        raise LatentError(path.name, f"it cannot be read ({printable(str(e))})", "Nothing was changed.") from e
+    found = _by_kind(path, arrays)
+    if kind and kind not in found:
+        raise LatentError(path.name, f"it holds {', '.join(found)}, no {kind}", "Choose another kind.")
+    chosen = kind or next(k for k in ("ws", "w", "z") if k in found)
+    c = arrays.get("c")
+    return Latents(chosen, found[chosen], None if c is None or chosen != "z" else np.atleast_2d(np.asarray(c, np.float32)))
+
+
+def write(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
+    """Writes z, w, ws and c (those that there are), whole or not at all: ws alone to .npy. Raises OSError, or LatentError for a suffix."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise LatentError(path.name, f"it ends in {suffix or 'nothing'}", f"{', '.join(SUFFIXES)} is expected.")
+    plain = {name: np.ascontiguousarray(values, dtype=np.float32) for name, values in arrays.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as temporary, temporary.open("wb") as f:
+        if suffix == ".npy":
+            np.save(f, plain["ws"])
+        elif suffix == ".npz":
+            np.savez(f, **plain)  # pyright: ignore[reportArgumentType]
+        else:
+            from safetensors.numpy import save
+
+            f.write(save(plain))
+    return path
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file of latents: a view that shows it knows when it has changed. Raises OSError."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        with path.open("rb") as f:
+            return {"": np.lib.format.read_array(f, allow_pickle=False)}
+    if suffix == ".npz":
+        with path.open("rb") as f, np.load(f, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("it is no .npz archive")
+            return {name: file[name] for name in (*KINDS, "c") if name in file.files}
+    if suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            return {name: array for name, array in load_file(path).items() if name in (*KINDS, "c")}
+        except SafetensorError as e:
+            raise ValueError(str(e)) from e
+    raise LatentError(path.name, f"it ends in {suffix or 'nothing'}", f"{', '.join(SUFFIXES)} can hold latents.")
+
+
+def _by_kind(path: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """float32 arrays with all their axes, by what they are."""
+    found: dict[str, np.ndarray] = {}
+    for name in (*KINDS, ""):
+        if name not in arrays:
+            continue
+        values = arrays[name]
+        if values.dtype.kind not in "fiu" or values.ndim not in (1, 2, 3) or not values.size:
+            raise LatentError(path.name, f"{name or 'its array'} is {values.dtype} of shape {_shape(values.shape)}", f"{NEEDED}.")
+        if not np.isfinite(values).all():
+            raise LatentError(path.name, f"{name or 'its array'} has values that are no finite numbers", "Save it again.")
+        kinds = _kinds_of(name, values.ndim)
+        full = {"ws": 3}.get(kinds[0], 2)
+        whole = values.astype(np.float32).reshape((1,) * (full - values.ndim) + values.shape)
+        found.update({kind: whole for kind in kinds if kind not in found or kind == name})
+    if not found:
+        raise LatentError(path.name, "it holds no latents", f"An array called z, w or ws is expected: {NEEDED}.")
+    return found
+
+
+def _kinds_of(name: str, axes: int) -> tuple[str, ...]:
+    """What an array may be. Without a name, one or two axes may be w as well as z."""
+    if axes == 3:
+        return ("ws",)
+    if name == "ws":
+        return ("ws",) if axes == 2 else ("w",)
+    return (name,) if name else ("w", "z")
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape)

@@ -1,0 +1,18 @@
+"""The groups of latents that do not come from the lattice of seeds. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from viz.groups import ranged
+
+
+@dataclass(frozen=True)
+class OwnLatent:
+    """A latent out of a file (.npy, .npz, .safetensors) in place of the lattice; "" is none. `space` "" takes what the file says;
+    `index` counts the latents in it; `sha256` is the file's hash when it was opened."""
+
+    file: str = ""
+    space: str = ranged("", choices=("", "z", "w", "ws"))
+    index: int = ranged(0, 0, discrete=True)
+    sha256: str = ""

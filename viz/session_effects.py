@@ -1,0 +1,62 @@
+"""Showing a session that was opened or pasted: its view, its timeline, and the settings that belong to the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from viz import session
+from viz.session import Session
+from viz.state import StateError
+
+if TYPE_CHECKING:
+    from viz.app import App
+
+
+def show(app: App, opened: Session, name: str) -> None:
+    """The session's first view; timeline and settings where it has any (a saved view has none: then they stay)."""
+    app.restore(opened.views[0])
+    if opened.timeline.keyframes:
+        app.context.film.edit(opened.timeline)
+    settings = session.apply_settings(app.settings, opened)
+    changes = {key: getattr(settings, key) for key in session.KEPT_SETTINGS if getattr(settings, key) != getattr(app.settings, key)}
+    if changes:
+        app.change_settings(**changes)
+    what = "Session" if opened.timeline.keyframes or opened.settings else "View"
+    app.toasts.add("info", f"{what} restored from {name}.")
+
+
+def copy_view(app: App) -> None:
+    """The view as JSON into the clipboard, with the hash of the weights that it was seen with."""
+    from viz.effects import view_to_save
+
+    app.window.clipboard = view_to_save(app, app.good).to_json(indent=1)
+    app.toasts.add("info", "The view was copied as JSON. Ctrl+V opens it again.")
+
+
+def paste(app: App) -> None:
+    """Opens what the clipboard holds: JSON of a view or a session, a path, or an address of a network."""
+    from viz.effects import open_network, open_path
+
+    text = (app.window.clipboard or "").strip()
+    if text.startswith("{"):
+        try:
+            show(app, Session.from_json(text), "the clipboard")
+        except StateError as e:
+            app.toasts.add("error", f"What was copied was not opened: {e}", "Nothing was changed.")
+    elif text.startswith(("http://", "https://")) and "\n" not in text:
+        open_network(app, text)
+    elif path := _path(text):
+        open_path(app, path)
+    else:
+        app.toasts.add("warning", "There is nothing to open in the clipboard: a view or session as JSON, a path or an address is expected.")
+
+
+def _path(text: str) -> Path | None:
+    if not text or "\n" in text or len(text) > 4096:
+        return None
+    path = Path(text.removeprefix("file://").strip('"')).expanduser()
+    try:
+        return path if path.exists() else None
+    except (OSError, ValueError):
+        return None

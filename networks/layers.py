@@ -160,17 +160,11 @@ class FourierInput(nn.Module):
     def forward(self, pose: Tensor, inverse: Tensor | None = None) -> Tensor:
         """Features [N, C, H, W] for learned poses [N, 4] and the inverse [3, 3] of the user's forward matrix; C counts orientations.
 
-        M = R T B U; phase += f M[:2, 2], f <- f M[:2, :2], and sin(2 pi (f x + phase)) faded to 0 between the band's edge
-        and half the sampling rate (paper, appendix F). The sum f_x x + f_y y is taken apart into a table for each axis,
-        sin(a + b) = sin a cos b + cos a sin b, so that sines are computed for rows and columns only.
+        They are sin(2 pi (f x + phase)) times the amplitudes of `moved`, mixed over channels (paper, appendix F). The sum f_x x + f_y y
+        is taken apart into a table for each axis, sin(a + b) = sin a cos b + cos a sin b, so that sines are computed for rows and
+        columns only.
         """
-        matrix = learned_matrix(pose) @ self.transform
-        if inverse is not None:
-            matrix = matrix @ inverse.to(matrix)
-        freqs = self.freqs @ matrix[:, :2, :2]  # [N, C, 2], columns (x, y)
-        phases = self.phases + (self.freqs @ matrix[:, :2, 2:]).squeeze(2)
-        fade = (freqs.norm(dim=2) - self.bandwidth) / max(self.sampling_rate / 2 - self.bandwidth, SHARPEST_FADE)
-        amplitudes = (1 - fade).clamp(0, 1)
+        freqs, phases, amplitudes = self.moved(self.matrix(pose, inverse))
         x, y = (self._centres(size, freqs) for size in self.spec.size)
         along_x = math.tau * (freqs[:, :, 0, None] * x + phases[:, :, None])
         along_y = math.tau * (freqs[:, :, 1, None] * y)
@@ -179,6 +173,21 @@ class FourierInput(nn.Module):
         ones, gain = features.new_ones(features.shape[:2]), 1 / math.sqrt(self.spec.channels)
         mixed = ops.modulated_conv2d(features, self._mixing(), ones, demodulate=False, input_gain=gain)
         return repeated(mixed, self.spec.orientations, dim=1)
+
+    def matrix(self, pose: Tensor, inverse: Tensor | None = None) -> Tensor:
+        """M = R T B U [N, 3, 3], from the picture's plane to the signal's: learned pose, base transform, the user's inverse."""
+        matrix = learned_matrix(pose) @ self.transform
+        return matrix if inverse is None else matrix @ inverse.to(matrix)
+
+    def moved(self, matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Frequencies [N, C, 2] (columns x, y), phases [N, C] and amplitudes [N, C] of the signal seen through M [N, 3, 3].
+
+        phase += f M[:2, 2], f <- f M[:2, :2]; amplitudes fade to 0 between the band's edge and half the sampling rate.
+        """
+        freqs = self.freqs @ matrix[:, :2, :2]
+        phases = self.phases + (self.freqs @ matrix[:, :2, 2:]).squeeze(2)
+        fade = (freqs.norm(dim=2) - self.bandwidth) / max(self.sampling_rate / 2 - self.bandwidth, SHARPEST_FADE)
+        return freqs, phases, (1 - fade).clamp(0, 1)
 
     def _mixing(self) -> Tensor:
         """The weight as a 1x1 kernel, the same tensor while the weight stays what it is, as in `FilteredLayer._kernel`."""

@@ -114,9 +114,12 @@ class Pose:
 
 @dataclass(frozen=True)
 class LearnedPose:
-    """The rotation and translation that the network itself derives from w: its own, that of the mean w, or none."""
+    """The rotation and translation that the network itself derives from w: its own, that of the mean w, none, or these numbers."""
 
-    mode: str = ranged("own", choices=("own", "average", "identity"))
+    mode: str = ranged("own", choices=("own", "average", "identity", "fixed"))
+    turns: float = ranged(0.0, turn=True)
+    x: float = 0.0
+    y: float = 0.0
 
 
 @dataclass(frozen=True)

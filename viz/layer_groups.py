@@ -51,3 +51,25 @@ class BreakIt:
         parts += [f"{self.pool}-pool"] if self.pool else []
         where = f"L{', L'.join(map(str, sorted(self.layers)))}" if self.layers else "all layers"
         return f"{', '.join(parts)} in {where}" if parts else ""
+
+
+@dataclass(frozen=True)
+class FourierView:
+    """The Fourier input as it is now: frequencies, phases, damping, and the part of its plane that the picture sees."""
+
+    on: bool = False
+
+
+@dataclass(frozen=True)
+class Filmstrip:
+    """Every layer side by side, at one scale and on one grid."""
+
+    on: bool = False
+
+
+@dataclass(frozen=True)
+class LayerHealth:
+    """At every layer: what 16-bit numbers change, what the clamp cuts off, channels that carry nothing."""
+
+    on: bool = False
+    dtype: str = ranged("float16", choices=("float16", "bfloat16"))

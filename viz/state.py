@@ -54,7 +54,7 @@ from viz.groups import (
     View,
 )
 from viz.latent_groups import OwnLatent
-from viz.layer_groups import BreakIt, Filters
+from viz.layer_groups import BreakIt, Filmstrip, Filters, FourierView, LayerHealth
 
 FORMAT = "aliasfree-view"
 VERSION = 1
@@ -71,11 +71,12 @@ GROUPS: tuple[type, ...] = (
     Source, Device, BreakIt, Latent, LatentPath, OwnLatent, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
     Compare, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
-    Filters, Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
+    Filters, FourierView, Filmstrip, LayerHealth,
+    Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
 ANALYSES: tuple[type, ...] = (
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
-    Filters, BreakIt,
+    Filters, FourierView, Filmstrip, LayerHealth, BreakIt,
 )  # fmt: skip
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
 DRAWN: tuple[type, ...] = (Tone, SpectrumView, View, OverlayView, Slice, CompareView, *MOTION)  # a change of these needs no new frame

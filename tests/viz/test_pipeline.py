@@ -1,6 +1,7 @@
 """Which work a change causes: the heart of the tool's speed, asserted stage by stage and layer by layer."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -223,7 +224,11 @@ def test_learned_pose_can_be_locked(asking):
     average = asking.edit(LearnedPose, mode="average").raw
     identity = asking.edit(LearnedPose, mode="identity").raw
     assert not np.allclose(own, average) and not np.allclose(average, identity)
-    assert len(asking.frame.learned_pose) == 4
+    r_c, r_s, t_x, t_y = asking.frame.learned_pose
+    turns = math.atan2(r_s, r_c) / math.tau
+    fixed = asking.edit(LearnedPose, mode="fixed", turns=turns, x=t_x, y=t_y).raw
+    assert np.allclose(fixed, own, atol=1e-4 * np.abs(own).max())
+    assert not np.allclose(asking.edit(LearnedPose, turns=turns + 0.1).raw, own, atol=1e-2)
 
 
 def test_a_layer_knows_where_the_image_lies(asking):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from gui_utils.controls import Field, checkbox, choice, drag_float, value_row
+from gui_utils.controls import Field, checkbox, combo, drag_float, value_row
 from gui_utils.libraries import imgui
 from gui_utils.text import MISSING, number_text
 from viz import gestures
@@ -49,8 +49,17 @@ SNAP = Field("Whole pixels", "Pose.snap", "Rounds the movement to whole pixels o
 UNWARP = Field("Untransform", "Unwarp.on", "Undoes movement and rotation on the shown picture or layer, with a band-limiting filter. What "
                "an ideal network draws then stands still. Where nothing is known, the picture is dimmed.", default=False)  # fmt: skip
 LEARNED = Field("Learned pose", "LearnedPose.mode", "The pose that the network derives from w: its own for each latent, that of the mean "
-                "w (the point of view stays while the latent changes), or none.", symbol="r_c, r_s, t_x, t_y", default="own")  # fmt: skip
-LEARNED_MODES = {"own": "own", "average": "mean", "identity": "none"}
+                "w (the point of view stays while the latent changes), none, or locked at what it is now, to be edited.",
+                symbol="r_c, r_s, t_x, t_y", default="own")  # fmt: skip
+LEARNED_MODES = {"own": "of each latent", "average": "of the mean w", "identity": "none", "fixed": "locked, to be edited"}
+LOCKED = {
+    "turns": Field("  turn", "LearnedPose.turns", "The rotation in place of the learned one.", "°", symbol="r_c, r_s", default=0.0,
+                   low=-180, high=180, decimals=2, speed=0.1),
+    "x": Field("  right", "LearnedPose.x", "The movement in place of the learned one.", "widths", symbol="t_x", default=0.0,
+               low=-gestures.FAR, high=gestures.FAR, decimals=4, speed=0.0005),
+    "y": Field("  down", "LearnedPose.y", "The movement in place of the learned one.", "widths", symbol="t_y", default=0.0,
+               low=-gestures.FAR, high=gestures.FAR, decimals=4, speed=0.0005),
+}  # fmt: skip
 LEARNED_NOW = Field("", "LearnedPose.now", "What the network derives from the current w: rotation, movement right and down.")
 RESETS = (Pose, LearnedPose, Unwarp, TranslateMotion, RotateMotion)
 RESET = Field("Reset", "Pose.reset", "No movement, no rotation, no animation; the network's own learned pose.")
@@ -135,9 +144,24 @@ def _turn(state: ViewState, facts: NetworkFacts | None, reason: str) -> ViewStat
 
 
 def _learned(state: ViewState, context: PanelContext, reason: str) -> ViewState:
-    mode = choice(LEARNED, state.get(LearnedPose).mode, LEARNED_MODES, disabled=reason)
-    value_row(replace(LEARNED_NOW, label="  from w"), learned_text(context.frame.learned_pose if context.frame else None))
-    return state.edit(LearnedPose, mode=mode)
+    mode = combo(LEARNED, state.get(LearnedPose).mode, LEARNED_MODES, disabled=reason)
+    learned = context.frame.learned_pose if context.frame else None
+    if mode == "fixed" != state.get(LearnedPose).mode:
+        state = state.put(locked(learned))
+    value_row(replace(LEARNED_NOW, label="  from w"), learned_text(learned))
+    if mode != "fixed":
+        return state if mode == state.get(LearnedPose).mode else state.put(LearnedPose(mode))
+    now = state.get(LearnedPose)
+    degrees = now.turns * 360
+    new = drag_float(LOCKED["turns"], degrees, disabled=reason)
+    x, y = (drag_float(LOCKED[axis], getattr(now, axis), disabled=reason) for axis in ("x", "y"))
+    return state.edit(LearnedPose, x=x, y=y, turns=now.turns if new == degrees else new / 360)
+
+
+def locked(learned: tuple[float, float, float, float] | None) -> LearnedPose:
+    """The pose that the network derives from the current w, held fast."""
+    r_c, r_s, t_x, t_y = learned or (1.0, 0.0, 0.0, 0.0)
+    return LearnedPose("fixed", math.atan2(r_s, r_c) / math.tau, t_x, t_y)
 
 
 PANEL = Panel("Pose", "left", 40, draw, resets=RESETS)

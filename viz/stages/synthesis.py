@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -55,6 +56,9 @@ def learned_pose_argument(view: ViewState, ready: Ready) -> tuple[float, float, 
         return None
     if mode == "identity":
         return (1.0, 0.0, 0.0, 0.0)
+    if mode == "fixed":
+        fixed = view.get(LearnedPose)
+        return (math.cos(fixed.turns * math.tau), math.sin(fixed.turns * math.tau), fixed.x, fixed.y)
     if ready.network not in _average_poses:  # reading numbers waits for a GPU: once a network
         r_c, r_s, t_x, t_y = ready.network.learned_pose(ready.network.w_avg[None])[0].tolist()
         _average_poses[ready.network] = (r_c, r_s, t_x, t_y)

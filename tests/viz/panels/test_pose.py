@@ -4,7 +4,7 @@ import pytest
 
 from tests.viz.panels.shown import alias_free_facts, show, stylegan2_facts
 from viz.panels.pose import learned_text, pixels_text
-from viz.state import LearnedPose, Pose, RotateMotion, TranslateMotion, Unwarp
+from viz.state import LearnedPose, Pose, RotateMotion, TranslateMotion, Unwarp, ViewState
 
 R = alias_free_facts()
 em = 16.0
@@ -59,8 +59,9 @@ def test_the_grid_stops_at_the_limit_of_the_network():
 
 def test_switches():
     with show("pose", network=R) as shown:
-        for name in ("TranslateMotion.on", "RotateMotion.on", "Pose.snap", "Unwarp.on", "LearnedPose.mode.average"):
+        for name in ("TranslateMotion.on", "RotateMotion.on", "Pose.snap", "Unwarp.on"):
             shown.ui.click(name)
+        shown.ui.choose("LearnedPose.mode", "average")
         state = shown.state
         assert state.get(TranslateMotion).on and state.get(RotateMotion).on and state.get(Pose).snap and state.get(Unwarp).on
         assert state.get(LearnedPose).mode == "average"
@@ -76,7 +77,7 @@ def test_speeds_are_typed():
 
 CONTROLS = (
     "Pose.x", "Pose.y", "Pose.turns", "Pose.drag", "Pose.drag_slowly", "Pose.drag_turn", "Pose.drag_turn_slowly", "Pose.snap", "Unwarp.on",
-    "TranslateMotion.on", "TranslateMotion.widths_per_s", "RotateMotion.on", "RotateMotion.turns_per_s", "LearnedPose.mode.average",
+    "TranslateMotion.on", "TranslateMotion.widths_per_s", "RotateMotion.on", "RotateMotion.turns_per_s", "LearnedPose.mode",
 )  # fmt: skip
 
 
@@ -88,6 +89,17 @@ def test_nothing_acts_without_a_grid(network):
             assert shown.ui.item(name).disabled, name
             shown.ui.drag_by(name, (30, 10))
         assert shown.state is before
+
+
+def test_locking_takes_the_pose_that_the_network_derives_now_and_lets_it_be_edited():
+    with show("pose", network=R) as shown:
+        shown.ui.choose("LearnedPose.mode", "fixed")
+        assert shown.state.get(LearnedPose) == LearnedPose("fixed", 0.25, 0.125, -0.25)  # of (0, 1, 0.125, -0.25)
+        shown.ui.set("LearnedPose.turns", 45)
+        shown.ui.set("LearnedPose.x", 0.5)
+        assert shown.state.get(LearnedPose) == LearnedPose("fixed", 0.125, 0.5, -0.25)
+        shown.ui.choose("LearnedPose.mode", "own")
+        assert shown.state == ViewState()
 
 
 def test_the_learned_pose_is_shown_as_rotation_and_movement():

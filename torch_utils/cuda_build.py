@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 SOURCES = Path(__file__).parent / "ops" / "csrc" / "cuda"
 ARCHITECTURES = (75, 80, 86, 89, 90, 100)  # what the tests compile for; others work if the compiler knows them
 TIMEOUT_S = 120.0
-THREADS = 256  # a block; as in portable.cuh
+THREADS = 256  # a block, where a kernel says nothing else; as in portable.cuh
 _DIGEST = 64  # hexadecimal digits of a SHA-256
 
 
@@ -41,10 +41,11 @@ class CudaUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """One variant of one source: `name`.cu, whose entry is af_`name`, and what is defined for it."""
+    """One variant of one source: `name`.cu, whose entry is af_`name`, what is defined for it, and the threads of its blocks."""
 
     name: str
     defines: tuple[tuple[str, str | int], ...]
+    threads: int = THREADS
 
     @property
     def entry(self) -> str:

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
-from .cuda_build import THREADS, CudaUnavailable, Kernel, bindings, find_compiler, machine_code
+from .cuda_build import CudaUnavailable, Kernel, bindings, find_compiler, machine_code
 
 _lock = threading.Lock()
+_loaded: dict[tuple[Kernel, int], Any] = {}  # kept for the life of the process, as modules are
 
 
+@lru_cache(maxsize=1)
 def _driver() -> Any:
     return bindings("driver")
 
@@ -53,7 +55,6 @@ def _context(index: int) -> Any:
     return _checked(driver.cuDevicePrimaryCtxRetain(_checked(driver.cuDeviceGet(index))))
 
 
-@lru_cache(maxsize=1024)
 def _function(kernel: Kernel, index: int) -> Any:
     """The loaded kernel; modules are never unloaded. Called with the device's context current."""
     code = machine_code(kernel, capability(index))
@@ -61,19 +62,31 @@ def _function(kernel: Kernel, index: int) -> Any:
     return _checked(_driver().cuModuleGetFunction(module, kernel.entry.encode()))
 
 
+def _current_stream(index: int) -> int:
+    """torch's current stream. The private function, which does without an object, costs a tenth; it is used where it is there."""
+    raw = getattr(torch._C, "_cuda_getCurrentRawStream", None)
+    return torch.cuda.current_stream(index).cuda_stream if raw is None else raw(index)
+
+
 def launch(kernel: Kernel, blocks: int, shared_bytes: int, call: ctypes.Structure, device: torch.device) -> None:
     """Put one launch into the current stream of `device`; returns at once. `call` is the kernel's one argument, copied here.
 
     The first launch of a kernel compiles and loads it, which cannot happen while a CUDA graph is being captured: run once before.
     """
+    current = torch.cuda.current_device()
+    index = current if device.index is None else device.index
+    if index != current:
+        with torch.cuda.device(index):
+            return launch(kernel, blocks, shared_bytes, call, device)
     driver = _driver()
-    index = torch.cuda.current_device() if device.index is None else device.index
-    with torch.cuda.device(index):
-        context = _context(index)
-        if int(_checked(driver.cuCtxGetCurrent())) != int(context):
-            _checked(driver.cuCtxSetCurrent(context))
+    context = _context(index)
+    if int(_checked(driver.cuCtxGetCurrent())) != int(context):
+        _checked(driver.cuCtxSetCurrent(context))
+    function = _loaded.get((kernel, index))
+    if function is None:
         with _lock:  # two threads must not compile the same kernel
-            function = _function(kernel, index)
-        arguments = (ctypes.c_void_p * 1)(ctypes.addressof(call))
-        stream = torch.cuda.current_stream(index).cuda_stream
-        _checked(driver.cuLaunchKernel(function, blocks, 1, 1, THREADS, 1, 1, shared_bytes, stream, ctypes.addressof(arguments), 0))
+            function = _loaded.get((kernel, index)) or _loaded.setdefault((kernel, index), _function(kernel, index))
+    arguments = (ctypes.c_void_p * 1)(ctypes.addressof(call))
+    stream = _current_stream(index)
+    threads = kernel.threads
+    _checked(driver.cuLaunchKernel(function, blocks, 1, 1, threads, 1, 1, shared_bytes, stream, ctypes.addressof(arguments), 0))

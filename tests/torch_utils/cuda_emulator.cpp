@@ -6,13 +6,48 @@
 #include <cmath>
 #include <vector>
 
+#ifdef AF_RANK
+#include "banded.cuh"
+#else
 #include "bias_act.cuh"
 #include "resample.cuh"
+#endif
 
 thread_local int af_order = 0;
 thread_local bool af_in_phase = false, af_missed_barrier = false;
 thread_local const char *af_low = nullptr, *af_high = nullptr;
 thread_local bool af_strayed = false;
+
+#ifdef AF_RANK
+
+thread_local std::vector<std::vector<AfCopy>> af_copies;
+
+// A warp at a time. Copies into shared memory arrive no sooner than they are waited for; where none arrived there are NaNs.
+extern "C" int emulate_banded(const BandedCall* call, int blocks, int order) {
+    const int planes = call->tasks / (call->strips * call->parts), words = AF_SHARED_WORDS / AF_WARPS, guard = 64;
+    const long long last = (planes / call->channels - 1) * call->x_batch + (call->channels - 1) * call->x_channel +
+                           (call->h - 1) * call->x_row + (call->w - 1) * call->x_column;
+    af_low = static_cast<const char*>(call->x);
+    af_high = af_low + 2 * (last + 1);
+    af_strayed = false;
+    std::vector<Sixteen> memory((words + guard) / 4);
+    unsigned* const ring = memory[0].words;
+    if (blocks * AF_WARPS < call->tasks || (blocks - 1) * AF_WARPS >= call->tasks) return 2;
+    for (int step = 0; step < call->tasks; ++step) {
+        for (int i = 0; i < words; ++i) ring[i] = 0x7fff7fffu;
+        for (int i = words; i < words + guard; ++i) ring[i] = 0x12345678u;
+        af_copies.assign(1, {});
+        banded(*call, ring, order == 1 ? call->tasks - 1 - step : step);
+        if (af_strayed) return 4;
+        for (int i = words; i < words + guard; ++i)
+            if (ring[i] != 0x12345678u) return 1;
+    }
+    return 0;
+}
+
+extern "C" int emulated_call_bytes(int) { return sizeof(BandedCall); }
+
+#else
 
 namespace {
 
@@ -85,3 +120,5 @@ extern "C" unsigned short emulate_narrowing(float value) { return float_to_half(
 #endif
 
 extern "C" int emulated_call_bytes(int which) { return which == 0 ? sizeof(ResampleCall) : sizeof(BiasActCall); }
+
+#endif

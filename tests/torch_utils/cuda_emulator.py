@@ -17,7 +17,12 @@ from torch_utils.native_build import find_toolchain
 from torch_utils.ops import cuda_resample
 
 HERE = Path(__file__).parent
-FAULTS = {1: "written beyond shared memory", 2: "no such mode", 3: "two phases without a barrier", 4: "16 bytes read astray"}
+FAULTS = {
+    1: "written beyond shared memory",
+    2: "no such mode, or not the blocks of all tasks",
+    3: "two phases without a barrier",
+    4: "16 bytes read astray",
+}
 TYPES = ("Float32", "Float16", "Bfloat16")
 
 
@@ -49,6 +54,10 @@ class Emulator:
         assert device.type == "cpu"
         self.launches.append((kernel, blocks, shared_bytes))
         defines = dict(kernel.defines)
+        if kernel.name == "banded":
+            code = library(tuple(kernel.flags()[1:])).emulate_banded(ctypes.byref(call), blocks, self.order)
+            assert code == 0, FAULTS[code]
+            return
         kind = TYPES.index(str(defines["TYPE"]))
         if kernel.name == "bias_act":
             code = library().emulate_bias_act(ctypes.byref(call), kind, blocks, self.order)
@@ -60,11 +69,11 @@ class Emulator:
 
 
 @contextmanager
-def emulated(*, order: int = 0, exact: bool = False) -> Iterator[Emulator]:
-    """The operators of `torch_utils.ops.cuda` compute CPU tensors within the `with` block."""
-    emulator, before = Emulator(order=order, exact=exact), cuda_resample._launch
-    cuda_resample._launch = emulator
+def emulated(*, order: int = 0, exact: bool = False, tensor_cores: bool = False) -> Iterator[Emulator]:
+    """The operators of `torch_utils.ops.cuda` compute CPU tensors within the `with` block; on a GPU with tensor cores if asked."""
+    emulator, before = Emulator(order=order, exact=exact), (cuda_resample._launch, cuda_resample._tensor_cores)
+    cuda_resample._launch, cuda_resample._tensor_cores = emulator, lambda device: tensor_cores
     try:
         yield emulator
     finally:
-        cuda_resample._launch = before
+        cuda_resample._launch, cuda_resample._tensor_cores = before

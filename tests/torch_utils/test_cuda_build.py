@@ -18,7 +18,7 @@ import torch
 from tests.torch_utils.test_native import layer_of
 from torch_utils import cuda_build, cuda_driver
 from torch_utils.cuda_build import ARCHITECTURES, Binary, Compiler, CudaUnavailable, Kernel
-from torch_utils.ops import backends, use
+from torch_utils.ops import backends, cuda_banded, use
 from torch_utils.ops.cuda import filtered_lrelu_plan
 from torch_utils.ops.cuda_bias_act import CODES
 from torch_utils.ops.cuda_plan import MOST_TAPS, SHARED_BYTES, Mode, Plan, Shape, kernel_for, variant_for
@@ -30,6 +30,7 @@ if sys.platform == "darwin":
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent.parent / "golden"
 MOST_REGISTERS = 64  # a thread: so that registers leave room for four blocks of 256 on a multiprocessor, 1024 threads
+MOST_BANDED_REGISTERS = {4: 168, 5: 255}  # by groups, sm_90: room for three warps, or two, on each quarter of a multiprocessor
 
 
 def plan_of(name: str, index: int) -> Plan:
@@ -53,11 +54,11 @@ def any_size(mode: Mode, dtype: str) -> Kernel:
     return Kernel("resample", (("TYPE", dtype), ("MODE", int(mode))))
 
 
-def assert_lean(report: str) -> None:
+def assert_lean(report: str, most: int = MOST_REGISTERS) -> None:
     """No spills, few registers; the compiler says so of exactly one kernel."""
     (registers,) = re.findall(r"Used (\d+) registers", report)
     assert re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", report) == [("0", "0")], report
-    assert 0 < int(registers) <= MOST_REGISTERS, report
+    assert 0 < int(registers) <= most, report
 
 
 SOME = {
@@ -91,6 +92,30 @@ def test_every_layer_of_t_and_r_has_a_lean_kernel_of_its_own():
     assert len(kernels) <= 24
     for kernel in kernels:
         assert_lean(compiler.compile(kernel, "sm_90").report)
+
+
+def banded_of(layer: tuple[str, int], grain: int) -> Kernel:
+    plan = plan_of(*layer)
+    assert cuda_banded.objection(plan, Mode.ACTIVATE, 0.2, torch.float16) is None
+    return cuda_banded.banded(plan, 2**0.5).kernel(Mode.ACTIVATE, grain)
+
+
+def test_every_layer_of_t_and_r_has_a_kernel_for_tensor_cores():
+    """T's rows can be read by pairs, R's by fours; without spills, within the registers that its warps are counted with."""
+    compiler = cuda_build.nvrtc_compiler()
+    kernels = {banded_of(layer, 2 if layer[0] == "t1024" else 4) for layer in layers()}
+    assert 6 <= len(kernels) <= 16
+    for kernel in kernels:
+        assert_lean(compiler.compile(kernel, "sm_90").report, MOST_BANDED_REGISTERS[dict(kernel.defines)["GROUPS"]])
+
+
+@pytest.mark.parametrize("capability", [c for c in ARCHITECTURES if c >= cuda_banded.OLDEST])
+def test_the_kernel_for_tensor_cores_compiles_for_every_gpu_that_has_them(capability):
+    compiler = cuda_build.nvrtc_compiler()
+    for kernel in (banded_of(("r1024", 10), 4), banded_of(("t1024", 11), 1)):
+        binary = compiler.compile(kernel, compiler.target(capability))
+        assert b"af_banded" in binary.code
+        assert_lean(binary.report, 255)
 
 
 @pytest.mark.parametrize("act", CODES)

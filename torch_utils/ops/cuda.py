@@ -1,15 +1,19 @@
 """The CUDA kernels of `filtered_lrelu`, `upfirdn2d` and `bias_act`: registers them with the dispatch, for GPUs only.
 
 The first two are one kernel (`csrc/cuda/resample.cuh`), compiled for the sizes at hand when first met; a 2-D filter is the shortest sum of
-separable ones that equals it to `native.RANK_TOLERANCE`. Gradients flow to x and b by kernels too, to any order. Calls that ask for a
+separable ones that equals it to `native.RANK_TOLERANCE`. In float16, without gradients, tensor cores take its place
+(`csrc/cuda/banded.cuh`): `backends()` says where. Gradients flow to x and b by kernels too, to any order. Calls that ask for a
 gradient of a filter, or for derivatives forward, are computed by the reference: nobody trains a filter, and a decision does not see which
 tensor it is that needs a gradient.
 """
 
 from __future__ import annotations
 
+import logging
 import math
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -24,14 +28,28 @@ from .backend import Call, Facts, Implementation, Unavailable
 from .bias_act import BiasActOptions, bias_act_reference
 from .cuda_bias_act import bias_act_cuda
 from .cuda_plan import TYPES, Mode, Plan, Shape
-from .cuda_resample import ApplyLinearMap, FilteredLrelu, LinearMap, Middle, fits, host_taps, run
+from .cuda_resample import (
+    ApplyLinearMap,
+    FilteredLrelu,
+    LinearMap,
+    Middle,
+    Prepared,
+    fits,
+    host_taps,
+    launching,
+    prepare,
+    tensor_core_faults,
+    using_tensor_cores,
+)
 from .dispatch import register
 from .filtered_lrelu import FilteredLreluOptions, filtered_lrelu_reference
 from .native import Separable, separable
 from .reference import taps_of
 from .upfirdn2d import UpfirdnOptions, upfirdn2d_reference
 
+_log = logging.getLogger(__name__)
 _ONE = np.ones(1, np.float32)
+MOST_READY = 1024  # kinds of call; an animation of sizes must not grow memory for ever
 
 
 def _filters(f: Tensor | None, *, flip_filter: bool, gain_x: float = 1.0, gain_y: float = 1.0) -> Separable:
@@ -58,15 +76,50 @@ def filtered_lrelu_plan(x: Tensor, fu: Tensor | None, fd: Tensor | None, options
     return Plan(up, options.down, (options.padding[0], options.padding[2]), size, out_size, rise, fall)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A prepared launch, for as long as the filters that it holds are there and unchanged."""
+
+    launch: Prepared
+    filters: tuple[tuple[weakref.ref[Tensor], int] | None, ...]
+
+    def holds(self, *filters: Tensor | None) -> bool:
+        return all(
+            known is None if f is None else known is not None and known[0]() is f and known[1] == f._version
+            for known, f in zip(self.filters, filters, strict=True)
+        )
+
+
+_ready: dict[tuple, _Ready] = {}  # so that a call costs microseconds; by what decides a launch, see `_prepared`
+
+
+def _prepared(x: Tensor, fu: Tensor | None, fd: Tensor | None, options: FilteredLreluOptions) -> Prepared:
+    """The launch for x and all that lie in memory as it does."""
+    key = (options, x.shape, x.stride(), x.dtype, x.device, x.data_ptr() % 16, id(fu), id(fd), *launching())
+    ready = _ready.get(key)
+    if ready is not None and ready.holds(fu, fd):
+        return ready.launch
+    middle = Middle(Mode.ACTIVATE, options.slope, options.gain, math.inf if options.clamp is None else options.clamp)
+    launch = prepare(x, filtered_lrelu_plan(x, fu, fd, options), middle)
+    if not any(f is not None and f.is_inference() for f in (fu, fd)):  # those do not count their changes
+        if len(_ready) >= MOST_READY:
+            _ready.clear()
+        _ready[key] = _Ready(launch, tuple(None if f is None else (weakref.ref(f), f._version) for f in (fu, fd)))
+    return launch
+
+
 def filtered_lrelu_cuda(x: Tensor, fu: Tensor | None, fd: Tensor | None, b: Tensor | None, options: FilteredLreluOptions) -> Tensor:
     """`filtered_lrelu`, for calls that are not refused."""
     if _only_reference(fu, fd):
         return filtered_lrelu_reference(x, fu, fd, b, options)
-    plan = filtered_lrelu_plan(x, fu, fd, options)
-    middle = Middle(Mode.ACTIVATE, options.slope, options.gain, math.inf if options.clamp is None else options.clamp)
     if _tracked(x, b):
-        return FilteredLrelu.apply(x, b, plan, middle)  # type: ignore[return-value]
-    return run(x, plan, middle, None if b is None else b.detach().float().contiguous(), None)
+        middle = Middle(Mode.ACTIVATE, options.slope, options.gain, math.inf if options.clamp is None else options.clamp)
+        return FilteredLrelu.apply(x, b, filtered_lrelu_plan(x, fu, fd, options), middle)  # type: ignore[return-value]
+    if x.is_neg():
+        x = x.resolve_neg()
+    if b is not None and (b.dtype != torch.float32 or not b.is_contiguous() or b.is_neg()):
+        b = b.detach().resolve_neg().float().contiguous()
+    return _prepared(x, fu, fd, options)(x, b, None)
 
 
 def upfirdn2d_plan(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Plan:
@@ -117,6 +170,25 @@ def check_kernels(device: str) -> None:
                 raise Unavailable(f"the kernel of {name} differs from its definition by {error:.1e} on this GPU; please report it")
 
 
+def check_tensor_cores(device: str) -> str:
+    """Run a small call in float16 and compare it with its definition; a kernel that fails is not used, and the reason kept. For people."""
+    name, kernel, reference, (x, *rest) = _samples(device)[0]
+    if not using_tensor_cores(x):
+        return "float16 without tensor cores, which are used from compute capability 8.0 on"
+    try:
+        with torch.no_grad():
+            error = (kernel(x.half(), *rest).float() - reference(x.half().float(), *rest)).abs().max().item()
+        fault = None if error <= 2e-3 else f"it differs from its definition by {error:.1e} on this GPU; please report it"
+    except (RuntimeError, CudaUnavailable) as failure:
+        fault = f"it does not run on this GPU: {failure}"
+    if fault is None:
+        return "float16 on tensor cores where there are no gradients"
+    tensor_core_faults.append(f"the kernel of {name} for tensor cores is not used: {fault}")
+    _ready.clear()
+    _log.warning("%s", tensor_core_faults[-1])
+    return tensor_core_faults[-1]
+
+
 @lru_cache(maxsize=1)
 def _available() -> str:
     try:
@@ -125,6 +197,11 @@ def _available() -> str:
         raise Unavailable(str(error)) from error
     check_kernels("cuda")
     return description
+
+
+@lru_cache(maxsize=1)
+def _activation_available() -> str:
+    return f"{_available()}; {check_tensor_cores('cuda')}"
 
 
 def refuses_type(call: Call) -> str | None:
@@ -171,9 +248,9 @@ def _refuses_filter(call: Call) -> str | None:
     return refuses_type(call) or _refuses_sizes(call, rise, fall, out_size)
 
 
-for _op, _run, _refuses in (
-    ("filtered_lrelu", filtered_lrelu_cuda, _refuses_activation),
-    ("upfirdn2d", upfirdn2d_cuda, _refuses_filter),
-    ("bias_act", bias_act_cuda, refuses_type),
+for _op, _run, _is_available, _refuses in (
+    ("filtered_lrelu", filtered_lrelu_cuda, _activation_available, _refuses_activation),
+    ("upfirdn2d", upfirdn2d_cuda, _available, _refuses_filter),
+    ("bias_act", bias_act_cuda, _available, refuses_type),
 ):
-    register(Implementation(_op, "cuda", _run, available=_available, refuses=_refuses, devices=("cuda",), differentiable=True))
+    register(Implementation(_op, "cuda", _run, available=_is_available, refuses=_refuses, devices=("cuda",), differentiable=True))

@@ -1,4 +1,8 @@
-"""Runs the CUDA resampling kernel on tensors, with its gradients of every order. Which GPU, if any, is `launch`'s affair."""
+"""Runs the CUDA resampling kernels on tensors, with gradients of every order. Which GPU, if any, is `launch`'s affair.
+
+Two kernels compute the same: `banded` on tensor cores where `cuda_banded.objection` has nothing to say and the GPU has them, `resample`
+otherwise, and always for float32. What a launch needs beside its tensors is made once for each kind of call (`Prepared`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +21,7 @@ from torch.autograd.function import FunctionCtx
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..cuda_build import Kernel
+from . import cuda_banded
 from .cuda_plan import VECTOR, Mode, Plan, ResampleCall, Shape, Variant, all_taps, kernel_for, variant_for
 
 Launch = Callable[[Kernel, int, int, ctypes.Structure, torch.device], None]
@@ -27,7 +33,29 @@ def _launch_on_gpu(kernel: Kernel, blocks: int, shared_bytes: int, call: ctypes.
     launch(kernel, blocks, shared_bytes, call, device)
 
 
+def _tensor_cores_of_gpu(device: torch.device) -> bool:
+    from ..cuda_driver import capability
+
+    if device.type != "cuda" or tensor_core_faults:
+        return False
+    return capability(torch.cuda.current_device() if device.index is None else device.index) >= cuda_banded.OLDEST
+
+
+tensor_core_faults: list[str] = []  # why the tensor cores are not used although they are there
 _launch: Launch = _launch_on_gpu  # tests put an emulator here
+_tensor_cores: Callable[[torch.device], bool] = _tensor_cores_of_gpu  # and here what it emulates
+
+
+def launching() -> tuple[object, object]:
+    """Who launches, and on what: as long as both stay, what was prepared may be used again."""
+    return _launch, _tensor_cores
+
+
+def using_tensor_cores(x: Tensor) -> bool:
+    """Whether they are there, on x's device, and compute as they should."""
+    return _tensor_cores(x.device)
+
+
 _host_copies: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 _lock = threading.Lock()
 
@@ -85,10 +113,42 @@ def _in_words(x: Tensor) -> bool:
     return x.stride(3) == 1 and x.data_ptr() % 16 == 0 and all(step % VECTOR[x.dtype] == 0 for step in strides)
 
 
-def run(x: Tensor, plan: Plan, middle: Middle, bias: Tensor | None, marks: Tensor | None) -> Tensor:
-    """One launch. `bias` is float32 or None, `marks` written or read as the mode says."""
-    x = x.detach().resolve_neg()
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A launch without its tensors: for every x with these shape, strides, type, device and alignment."""
+
+    kernel: Kernel
+    blocks: int
+    shared_bytes: int
+    call: ctypes.Structure
+    size: tuple[int, ...]
+    layout: torch.memory_format
+    marked: bool
+    kept: Tensor | None  # what the call points to
+
+    def __call__(self, x: Tensor, bias: Tensor | None, marks: Tensor | None) -> Tensor:
+        """One launch. `bias` is float32 or None, `marks` written or read as the mode says."""
+        y = torch.empty(self.size, dtype=x.dtype, device=x.device, memory_format=self.layout)
+        call: Any = type(self.call).from_buffer_copy(self.call)
+        call.x, call.y = x.data_ptr(), y.data_ptr()
+        if bias is not None:
+            call.bias = bias.data_ptr()
+        if self.marked and marks is not None:
+            call.marks = marks.data_ptr()
+        _launch(self.kernel, self.blocks, self.shared_bytes, call, x.device)
+        return y
+
+
+def prepare(x: Tensor, plan: Plan, middle: Middle) -> Prepared:
+    """What launches for x and all like it need."""
     y = empty_like(x, plan.out_size)
+    layout = torch.contiguous_format if y.is_contiguous() else torch.channels_last
+    if cuda_banded.objection(plan, middle.mode, middle.slope, x.dtype) is None and _tensor_cores(x.device):
+        gain = middle.gain if middle.mode == Mode.ACTIVATE else 1.0
+        made = cuda_banded.banded(plan, gain)
+        call, table = cuda_banded.call_of(made, x, y, middle.slope, middle.clamp)
+        kernel = made.kernel(middle.mode, cuda_banded.grain_of(x, made.first[0]))
+        return Prepared(kernel, -(-call.tasks // cuda_banded.WARPS), 0, call, tuple(y.shape), layout, False, table)
     shape = Shape.of(plan)
     variant = variant_for(shape, plan.out_size, marks=middle.mode == Mode.ACTIVATE_AND_MARK)
     if variant is None:
@@ -97,7 +157,7 @@ def run(x: Tensor, plan: Plan, middle: Middle, bias: Tensor | None, marks: Tenso
     taps = all_taps(plan)
     filters = None if variant.fixed else _taps_on(x.device, taps.tobytes())
     call = ResampleCall(
-        *(x.data_ptr(), y.data_ptr(), *(None if t is None else t.data_ptr() for t in (bias, marks, filters))),
+        *(x.data_ptr(), y.data_ptr(), None, None, None if filters is None else filters.data_ptr()),
         *(*x.stride(), *y.stride()),
         *(x.shape[1], *plan.size, *plan.out_size, *tiles, _in_words(x), _in_words(y) and variant.tile[0] % VECTOR[x.dtype] == 0),
         *(*middle.marks_size, *middle.marks_offset),
@@ -108,8 +168,14 @@ def run(x: Tensor, plan: Plan, middle: Middle, bias: Tensor | None, marks: Tenso
     if variant.fixed:
         call.taps[: len(taps)] = taps.tolist()
     kernel = kernel_for(shape, variant, middle.mode, x.dtype)
-    _launch(kernel, math.prod(tiles) * x.shape[0] * x.shape[1], shape.shared_bytes(variant.tile), call, x.device)
-    return y
+    blocks, shared_bytes = math.prod(tiles) * x.shape[0] * x.shape[1], shape.shared_bytes(variant.tile)
+    return Prepared(kernel, blocks, shared_bytes, call, tuple(y.shape), layout, True, filters)
+
+
+def run(x: Tensor, plan: Plan, middle: Middle, bias: Tensor | None, marks: Tensor | None) -> Tensor:
+    """Prepare a launch and make it. `bias` is float32 or None, `marks` written or read as the mode says."""
+    x = x.detach().resolve_neg()
+    return prepare(x, plan, middle)(x, bias, marks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ constexpr int AF_BLOCKS = 4;  // at once on a multiprocessor: so many that at mo
 #include <cstring>
 
 #define AF_DEVICE static inline
+#define AF_INLINE inline
 #define AF_UNROLL
 #define AF_CONSTANT const
 
@@ -72,6 +73,7 @@ AF_DEVICE unsigned short float_to_half(float value) {
 #else
 
 #define AF_DEVICE static __device__ __forceinline__
+#define AF_INLINE __device__ __forceinline__
 #define AF_UNROLL _Pragma("unroll")
 #define af_check(from)
 #define AF_CONSTANT const __grid_constant__

@@ -1,0 +1,192 @@
+// What lets one source be a kernel of warps with tensor cores, and plain C++ that a test can run: registers of 32 lanes, products of
+// fragments, copies that arrive later.
+//
+// A warp's code is a sequence of steps in lockstep. On a GPU a PerLane is a register; emulated, it is the registers of all 32 lanes, and a
+// step is a loop over them. Copies into shared memory, emulated, are made when they are waited for, and not before.
+//
+// A fragment of 16-bit values holds two neighbours of a row in each word. Lane 4 g + t has of
+//   A (16 x 16): rows g and g + 8 at columns 2t, 2t + 1; then the same at columns 2t + 8, 2t + 9
+//   B (16 x 8):  column g at rows 2t, 2t + 1; then at rows 2t + 8, 2t + 9
+//   C (16 x 8):  row g at columns 2t, 2t + 1; then row g + 8; in float32
+// so that the rows of C, narrowed, are the columns of the next product's B: results become factors without leaving their lanes.
+#pragma once
+
+#include "portable.cuh"
+
+#ifdef AF_EMULATED
+
+#include <vector>
+
+constexpr int AF_LANES = 32;
+#define AF_EACH_LANE for (int lane = 0; lane < 32; ++lane)
+
+struct AfCopy {
+    void* to;
+    const void* from;  // null: zeros
+    int bytes;
+};
+extern thread_local std::vector<std::vector<AfCopy>> af_copies;  // the last is not committed yet
+
+inline void af_read(const void* from, int bytes) {
+    const char* const p = static_cast<const char*>(from);
+    af_strayed = af_strayed || p < af_low || p + bytes > af_high || (unsigned long long)p % bytes != 0;
+}
+
+#else
+
+constexpr int AF_LANES = 1;
+#define AF_EACH_LANE for (int lane = threadIdx.x & 31, once_ = 1; once_; once_ = 0)
+#define af_read(from, bytes)
+
+#endif
+
+template <class T> struct PerLane {
+    T values[AF_LANES];
+    AF_INLINE T& operator[](int lane) { return values[AF_LANES == 1 ? 0 : lane]; }
+    AF_INLINE const T& operator[](int lane) const { return values[AF_LANES == 1 ? 0 : lane]; }
+};
+
+// Pairs of halves in a word. A NaN stays one.
+#ifdef AF_EMULATED
+
+AF_DEVICE float half_of(unsigned pair, int which) { return half_to_float((unsigned short)(pair >> (16 * which))); }
+AF_DEVICE unsigned pair_of(float low, float high) { return float_to_half(low) | unsigned(float_to_half(high)) << 16; }
+template <class F> AF_DEVICE unsigned of_each(unsigned a, unsigned b, F f) {
+    return pair_of(f(half_of(a, 0), half_of(b, 0)), f(half_of(a, 1), half_of(b, 1)));
+}
+AF_DEVICE unsigned add_where(unsigned x, unsigned b, unsigned where) {
+    return pair_of(half_of(x, 0) + half_of(b, 0) * half_of(where, 0), half_of(x, 1) + half_of(b, 1) * half_of(where, 1));
+}
+AF_DEVICE unsigned multiply(unsigned a, unsigned b) {
+    return of_each(a, b, [](float x, float y) { return x * y; });
+}
+AF_DEVICE unsigned greater(unsigned a, unsigned b) {
+    return of_each(a, b, [](float x, float y) { return x != x || y != y ? NAN : x > y ? x : y; });
+}
+AF_DEVICE unsigned limit(unsigned a, unsigned b) {  // b >= 0
+    return of_each(a, b, [](float x, float y) { return x > y ? y : x < -y ? -y : x; });
+}
+
+#else
+
+AF_DEVICE unsigned pair_of(float low, float high) {
+    unsigned pair;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+}
+AF_DEVICE unsigned add_where(unsigned x, unsigned b, unsigned where) {
+    unsigned y;
+    asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(y) : "r"(b), "r"(where), "r"(x));
+    return y;
+}
+AF_DEVICE unsigned multiply(unsigned a, unsigned b) {
+    unsigned y;
+    asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(y) : "r"(a), "r"(b));
+    return y;
+}
+AF_DEVICE unsigned greater(unsigned a, unsigned b) {
+    unsigned y;
+    asm("max.NaN.f16x2 %0, %1, %2;" : "=r"(y) : "r"(a), "r"(b));
+    return y;
+}
+AF_DEVICE unsigned limit(unsigned a, unsigned b) {
+    unsigned y;
+#if __CUDA_ARCH__ >= 860
+    asm("min.NaN.xorsign.abs.f16x2 %0, %1, %2;" : "=r"(y) : "r"(a), "r"(b));  // the smaller magnitude, with a's sign
+#else
+    asm("min.NaN.f16x2 %0, %1, %2;" : "=r"(y) : "r"(a), "r"(b));
+    asm("max.NaN.f16x2 %0, %1, %2;" : "=r"(y) : "r"(y), "r"(b ^ 0x80008000u));
+#endif
+    return y;
+}
+
+#endif
+
+struct alignas(8) Eight {
+    unsigned words[2];
+};
+
+struct Left {  // A
+    PerLane<unsigned> words[4];
+};
+struct Sums {  // C
+    PerLane<float> values[4];
+};
+
+// sums += a b; b is two words, the upper 8 rows and the lower 8.
+AF_DEVICE void multiply_add(Sums& sums, const Left& a, const PerLane<unsigned>& upper, const PerLane<unsigned>& lower) {
+#ifdef AF_EMULATED
+    float left[16][16], right[16][8];
+    AF_EACH_LANE {
+        const int g = lane / 4, t = lane % 4;
+        for (int i = 0; i < 2; ++i) {
+            for (int r = 0; r < 4; ++r) left[g + 8 * (r % 2)][2 * t + 8 * (r / 2) + i] = half_of(a.words[r][lane], i);
+            right[2 * t + i][g] = half_of(upper[lane], i);
+            right[2 * t + 8 + i][g] = half_of(lower[lane], i);
+        }
+    }
+    AF_EACH_LANE {
+        const int g = lane / 4, t = lane % 4;
+        for (int r = 0; r < 4; ++r)
+            for (int k = 0; k < 16; ++k) sums.values[r][lane] += left[g + 8 * (r / 2)][k] * right[k][2 * t + r % 2];
+    }
+#else
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(sums.values[0][0]), "+f"(sums.values[1][0]), "+f"(sums.values[2][0]), "+f"(sums.values[3][0])
+        : "r"(a.words[0][0]), "r"(a.words[1][0]), "r"(a.words[2][0]), "r"(a.words[3][0]), "r"(upper[0]), "r"(lower[0]));
+#endif
+}
+
+AF_DEVICE void start(Sums& sums, float value) {
+    AF_UNROLL
+    for (int r = 0; r < 4; ++r) AF_EACH_LANE sums.values[r][lane] = value;
+}
+
+// Row g of a C (0), or row g + 8 (1), as half of the next product's B.
+AF_DEVICE void narrow(const Sums& sums, int half, PerLane<unsigned>& to) {
+    AF_EACH_LANE to[lane] = pair_of(sums.values[2 * half][lane], sums.values[2 * half + 1][lane]);
+}
+
+// Every lane's word of its neighbour, 0 with 1, 2 with 3, ...
+AF_DEVICE void exchange(PerLane<unsigned>& words) {
+#ifdef AF_EMULATED
+    const PerLane<unsigned> before = words;
+    AF_EACH_LANE words[lane] = before[lane ^ 1];
+#else
+    words[0] = __shfl_xor_sync(0xffffffffu, words[0], 1);
+#endif
+}
+
+// Into shared memory, some time before `arrive`: BYTES from an address that is a multiple of BYTES, or zeros.
+template <int BYTES> AF_DEVICE void copy_later(void* to, const void* from, bool there) {
+#ifdef AF_EMULATED
+    if (there) af_read(from, BYTES);
+    af_copies.back().push_back({to, there ? from : nullptr, BYTES});
+#else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
+                 :
+                 : "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "n"(BYTES), "r"(there ? BYTES : 0)
+                 : "memory");
+#endif
+}
+AF_DEVICE void commit_copies() {
+#ifdef AF_EMULATED
+    af_copies.emplace_back();
+#else
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+// Wait for all that was committed but the last `LEFT` commitments, and for the other lanes.
+template <int LEFT> AF_DEVICE void arrive() {
+#ifdef AF_EMULATED
+    for (; af_copies.size() > LEFT + 1; af_copies.erase(af_copies.begin()))
+        for (const AfCopy& copy : af_copies.front())
+            if (copy.from)
+                std::memcpy(copy.to, copy.from, copy.bytes);
+            else
+                std::memset(copy.to, 0, copy.bytes);
+#else
+    asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
+    __syncwarp();
+#endif
+}

@@ -19,7 +19,7 @@ from torch_utils.heap import keep_freed_memory
 from torch_utils.ops.dispatch import REFERENCE
 from viz.compare import second_view
 from viz.gpu import GpuWork, out_of_memory, uses_cuda
-from viz.later import Later, arrived
+from viz.later import arrived
 from viz.memory import Memory
 from viz.refinement import Refinement
 from viz.request import Frame, RenderError, RenderRequest, Timing
@@ -184,7 +184,6 @@ class Pipeline:
     ) -> Frame:
         ready: load.Ready | None = inputs.get("load")
         measured: picture.Measured | None = inputs.get("picture")
-        learned = _learned_pose(ready, inputs)
         ran_and_waited = (*ran, *self.gpu.wait())
         frame = Frame(request, ran=tuple(name for name, _ in ran), layers_ran=layers, error=error, path=self.gpu.replays.path)
         frame = replace(
@@ -197,7 +196,7 @@ class Pipeline:
             toned=inputs.get("tone"),
             seeds=inputs["latent"].seeds if "latent" in inputs else (),
             styles=inputs.get("latent"),
-            learned_pose=arrived(learned),
+            learned_pose=arrived(inputs["latent"].learned_pose) if "latent" in inputs else None,
             backends=tuple(ops.backends(ready.device.type if ready else "cpu", probe=native_library.settled()).values()),
             memory_bytes=self.memory.used_bytes + self.gpu.replays.graphs.nbytes,
             timing=Timing(ran_and_waited, sum(seconds for _, seconds in ran_and_waited)),
@@ -221,13 +220,6 @@ class _Noting(Memory):
         if isinstance(key, tuple) and key[0] == "layer":
             self.layers.append(str(getattr(key[2], "name", None) or key[2][0]))
         self._memory.put(key, value)
-
-
-def _learned_pose(ready: load.Ready | None, inputs: dict[str, Any]) -> Later[tuple[float, float, float, float]] | None:
-    if ready is None or not ready.facts.has_pose or "latent" not in inputs:
-        return None
-    with torch.inference_mode():
-        return Later(ready.network.learned_pose(inputs["latent"].ws[:, 0])[0], lambda four: (four[0], four[1], four[2], four[3]))
 
 
 def _differs(other: ViewState | None, view: ViewState, groups: tuple[type, ...]) -> bool:

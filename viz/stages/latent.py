@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from viz.later import Later
 from viz.stages import Run, Stage
 from viz.stages.load import Ready
 from viz.stages.own_latent import name_of, own_ws
@@ -18,11 +19,14 @@ from viz.state import SEEDS_PER_ROW, Latent, LatentPath, Mixing, OwnLatent, Trun
 
 @dataclass(frozen=True)
 class Styles:
-    """ws [1, num_ws, w_dim], the seeds that made it with their weights, and for each row all that made it, as a name."""
+    """ws [1, num_ws, w_dim], the seeds that made it with their weights, for each row all that made it, as a name, and the pose
+    (r_c, r_s, t_x, t_y) that the network learns from it.
+    """
 
     ws: torch.Tensor
     seeds: tuple[tuple[int, float], ...]
     names: tuple[Hashable, ...]
+    learned_pose: Later[tuple[float, ...]] | None = None
 
 
 NO_PATH = LatentPath()
@@ -91,7 +95,14 @@ def run(run: Run) -> Styles:
     rows = [row for row in mixing.rows if row < ready.network.num_ws]
     if rows:
         ws[:, rows] = mapped(run, ready, mixing.seed)[:, rows]
-    return Styles(ws, seeds, row_names(run.view, ready.network.num_ws, seeds))
+    return Styles(ws, seeds, row_names(run.view, ready.network.num_ws, seeds), _learned_pose(ready, ws))
+
+
+def _learned_pose(ready: Ready, ws: torch.Tensor) -> Later[tuple[float, ...]] | None:
+    if not ready.facts.has_pose:
+        return None
+    with torch.inference_mode():
+        return Later(ready.network.learned_pose(ws[:, 0])[0], tuple)
 
 
 def row_names(view: ViewState, num_ws: int, seeds: tuple[tuple[int, float], ...]) -> tuple[Hashable, ...]:

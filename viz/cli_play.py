@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from viz import paths
-from viz.cli_render import add_engine_arguments, channel_list, seed_number
+from viz.cli_render import add_compare_arguments, add_engine_arguments, channel_list, seed_number, with_comparison
 from viz.errors import CommandError
 from viz.export import ExportOptions, ExportProgress, export
 from viz.film_file import read
@@ -38,6 +38,7 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it (default: the image)")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
+    add_compare_arguments(parser)
     _add_film_arguments(parser)
     add_engine_arguments(parser)
 
@@ -70,6 +71,7 @@ def session_from_options(options: argparse.Namespace) -> Session:
         raise CommandError("--seeds belongs to --path loop")
     view = ViewState().put(Source(network=options.network)).put(Latent(x=float(options.seed))).put(Truncation(psi=options.psi))
     view = view.put(Tap(layer=options.layer)).put(Device(device=options.device, backend=options.backend))
+    view = with_comparison(view, options)
     channels = options.channels or ()
     if channels:
         view = view.put(

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from viz import capture, cli_latent, compare_picture
-from viz.compare_groups import MODES
 from viz.cli_set import add_set_argument, with_settings
+from viz.compare_groups import MODES
 from viz.errors import CommandError
 from viz.request import Frame, RenderRequest
 from viz.state import Channels, Compare, CompareView, Device, Latent, Mixing, Noise, Pose, Source, Tap, Tone, Truncation, Unwarp, ViewState
@@ -54,6 +54,14 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--difference-gain", metavar="DB", type=float, default=0.0, help="--mode difference: its gain (.png only)")
 
 
+def with_comparison(view: ViewState, options: argparse.Namespace) -> ViewState:
+    """The view with the second network that the flags name beside it."""
+    if options.compare is None:
+        return view
+    shown = CompareView(options.mode, options.split, second=options.mode == "flip", gain_db=options.difference_gain)
+    return view.put(Compare(on=True, network=options.compare)).put(shown)
+
+
 def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("state", metavar="STATE", help="a saved view: .json, or a .png captured by this program")
     parser.add_argument("--out", metavar="FILE", required=True, help=".png, or .npy for the raw float32 array [C, H, W]")
@@ -91,9 +99,7 @@ def view_from_options(options: argparse.Namespace) -> ViewState:
     view = view.put(Device(device=options.device, backend=options.backend))
     if options.mix:
         view = view.put(Mixing(rows=row_list(options.mix[1]), seed=seed_number(options.mix[0])))
-    if options.compare is not None:
-        view = view.put(Compare(on=True, network=options.compare))
-        view = view.put(CompareView(options.mode, options.split, second=options.mode == "flip", gain_db=options.difference_gain))
+    view = with_comparison(view, options)
     channels = options.channels or ()
     mode = "single" if len(channels) == 1 else "rgb"
     first = channels[0] if channels else 0

@@ -349,6 +349,15 @@ def test_a_film_shows_the_comparison_and_carries_it(tmp_path):
     assert read(tmp_path / "film").film.keyframes[0].view.get(Compare).network == TINY_T
 
 
+def test_record_films_two_networks_at_once(tmp_path):
+    words = ["record", TINY_R, "--compare", TINY_T, "--mode", "side", "--path", "rotate", "--seconds", "1", "--fps", "2"]
+    assert cli.run([*words, "--out", f"{tmp_path}/film/"]) == 0
+    first, second = (np.asarray(Image.open(tmp_path / "film" / f"0000{i}.png")) for i in range(2))
+    assert first.shape == (32, 2 * 32 + compare_picture.GAP, 3)
+    for half in (slice(None, 32), slice(-32, None)):
+        assert not np.array_equal(first[:, half], second[:, half])  # both turn
+
+
 # -------------------------------------------------------------------------------------------------- the window
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,12 +15,13 @@ from types import MappingProxyType
 from typing import Any
 
 from viz.capture import atomic
+from viz.saved_json import checked, number, parsed, typed
 from viz.settings import Settings
 from viz.state import FORMAT as VIEW_FORMAT
 from viz.state import Source, StateError, ViewState
 from viz.timeline import Keyframe, Timeline, TimelineError
 
-FORMAT = "aliasfree-session"
+FORMAT, WHAT = "aliasfree-session", "a saved session"
 VERSION = 1
 LARGEST_BYTES = 64 << 20
 LARGEST_TIMELINE = 100_000
@@ -72,29 +72,22 @@ class Session:
 
     @staticmethod
     def from_json(text: str) -> Session:
-        try:
-            data = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as e:
-            raise StateError(f"not a saved session: {e}") from e
-        return Session.from_dict(data)
+        return Session.from_dict(parsed(text, WHAT))
 
     @staticmethod
     def from_dict(data: Any) -> Session:
         """A session, or a saved view as a session of one view. Raises StateError naming what is wrong."""
         if isinstance(data, dict) and data.get("format") == VIEW_FORMAT:
             return Session((ViewState.from_dict(data),))
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise StateError(f'not a saved session: an object with "format": "{FORMAT}" is expected')
-        if not isinstance(data.get("version"), int) or data["version"] < 1:
-            raise StateError(f"version is {data.get('version')!r}; a whole number from 1 is expected")
-        views = _typed(data, "views", list, [ViewState().to_dict()])
+        data = checked(data, WHAT, FORMAT)
+        views = typed(data, "views", list, [ViewState().to_dict()])
         if not views:
             raise StateError("views is empty; at least one view is expected")
         known = ("format", "version", "views", "timeline", "settings")
         return Session(
             tuple(ViewState.from_dict(view) for view in views),
-            timeline_from_dict(_typed(data, "timeline", dict, {})),
-            MappingProxyType(_typed(data, "settings", dict, {})),
+            timeline_from_dict(typed(data, "timeline", dict, {})),
+            MappingProxyType(typed(data, "settings", dict, {})),
             MappingProxyType({name: value for name, value in data.items() if name not in known}),
         )
 
@@ -151,16 +144,16 @@ def timeline_to_dict(timeline: Timeline) -> dict[str, Any]:
 
 
 def timeline_from_dict(data: dict[str, Any]) -> Timeline:
-    frames = _typed(data, "keyframes", list, [])
+    frames = typed(data, "keyframes", list, [])
     if len(frames) > LARGEST_TIMELINE:
         raise StateError(f"timeline.keyframes has {len(frames)} entries; at most {LARGEST_TIMELINE} are expected")
     known = ("fps", "loop", "closing_s", "keyframes")
     try:
         return Timeline(
             tuple(_keyframe(frame, f"timeline.keyframes[{i}]") for i, frame in enumerate(frames)),
-            loop=_typed(data, "loop", bool, False),
-            closing_s=_number(data, "closing_s", 0.0),
-            fps=_number(data, "fps", 30.0),
+            loop=typed(data, "loop", bool, False),
+            closing_s=number(data, "closing_s", 0.0),
+            fps=number(data, "fps", 30.0),
             unknown={name: value for name, value in data.items() if name not in known},
         )
     except TimelineError as e:
@@ -172,23 +165,9 @@ def _keyframe(data: Any, name: str) -> Keyframe:
         raise StateError(f"{name} is {data!r}; an object is expected")
     known = ("time_s", "easing", "short_way", "view")
     return Keyframe(
-        _number(data, "time_s", 0.0),
+        number(data, "time_s", 0.0),
         ViewState.from_dict(data.get("view")),
-        _typed(data, "easing", str, "linear"),
-        _typed(data, "short_way", bool, True),
+        typed(data, "easing", str, "linear"),
+        typed(data, "short_way", bool, True),
         {key: value for key, value in data.items() if key not in known},
     )
-
-
-def _typed(data: dict[str, Any], name: str, kind: type, default: Any) -> Any:
-    value = data.get(name, default)
-    if type(value) is not kind:
-        raise StateError(f"{name} is {str(value)[:80]!r}; {kind.__name__} is expected")
-    return value
-
-
-def _number(data: dict[str, Any], name: str, default: float) -> float:
-    value = data.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise StateError(f"{name} is {value!r}; a finite number is expected")
-    return float(value)

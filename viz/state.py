@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -55,16 +54,13 @@ from viz.groups import (
 )
 from viz.latent_groups import OwnLatent
 from viz.layer_groups import BreakIt, Filmstrip, Filters, FourierView, LayerHealth
+from viz.saved_json import StateError, checked, finite, parsed
 
-FORMAT = "aliasfree-view"
+FORMAT, WHAT = "aliasfree-view", "a saved view"
 VERSION = 1
 SEEDS_PER_ROW = 100  # the seed lattice: one step in y is this many seeds
 
 G = TypeVar("G")
-
-
-class StateError(ValueError):
-    """A saved view cannot be read: says which field, what it holds, and what it may hold."""
 
 
 GROUPS: tuple[type, ...] = (
@@ -145,19 +141,12 @@ class ViewState:
 
     @staticmethod
     def from_json(text: str) -> ViewState:
-        try:
-            data = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as e:
-            raise StateError(f"not a saved view: {e}") from e
-        return ViewState.from_dict(data)
+        return ViewState.from_dict(parsed(text, WHAT))
 
     @staticmethod
     def from_dict(data: Any) -> ViewState:
         """Raises StateError naming the field; unknown groups and fields are kept, not dropped."""
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise StateError(f'not a saved view: an object with "format": "{FORMAT}" is expected')
-        if not isinstance(data.get("version"), int) or data["version"] < 1:
-            raise StateError(f"version is {data.get('version')!r}; a whole number from 1 is expected")
+        data = checked(data, WHAT, FORMAT)
         known = {kind.__name__: kind for kind in GROUPS}
         unknown: dict[str, Any] = {}
         state = ViewState()
@@ -193,12 +182,10 @@ def _read_value(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> 
         if not isinstance(value, list | tuple) or len(value) > 4096:
             raise StateError(f"{name} is {value!r}; a list is expected")
         return tuple(_read_value(f"{name}[{i}]", v, get_args(hint)[0], {"low": 0}) for i, v in enumerate(value))
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+    if hint is float and isinstance(value, int | float):
+        value = finite(name, value)
     if type(value) is not hint:
         raise StateError(f"{name} is {value!r}; {hint.__name__} is expected")
-    if hint is float and not math.isfinite(value):
-        raise StateError(f"{name} is {value!r}; a finite number is expected")
     low, high, choices = limits.get("low"), limits.get("high"), limits.get("choices")
     if choices and value not in choices:
         raise StateError(f"{name} is {value!r}; one of {', '.join(choices)} is expected")

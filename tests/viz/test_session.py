@@ -79,6 +79,7 @@ def test_settings_travel_but_not_those_of_the_machine():
         ({"views": 3}, "views is '3'; list"),
         ({"timeline": {"fps": 0}}, "fps is 0"),
         ({"timeline": {"fps": "fast"}}, "fps is 'fast'"),
+        ({"timeline": {"fps": 10**400}}, "fps is 1000"),
         ({"timeline": {"loop": 1}}, "loop is '1'; bool"),
         ({"timeline": {"keyframes": [3]}}, r"keyframes\[0\] is 3"),
         ({"timeline": {"keyframes": [{"time_s": float("nan"), "view": ViewState().to_dict()}]}}, "time_s is nan"),

@@ -85,6 +85,7 @@ def test_what_a_newer_version_wrote_survives():
     [
         ({"Latent": {"x": "left"}}, "Latent.x"),
         ({"Latent": {"x": float("nan")}}, "Latent.x"),
+        ({"Latent": {"x": 10**400}}, "Latent.x"),
         ({"Latent": {"blend": "magic"}}, "one of published, preserving"),
         ({"Mixing": {"seed": -1}}, "Mixing.seed"),
         ({"Mixing": {"rows": 3}}, "a list"),
@@ -100,7 +101,7 @@ def test_a_wrong_file_is_refused_by_the_name_of_the_field(changes, named):
         ViewState.from_dict({**ViewState().to_dict(), **changes})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, "1" * 5000])
 def test_text_that_is_no_view_is_refused(text):
     with pytest.raises(StateError):
         ViewState.from_json(text)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from networks.loading import LoadError
 from torch_utils import native_library, ops
 from torch_utils.heap import keep_freed_memory

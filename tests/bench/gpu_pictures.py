@@ -20,6 +20,7 @@ from networks.generator import Generator
 from networks.loading import LoadedNetwork
 from tests.bench.synthesis import CASES, Case
 from torch_utils import ops
+from torch_utils.ops.cuda_conv import _algorithms_tried
 from viz import handover
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
@@ -42,6 +43,10 @@ def picture_rows(names: list[str], left_s: Callable[[], float], milliseconds: Ca
         network = case.network().cuda()
         for half in (False, True):
             yield picture_row(case, network, milliseconds, half=half)
+        if case.resolution >= 1024:
+            yield kernel_row(case, network)
+        if case.name == "T-1024":
+            yield from layout_rows(network, milliseconds)
         del network
         gc.collect()
         torch.cuda.empty_cache()
@@ -79,6 +84,44 @@ def picture_row(case: Case, network: Generator, milliseconds: Callable[..., floa
     for name, shared in (("event_to_picture_ms", True), ("with_download_ms", False)):
         row[name] = round(event_to_picture(network, half=half, shared=shared), 3)
     return row
+
+
+def kernel_row(case: Case, network: Generator) -> dict[str, object]:
+    """Where the time of a float16 picture goes: the kernels that took most of it, in milliseconds and calls a picture."""
+    with torch.inference_mode():
+        ws = network.map(torch.randn(1, network.z_dim, device="cuda"))
+        network.synthesize(ws, force_fp32=False)
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+            for _ in range(4):
+                network.synthesize(ws, force_fp32=False)
+            torch.cuda.synchronize()
+    found = sorted(profile.key_averages(), key=lambda event: -event.self_device_time_total)[:14]
+    kernels = [[event.key[:70], round(event.self_device_time_total / 4e3, 3), event.count / 4] for event in found]
+    total = sum(event.self_device_time_total for event in profile.key_averages()) / 4e3
+    return {"kernels_of": case.name, "dtype": "float16", "together_ms": round(total, 3), "kernels": kernels}
+
+
+def layout_rows(network: Generator, milliseconds: Callable[..., float]) -> Iterator[dict[str, object]]:
+    """T's 3x3 convolutions in float16 by cuDNN: on plain images, as they are used; channels-last; and that with the way there and back."""
+    channels_last = torch.channels_last
+    for spec in network.synthesis.specs[:-1]:  # type: ignore[union-attr]
+        x = torch.randn(1, spec.in_channels, spec.in_size[1], spec.in_size[0], device="cuda", dtype=torch.float16)
+        weight = torch.randn(spec.out_channels, spec.in_channels, 3, 3, device="cuda", dtype=torch.float16)
+        xl, wl = x.contiguous(memory_format=channels_last), weight.contiguous(memory_format=channels_last)
+
+        def there_and_back(x: torch.Tensor = x, wl: torch.Tensor = wl) -> object:
+            return _tried(x.contiguous(memory_format=channels_last), wl).contiguous()
+
+        with torch.inference_mode():
+            times = [milliseconds(f, 8) for f in (lambda: _tried(x, weight), lambda: _tried(xl, wl), there_and_back)]  # noqa: B023
+        gflop = 2e-9 * weight.numel() * (spec.in_size[0] + 2) * (spec.in_size[1] + 2)
+        named = dict(zip(("plain_ms", "channels_last_ms", "there_and_back_ms"), (round(t, 4) for t in times), strict=True))
+        yield {"convolution": spec.name, **named, "plain_tflops": round(gflop / times[0], 1)}
+
+
+def _tried(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    with _algorithms_tried():
+        return torch.nn.functional.conv2d(x, weight, padding=2)
 
 
 def _turned(count: int) -> list[list[float]]:

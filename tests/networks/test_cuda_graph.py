@@ -8,6 +8,7 @@ from networks.build import build
 from networks.configs import rung
 from networks.cuda_graph import Graphs, form_of
 from tests.networks.agreement import TINY, forward_matrix, golden_arrays, relative_error, tiny
+from tests.torch_utils.waiting import no_waiting
 from torch_utils import ops
 
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")]
@@ -214,9 +215,5 @@ def test_a_replay_does_not_wait_for_the_gpu(name):
     conditions = network.conditions(pose=POSES[1])
     form = form_of(network, ws, conditions, None, "auto")
     graphs.run(network, form, ws, conditions)
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_waiting():
         graphs.run(network, form, ws, conditions)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")

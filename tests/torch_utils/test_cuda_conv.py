@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.torch_utils.waiting import no_waiting
 from torch_utils import cuda_build
 from torch_utils.cuda_build import ARCHITECTURES, SOURCES, Kernel
 from torch_utils.native_build import NativeUnavailable, find_toolchain
@@ -160,8 +161,5 @@ def test_on_a_gpu(case, dtype, bound):
 def test_a_call_does_not_wait_for_the_gpu(part):
     arguments = call_of(LAYERS[0], device="cuda", dtype=torch.float16, size=36)
     cuda_conv.modulated_conv2d_cuda(*arguments)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_waiting():
         cuda_conv.modulated_conv2d_cuda(*arguments)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")

@@ -12,6 +12,7 @@ import torch
 from networks.cuda_graph import Graphs
 from networks.generator import Generator
 from tests.networks.test_cuda_graph import Repeating
+from tests.torch_utils.waiting import no_waiting
 from tests.viz.test_pipeline import GOLDEN, TINY_R, TINY_SG2
 from viz import gpu
 from viz.gpu import GpuWork
@@ -294,12 +295,8 @@ def test_a_drag_does_not_wait_for_the_gpu_before_its_frame_is_complete(kind):
     edits = [view.edit(Pose, turns=t) if kind == "pose" else view.edit(Latent, x=t) for t in (0.1, 0.2, 0.3, 0.4, 0.5)]
     for edited in edits[:3]:
         assert pipeline.render(RenderRequest(1, edited)).error is None
-    torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_waiting():
         frames = [pipeline.render(RenderRequest(2, edited)) for edited in edits[3:]]
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
     assert all(f.error is None for f in frames), frames[0].error.details
     assert frames[-1].path == REPLAYED
 

@@ -58,7 +58,7 @@ class Harmonics:
 def filtered_tap(taps: tuple[TapInfo, ...], name: str) -> TapInfo | None:
     """The layer of this name, or the last one before it that has a filtered nonlinearity; None where there is none."""
     index = next((i for i, tap in enumerate(taps) if tap.name == name), len(taps) - 1)
-    return next((tap for tap in reversed(taps[: index + 1]) if tap.spec is not None and not tap.spec.is_torgb), None)
+    return next((tap for tap in reversed(taps[: index + 1]) if tap.spec is not None and not getattr(tap.spec, "is_torgb", False)), None)
 
 
 def steps_of(network: Any, ws: torch.Tensor, tap: TapInfo, arguments: Mapping[str, Any], *, most: int = MOST_SAMPLES) -> Steps:

@@ -74,7 +74,7 @@ def marks(tap: TapInfo) -> dict[str, float]:
     """The frequencies that the layer is designed around; equal ones share a line."""
     spec = tap.spec
     assert spec is not None
-    named = (("f_c", spec.out_cutoff), ("f_t", spec.out_stopband), ("s/2", spec.out_sampling_rate / 2))
+    named = (("f_c", spec.out_cutoff), ("f_t", getattr(spec, "out_stopband", None)), ("s/2", tap.sampling_rate / 2))
     found: dict[float, str] = {}
     for name, frequency in named:
         if frequency:

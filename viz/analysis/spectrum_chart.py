@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gui_utils import plots
-from gui_utils.controls import Field, button, choice, input_int, text_input
-from gui_utils.libraries import imgui
+from gui_utils.controls import Field, button, checkbox, choice, input_int, text_input
+from gui_utils.libraries import imgui, implot
 from gui_utils.text import MISSING, number_text
 from viz.analysis import Overlay
 from viz.analysis.average_spectrum import Curves, network_pictures, save_arrays
+from viz.analysis.filter_responses import response_of
+from viz.analysis.nonlinearity import filtered_tap
+from viz.analysis.nonlinearity_chart import marks
 from viz.analysis.parts import progress, result_of, switch
 from viz.analysis.spectrum_cli import RANGE_DB, figure
 from viz.analysis.spectrum_reference import NAME as REFERENCE
@@ -22,9 +27,10 @@ from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, cached, wrapped_text
 from viz.panels.spectrum_math import colors
 from viz.request import NetworkFacts, OverlayResult
-from viz.state import AverageSpectrum, Device, SpectrumReference, ViewState
+from viz.state import AverageSpectrum, Device, SpectrumReference, Tap, ViewState
 
 if TYPE_CHECKING:
+    from networks.spec import TapInfo
     from viz.stages import Run
 
 NAME = "average spectrum"
@@ -48,7 +54,10 @@ SEED = Field("First seed", "AverageSpectrum.seed", "The seeds go on from here.",
 SOURCE = Field("Reference", "SpectrumReference.source", "A saved spectrum (.npz), a folder of pictures, or a network.", default="")
 SHOW = Field("Show", "AverageSpectrum.show", "Curves, curves minus those of the reference, or the map.")
 SHOWN = {"curves": "curves", "difference": "A − B", "map": "map"}
+DESIGN = Field("Design", "AverageSpectrum.design", "Draws f_c, f_t, s/2 and the response of the downsampling filter of the selected layer "
+               "(or the last one before it that has a filter): 0 dB lets white noise through as it is.")  # fmt: skip
 EXPORT = Field("Save", "AverageSpectrum.export", "Saves the map as a figure and the curves as .npz, which can be a reference later.")
+RESPONSE = ((0.95, 0.95, 0.95), (0.6, 0.6, 0.6))
 NO_REFERENCE = "There is no reference yet."
 EMPTY = "0 dB is white noise with the pictures' own deviation."
 
@@ -72,12 +81,43 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     other: Curves | None = reference.values if reference is not None else None
     shown = context.scratch.get("average.show", "curves")
     shown = context.scratch["average.show"] = choice(SHOW, shown, SHOWN)
+    design = context.scratch["average.design"] = checkbox(DESIGN, context.scratch.get("average.design", True))
     if facts is None or found is None:
         wrapped_text(EMPTY)
         return state
-    _plots(shown, found, other, facts, context)
-    wrapped_text(caption(found, other))
+    tap = filtered_tap(facts.taps, facts.tap_name(state.get(Tap).layer)) if design else None
+    _plots(shown, (found, other), Design.of(tap, facts, context), facts, context)
+    wrapped_text(caption(found, other) + (f"  Design: {tap.name}." if tap is not None else ""))
     return state
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """What a layer was designed for: frequencies by name, and its filter's response (cycles per image, dB) by direction."""
+
+    marks: dict[str, float]
+    responses: dict[str, tuple[np.ndarray, np.ndarray]]
+
+    @staticmethod
+    def of(tap: TapInfo | None, facts: NetworkFacts, context: PanelContext) -> Design:
+        """Without a layer there is only s/2 of the picture."""
+        if tap is None:
+            return Design({"s/2": facts.resolution / 2}, {})
+        return cached(context, "average.design of", tap, lambda: Design(marks(tap), responses(tap)))
+
+
+def responses(tap: TapInfo) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The response of the layer's downsampling filter as designed, at 0 and at 45 degrees; nothing where it has none."""
+    lowpass = getattr(tap.spec, "down_lowpass", None)
+    if lowpass is None or lowpass.factor == 1:
+        return {}
+    from networks.filters import design
+
+    taps = design(lowpass)
+    if taps is None:
+        return {}
+    found = response_of(lowpass, taps, None)
+    return {"filter 0°": (found.frequency, found.axis_db), "filter 45°": (found.frequency, found.diagonal_db)}
 
 
 def caption(found: Curves, other: Curves | None) -> str:
@@ -94,20 +134,23 @@ def difference(a: Curves, b: Curves) -> dict[str, tuple[np.ndarray, np.ndarray]]
     return lines
 
 
-def _plots(shown: str, found: Curves, other: Curves | None, facts: NetworkFacts, context: PanelContext) -> None:
+def _plots(shown: str, pair: tuple[Curves, Curves | None], design: Design, facts: NetworkFacts, context: PanelContext) -> None:
+    (found, other), (no_lines, no_response) = pair, ({}, Design(design.marks, {}))
     room = imgui.get_content_region_avail()
     height = max(10.0, room.y / imgui.get_font_size() - 3.0)
     if shown == "map":
-        _map(found, context, min(height, room.x / imgui.get_font_size()))
+        _map(found, design, context, min(height, room.x / imgui.get_font_size()))
     elif shown == "difference" and other is None:
         wrapped_text(NO_REFERENCE)
     elif shown == "difference" and other is not None:
-        _lines("##difference", "dB, A − B", difference(found, other), {}, facts, height)
+        _lines("##difference", "dB, A − B", (difference(found, other), no_lines), no_response, facts, height)
     else:
-        _lines("##curves", "dB", found.lines(), other.lines() if other else {}, facts, height)
+        _lines("##curves", "dB", (found.lines(), other.lines() if other else no_lines), design, facts, height)
 
 
-def _lines(name: str, label: str, lines: dict, faint: dict, facts: NetworkFacts, height_em: float) -> None:
+def _lines(name: str, label: str, both: tuple[dict, dict], design: Design, facts: NetworkFacts, height_em: float) -> None:
+    """Curves, fainter ones of the reference, and the design."""
+    lines, faint = both
     values = np.concatenate([y[1:] for _, y in (*lines.values(), *faint.values())])
     low, high = (float(np.nanmin(values)), float(np.nanmax(values))) if len(values) else (0.0, 1.0)
     axes = plots.Axes("cycles / image", label, x=(0.0, 0.75 * facts.resolution), y=(max(low, high - 120) - 3, high + 5), legend="out")
@@ -118,7 +161,9 @@ def _lines(name: str, label: str, lines: dict, faint: dict, facts: NetworkFacts,
             plots.line(title, x, y, plots.series_color(i))
         for i, (title, (x, y)) in enumerate(faint.items()):
             plots.line(f"B {title}", x, y, tuple(0.5 * c + 0.25 for c in plots.series_color(i)), weight=1.0)  # type: ignore[arg-type]
-        for title, frequency in marks(facts).items():
+        for i, (title, (x, y)) in enumerate(design.responses.items()):
+            plots.line(title, x, y, RESPONSE[i], weight=1.0)
+        for title, frequency in design.marks.items():
             plots.vertical_line(frequency, title)
 
         def read(x: float, _: float) -> str:
@@ -126,17 +171,6 @@ def _lines(name: str, label: str, lines: dict, faint: dict, facts: NetworkFacts,
             return f"{number_text(x)} cycles / image   {levels}"
 
         plots.cursor_text(read)
-
-
-def marks(facts: NetworkFacts) -> dict[str, float]:
-    """The frequencies of the last filtered layer, which bound the picture's band; equal ones share a line."""
-    spec = next((tap.spec for tap in reversed(facts.taps) if tap.spec is not None), None)
-    named = (("f_c", getattr(spec, "out_cutoff", None)), ("f_t", getattr(spec, "out_stopband", None)), ("s/2", facts.resolution / 2))
-    found: dict[float, str] = {}
-    for name, frequency in named:
-        if frequency:
-            found[frequency] = f"{found[frequency]} = {name}" if frequency in found else name
-    return {name: frequency for frequency, name in found.items()}
 
 
 def level(line: tuple[np.ndarray, np.ndarray], frequency: float) -> float | None:
@@ -147,15 +181,22 @@ def level(line: tuple[np.ndarray, np.ndarray], frequency: float) -> float | None
     return float(y[int(np.abs(x - frequency).argmin())])
 
 
-def _map(found: Curves, context: PanelContext, side_em: float) -> None:
+def _map(found: Curves, design: Design, context: PanelContext, side_em: float) -> None:
     edge, (low, high) = found.edge, RANGE_DB
-    axes = plots.Axes("cycles / image", "", x=(-edge, edge), y=(-edge, edge), equal=True, legend="")
-    with plots.plot(f"##average map {edge:g}", axes, (-1, side_em)) as shown:
+    seen = 1.05 * max(edge, *design.marks.values())  # all circles are seen whole
+    axes = plots.Axes("cycles / image", "", x=(-seen, seen), y=(-seen, seen), equal=True, legend="")
+    with plots.plot(f"##average map {seen:g}", axes, (side_em, side_em)) as shown:
         if not shown or context.image is None:
             return
         half, middle = (high - low) / 2, (high + low) / 2
         pixels = cached(context, "average.pixels", found, lambda: colors(found.heat_db - middle, half, "viridis"))
         plots.picture("##average", context.image("average spectrum", pixels), (-edge, edge), (-edge, edge))
+
+        for i, (name, frequency) in enumerate(design.marks.items()):
+            color, angle = plots.series_color((4, 1, 0)[i]), math.pi * (0.25 + 0.5 * i)  # each name in a corner of its own
+            plots.circle(frequency, "", color)
+            at = frequency * math.cos(angle), frequency * math.sin(angle)
+            implot.annotation(*at, imgui.ImVec4(*(0.75 * c for c in color), 1.0), imgui.ImVec2(0, 0), True, name)
 
         def read(x: float, y: float) -> str:
             size = found.heat_db.shape[0]

@@ -14,6 +14,7 @@ from viz.analysis import spectrum_chart, spectrum_reference
 from viz.analysis.average_spectrum import Curves, SetPower, curves, load_curves
 from viz.commands import SaveMeasurement
 from viz.errors import CommandError
+from viz.panels import PanelContext
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import AverageSpectrum, LayerShares, Source, SpectrumReference, Tap, ViewState
@@ -161,7 +162,6 @@ def test_the_panel_shows_and_saves_what_is_there():
         shown.ui.set("SpectrumReference.source", "other.npz")
         assert shown.state.get(SpectrumReference).source == "other.npz"
     assert spectrum_chart.level(flat("a", 5, 32).axis0, 40.0) is None
-    assert spectrum_chart.marks(FACTS) == {"f_c = s/2": 32.0} or "f_c" in "".join(spectrum_chart.marks(FACTS))
 
 
 # ---------------------------------------------------------------------------------------------------- layer by layer
@@ -216,3 +216,30 @@ def test_a_click_looks_at_the_layer():
     with show(layer_shares.PANEL, view, network=FACTS, frame=frame_of(FACTS, overlays={layer_shares.NAME: OverlayResult(found)})) as shown:
         shown.ui.click_at(plot_point(shown, 3, -60))
         assert shown.state.get(Tap).layer == FACTS.taps[3].name
+
+
+def test_the_design_of_the_selected_layer_is_drawn(pipeline):
+    """About half the gain at f_c; along the diagonal the same for radial filters, and next to none lost for separable ones."""
+    facts = pipeline.render(RenderRequest(1, TINY_R)).network
+    for name, along_diagonal in (("L5_52_16", -6.5), ("L7_32_16", 0.0)):
+        tap = facts.tap(name)
+        design = spectrum_chart.Design.of(tap, facts, PanelContext())
+        assert design.marks["f_c = s/2" if name == "L7_32_16" else "f_c"] == tap.spec.out_cutoff
+        levels = {title: np.interp(tap.spec.out_cutoff, *line) for title, line in design.responses.items()}
+        assert levels == {"filter 0°": pytest.approx(-6.4, abs=0.5), "filter 45°": pytest.approx(along_diagonal, abs=0.5)}
+    assert spectrum_chart.responses(facts.taps[-2]) == {}, "ToRGB has no filter"
+    none = spectrum_chart.Design.of(None, facts, PanelContext())
+    assert none.marks == {"s/2": 16.0} and none.responses == {}
+
+
+@pytest.mark.parametrize("shown_as", ["curves", "map"])
+def test_the_design_follows_the_selected_layer_on_screen(shown_as, monkeypatch):
+    design, seen = spectrum_chart.Design({"f_c": 8.0, "s/2": 16.0}, {"filter 0°": (np.arange(9.0), np.zeros(9))}), []
+    monkeypatch.setattr(spectrum_chart.Design, "of", staticmethod(lambda tap, facts, context: seen.append(tap) or design))
+    view = ViewState().edit(AverageSpectrum, on=True).edit(Tap, layer="L4_52_96")
+    frame = frame_of(FACTS, overlays={spectrum_chart.NAME: OverlayResult(flat("a", 5, 32))})
+    with show(spectrum_chart.PANEL, view, network=FACTS, frame=frame) as shown:
+        shown.ui.click(f"AverageSpectrum.show.{shown_as}")
+        assert seen[-1].name == "L4_52_96"
+        shown.ui.click("AverageSpectrum.design")
+        assert seen[-1] is None

@@ -1,6 +1,6 @@
 """The CUDA operators on a GPU, against the golden arrays and the references. Skipped only where there is no CUDA device.
 
-These tests have not yet been run: no GPU was at hand when they were written. `tests/bench/gpu.py` runs them, then measures.
+`tests/bench/gpu.py` runs them, then measures.
 """
 
 import json
@@ -11,8 +11,12 @@ import pytest
 import torch
 
 from tests.networks.agreement import golden_arrays, relative_error, tiny
+from tests.torch_utils.cuda_calls import compute
+from tests.torch_utils.cuda_emulator import emulated
 from tests.torch_utils.test_native import layer_call, layer_of, options_of
-from torch_utils.ops import backends, bias_act, filtered_lrelu, upfirdn2d, use
+from torch_utils.cuda_build import Kernel
+from torch_utils.native_build import NativeUnavailable, find_toolchain
+from torch_utils.ops import backends, bias_act, cuda_resample, filtered_lrelu, upfirdn2d, use
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")]
 
@@ -64,6 +68,89 @@ def test_every_layer(name, index, dtype, tolerance):
         expected = filtered_lrelu(x.float(), fu, fd, b, **options)
     with use("cuda"):
         assert_close(filtered_lrelu(*on_gpu((x, fu, fd, b)), **options), expected, tolerance)
+
+
+def kernels_of(launched: list[Kernel]) -> list[str]:
+    return [kernel.name for kernel in launched]
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """The kernels launched, in order."""
+    kernels: list[Kernel] = []
+    true = cuda_resample._launch
+
+    def launch(kernel, *arguments):
+        kernels.append(kernel)
+        true(kernel, *arguments)
+
+    monkeypatch.setattr(cuda_resample, "_launch", launch)
+    return kernels
+
+
+tensor_cores = pytest.mark.skipif(
+    torch.cuda.is_available() and torch.cuda.get_device_capability()[0] < 8, reason="this GPU has none that multiply 16 x 16 by 16 x 8"
+)
+
+SHAPES = {
+    "a batch": lambda x: torch.cat([x, -x, 0.3 * x]),
+    "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
+    "odd sizes": lambda x: x[..., 1:, 2:-1].contiguous(),
+    "cropped": lambda x: x[..., 3:-2],
+    "odd rows": lambda x: torch.nn.functional.pad(x, (0, 1))[..., :-1],
+    "every other channel": lambda x: x[:, ::2],
+    "transposed": lambda x: x.transpose(2, 3),
+}
+
+
+@tensor_cores
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float16, 1e-3), (torch.bfloat16, 8e-3)], ids=str)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name, index", [("t256", 3), ("t1024", 8), ("r256", 1), ("r256", 9), ("r1024", 5), ("r256", 13)])
+def test_tensor_cores(name, index, shape, dtype, tolerance, launched):
+    """Five channels, in every way that images lie in memory; and the same bits a second time, and beside other work."""
+    (x, fu, fd, b), options = layer_call(layer_of(name, index), channels=5)
+    x = SHAPES[shape](x.cuda().to(dtype))
+    b = b[: x.shape[1]]
+    with use("reference"):
+        expected = filtered_lrelu(x.cpu().double(), fu, fd, b, **options)
+    fu, fd, b = on_gpu((fu, fd, b))
+    with use("cuda"), torch.no_grad():
+        torch.full_like(expected, torch.nan, device="cuda", dtype=dtype)  # what the result is likely to be given the memory of
+        results = [filtered_lrelu(x, fu, fd, b, **options) for _ in range(2)]
+    assert kernels_of(launched) == ["banded" if dtype == torch.float16 else "resample"] * 2
+    assert results[0].dtype == dtype
+    assert_close(results[0], expected, tolerance)
+    assert torch.equal(*results)
+
+
+@tensor_cores
+def test_tensor_cores_take_no_other_calls(launched):
+    (x, fu, fd, b), options = layer_call(layer_of("r256", 1), channels=3)
+    x, fu, fd, b = on_gpu((x, fu, fd, b))
+    with use("cuda"):
+        filtered_lrelu(x, fu, fd, b, **options)
+        filtered_lrelu(x.half().requires_grad_(), fu, fd, b, **options).sum().backward()
+    assert set(kernels_of(launched)) == {"resample"}
+    assert "float16 on tensor cores" in backends("cuda")["filtered_lrelu"].why
+
+
+@tensor_cores
+def test_tensor_cores_agree_with_their_emulator(launched):
+    """To a unit in the last place: the order of a sum within a product is the hardware's own."""
+    try:
+        find_toolchain()
+    except NativeUnavailable as error:
+        pytest.skip(f"the emulator needs a C++ compiler: {error}")
+    (x, fu, fd, b), options = layer_call(layer_of("r256", 9), channels=3)
+    with emulated(tensor_cores=True), torch.no_grad():
+        expected = compute("filtered_lrelu", x.half(), fu, fd, b, **options)
+    with use("cuda"), torch.no_grad():
+        actual = filtered_lrelu(*on_gpu((x.half(), fu, fd, b)), **options)
+    assert kernels_of(launched) == ["banded"]
+    difference = (actual.cpu().double() - expected.double()).abs()
+    assert difference.max().item() <= 5e-4 * expected.abs().max().item()
+    assert (difference == 0).double().mean().item() > 0.5
 
 
 @pytest.mark.parametrize("name, index", [("t256", 3), ("t256", 2), ("r256", 9)])

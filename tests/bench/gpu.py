@@ -112,7 +112,7 @@ def one_of_each() -> None:
 
 @lru_cache(maxsize=2)
 def peak_tflops(dtype: torch.dtype) -> float:
-    """What a product of large matrices reaches: the tensor cores in 16 bits, the ordinary units in float32 (TF32 is off unless asked for)."""
+    """What a product of large matrices reaches: the tensor cores in 16 bits, the ordinary units in float32 (no TF32)."""
     a, b = (torch.randn(6144, 6144, device="cuda", dtype=dtype) for _ in range(2))
     return 2 * a.shape[0] ** 3 / milliseconds(lambda: a @ b, 10) / 1e9
 

@@ -78,5 +78,6 @@ def _cells(line: str) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Without the marks for links, bold type and code."""
-    return re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text).replace("**", "").replace("`", "")
+    """Without the marks for links, emphasis and code."""
+    text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text).replace("**", "").replace("`", "")
+    return re.sub(r"\*(\w[^*]*)\*", r"\1", text)

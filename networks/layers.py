@@ -52,10 +52,10 @@ class FullyConnected(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, in] -> [N, out], in float32."""
+        if self.activation == "linear":
+            return torch.addmm(self.bias, x, self.weight.t(), beta=self.bias_gain, alpha=self.weight_gain)
         weight = self.weight * self.weight_gain
         bias = self.bias * self.bias_gain
-        if self.activation == "linear":
-            return torch.addmm(bias, x, weight.t())
         return ops.bias_act(x @ weight.t(), bias, act=self.activation)
 
     @torch.no_grad()

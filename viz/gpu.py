@@ -22,24 +22,25 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 class GpuWork:
-    """What belongs to one pipeline: its stream, and its graphs. On other devices everything here does nothing."""
+    """What belongs to one pipeline: its stream on each GPU, and its graphs. On other devices everything here does nothing."""
 
     def __init__(self, replays: Replays | None = None) -> None:
         self.replays = Replays() if replays is None else replays
-        self._stream: torch.cuda.Stream | None = None
+        self._streams: dict[torch.device, torch.cuda.Stream] = {}
         self._used = False
 
     @contextmanager
     def scope(self, view: ViewState) -> Iterator[None]:
         """Work within the `with` block goes to our own stream, if the view is computed with CUDA."""
-        self._used = uses_cuda(view)
-        if not self._used:
+        device = cuda_device(view)
+        self._used = device is not None
+        if device is None:
             yield
             return
-        if self._stream is None:
-            self._stream = torch.cuda.Stream()
-            self._stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self._stream):
+        if device not in self._streams:
+            self._streams[device] = torch.cuda.Stream(device)
+            self._streams[device].wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(self._streams[device]):
             yield
 
     def along(self, view: ViewState, frames: Iterator[T]) -> Iterator[T]:
@@ -68,9 +69,10 @@ class GpuWork:
             torch.cuda.empty_cache()
 
 
-def uses_cuda(view: ViewState) -> bool:
-    """Whether a view is computed with CUDA."""
+def cuda_device(view: ViewState) -> torch.device | None:
+    """The GPU that a view is computed on, if it is one of CUDA's."""
     try:
-        return choose_device(view.get(Device).device).type == "cuda"
+        device = choose_device(view.get(Device).device)
     except DeviceError:
-        return False
+        return None
+    return device if device.type == "cuda" else None

@@ -16,7 +16,7 @@ from torch_utils import native_library, ops
 from torch_utils.heap import keep_freed_memory
 from torch_utils.ops.dispatch import REFERENCE
 from viz.compare import second_view
-from viz.gpu import GpuWork, out_of_memory, uses_cuda
+from viz.gpu import GpuWork, cuda_device, out_of_memory
 from viz.later import arrived
 from viz.memory import Memory
 from viz.refinement import Refinement
@@ -135,7 +135,7 @@ class Pipeline:
 
     def _with_backend(self, view: ViewState) -> ViewState:
         """While the native kernels are being compiled (once per machine, some seconds), pictures come from the reference."""
-        if self._headless or view.get(Device).backend != "auto" or uses_cuda(view):
+        if self._headless or view.get(Device).backend != "auto" or cuda_device(view) is not None:
             return view
         while not native_library.settled() and time.monotonic() < self._native_at:
             time.sleep(0.005)  # opening takes milliseconds, compiling takes seconds: only the first is waited for

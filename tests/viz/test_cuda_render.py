@@ -187,6 +187,9 @@ class Cuda:
         self.entered, self.waits, self.inside, counter = 0, 0, False, self
 
         class Stream:
+            def __init__(self, device):
+                self.device = device
+
             def wait_stream(self, other):
                 pass
 
@@ -208,9 +211,9 @@ class Cuda:
             yield
             counter.inside = False
 
-        for name, value in (("Stream", Stream), ("Event", Event), ("stream", stream), ("current_stream", lambda: None)):
+        for name, value in (("Stream", Stream), ("Event", Event), ("stream", stream), ("current_stream", lambda device: None)):
             monkeypatch.setattr(torch.cuda, name, value)
-        monkeypatch.setattr(gpu, "uses_cuda", lambda view: True)
+        monkeypatch.setattr(gpu, "cuda_device", lambda view: torch.device("cuda"))
 
 
 def test_a_frame_waits_once_and_only_in_our_stream(monkeypatch):

@@ -84,7 +84,8 @@ class CanvasOverlay:
         width, height = SCALE_EM[0] * em, SCALE_EM[1] * em
         left, top = placement.area.x + 0.8 * em, placement.area.y + placement.area.height - 3.2 * em
         ground = imgui.get_color_u32(imgui.ImVec4(0.08, 0.08, 0.08, 0.8))
-        lines.add_rect_filled((left - 0.5 * em, top - 1.5 * em), (left + width + 0.5 * em, top + height + 1.6 * em), ground, 0.25 * em)
+        right = left + max(width, imgui.calc_text_size(image.label).x) + 0.5 * em
+        lines.add_rect_filled((left - 0.5 * em, top - 1.5 * em), (right, top + height + 1.6 * em), ground, 0.25 * em)
         white = imgui.get_color_u32(imgui.ImVec4(0.93, 0.93, 0.93, 1))
         lines.add_text((left, top - 1.3 * em), white, image.label)
         if image.values.ndim == 3:

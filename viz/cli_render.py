@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from viz import capture, cli_latent, compare_picture
+from viz.band_groups import BandFilter
 from viz.cli_set import add_set_argument, with_settings
 from viz.compare_groups import MODES
 from viz.errors import CommandError
@@ -35,6 +36,8 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--noise", metavar="MODE", type=noise_mode, default=Noise(), help="const, none, or a seed (default const)")
     parser.add_argument("--mix", metavar=("SEED", "ROWS"), nargs=2, default=None, help="take these rows of ws (e.g. 8-15,17) from SEED")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
+    parser.add_argument("--band", metavar=("LOW", "HIGH"), type=float, nargs=2, default=None,
+                        help="show only these frequencies, cycles per image; HIGH 0 is no end (.png only)")  # fmt: skip
     parser.add_argument("--normalize", action="store_true", help="divide each shown channel by its largest magnitude (.png only)")
     parser.add_argument("--gain", metavar="DB", type=float, default=0.0, help="display gain in dB (.png only)")
     add_compare_arguments(parser)
@@ -97,6 +100,8 @@ def view_from_options(options: argparse.Namespace) -> ViewState:
     view = view.put(Pose(x=x, y=y, turns=options.rotate / 360)).put(Unwarp(on=options.untransform))
     view = view.put(Tap(layer=options.layer)).put(Tone(gain_db=options.gain))
     view = view.put(Device(device=options.device, backend=options.backend))
+    if options.band:
+        view = view.put(band_of(*options.band))
     if options.mix:
         view = view.put(Mixing(rows=row_list(options.mix[1]), seed=seed_number(options.mix[0])))
     view = with_comparison(view, options)
@@ -105,6 +110,14 @@ def view_from_options(options: argparse.Namespace) -> ViewState:
     first = channels[0] if channels else 0
     view = view.put(Channels(mode=mode, first=first, triple=channels if len(channels) == 3 else (), normalize=options.normalize))
     return with_settings(view, options.settings)
+
+
+def band_of(low: float, high: float) -> BandFilter:
+    if not (0 <= low <= 4096 and 0 <= high <= 4096):
+        raise CommandError(f"--band {low:g} {high:g} is out of range; from 0 to 4096 cycles per image is expected")
+    if 0 < high <= low:
+        raise CommandError(f"--band {low:g} {high:g} ends before it begins")
+    return BandFilter(on=True, low=low, high=high)
 
 
 def write(view: ViewState, out: Path, save_latent: Path | None = None) -> int:

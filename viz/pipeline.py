@@ -22,7 +22,7 @@ from viz.memory import Memory
 from viz.refinement import Refinement
 from viz.request import Frame, RenderError, RenderRequest, Timing
 from viz.second_view import SecondView, Settle
-from viz.stages import SUPERSEDED, Run, Stage, _quiet, channels, latent, load, picture, spectrum, synthesis, tone, unwarp
+from viz.stages import SUPERSEDED, Run, Stage, _quiet, band, channels, latent, load, picture, spectrum, synthesis, tone, unwarp
 from viz.state import BreakIt, Device, Source, ViewState
 
 MEMORY_BYTES = 1 << 30
@@ -44,7 +44,8 @@ class Pipeline:
         self._newest: Newest = lambda: None
         self._progress: Progress = _quiet
         self._answered: tuple[RenderRequest, Run] | None = None
-        shared = (latent.STAGE, synthesis.STAGE, channels.STAGE, unwarp.STAGE, picture.STAGE, picture.STATISTICS, spectrum.STAGE)
+        shown = (channels.STAGE, band.STAGE, unwarp.STAGE, picture.STAGE, picture.STATISTICS, spectrum.STAGE)
+        shared = (latent.STAGE, synthesis.STAGE, *shown)
         self.stages: tuple[Stage, ...] = (load.stage(self.networks), *shared, *((tone.STAGE,) if headless else ()))
         self._headless = headless
         keep_freed_memory()

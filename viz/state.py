@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from viz.band_groups import BandFilter
 from viz.compare_groups import Compare, CompareView
 from viz.groups import (
     AverageSpectrum,
@@ -64,7 +65,8 @@ G = TypeVar("G")
 
 
 GROUPS: tuple[type, ...] = (
-    Source, Device, BreakIt, Latent, LatentPath, OwnLatent, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels, Spectrum,
+    Source, Device, BreakIt, Latent, LatentPath, OwnLatent, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels,
+    BandFilter, Spectrum,
     Compare, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, FourierView, Filmstrip, LayerHealth,

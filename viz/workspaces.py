@@ -69,6 +69,7 @@ WORKSPACES: tuple[Workspace, ...] = (
             "Equivariance": "right",
             "Metrics": "right",
             "Flicker": "right",
+            "Flow": "right",
             "Layers": "right.lower",
         },
         right_em=30.0,

@@ -103,7 +103,7 @@ def error_images(found: Difference) -> dict[str, OverlayImage]:
     return {SIGNED: signed, LEVEL: OverlayImage("error below peak", level.cpu().numpy(), rect, low, high, "viridis", "dB", mask)}
 
 
-OVERLAY = Overlay(NAME, Equivariance, (*LATENT, *CONDITIONS, Pose), run, live=True)
+OVERLAY = Overlay(NAME, Equivariance, (*LATENT, *CONDITIONS, Pose, BandFilter), run, live=True)
 
 
 # ---------------------------------------------------------------------------------------------------- control

@@ -30,7 +30,7 @@ def key(view: ViewState, inputs: dict) -> tuple[object, ...]:
 
 def run(run: Run) -> Unwarped:
     ready: Ready = run.inputs["load"]
-    values = run.inputs["channels"].values
+    values = run.inputs["band"].values
     pose = run.view.get(Pose)
     if not run.view.get(Unwarp).on or not ready.facts.has_pose or (pose.x, pose.y, pose.turns) == (0, 0, 0):
         return Unwarped(values, None)
@@ -40,4 +40,4 @@ def run(run: Run) -> Unwarped:
     return Unwarped(undone[0], mask.reshape(mask.shape[-2:]).bool())
 
 
-STAGE = Stage("unwarp", after=("load", "channels"), reads=(Unwarp, Pose), run=run, key=key)
+STAGE = Stage("unwarp", after=("load", "band"), reads=(Unwarp, Pose), run=run, key=key)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from networks.generator import Conditions, Generator
 from networks.layers import STILL
+from networks.noise import GivenNoise
 
 LIMIT = 8  # graphs kept; the one that was replayed longest ago goes first
 IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -74,7 +75,7 @@ class Form:
     device: str
     tap: str | None
     samples: int
-    noise: str | int
+    noise: str | int | GivenNoise
     half: bool
     posed: bool
     replaced: bool

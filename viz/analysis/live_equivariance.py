@@ -24,15 +24,18 @@ from viz.analysis.parts import NO_GRID, headline, over_the_picture, result_of, s
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK
 from viz.request import OverlayImage, OverlayResult
-from viz.state import Equivariance, Pose, ViewState
+from viz.state import BandFilter, Equivariance, Pose, ViewState
 
 if TYPE_CHECKING:
+    import torch
+
     from viz.analysis.comparison import Difference
     from viz.stages import Run
 
 NAME = "equivariance"
-SIGNED, LEVEL = f"{NAME}.signed", f"{NAME}.level"
-IMAGES = {SIGNED: "error, signed", LEVEL: "error, in dB"}
+SIGNED, LOG, LEVEL = f"{NAME}.signed", f"{NAME}.log", f"{NAME}.level"
+IMAGES = {SIGNED: "error, signed", LOG: "error, signed, log scale", LEVEL: "error, in dB"}
+WHOLE = BandFilter()
 SIGNED_RANGE = 0.1  # of pictures in [-1, 1]
 LEVEL_RANGE_DB = (-80.0, 0.0)  # below the peak
 KEPT = 400  # numbers of the history
@@ -64,7 +67,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         return
     found = difference(unposed(run), posed(run), pose, sampling_rate=ready.facts.resolution)
     share = float(found.mask.float().mean())
-    yield OverlayResult(Now(found.kind, found.db, share), images=error_images(found))
+    yield OverlayResult(Now(found.kind, found.db, share), images=error_images(found, run.view.get(BandFilter)))
 
 
 def unposed(run: Run) -> Any:
@@ -89,18 +92,39 @@ def posed(run: Run) -> Any:
     return ready.network.synthesize(run.inputs["latent"].ws, pose=pose, memo=layer_memo(run), **conditions(run))[0]
 
 
-def error_images(found: Difference) -> dict[str, OverlayImage]:
-    """The mean error over channels, signed; and the root of its mean square, in dB below the peak value."""
+def error_images(found: Difference, band: BandFilter = WHOLE) -> dict[str, OverlayImage]:
+    """The mean error over channels, signed, also on a log scale; and the root of its mean square, in dB below the peak value.
+
+    `band`: if its `error` is set, only that band of the error.
+    """
     import torch
 
     error, mask = found.error.float(), found.mask.cpu().numpy()
+    if band.error:
+        from viz.stages.band import kept
+
+        error = kept(error, band, error.shape[-1]) * found.mask
     height, width = error.shape[-2:]
     level = 10 * torch.log10(error.square().mean(dim=0) / PEAK**2 + 10 ** (2 * LEVEL_RANGE_DB[0] / 10))
     rect, low, high = (0.0, 0.0, float(width), float(height)), *LEVEL_RANGE_DB
-    signed = OverlayImage(
-        "error, mean of channels", error.mean(dim=0).cpu().numpy(), rect, -SIGNED_RANGE, SIGNED_RANGE, "diverging", mask=mask
-    )
-    return {SIGNED: signed, LEVEL: OverlayImage("error below peak", level.cpu().numpy(), rect, low, high, "viridis", "dB", mask)}
+    of = f", {band_text(band)}" if band.error else ""
+    mean = error.mean(dim=0)
+    signed = OverlayImage(f"error, mean of channels{of}", mean.cpu().numpy(), rect, -SIGNED_RANGE, SIGNED_RANGE, "diverging", mask=mask)
+    decades = OverlayImage(f"error, log: ±1 peak, 0 {low:.0f} dB{of}".replace("-", "−"), signed_log(mean).cpu().numpy(), rect, -1.0, 1.0,
+                           "diverging", mask=mask)  # fmt: skip
+    below = OverlayImage(f"error below peak{of}", level.cpu().numpy(), rect, low, high, "viridis", "dB", mask)
+    return {SIGNED: signed, LOG: decades, LEVEL: below}
+
+
+def signed_log(error: torch.Tensor) -> torch.Tensor:
+    """From -1 to 1: the sign of the error times its level, 1 at the peak value, 0 at and below the lowest level shown."""
+    lowest = LEVEL_RANGE_DB[0]
+    level = 20 * (error.abs() / PEAK).clamp_min(1e-12).log10()
+    return error.sign() * (1 - level / lowest).clamp(0, 1)
+
+
+def band_text(band: BandFilter) -> str:
+    return f"{band.low:g} to {band.high:g} cycles" if band.high > 0 else f"from {band.low:g} cycles"
 
 
 OVERLAY = Overlay(NAME, Equivariance, (*LATENT, *CONDITIONS, Pose, BandFilter), run, live=True)

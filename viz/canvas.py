@@ -178,7 +178,9 @@ class Canvas:
             _rectangle(lines, self.placement, (x, y, x + width, y + height), color((0.5, 0.5, 0.5), 0.5))
             if width * self.placement.scale > 2.2 * imgui.get_font_size():
                 sx, sy = self.placement.to_screen(x, y)
-                _label(lines, (sx + 3, sy + 2), str(channel))
+                note = picture.notes[i] if picture.notes else ""
+                fits = note and _fits(note, width * self.placement.scale)
+                _label(lines, (sx + 3, sy + 2), f"{channel}  {note}" if fits else str(channel))
 
     # ---------------------------------------------------------------------------------------------- the mouse
 
@@ -279,6 +281,11 @@ def _rectangle(lines: imgui.ImDrawList, placement: Placement, rect: tuple[float,
     a, b = placement.to_screen(rect[0], rect[1]), placement.to_screen(rect[2], rect[3])
     lines.add_rect(a, b, color((0, 0, 0), 0.5), 0, 3.0)
     lines.add_rect(a, b, tint, 0, 1.0)
+
+
+def _fits(note: str, width: float) -> bool:
+    """Whether a cell of a contact sheet has room for its number and a word."""
+    return imgui.calc_text_size(note).x + 3 * imgui.get_font_size() < width
 
 
 def _label(lines: imgui.ImDrawList, at: tuple[float, float], text: str) -> None:

@@ -12,7 +12,7 @@ from gui_utils.controls import Field
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, dim_text, item_width, style_scope
 from gui_utils.text import MISSING, duration_text, number_text, unit_text
-from viz import commands, keys, workspaces
+from viz import commands, figure_effects, keys, workspaces
 from viz.canvas_overlay import offered
 from viz.canvas_view import zoom_to
 from viz.compare_bar import compare_bar, second_values
@@ -136,7 +136,7 @@ def overlay_bar(state: ViewState, app: App) -> ViewState:
 
 def _scalar_only(state: ViewState, app: App) -> str:
     shown = app.good.picture.shape[2] if app.good and app.good.picture else 3
-    if shown == 1 or state.get(Channels).mode != "rgb":
+    if shown == 1 or state.get(Channels).mode in ("single", "sheet"):
         return ""
     return "Three channels are shown as red, green and blue; choose one channel, or the contact sheet, for a colormap."
 

@@ -138,13 +138,16 @@ class Tap:
 
 @dataclass(frozen=True)
 class Channels:
-    """Which channels to show: a triple as RGB, one as a scalar map, or all as a contact sheet."""
+    """Which channels to show: a triple as RGB, one as a scalar map, all as a contact sheet, the principal components as RGB, or two
+    as angle and magnitude.
+    """
 
-    mode: str = ranged("rgb", choices=("rgb", "single", "sheet"))
+    mode: str = ranged("rgb", choices=("rgb", "single", "sheet", "pca", "phase"))
     first: int = ranged(0, 0)
     triple: tuple[int, ...] = ()  # three free channels; empty = first, first + 1, first + 2
     normalize: bool = False
     sheet_page: int = ranged(0, 0)
+    sort: str = ranged("number", choices=("number", "energy", "error", "band"))  # of the contact sheet, largest first
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,8 @@ class Picture:
     grid: int = 0
     cell: tuple[int, int] = (0, 0)
     first_channel: int = 0
+    note: str = ""  # what was made of the channels, where they are not shown as they are
+    notes: tuple[str, ...] = ()  # a word on each cell of a contact sheet
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -15,9 +15,14 @@ from viz.panels.parts import NO_NETWORK, columns, reset_button, significant, wra
 from viz.request import Frame, NetworkFacts, Statistics
 from viz.state import Channels, Tap, Tone, ViewState
 
-MODE = Field("Show", "Channels.mode", "Three channels as red, green and blue; one channel through a colormap; or all, side by side.",
+MODE = Field("", "Channels.mode", "Three channels as red, green and blue; one channel through a colormap; all, side by side; the three "
+             "principal components of all; or two channels as a complex number: its angle as the hue, its magnitude as the brightness.",
              default="rgb")  # fmt: skip
-MODES = {"rgb": "three", "single": "one", "sheet": "all"}
+MODES = {"rgb": "three", "single": "one", "sheet": "all", "pca": "PCA", "phase": "phase"}
+SORT = Field("Order", "Channels.sort", "Which channels come first: by number; by energy (variance inside the image); by equivariance error "
+             "(of the pose, or of a shift by 1.5 samples while there is none); by the share of power beyond f_c.",
+             default="number")  # fmt: skip
+SORTS = {"number": "by number", "energy": "by energy", "error": "by equivariance error", "band": "by out-of-band share"}
 FIRST = Field("Channel", "Channels.first", "The channel shown, or the first of three. Drag, or − and = on the keyboard.", default=0,
               speed=0.05)  # fmt: skip
 PREVIOUS = Field("−", "Channels.previous", "The channel before.")
@@ -52,9 +57,10 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = state.edit(Channels, mode=mode)
     if mode == "sheet":
         state = _page(state, facts, reason)
-    else:
+        state = state.edit(Channels, sort=combo(SORT, state.get(Channels).sort, SORTS, disabled=reason))
+    elif mode != "pca":
         state = _first(state, total, reason)
-        state = _triple(state, total, reason)
+        state = _triple(state, total, reason) if mode != "phase" else state
     value_row(ON_SCREEN, shown_text(context.frame))
     state = state.edit(Channels, normalize=checkbox(NORMALIZE, state.get(Channels).normalize))
     imgui.same_line(0, imgui.get_font_size())
@@ -65,10 +71,14 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 
 def shown_text(frame: Frame | None) -> str:
-    """Like "0, 1, 2 of 512" or "64 – 127 of 512"."""
+    """Like "0, 1, 2 of 512", "64 – 127 of 512", or what was made of them."""
     if frame is None or frame.picture is None or not frame.picture.channels:
         return MISSING
     channels, total = frame.picture.channels, frame.picture.total_channels
+    if frame.picture.grid and frame.picture.note:
+        return f"{len(channels)} of {total}, {frame.picture.note}"
+    if frame.picture.note:
+        return frame.picture.note
     names = f"{channels[0]} – {channels[-1]}" if len(channels) > 3 else ", ".join(map(str, channels))
     return f"{names} of {total}"
 
@@ -91,7 +101,7 @@ def _steps(fields: tuple[Field, Field, Field], value: int, last: int, reason: st
 
 def _first(state: ViewState, total: int, reason: str) -> ViewState:
     channels = state.get(Channels)
-    last = max(0, total - (3 if channels.mode == "rgb" and total >= 3 else 1))
+    last = max(0, total - {"rgb": 3, "phase": 2}.get(channels.mode, 1)) if total >= 3 else total - 1
     free = channels.mode == "rgb" and channels.triple
     shown = min(channels.first, last)
     new = _steps((FIRST, PREVIOUS, NEXT), shown, last, reason or ("Three channels are chosen freely below." if free else ""))
@@ -142,8 +152,8 @@ def _tone(state: ViewState, total: int) -> ViewState:
     tone = state.get(Tone)
     gain = slider_float(GAIN, tone.gain_db)
     offset = slider_float(OFFSET, tone.offset)
-    one = state.get(Channels).mode != "rgb" or total < 3
-    colormap = combo(COLORMAP, tone.colormap, COLORMAPS, disabled="" if one else "Three channels are colours already.")
+    one = state.get(Channels).mode in ("single", "sheet") or total < 3
+    colormap = combo(COLORMAP, tone.colormap, COLORMAPS, disabled="" if one else "These are colours already.")
     diverging = "The diverging colormap has zero in its middle, so it is always −1 to 1." if one and colormap == "diverging" else ""
     signed = choice(SIGNED, tone.signed, RANGES, disabled=diverging)
     return state.edit(Tone, gain_db=gain, offset=offset, signed=signed, colormap=colormap)

@@ -94,6 +94,8 @@ def run(run: Run) -> Measured:
         grid=grid,
         cell=(width, height) if grid else (0, 0),
         first_channel=shown.channels[0],
+        note=shown.note,
+        notes=shown.notes,
     )
     return Measured(picture, statistics)
 

@@ -1,0 +1,107 @@
+"""In which order channels stand in the contact sheet: by number, energy, equivariance error, or share beyond the cutoff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from viz.stages import Run
+from viz.stages.picture import inside
+from viz.state import Channels, Pose, Tap
+
+NUMBER, ENERGY, ERROR, BAND = "number", "energy", "error", "band"
+TEST_SHIFT = 1.5  # samples of the layer to the right: what error is measured with while the picture is not posed
+BETA = 8.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """Channel numbers in order, and what each of them scored; `notes` are empty where there is nothing to say."""
+
+    numbers: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+
+def ordered(run: Run) -> Order:
+    """All channels of the tapped layer in the order that the view asks for, the most conspicuous first."""
+    values: torch.Tensor = run.inputs["synthesis"]
+    by, tap = run.view.get(Channels).sort, run.inputs["load"].facts.tap(run.view.get(Tap).layer)
+    with torch.inference_mode():
+        if by == ENERGY:
+            found = energy(inside(values, tap.sampling_rate))
+            return _sorted(found, lambda v: f"σ {v**0.5:.2g}")
+        if by == BAND and (cutoff := cutoff_of(run)) is not None:
+            return _sorted(beyond(inside(values, tap.sampling_rate), cutoff, tap.sampling_rate), _percent)
+        if by == ERROR and run.inputs["load"].facts.has_pose:
+            return _sorted(error(run), _decibels)
+    return Order(tuple(range(len(values))))
+
+
+def _sorted(scores: torch.Tensor, text: Any) -> Order:
+    scores = torch.nan_to_num(scores.double(), nan=-1.0).cpu()
+    order = torch.argsort(scores, descending=True, stable=True).tolist()
+    numbers = scores.tolist()
+    return Order(tuple(order), tuple(text(numbers[i]) for i in order))
+
+
+def energy(values: torch.Tensor) -> torch.Tensor:
+    """The variance [C] of each channel [C, H, W]: its mean is no detail."""
+    return values.float().var(dim=(1, 2), correction=0)
+
+
+def beyond(values: torch.Tensor, cutoff: float, sampling_rate: float) -> torch.Tensor:
+    """The share [C] of each channel's power beyond `cutoff` cycles per image, in any direction; nan where a channel has none.
+
+    Means are taken out; the window keeps the borders from passing for high frequencies.
+    """
+    values = values.float() - values.float().mean(dim=(1, 2), keepdim=True)
+    height, width = values.shape[-2:]
+    rows, columns = (torch.kaiser_window(n, periodic=False, beta=BETA, device=values.device) for n in (height, width))
+    power = torch.fft.fft2(values * rows[:, None] * columns).abs().square()
+    fy, fx = (torch.fft.fftfreq(n, 1 / sampling_rate, device=values.device) for n in (height, width))
+    outside = torch.hypot(fx, fy[:, None]) > cutoff
+    return (power * outside).sum(dim=(1, 2)) / power.sum(dim=(1, 2))
+
+
+def error(run: Run) -> torch.Tensor:
+    """The power [C] of each channel's equivariance error over that of its detail, under the pose of the view or a test shift."""
+    from viz.analysis.comparison import difference, image_frame, restricted
+    from viz.stages.synthesis import conditions, layer_memo, pose_matrix
+
+    ready = run.inputs["load"]
+    tap = ready.facts.tap(run.view.get(Tap).layer)
+    pose, posed = pose_matrix(run.view, ready), run.inputs["synthesis"]
+    ws, fixed = run.inputs["latent"].ws, {"tap": tap.name, "memo": layer_memo(run), **conditions(run)}
+    if pose == Pose().matrix():
+        base, pose = posed, Pose(x=TEST_SHIFT / tap.sampling_rate).matrix()
+        posed = ready.network.synthesize(ws, pose=pose, **fixed)[0]
+    else:
+        base = ready.network.synthesize(ws, pose=None, **fixed)[0]
+    found = difference(base, posed, pose, sampling_rate=tap.sampling_rate)
+    found = restricted(found, image_frame((posed.shape[2], posed.shape[1]), pose, tap.sampling_rate))
+    detail = found.reference[:, found.mask]
+    return found.error.square().sum(dim=(1, 2)) / detail.var(dim=1, correction=0).mul(detail.shape[1]).clamp_min(1e-30)
+
+
+def cutoff_of(run: Run) -> float | None:
+    """The band that the tapped layer was designed to keep to; None where it was not designed, or where the band is all there is."""
+    taps = run.inputs["load"].facts.taps
+    tap = run.inputs["load"].facts.tap(run.view.get(Tap).layer)
+    index = [t.name for t in taps].index(tap.name)
+    after = taps[index + 1].spec if index + 1 < len(taps) else None
+    before = taps[index - 1].spec if index else None
+    if tap.spec is not None:
+        return tap.spec.out_cutoff
+    return after.in_cutoff if after is not None else before.out_cutoff if before is not None else None
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share >= 0 else ""
+
+
+def _decibels(ratio: float) -> str:
+    import math
+
+    return f"{-10 * math.log10(ratio):.0f} dB" if ratio > 0 else "∞ dB"

@@ -13,8 +13,9 @@
 // where it is used twice. Weights and packed input are read in one sequential stream each.
 //
 // The halves are near each other: panels of output channels alternate, and so do groups of VECTORS vectors of pixels. Pixels that fill no
-// block, or would leave threads idle, go through plain products with the same weights. Rounding is about twice that of the plain product;
-// a sample that is not finite spoils the outputs of its pixel and of the one it is paired with.
+// group go through plain products with the same weights. Which ones do, and so every bit of the result, does not depend on the number of
+// threads. Rounding is about twice that of the plain product; a sample that is not finite spoils the outputs of its pixel and of the one
+// it is paired with.
 #include "conv_traffic.h"
 
 namespace {
@@ -30,11 +31,13 @@ constexpr int64_t AHEAD = 8;                    // input channels between a pref
 struct Plan {
     int64_t half, panel, part;  // depth of a product; floats of a panel's part and, with room so that parts do not alias, of a group's
     int64_t pixels, vectors, pairs, threads;
-    int64_t groups, blocks;                // groups in a block, blocks in an image
-    int64_t tail_first, segments, slices;  // vectors in no block, cut into segments; each is done in slices of the output channels
+    int64_t groups, blocks, block_slices;  // groups and blocks in an image; each is done in slices of the output channels
+    int64_t tail_first, segments, slices;  // vectors in no group, cut into segments, and their slices
     int64_t size;
 
-    int64_t block_vector(int64_t block) const { return block % blocks * groups * WIDTH; }
+    int64_t first_group(int64_t block) const { return groups * (block % blocks) / blocks; }
+    int64_t groups_of(int64_t block) const { return groups * (block % blocks + 1) / blocks - first_group(block); }
+    int64_t first_vector(int64_t block) const { return first_group(block) * WIDTH; }
 };
 
 Plan make_plan(const ConvCall& c) {
@@ -46,14 +49,15 @@ Plan make_plan(const ConvCall& c) {
     p.vectors = ceil_div(p.pixels, LANES);
     p.pairs = ceil_div(c.out_channels, 2 * ROWS);
     p.threads = larger(1, c.threads);
-    const int64_t groups = p.pixels / LANES / WIDTH, each = groups * c.batch / p.threads;
-    p.groups = larger(1, smaller(each, BLOCK_FLOATS / (PARTS * p.half * HALF_LANES)));
-    const int64_t full = groups / p.groups * c.batch;
-    p.blocks = full / p.threads * p.threads / c.batch;
-    p.tail_first = p.blocks * p.groups * WIDTH;
+    p.groups = p.pixels / LANES / WIDTH;
+    const int64_t fitting = larger(1, BLOCK_FLOATS / (PARTS * p.half * HALF_LANES));
+    const int64_t even = ceil_div(round_up(ceil_div(p.groups, fitting) * c.batch, p.threads), c.batch);  // a block for every thread
+    p.blocks = smaller(p.groups, even);
+    p.block_slices = p.blocks == 0 ? 1 : smaller(p.pairs, ceil_div(p.threads, p.blocks * c.batch));
+    p.tail_first = p.groups * WIDTH;
     p.segments = ceil_div(p.vectors - p.tail_first, WIDTH);
     p.slices = p.segments == 0 ? 1 : smaller(p.pairs, ceil_div(2 * p.threads, p.segments * c.batch));
-    p.size = larger(p.groups * PARTS * p.part, 2 * p.half * WIDTH * LANES);
+    p.size = larger(p.blocks == 0 ? 0 : ceil_div(p.groups, p.blocks) * PARTS * p.part, 2 * p.half * WIDTH * LANES);
     return p;
 }
 
@@ -73,14 +77,14 @@ CONV_INLINE void store_parts(const Plan& p, Vec x11, Vec x12, Vec x21, Vec x22, 
 
 // A block's packed input: [group][part][half of the depth][VECTORS vectors].
 void pack_block(const ConvCall& c, const Plan& p, int64_t block, float* packed) {
-    const int64_t first_plane = block / p.blocks * c.in_channels;
+    const int64_t first_plane = block / p.blocks * c.in_channels, groups = p.groups_of(block);
     for (int64_t k = 0; k < p.half; ++k) {
         const bool paired = p.half + k < c.in_channels;  // the last channel of an odd number is paired with zeros
         const int64_t upper = first_plane + k, lower = paired ? upper + p.half : upper;
-        const float* x1 = c.x + upper * p.pixels + p.block_vector(block) * LANES;
+        const float* x1 = c.x + upper * p.pixels + p.first_vector(block) * LANES;
         const float* x2 = x1 + (lower - upper) * p.pixels;
         const Vec s1 = splat(c.in_scale ? c.in_scale[upper] : 1.f), s2 = splat(c.in_scale ? c.in_scale[lower] : 1.f);
-        for (int64_t g = 0; g < p.groups; ++g, x1 += 2 * HALF_LANES, x2 += 2 * HALF_LANES) {
+        for (int64_t g = 0; g < groups; ++g, x1 += 2 * HALF_LANES, x2 += 2 * HALF_LANES) {
             float* target = packed + g * PARTS * p.part + k * HALF_LANES;
             for (int n = 0; n < WIDTH; ++n) {
                 __builtin_prefetch(x1 + AHEAD * p.pixels + n * LANES);
@@ -204,20 +208,22 @@ void multiply_segment(const ConvCall& c, const Plan& p, int64_t image, int64_t v
 // ---------------------------------------------------------------- units of work
 
 // What hints may fetch while a block is multiplied: nothing where it would push the block itself out of the cache.
-Upcoming upcoming_of(const ConvCall& c, const Plan& p, int64_t next) {
-    const int64_t lines = p.groups * WIDTH;
-    if (next >= p.blocks * c.batch || p.groups * PARTS * p.part + c.in_channels * lines * LANES > CACHE_FLOATS) return {};
-    const float* x = c.x + next / p.blocks * c.in_channels * p.pixels + p.block_vector(next) * LANES;
-    return Upcoming::of(c, x, lines, p.half, p.pairs * p.groups * PARTS);
+Upcoming upcoming_of(const ConvCall& c, const Plan& p, int64_t block, int64_t next) {
+    const int64_t lines = p.groups_of(next) * WIDTH;
+    const bool fits = p.groups_of(block) * PARTS * p.part + c.in_channels * lines * LANES <= CACHE_FLOATS;
+    if (next >= p.blocks * c.batch || p.block_slices > 1 || !fits) return {};
+    const float* x = c.x + next / p.blocks * c.in_channels * p.pixels + p.first_vector(next) * LANES;
+    return Upcoming::of(c, x, lines, p.half, p.pairs * p.groups_of(block) * PARTS);
 }
 
-void do_block(const ConvCall& c, const Plan& p, int64_t block, int64_t next, float* packed) {
+void do_block(const ConvCall& c, const Plan& p, int64_t unit, int64_t next, float* packed) {
+    const int64_t block = unit / p.block_slices, slice = unit % p.block_slices, groups = p.groups_of(block);
     pack_block(c, p, block, packed);
-    const Upcoming upcoming = upcoming_of(c, p, next);
+    const Upcoming upcoming = upcoming_of(c, p, block, next / p.block_slices);
     int64_t product = 0;
-    for (int64_t pair = 0; pair < p.pairs; ++pair) {
-        for (int64_t g = 0; g < p.groups; ++g, product += PARTS) {
-            const int64_t pixel = (p.block_vector(block) + g * WIDTH) * LANES;
+    for (int64_t pair = p.pairs * slice / p.block_slices; pair < p.pairs * (slice + 1) / p.block_slices; ++pair) {
+        for (int64_t g = 0; g < groups; ++g, product += PARTS) {
+            const int64_t pixel = (p.first_vector(block) + g * WIDTH) * LANES;
             multiply_pair(c, p, block / p.blocks, pixel, pair, packed + g * PARTS * p.part, upcoming, product);
         }
     }
@@ -266,7 +272,7 @@ int64_t AF_VARIANT(af_conv_strassen_scratch_bytes)(const ConvCall* call) {
 void AF_VARIANT(af_conv_strassen)(const ConvCall* call) {
     const ConvCall& c = *call;
     const Plan p = make_plan(c);
-    const int64_t blocks = p.blocks * c.batch, units = blocks + p.segments * p.slices * c.batch;
+    const int64_t blocks = p.blocks * c.batch * p.block_slices, units = blocks + p.segments * p.slices * c.batch;
     int64_t arrivals = 0, taken = 0;
 #pragma omp parallel num_threads((int)p.threads)
     {

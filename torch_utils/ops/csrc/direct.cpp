@@ -6,17 +6,12 @@
 
 #include "resample.h"
 #include "resample_rows.h"
+#include "resample_tasks.h"
 
 namespace {
 
 constexpr int L = AF_LANES;
 constexpr int CHUNK = 16;  // output rows
-
-int floor_div(int a, int b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
-int ceil_div(int a, int b) { return -floor_div(-a, b); }
-int gcd(int a, int b) { return b == 0 ? a : gcd(b, a % b); }
-int least(int a, int b) { return a < b ? a : b; }
-int most(int a, int b) { return a > b ? a : b; }
 
 struct Direct {
     const AfDirect *call;
@@ -108,20 +103,6 @@ extern "C" int AF_VARIANT(af_direct)(const AfDirect *call) {
     d.most_taps = most(1, row_taps * column_taps);
     d.floats = (size_t)d.vectors * L * d.y_planes + (size_t)d.most_taps * L + (d.most_taps + 15) / 16 * 16 +
                (size_t)d.length * d.x_planes * d.held_rows + 2 * L;
-    const int images = call->n * call->c, threads = most(1, call->threads);
-    const int bands = threads > 1 && images < 4 * threads ? most(1, least(ceil_div(4 * threads, images), call->out_h / 8)) : 1;
-    const int band = ceil_div(call->out_h, bands);
-    int failed = 0;
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int task = 0; task < images * bands; task++) {
-        float *scratch = (float *)af_scratch(d.floats * sizeof(float));
-        int begin = task % bands * band, end = least(begin + band, call->out_h);
-        if (scratch == nullptr) {
-#pragma omp atomic write
-            failed = 1;
-        } else if (begin < end) {
-            run_rows(d, task / bands, begin, end, scratch);
-        }
-    }
-    return failed;
+    const Tasks tasks = {call->n * call->c, call->out_h, call->threads, 8, d.floats};
+    return run_tasks(tasks, [&](int image, int begin, int end, float *scratch) { run_rows(d, image, begin, end, scratch); });
 }

@@ -327,23 +327,8 @@ extern "C" int AF_VARIANT(af_resample)(const AfResample *call) {
     lay_out_chunk(p);
     void *taps = spread_taps(p);
     if (taps == nullptr) return 1;
-    const int images = call->n * call->c;
-    const int threads = most(1, call->threads);
-    int bands = 1;
-    if (threads > 1 && images < 4 * threads) bands = most(1, least(ceil_div(4 * threads, images), call->out_h / 24));
-    const int band = ceil_div(call->out_h, bands);
-    int failed = 0;
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int task = 0; task < images * bands; task++) {
-        float *scratch = (float *)af_scratch(p.floats * sizeof(float));
-        int begin = task % bands * band, end = least(begin + band, call->out_h);
-        if (scratch == nullptr) {
-#pragma omp atomic write
-            failed = 1;
-        } else if (begin < end) {
-            run_task(p, task / bands, begin, end, scratch);
-        }
-    }
+    const Tasks tasks = {call->n * call->c, call->out_h, call->threads, 24, p.floats};
+    const int failed = run_tasks(tasks, [&](int image, int begin, int end, float *scratch) { run_task(p, image, begin, end, scratch); });
     free(taps);
     return failed;
 }

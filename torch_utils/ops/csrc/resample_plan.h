@@ -6,6 +6,7 @@
 #include "isa.h"
 #include "resample.h"
 #include "resample_fold.h"
+#include "resample_tasks.h"
 
 namespace {
 
@@ -34,11 +35,7 @@ struct Plan {
     bool folded;                                   // resample_fold.h serves the last pass
 };
 
-int ceil_div(int a, int b) { return (a + b - 1) / b; }
 int floor_mod(int a, int b) { return ((a % b) + b) % b; }
-int gcd(int a, int b) { return b == 0 ? a : gcd(b, a % b); }
-int least(int a, int b) { return a < b ? a : b; }
-int most(int a, int b) { return a > b ? a : b; }
 
 Axis make_axis(int up, int down, int taps_up, int taps_down, int pad) {
     int skip = floor_mod(up - 1 - pad, up);

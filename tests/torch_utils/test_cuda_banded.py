@@ -156,13 +156,29 @@ def test_what_tensor_cores_do_not_serve_goes_the_other_way(name):
 def test_taps_are_rounded_together():
     (_, fu, fd, _), _ = layer_call(layer_of("t256", 3), channels=1)
     taps = fd.numpy().astype(np.float64)
-    made = cuda_banded.rounded_fall(taps, 4).astype(np.float64)
+    made = cuda_banded.rounded_fall(taps, 4)[0].astype(np.float64)
     assert np.abs(made - taps).max() <= 2**-10 * np.abs(taps).max()
     assert abs((made - taps).sum()) <= min(1e-5, abs((taps.astype(np.float16) - taps).sum()))
     for phase in range(4):
         rise = 4 * fu.numpy().astype(np.float64)
-        error = cuda_banded.rounded_rise(rise, 4)[phase::4].astype(np.float64) - rise[phase::4]
+        error = cuda_banded.rounded_rise(rise, 4)[0][phase::4].astype(np.float64) - rise[phase::4]
         assert abs(error.sum()) <= abs((rise.astype(np.float16) - rise)[phase::4].sum()) + 1e-12
+
+
+@pytest.mark.parametrize("name, index", [("t256", 3), ("r256", 9)])
+def test_scales_of_filters_come_to_nothing(name, index):
+    """Each is a multiple of what it should be, to its rounding; those of one rise, and of one fall, together of 1."""
+    (x, fu, fd, _), options = layer_call(layer_of(name, index), channels=1)
+    up = (options["up"],) * 2
+    checked = operators.FilteredLreluOptions(up, (2, 2), tuple(options["padding"]), 1.0, 0.2, None, False)
+    plan = operators.filtered_lrelu_plan(x, fu, fd, checked)
+    for pair, rise in ((plan.rise, True), (plan.fall, False)):
+        made, factors = cuda_banded.rounded_pair(pair.x, pair.y, up, rise=rise), []
+        for m, t in zip(made, (pair.x, pair.y), strict=True):
+            factors.append(float((m * t).sum() / (t * t).sum()))
+            assert m.dtype == np.float16
+            assert np.abs(m - factors[-1] * t).max() <= 2**-9 * np.abs(m).max()
+        assert abs(np.prod(factors) - 1) <= 2e-4
 
 
 def test_fragments_are_dealt_out_as_the_products_read_them():
@@ -198,7 +214,7 @@ def test_a_kernel_that_fails_on_a_gpu_is_not_used(monkeypatch):
         true = cuda_resample._launch
 
         def wrong(kernel, blocks, shared_bytes, call, device):
-            call.slope += 0.5
+            call.slope ^= 0x01000100  # its exponent
             true(kernel, blocks, shared_bytes, call, device)
 
         monkeypatch.setattr(cuda_resample, "_launch", wrong)

@@ -1,7 +1,8 @@
 """Which calls the tensor cores serve, and what a launch of their kernel needs: fragments of filters, strips, reads. Needs no GPU.
 
 `csrc/cuda/banded.cuh` computes in float16 with float32 sums. The taps are rounded to float16 together, not one by one: of the values
-below and above each tap that combination is taken whose error passes least of what such filters are given (see `rounded`).
+below and above each tap that combination is taken whose error passes least of what such filters are given (see `rounded`), and of all
+scales that come to nothing in the end those that leave the least error (`rounded_pair`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MOST_FALL_TAPS = 16  # two blocks of 16 hold 8 outputs; and that the roundings c
 _GROUPS = (4, 5)  # of eight columns of a strip
 _TASKS = 8000  # enough for every multiprocessor of a large GPU to be busy until near the end
 _FEWEST_ROWS = 64  # of a part, since each computes eight more
-_LARGEST = 65504.0  # of float16
+_SCALES = tuple(2.0 ** (k / 16 - (k > 8)) for k in range(16))  # by which a filter may be scaled before it is rounded
 
 _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int, ctypes.c_float
 
@@ -38,8 +39,14 @@ class BandedCall(ctypes.Structure):
         + [(name, _LONG) for name in ("x_batch", "x_channel", "x_row", "x_column", "y_batch", "y_channel", "y_row", "y_column")]
         + [(name, _INT) for name in ("channels", "w", "h", "out_w", "out_h", "strips", "parts", "part_rows", "tasks")]
         + [(name, _INT) for name in ("in_x", "in_y", "vector_out")]
-        + [(name, _FLOAT) for name in ("slope", "clamp", "lift")]
+        + [(name, ctypes.c_uint32) for name in ("slope", "rest", "clamp")]
+        + [("lift", _FLOAT)]
     )
+
+
+def _twice(value: float) -> int:
+    """A half, twice in a word."""
+    return int(np.float16(value).view(np.uint16)) * 0x10001
 
 
 def objection(plan: Plan, mode: Mode, slope: float, dtype: torch.dtype) -> str | None:
@@ -83,31 +90,57 @@ class _Axis:
         return self.first
 
 
-def rounded(taps: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """The taps as float16 values e away from them, each next to its tap, with the least eᵀ C e."""
+def rounded(taps: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, float]:
+    """The taps as float16 values e away from them, each next to its tap, with the least eᵀ C e; and that."""
     taps = taps.astype(np.float64)
     near = taps.astype(np.float16)
     far = np.where(near <= taps, np.nextafter(near, np.float16(np.inf)), np.nextafter(near, np.float16(-np.inf)))
-    errors = near.astype(np.float64) - taps, far.astype(np.float64) - taps
     chosen = (np.arange(2 ** len(taps))[:, None] >> np.arange(len(taps))) & 1
-    e = np.where(chosen == 1, errors[1], errors[0])
-    best = chosen[np.einsum("ij,jk,ik->i", e, covariance, e).argmin()]
-    return np.where(best == 1, far, near)
+    e = np.where(chosen == 1, far.astype(np.float64) - taps, near.astype(np.float64) - taps)
+    costs = ((e @ covariance) * e).sum(1)
+    best = int(costs.argmin())
+    return np.where(chosen[best] == 1, far, near), float(costs[best])
 
 
-def rounded_rise(taps: np.ndarray, up: int) -> np.ndarray:
+def rounded_rise(taps: np.ndarray, up: int) -> tuple[np.ndarray, float]:
     """A rise meets white noise and constants, phase by phase."""
-    result = np.empty(taps.shape, np.float16)
+    result, cost = np.empty(taps.shape, np.float16), 0.0
     for phase in range(min(up, len(taps))):
         count = len(taps[phase::up])
-        result[phase::up] = rounded(taps[phase::up], np.eye(count) + 3.0)
-    return result
+        result[phase::up], more = rounded(taps[phase::up], np.eye(count) + 3.0)
+        cost += more
+    return result, cost
 
 
-def rounded_fall(taps: np.ndarray, up: int) -> np.ndarray:
+def rounded_fall(taps: np.ndarray, up: int) -> tuple[np.ndarray, float]:
     """A fall meets what the rise lets through, and constants."""
     apart = np.arange(len(taps))[:, None] - np.arange(len(taps))
     return rounded(taps, np.sinc(apart / up) + 1.0 + 0.05 * np.eye(len(taps)))
+
+
+@lru_cache(maxsize=256)
+def _roundings(taps: bytes, rank: int, up: int, *, rise: bool) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """The terms of one axis (float64), rounded at each of `_SCALES`, and the errors' part of the whole at each."""
+    terms = np.frombuffer(taps, np.float64).reshape(rank, -1)
+    rounding = rounded_rise if rise else rounded_fall
+    made = [[rounding(term * scale, up) for term in terms] for scale in _SCALES]
+    whole = max(float(np.square(terms).sum()), 1e-60)
+    costs = [sum(cost for _, cost in each) / whole / scale**2 for each, scale in zip(made, _SCALES, strict=True)]
+    return tuple(np.stack([term for term, _ in each]) for each in made), np.array(costs)
+
+
+def rounded_pair(x: np.ndarray, y: np.ndarray, up: tuple[int, int], *, rise: bool) -> tuple[np.ndarray, np.ndarray]:
+    """A rise's or a fall's filters (terms x taps) in float16.
+
+    Scaling one up and the other down changes nothing but the roundings: of `_SCALES` those are taken whose errors are least. (Nothing is
+    scaled across the non-linearity, so that a clamp that is a half stays one.)
+    """
+    made_x, costs_x = _roundings(x.astype(np.float64).tobytes(), len(x), up[0], rise=rise)
+    made_y, costs_y = _roundings(y.astype(np.float64).tobytes(), len(y), up[1], rise=rise)
+    count = len(_SCALES)
+    best = min(range(count), key=lambda k: costs_x[k] + costs_y[-k % count])
+    surplus = round(math.log2(_SCALES[best] * _SCALES[-best % count]))
+    return made_x[best] * np.float16(2.0**-surplus), made_y[-best % count]
 
 
 def _at(taps: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -180,15 +213,16 @@ def products(groups: int, rank: int, up: tuple[int, int]) -> float:
 
 def banded(plan: Plan, gain: float) -> Banded:
     """For a plan without objection; `gain` is the non-linearity's, and joins the rise (its sign, the fall)."""
-    rises, falls, firsts = [], [], []
-    terms = (plan.rise.x, plan.rise.y * abs(gain)), (plan.fall.x, plan.fall.y * math.copysign(1.0, gain))
+    rises = [plan.rise.x, plan.rise.y * abs(gain)]
+    falls = [plan.fall.x * math.copysign(1.0, gain), plan.fall.y]
+    made = [*rounded_pair(rises[0], rises[1], plan.up, rise=True), *rounded_pair(falls[0], falls[1], plan.up, rise=False)]
+    matrices, firsts = [], []
     for axis in (0, 1):
-        up, at = plan.up[axis], _Axis.of(plan, axis)
+        at = _Axis.of(plan, axis)
         firsts.append(at.aligned())
-        rises += _rise_matrices(rounded_rise(terms[0][axis][0], up), up, at.first - firsts[axis], at.phase)
-        falls.append(np.stack([rounded_fall(taps, plan.up[axis]) for taps in terms[1][axis]]))
-    matrices = [*rises, *_fall_x_matrices(falls[0]), *_fall_y_matrices(falls[1])]
-    lift = math.prod(float(terms[0][axis].sum()) / plan.up[axis] for axis in (0, 1))
+        matrices += _rise_matrices(made[axis][0], plan.up[axis], at.first - firsts[axis], at.phase)
+    matrices += [*_fall_x_matrices(made[2]), *_fall_y_matrices(made[3])]
+    lift = math.prod(float(rises[axis].sum()) / plan.up[axis] for axis in (0, 1))
     rank = plan.fall.rank
     groups = min(_GROUPS, key=lambda g: -(-plan.out_size[0] // (8 * g)) * products(g, rank, plan.up))
     table = np.stack([fragment(m) for m in matrices]).tobytes()
@@ -221,6 +255,6 @@ def call_of(made: Banded, x: Tensor, y: Tensor, slope: float, clamp: float) -> t
         *(*x.stride(), *y.stride()),
         *(x.shape[1], x.shape[3], x.shape[2], *made.out_size, made.strips, parts, rows, made.strips * parts * planes),
         *(*made.first, vector_out),
-        *(slope, clamp, made.lift),
+        *(_twice(slope), _twice(slope - float(np.float16(slope))), _twice(clamp), made.lift),
     )
     return call, table

@@ -14,7 +14,9 @@
 // each output and 2 for each input, the strip's halo of (RISE - 1) / UP + FALL / 2 columns again from the cache; shared memory 4 for each
 // input.
 //
-// Results are rounded to 11 bits four times: the input with its bias, after rise x, after f, after fall x; and once at the end.
+// Results are rounded to 11 bits before and after each product: the input with its bias, after rise x, after rise y and again after f, after
+// fall x, and at the end. The largest error seen over all layers of T and R is given in the README beside their times. Between products
+// values are bounded by the largest half, 65504.
 #pragma once
 
 #include "warp.cuh"
@@ -46,7 +48,8 @@ struct BandedCall {
     int strips, parts, part_rows, tasks;  // a task is a strip of a part of the rows
     int in_x, in_y;                       // the input sample that the first middle block begins with
     int vector_out;
-    float slope, clamp, lift;  // `lift`: what a bias becomes in the middle
+    unsigned slope, rest, clamp;  // halves, twice each; the slope as a sum of two, so that it is exact to 22 bits
+    float lift;                   // what a bias becomes in the middle
 };
 
 struct Filters {
@@ -141,14 +144,14 @@ AF_DEVICE void rise_x(const BandedCall& call, const Place& place, const Filters&
         const unsigned* const from = ring + (group % AF_STAGES * 8 + lane / 4) * AF_PITCH + lane % 4;
         if (place.in_x >= 0 && place.in_x + 8 * AF_GROUPS_X <= call.w) {
             AF_UNROLL
-            for (int c = 0; c < AF_GROUPS_X; ++c) in[c][lane] = add_where(from[4 * c], bias, 0x3c003c00u);
+            for (int c = 0; c < AF_GROUPS_X; ++c) in[c][lane] = multiply_add(bias, 0x3c003c00u, from[4 * c]);
         } else {
             AF_UNROLL
             for (int c = 0; c < AF_GROUPS_X; ++c) {
                 const int column = place.in_x + 8 * c + 2 * (lane % 4);
                 const unsigned first = column >= 0 && column < call.w ? 0x3c00u : 0u;
                 const unsigned second = column >= -1 && column + 1 < call.w ? 0x3c000000u : 0u;
-                in[c][lane] = add_where(from[4 * c], bias, first | second);
+                in[c][lane] = multiply_add(bias, first | second, from[4 * c]);
             }
         }
     }
@@ -169,8 +172,6 @@ struct Middle {
 };
 
 AF_DEVICE void rise_y(const BandedCall& call, const Place& place, const Left& filter, const Risen& upper, const Risen& lower, Middle& middle) {
-    const unsigned short slope = float_to_half(call.slope), clamp = float_to_half(call.clamp);
-    const unsigned slopes = slope | unsigned(slope) << 16, clamps = clamp | unsigned(clamp) << 16;
     AF_UNROLL
     for (int n = 0; n < 2 * AF_BLOCKS_X; ++n) {
         Sums sums;
@@ -180,7 +181,12 @@ AF_DEVICE void rise_y(const BandedCall& call, const Place& place, const Left& fi
         for (int half = 0; half < 2; ++half) {
             PerLane<unsigned>& to = middle.words[n][half];
             narrow(sums, half, to);
-            if (AF_MODE == 1) AF_EACH_LANE to[lane] = limit(greater(to[lane], multiply(to[lane], slopes)), clamps);  // slope <= 1
+            if (AF_MODE == 1) {
+                AF_EACH_LANE {  // slope <= 1
+                    const unsigned sloped = multiply_add(to[lane], call.slope, multiply(to[lane], call.rest));
+                    to[lane] = limit(greater(to[lane], sloped), call.clamp);
+                }
+            }
         }
     }
 }
@@ -278,20 +284,19 @@ AF_DEVICE void banded(const BandedCall& call, unsigned* ring, int task) {
     Sums out[AF_GROUPS];
     AF_UNROLL
     for (int n = 0; n < AF_GROUPS; ++n) start(out[n], 0.0f);
-    int group = 0;
-    const auto next = [&](Risen& to) {
+    const auto next = [&](int group, Risen& to) {
         arrive<AF_STAGES - 2>();
         rise_x(call, place, filters, group, ring, to);
         fetch(call, place, group + AF_STAGES - 1, ring);
-        ++group;
     };
-    next(risen[0]);
+    int group = 0;
+    next(group, risen[0]);
     for (int begin = 0; begin < place.blocks; begin += AF_UP_Y) {
         AF_UNROLL
         for (int step = 0; step < AF_UP_Y; ++step) {  // two groups of the input, so that each finds its registers again
             const int block = begin + step, now = AF_UP_Y == 2 ? step : step / 2, variant = AF_UP_Y == 2 ? 0 : step % 2;
             if (block >= place.blocks) continue;
-            if (variant == 0) next(risen[1 - now]);
+            if (variant == 0) next(AF_UP_Y == 2 ? block + 1 : ++group, risen[1 - now]);  // the same; each form saves a register or two
             Middle middle;
             rise_y(call, place, filters.rise_y[variant], risen[now], risen[1 - now], middle);
             fall(filters, middle, out);

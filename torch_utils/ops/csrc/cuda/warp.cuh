@@ -51,11 +51,13 @@ template <class T> struct PerLane {
 
 AF_DEVICE float half_of(unsigned pair, int which) { return half_to_float((unsigned short)(pair >> (16 * which))); }
 AF_DEVICE unsigned pair_of(float low, float high) { return float_to_half(low) | unsigned(float_to_half(high)) << 16; }
+AF_DEVICE float finite_half(float x) { return x > 65504.0f ? 65504.0f : x < -65504.0f ? -65504.0f : x; }
+AF_DEVICE unsigned finite_pair_of(float low, float high) { return pair_of(finite_half(low), finite_half(high)); }
 template <class F> AF_DEVICE unsigned of_each(unsigned a, unsigned b, F f) {
     return pair_of(f(half_of(a, 0), half_of(b, 0)), f(half_of(a, 1), half_of(b, 1)));
 }
-AF_DEVICE unsigned add_where(unsigned x, unsigned b, unsigned where) {
-    return pair_of(half_of(x, 0) + half_of(b, 0) * half_of(where, 0), half_of(x, 1) + half_of(b, 1) * half_of(where, 1));
+AF_DEVICE unsigned multiply_add(unsigned a, unsigned b, unsigned c) {
+    return pair_of(half_of(a, 0) * half_of(b, 0) + half_of(c, 0), half_of(a, 1) * half_of(b, 1) + half_of(c, 1));
 }
 AF_DEVICE unsigned multiply(unsigned a, unsigned b) {
     return of_each(a, b, [](float x, float y) { return x * y; });
@@ -74,9 +76,14 @@ AF_DEVICE unsigned pair_of(float low, float high) {
     asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
     return pair;
 }
-AF_DEVICE unsigned add_where(unsigned x, unsigned b, unsigned where) {
+AF_DEVICE unsigned finite_pair_of(float low, float high) {  // the largest half for all that is larger
+    unsigned pair;
+    asm("cvt.rn.satfinite.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+}
+AF_DEVICE unsigned multiply_add(unsigned a, unsigned b, unsigned c) {
     unsigned y;
-    asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(y) : "r"(b), "r"(where), "r"(x));
+    asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(y) : "r"(a), "r"(b), "r"(c));
     return y;
 }
 AF_DEVICE unsigned multiply(unsigned a, unsigned b) {
@@ -144,7 +151,7 @@ AF_DEVICE void start(Sums& sums, float value) {
 
 // Row g of a C (0), or row g + 8 (1), as half of the next product's B.
 AF_DEVICE void narrow(const Sums& sums, int half, PerLane<unsigned>& to) {
-    AF_EACH_LANE to[lane] = pair_of(sums.values[2 * half][lane], sums.values[2 * half + 1][lane]);
+    AF_EACH_LANE to[lane] = finite_pair_of(sums.values[2 * half][lane], sums.values[2 * half + 1][lane]);
 }
 
 // Every lane's word of its neighbour, 0 with 1, 2 with 3, ...

@@ -17,7 +17,7 @@ from gui_utils.libraries import imgui
 from gui_utils.texture import ByteTexture
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
-from viz import chrome, effects, keyboard, latent_effects, settings, tour_card, workspaces
+from viz import chrome, effects, figure_effects, keyboard, latent_effects, settings, tour_card, workspaces
 from viz.canvas import Canvas
 from viz.film import leave_path
 from viz.guide_window import GuideWindow
@@ -66,6 +66,7 @@ class App:
         self.tour, self.guide = Tour(offered=options.offer_tour), GuideWindow()
         self.window_capture_due = 0
         self.images: dict[str, ByteTexture] = {}
+        self.figure_job: figure_effects.FigureJob | None = None
         thumbnails = latent_effects.read_thumbnails(options.settings_folder, loaded_settings.bookmarks)
         self.context = PanelContext(image=self.image, thumbnails=thumbnails)
         self.submitted: ViewState | None = None
@@ -165,6 +166,7 @@ class App:
                 effects.save_window(self)
         self._poll_dialog()
         effects.poll_export(self)
+        figure_effects.poll(self)
 
     def _in_gesture(self) -> bool:
         return moving(self.state) or self.context.film.playing or imgui.is_any_item_active() or self.canvas.gesture is not None
@@ -304,6 +306,8 @@ class App:
         self.save_settings()
         if self.context.film.job is not None:
             self.context.film.job.close()
+        if self.figure_job is not None:
+            self.figure_job.close()
         self.renderer.close()
         for texture in self.images.values():
             texture.delete()

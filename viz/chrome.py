@@ -201,6 +201,7 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
             ("Render again", "f5", commands.RetryRender()),
         ),
     ),
+    ("Figures", figure_effects.entries()),
     (
         "Help",
         (

@@ -95,6 +95,14 @@ class SaveLatent:
 
 
 @dataclass(frozen=True)
+class MakeFigure:
+    """Draw one of the paper's figures (a name of `viz.paper_figures.FIGURES`) from the view on screen, in the background."""
+
+    name: str
+    suffix: str = ".svg"
+
+
+@dataclass(frozen=True)
 class CopyView:
     """Put the view as JSON into the clipboard."""
 
@@ -187,6 +195,7 @@ Command = (
     | SaveSession
     | CopyText
     | SaveLatent
+    | MakeFigure
     | CopyView
     | Paste
     | ChooseWorkspace

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz import capture, commands, compare_picture, film_file, latent_effects, latent_file, session, session_effects, tour_card
+from viz import capture, commands, compare_picture, figure_effects, film_file, latent_effects, latent_file, session, session_effects, tour_card
 from viz.canvas import tone_map_of
 from viz.encoders import SUFFIXES
 from viz.errors import CommandError
@@ -63,6 +63,8 @@ def carry_out(app: App, command: commands.Command) -> None:
         case commands.CopyText(text):
             app.window.clipboard = text
             app.toasts.add("info", "Copied.")
+        case commands.MakeFigure(name, suffix):
+            figure_effects.start(app, name, suffix)
         case commands.Bookmark() | commands.SaveLatent() | commands.CopyView() | commands.Paste():
             latent_effects.carry_out(app, command)
         case commands.ChooseWorkspace(number):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -22,6 +24,13 @@ class Axis:
     label: str
     low: float
     high: float
+
+
+def figure_font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The window's font, which comes with imgui-bundle and has minus signs and superscripts; PIL's own where it is missing."""
+    spec = importlib.util.find_spec("imgui_bundle")
+    path = Path(spec.origin or "").parent / "assets/fonts/Roboto/Roboto-Regular.ttf" if spec is not None else Path()
+    return ImageFont.truetype(path, size) if path.is_file() else ImageFont.load_default(size)
 
 
 def ticks(axis: Axis, most: int = 6) -> tuple[float, ...]:
@@ -43,7 +52,7 @@ def framed(pixels: np.ndarray, x: Axis, y: Axis, title: str = "") -> np.ndarray:
     height, width = large.shape[:2]
     canvas = Image.new("RGB", (LEFT + width + RIGHT, ABOVE + height + BELOW), PAPER)
     canvas.paste(Image.fromarray(np.ascontiguousarray(large)), (LEFT, ABOVE))
-    ink, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
+    ink, font = ImageDraw.Draw(canvas), figure_font(14)
     ink.rectangle((LEFT - 1, ABOVE - 1, LEFT + width, ABOVE + height), outline=INK)
     for value in ticks(x):
         at = LEFT + (value - x.low) / (x.high - x.low) * width

@@ -43,7 +43,7 @@ from viz.state import (
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
 TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl")))
-SHOW = ("channels", "unwarp", "picture", "statistics")
+SHOW = ("channels", "band", "unwarp", "picture", "statistics")
 
 
 class Asking:
@@ -129,7 +129,7 @@ def test_dragging_the_pose_keeps_the_latent(asking):
 
 
 def test_channels_and_spectrum_do_not_touch_synthesis(asking):
-    assert asking.edit(Channels, mode="single", first=1).ran == ("channels", "unwarp", "picture", "tone")
+    assert asking.edit(Channels, mode="single", first=1).ran == ("channels", "band", "unwarp", "picture", "tone")
     assert asking.edit(Spectrum, on=True).ran == ("spectrum",)
     assert asking.edit(Spectrum, beta=2.0).ran == ("spectrum",)
     assert asking.edit(Channels, normalize=True).ran == ("picture", "tone")

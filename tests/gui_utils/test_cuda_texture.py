@@ -126,7 +126,7 @@ def _refuse():
 def contents(texture):
     gl.glBindTexture(gl.GL_TEXTURE_2D, texture.name)
     found = gl.glGetTexImage(gl.GL_TEXTURE_2D, 0, gl.GL_RED, gl.GL_FLOAT)
-    return np.frombuffer(found, np.float32) if isinstance(found, bytes) else np.asarray(found, np.float32)
+    return np.frombuffer(found, np.float32) if isinstance(found, bytes) else np.asarray(found, np.float32).ravel()
 
 
 # ------------------------------------------------------------------------------------------ with one

@@ -196,6 +196,7 @@ def test_full_size_networks_by_graph_and_by_definition(config, size, base):
         assert np.sqrt(((half - defined).square().mean() / defined.square().mean()).item()) < 0.01  # rounding of 11 bits in ten layers
 
 
+@pytest.mark.filterwarnings("ignore:The CUDA Graph is empty")  # that of the recording that fails
 @pytest.mark.parametrize("name", [pytest.param("tiny_sg2", marks=gpu)])
 def test_what_waits_for_the_gpu_is_not_recorded_and_the_next_form_is(name):
     network = tiny(name).cuda()

@@ -37,9 +37,11 @@ struct ResampleCall {
 #ifdef AF_FIXED
 #define AF_SIZE(name, field) constexpr int name = AF_##name
 #define AF_TEMPLATE(name) AF_##name
+constexpr int AF_TERMS = AF_FALLS < 4 ? AF_FALLS : 4;  // terms of the fall along y that share each read of the middle
 #else
 #define AF_SIZE(name, field) const int name = call.field
 #define AF_TEMPLATE(name) 0
+constexpr int AF_TERMS = 1;
 #endif
 
 AF_DEVICE int ceil_divide(int a, int b) { return a >= 0 ? (a + b - 1) / b : -((-a) / b); }  // b > 0
@@ -86,23 +88,26 @@ AF_DEVICE void rise(const float* in, int in_step, float* out, int out_step, cons
     }
 }
 
-// AF_OUTS neighbouring outputs of one 1-D fall, added to `sums`.
-template <int DOWN, int TAPS>
-AF_DEVICE void fall(const float* in, int in_step, float* sums, const float* taps, int down_, int taps_, int outs) {
+// AF_OUTS neighbouring outputs of TERMS 1-D falls of the same samples, of which `terms` are wanted, added to `sums`.
+template <int DOWN, int TAPS, int TERMS>
+AF_DEVICE void fall(const float* in, int in_step, float (*sums)[AF_OUTS], const float* taps, int down_, int taps_, int outs, int terms) {
     const int down = DOWN ? DOWN : down_, count = TAPS ? TAPS : taps_;
     if (DOWN) {  // each sample is read once
         AF_UNROLL
         for (int s = 0; s < (AF_OUTS - 1) * down + count; ++s) {
             const float value = in[s * in_step];
             AF_UNROLL
-            for (int e = 0; e < AF_OUTS; ++e) {
-                const int t = s - e * down;
-                if (t >= 0 && t < count) sums[e] += taps[t] * value;
+            for (int k = 0; k < TERMS; ++k) {
+                AF_UNROLL
+                for (int e = 0; e < AF_OUTS; ++e) {
+                    const int t = s - e * down;
+                    if (k < terms && t >= 0 && t < count) sums[k][e] += taps[k * count + t] * value;
+                }
             }
         }
     } else {
         for (int e = 0; e < outs; ++e)
-            for (int t = 0; t < count; ++t) sums[e] += taps[t] * in[(e * down + t) * in_step];
+            for (int t = 0; t < count; ++t) sums[0][e] += taps[t] * in[(e * down + t) * in_step];
     }
 }
 
@@ -263,13 +268,16 @@ template <class T, int MODE> AF_DEVICE void resample(const ResampleCall& call, f
         for (int item = thread; item < middle_w * blocks; item += AF_THREADS) {
             const int column = item % middle_w, row = item / middle_w * AF_OUTS, outs = smaller(AF_OUTS, TILE_Y - row);
             AF_UNROLL
-            for (int k = 0; k < FALLS; ++k) {
-                float sums[AF_OUTS] = {};
-                fall<AF_TEMPLATE(DOWN_Y), AF_TEMPLATE(FALL_Y)>(middle + row * DOWN_Y * pitch + column, pitch, sums, fall_taps_y + k * FALL_Y,
-                                                               DOWN_Y, FALL_Y, outs);
+            for (int k = 0; k < FALLS; k += AF_TERMS) {
+                float sums[AF_TERMS][AF_OUTS] = {};
+                fall<AF_TEMPLATE(DOWN_Y), AF_TEMPLATE(FALL_Y), AF_TERMS>(middle + row * DOWN_Y * pitch + column, pitch, sums,
+                                                                         fall_taps_y + k * FALL_Y, DOWN_Y, FALL_Y, outs, FALLS - k);
                 AF_UNROLL
-                for (int e = 0; e < AF_OUTS; ++e)
-                    if (e < outs) fallen[(k * TILE_Y + row + e) * pitch + column] = sums[e];
+                for (int j = 0; j < AF_TERMS; ++j) {
+                    AF_UNROLL
+                    for (int e = 0; e < AF_OUTS; ++e)
+                        if (e < outs && k + j < FALLS) fallen[((k + j) * TILE_Y + row + e) * pitch + column] = sums[j][e];
+                }
             }
         }
     }
@@ -278,14 +286,14 @@ template <class T, int MODE> AF_DEVICE void resample(const ResampleCall& call, f
         const int blocks = (TILE_X + AF_OUTS - 1) / AF_OUTS;
         for (int item = thread; item < TILE_Y * blocks; item += AF_THREADS) {
             const int row = item % TILE_Y, column = item / TILE_Y * AF_OUTS, outs = smaller(AF_OUTS, TILE_X - column);
-            float sums[AF_OUTS] = {};
+            float sums[1][AF_OUTS] = {};
             AF_UNROLL
             for (int k = 0; k < FALLS; ++k)
-                fall<AF_TEMPLATE(DOWN_X), AF_TEMPLATE(FALL_X)>(fallen + (k * TILE_Y + row) * pitch + column * DOWN_X, 1, sums,
-                                                               fall_taps_x + k * FALL_X, DOWN_X, FALL_X, outs);
+                fall<AF_TEMPLATE(DOWN_X), AF_TEMPLATE(FALL_X), 1>(fallen + (k * TILE_Y + row) * pitch + column * DOWN_X, 1, sums,
+                                                                  fall_taps_x + k * FALL_X, DOWN_X, FALL_X, outs, 1);
             AF_UNROLL
             for (int e = 0; e < AF_OUTS; ++e)
-                if (e < outs) output[row * out_pitch + column + e] = sums[e];
+                if (e < outs) output[row * out_pitch + column + e] = sums[0][e];
         }
     }
     AF_BARRIER();

@@ -12,6 +12,7 @@ from gui_utils.tone import ToneMap
 from viz import gestures
 from viz.canvas_badge import draw_badge
 from viz.canvas_compare import CanvasCompare, drag_divider, first_area, on_divider
+from viz.canvas_cursor import share_cursor
 from viz.canvas_overlay import CanvasOverlay, offered, value_under
 from viz.canvas_picture import CanvasPicture
 from viz.canvas_view import Area, Content, Placement, Probe, pan, place, probe, zoom_at
@@ -75,6 +76,7 @@ class Canvas:
             self.probe = probe(picture, self.placement, self.content, *mouse)
             if self.overlay_image is not None:
                 self.overlay_probe = value_under(self.overlay_image, self.placement, *mouse)
+        share_cursor(self, context, picture)
         return self._handle(state, context, mouse, hovered, active)
 
     def delete(self) -> None:

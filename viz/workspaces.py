@@ -44,7 +44,20 @@ WORKSPACES: tuple[Workspace, ...] = (
             "Channels": "right.lower",
         },
     ),
-    Workspace("Layers", {"Latent": "left", "Pose": "left.lower", "Layers": "right", "Channels": "right.lower"}, right_em=32.0),
+    Workspace(
+        "Layers",
+        {
+            "Latent": "left",
+            "Pose": "left.lower",
+            "Filmstrip": "bottom",
+            "Layers": "right",
+            "Filters": "right",
+            "Fourier input": "right",
+            "Channels": "right.lower",
+            "Break it": "right.lower",
+        },
+        right_em=32.0,
+    ),
     Workspace(
         "Spectra",
         {

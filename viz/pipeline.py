@@ -67,6 +67,7 @@ class Pipeline:
         whenever another network is wanted.
         """
         self._newest, self._progress = newest, progress
+        start = time.perf_counter()
         run = self._run(request)
         view = run.view
         run.superseded = lambda: may_stop and _differs(newest(), view, SYNTHESIS_GROUPS)
@@ -76,6 +77,7 @@ class Pipeline:
             return frame
         self._answered = (request, run)
         frame = replace(frame, overlays=self.refinement.known(run), beside=self.second.known(frame))
+        self.second.share(frame, time.perf_counter() - start)
         return self._with_second(frame) if self._headless else frame
 
     def _run(self, request: RenderRequest) -> Run:

@@ -51,13 +51,16 @@ class SecondView:
             return beside
         return replace(beside, stale=True)
 
+    def share(self, frame: Frame, took_s: float) -> None:
+        """How long the first view took, all in all: what the second may take while newer questions wait."""
+        if "synthesis" in frame.ran:
+            self._share_s = took_s
+
     def steps(self, frame: Frame, waiting: Waiting) -> Iterator[Frame]:
         """The first frame again, with the second beside it as soon as that is there."""
         if not compared(frame.request.view):
             self._shown = self._left = None
             return
-        if "synthesis" in frame.ran:
-            self._share_s = frame.timing.total_s
         if frame.beside is not None and not frame.beside.stale and frame.beside.frame.error is None:
             return
         until = time.perf_counter() + self._share_s
@@ -87,7 +90,7 @@ class SecondView:
         if answer is None:
             return None
         other = answer.network
-        notes = not_shared(frame.request.view, first, other) if other is not None else ()
+        notes = (*other.notes, *not_shared(frame.request.view, first, other)) if other is not None else ()
         if answer.picture is None or frame.picture is None or other is None:
             return Beside(answer, notes=notes)
         finished = frame.picture.tap == first.taps[-1].name and answer.picture.tap == other.taps[-1].name

@@ -14,7 +14,7 @@ from viz.export import ExportOptions, export
 from viz.film_file import read
 from viz.memory import Memory
 from viz.pipeline import Pipeline
-from viz.request import Frame, Picture, RenderRequest, Timing
+from viz.request import Frame, Picture, RenderRequest
 from viz.session import Session
 from viz.state import (
     BreakIt,
@@ -196,6 +196,23 @@ def test_a_second_network_that_cannot_be_loaded_fails_a_file_but_not_the_window(
     assert refined[-1].error is None and "nowhere" in refined[-1].beside.frame.error.message
 
 
+def test_a_second_network_with_other_weights_than_saved_says_so(pipeline):
+    frame = ask(pipeline, BESIDE_T.edit(Compare, sha256="0" * 64, network=str(GOLDEN / "tiny_t_cond.pkl")))
+    assert any("saved with other weights" in note for note in frame.beside.notes)
+
+
+def test_cancelling_a_second_load_gives_up_the_comparison_or_goes_back():
+    from viz.effects import without_second_load
+    from viz.request import Beside
+
+    shown = frame_of(alias_free_facts(), BESIDE_T)
+    assert not without_second_load(BESIDE_T, shown).get(Compare).on  # nothing was beside it yet
+    beside = dataclasses.replace(shown, beside=Beside(shown, stale=True))
+    assert without_second_load(BESIDE_T.edit(Compare, network="large.pkl"), beside).get(Compare).network == TINY_T
+    there = dataclasses.replace(shown, beside=Beside(shown))
+    assert without_second_load(BESIDE_T, there) is BESIDE_T
+
+
 def test_both_live_in_the_same_bounded_memory(pipeline):
     frame = ask(pipeline, BESIDE_T.edit(Latent, x=50.0))
     assert frame.memory_bytes <= pipeline.memory.limit_bytes
@@ -238,8 +255,9 @@ def steady_drag(monkeypatch, layers: int, frames: int, first_s: float = 0.05) ->
     second = second_view.SecondView(Memory(1 << 20), clock.answer)
     taken, published = [], []
     for i in range(frames):
-        frame = frame_of(alias_free_facts(), BESIDE_T.edit(Latent, x=float(i)), timing=Timing((("synthesis", first_s),), first_s))
+        frame = frame_of(alias_free_facts(), BESIDE_T.edit(Latent, x=float(i)))
         frame = dataclasses.replace(frame, beside=second.known(frame))
+        second.share(frame, first_s)
         start = clock.now
         published += list(second.steps(frame, lambda: True))
         taken.append(clock.now - start)
@@ -268,9 +286,10 @@ def test_once_nothing_waits_the_newest_question_is_answered(monkeypatch):
     monkeypatch.setattr(second_view.time, "perf_counter", lambda: clock.now)
     second = second_view.SecondView(Memory(1 << 20), clock.answer)
     views = [BESIDE_T.edit(Latent, x=float(i)) for i in range(2)]
-    timing = Timing((("synthesis", 0.05),), 0.05)
-    assert list(second.steps(frame_of(alias_free_facts(), views[0], timing=timing), lambda: True)) == []
-    (shown,) = second.steps(frame_of(alias_free_facts(), views[1], timing=timing), lambda: False)
+    first = frame_of(alias_free_facts(), views[0])
+    second.share(first, 0.05)
+    assert list(second.steps(first, lambda: True)) == []
+    (shown,) = second.steps(frame_of(alias_free_facts(), views[1]), lambda: False)
     assert shown.beside.frame.request.view.get(Latent).x == 1.0 and not shown.beside.stale
 
 

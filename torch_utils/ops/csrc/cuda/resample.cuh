@@ -44,6 +44,8 @@ constexpr int AF_TERMS = AF_FALLS < 4 ? AF_FALLS : 4;  // terms of the fall alon
 constexpr int AF_TERMS = 1;
 #endif
 
+#define AF_GROUPS_OF(up) ((up) == 2 ? 4 : (up) == 4 ? 2 : 1)
+
 AF_DEVICE int ceil_divide(int a, int b) { return a >= 0 ? (a + b - 1) / b : -((-a) / b); }  // b > 0
 AF_DEVICE int smaller(int a, int b) { return a < b ? a : b; }
 AF_DEVICE int larger(int a, int b) { return a > b ? a : b; }
@@ -61,25 +63,25 @@ AF_DEVICE float activate(float value, const ResampleCall& call, unsigned& mark) 
     return limited;
 }
 
-// One 1-D rise for the `up` middle samples that depend on the same inputs: middle samples `first`, `first` + 1, ... below `limit`.
-// Sample first + e meets the taps up - 1 - e, up - 1 - e + up, ...
-template <int UP, int TAPS, bool ACTIVATE>
-AF_DEVICE void rise(const float* in, int in_step, float* out, int out_step, const float* taps, int up_, int taps_, int first, int limit,
-                    bool add, const ResampleCall& call) {
+// One 1-D rise for GROUPS neighbouring groups, of which `groups` are wanted, of the `up` middle samples that depend on the same inputs: middle
+// samples `first`, `first` + 1, ... below `limit`. Sample first + e meets the taps up - 1 - e, up - 1 - e + up, ...
+template <int UP, int TAPS, int GROUPS, bool ACTIVATE>
+AF_DEVICE void rise(const float* in, int in_step, float* out, int out_step, const float* taps, int up_, int taps_, int first, int groups,
+                    int limit, bool add, const ResampleCall& call) {
     const int up = UP ? UP : up_, count = TAPS ? TAPS : taps_, depth = (count + up - 1) / up;
-    float window[UP ? (TAPS + UP - 1) / (UP ? UP : 1) : 1];
+    float window[UP ? (TAPS + UP - 1) / (UP ? UP : 1) + GROUPS - 1 : 1];
     if (UP) {
         AF_UNROLL
-        for (int k = 0; k < depth; ++k) window[k] = in[k * in_step];
+        for (int k = 0; k < depth + GROUPS - 1; ++k) window[k] = k < depth + groups - 1 ? in[k * in_step] : 0.0f;
     }
     AF_UNROLL
-    for (int e = 0; e < up; ++e) {
-        const int i = first + e;
+    for (int e = 0; e < GROUPS * up; ++e) {
+        const int i = first + e, skipped = e / up;
         float sum = 0;
         AF_UNROLL
         for (int k = 0; k < depth; ++k) {
-            const int t = up - 1 - e + k * up;
-            if (t < count) sum += taps[t] * (UP ? window[UP ? k : 0] : in[k * in_step]);
+            const int t = up - 1 - e % up + k * up;
+            if (t < count) sum += taps[t] * (UP ? window[UP ? k + skipped : 0] : in[(k + skipped) * in_step]);
         }
         if (i < 0 || i >= limit) continue;
         if (add) sum += out[i * out_step];
@@ -152,6 +154,8 @@ template <class T, int MODE> AF_DEVICE void resample(const ResampleCall& call, f
     AF_SIZE(FALLS, falls);
     AF_SIZE(TILE_X, tile_x);
     AF_SIZE(TILE_Y, tile_y);
+    // Groups of a rise that one thread makes: each sample that it reads then meets more taps.
+    constexpr int GROUPS_X = AF_GROUPS_OF(AF_TEMPLATE(UP_X)), GROUPS_Y = AF_GROUPS_OF(AF_TEMPLATE(UP_Y));
     using Raw = typename T::Raw;
 
     // The tile, in samples of the output, of the middle and of the input.
@@ -198,28 +202,28 @@ template <class T, int MODE> AF_DEVICE void resample(const ResampleCall& call, f
     AF_UNROLL
     for (int k = 0; k < RISES; ++k) {
         AF_EACH_THREAD {
-            const int groups = ceil_divide(middle_w - 1 - phase_x, UP_X) + 1;
-            for (int item = thread; item < in_h * groups; item += AF_THREADS) {
-                const int row = item % in_h, group = item / in_h;
-                rise<AF_TEMPLATE(UP_X), AF_TEMPLATE(RISE_X), false>(input + row * in_pitch + group, 1, risen + row * pitch, 1,
-                                                                    rise_taps_x + k * RISE_X, UP_X, RISE_X,
-                                                                    phase_x + 1 + (group - 1) * UP_X, middle_w, false, call);
+            const int groups = ceil_divide(middle_w - 1 - phase_x, UP_X) + 1, parts = ceil_divide(groups, GROUPS_X);
+            for (int item = thread; item < in_h * parts; item += AF_THREADS) {
+                const int row = item % in_h, group = item / in_h * GROUPS_X;
+                rise<AF_TEMPLATE(UP_X), AF_TEMPLATE(RISE_X), GROUPS_X, false>(
+                    input + row * in_pitch + group, 1, risen + row * pitch, 1, rise_taps_x + k * RISE_X, UP_X, RISE_X,
+                    phase_x + 1 + (group - 1) * UP_X, smaller(GROUPS_X, groups - group), middle_w, false, call);
             }
         }
         AF_BARRIER();
         AF_EACH_THREAD {
-            const int groups = ceil_divide(middle_h - 1 - phase_y, UP_Y) + 1;
-            for (int item = thread; item < middle_w * groups; item += AF_THREADS) {
-                const int column = item % middle_w, group = item / middle_w;
+            const int groups = ceil_divide(middle_h - 1 - phase_y, UP_Y) + 1, parts = ceil_divide(groups, GROUPS_Y);
+            for (int item = thread; item < middle_w * parts; item += AF_THREADS) {
+                const int column = item % middle_w, group = item / middle_w * GROUPS_Y, wanted = smaller(GROUPS_Y, groups - group);
                 const float* const in = risen + group * pitch + column;
                 const float* const k_taps = rise_taps_y + k * RISE_Y;
                 const int from = phase_y + 1 + (group - 1) * UP_Y;
                 if (MODE == AF_ACTIVATE && k == RISES - 1)
-                    rise<AF_TEMPLATE(UP_Y), AF_TEMPLATE(RISE_Y), true>(in, pitch, middle + column, pitch, k_taps, UP_Y, RISE_Y, from,
-                                                                       middle_h, k > 0, call);
+                    rise<AF_TEMPLATE(UP_Y), AF_TEMPLATE(RISE_Y), GROUPS_Y, true>(in, pitch, middle + column, pitch, k_taps, UP_Y, RISE_Y,
+                                                                                 from, wanted, middle_h, k > 0, call);
                 else
-                    rise<AF_TEMPLATE(UP_Y), AF_TEMPLATE(RISE_Y), false>(in, pitch, middle + column, pitch, k_taps, UP_Y, RISE_Y, from,
-                                                                        middle_h, k > 0, call);
+                    rise<AF_TEMPLATE(UP_Y), AF_TEMPLATE(RISE_Y), GROUPS_Y, false>(in, pitch, middle + column, pitch, k_taps, UP_Y, RISE_Y,
+                                                                                  from, wanted, middle_h, k > 0, call);
             }
         }
         AF_BARRIER();

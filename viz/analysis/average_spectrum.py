@@ -133,6 +133,15 @@ def curves(sums: SetPower, label: str) -> Curves:
     )  # fmt: skip
 
 
+def difference(a: Curves, b: Curves) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """A - B in dB at A's frequencies, as far as B's go."""
+    lines = {}
+    for (name, (x, y)), (u, v) in zip(a.lines().items(), b.lines().values(), strict=True):
+        inside = (x >= u[0]) & (x <= u[-1])
+        lines[name] = (x[inside], y[inside] - np.interp(x[inside], u, v))
+    return lines
+
+
 def decibels(power: np.ndarray) -> np.ndarray:
     return 10 * np.log10(np.maximum(power, FLOOR))
 

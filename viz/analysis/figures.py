@@ -13,6 +13,7 @@ from viz.overlay_tone import pixels_of
 from viz.request import OverlayArrows, OverlayImage
 
 SIZE, SMOOTH = (720, 400), 3  # of a chart's inside, and how many times larger it is drawn
+DOTS = 55  # longer lines are drawn without their points
 GRID, INK = (225, 225, 225), (0, 0, 0)
 
 
@@ -60,7 +61,7 @@ def line_chart(
         for k in range(len(points) - 1):
             if whole[k] and whole[k + 1]:
                 ink.line((*points[k], *points[k + 1]), fill=_rgb(i), width=2 * SMOOTH)
-        for point in (p for p, there in zip(points, whole, strict=True) if there and len(points) < 100):
+        for point in (p for p, there in zip(points, whole, strict=True) if there and len(points) < DOTS):
             r = 3 * SMOOTH
             ink.ellipse((point[0] - r, point[1] - r, point[0] + r, point[1] + r), fill=_rgb(i))
     font = ImageFont.load_default(14 * SMOOTH)

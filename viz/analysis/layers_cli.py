@@ -47,7 +47,7 @@ def run_nonlinearity(options: argparse.Namespace) -> int:
         high = max(float(np.nanmax(level)) for _, level in inside.curves.values())
         last = max(float(frequency[-1]) for frequency, _ in inside.curves.values())
         axes = Axis("cycles per image", 0.0, last), Axis("dB, mean over circles", high - nonlinearity_chart.DEEPEST_DB, high + 6)
-        marked = ", ".join(f"{name} {frequency:g}" for name, frequency in inside.marks.items())
+        marked = ", ".join(f"{name} {frequency:.4g}" for name, frequency in inside.marks.items())
         return line_chart(inside.curves, *axes, f"inside {inside.name}: {marked}", marks=inside.marks)
 
     return emit(Measured(facts, lines, arrays, figure), options)

@@ -14,7 +14,7 @@ from gui_utils.controls import Field, button, checkbox, choice, input_int, text_
 from gui_utils.libraries import imgui, implot
 from gui_utils.text import MISSING, number_text
 from viz.analysis import Overlay
-from viz.analysis.average_spectrum import Curves, network_pictures, save_arrays
+from viz.analysis.average_spectrum import Curves, difference, network_pictures, save_arrays
 from viz.analysis.filter_responses import response_of
 from viz.analysis.nonlinearity import filtered_tap
 from viz.analysis.nonlinearity_chart import marks
@@ -123,15 +123,6 @@ def responses(tap: TapInfo) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def caption(found: Curves, other: Curves | None) -> str:
     text = f"A: {found.label}, {found.count} pictures, deviation {number_text(found.std)} of 255."
     return text if other is None else f"{text}  B: {other.label}, {other.count} pictures, deviation {number_text(other.std)}."
-
-
-def difference(a: Curves, b: Curves) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """A - B in dB at A's frequencies, as far as B's go."""
-    lines = {}
-    for (name, (x, y)), (u, v) in zip(a.lines().items(), b.lines().values(), strict=True):
-        inside = (x >= u[0]) & (x <= u[-1])
-        lines[name] = (x[inside], y[inside] - np.interp(x[inside], u, v))
-    return lines
 
 
 def _plots(shown: str, pair: tuple[Curves, Curves | None], design: Design, facts: NetworkFacts, context: PanelContext) -> None:

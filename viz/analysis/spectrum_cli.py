@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from viz.analysis.average_spectrum import Curves, SetPower, curves, folder_pictures, network_pictures, picture_files, save_arrays
+from viz.analysis.average_spectrum import (
+    Curves,
+    SetPower,
+    curves,
+    difference,
+    folder_pictures,
+    load_curves,
+    network_pictures,
+    picture_files,
+    save_arrays,
+)
 from viz.analysis.metrics_cli import at_least_one, natural
 from viz.errors import CommandError
 
@@ -24,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num", metavar="N", type=at_least_one, default=100, help="pictures (default 100)")
     parser.add_argument("--seed", metavar="S", type=natural, default=0, help="first seed (default 0); pictures of a folder go by name")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".npz: curves and map; .png: the map with its axes")
+    parser.add_argument("--reference", metavar="NPZ|NETWORK|FOLDER", default=None,
+                        help="what it is compared with: curves of both, and A - B in dB")  # fmt: skip
+    parser.add_argument("--curves", action="store_true", help="a .png shows curves (with --reference: A - B) and not the map")
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
 
 
@@ -35,17 +48,52 @@ def run(options: argparse.Namespace) -> int:
     if out.parent != Path() and not out.parent.is_dir():
         raise CommandError(f"--out: the folder {out.parent} does not exist")
     found = measured(options)
+    other = reference(options)
     if out.suffix.lower() == ".npz":
         from viz.capture import atomic
 
         with atomic(out) as temporary, temporary.open("wb") as f:
-            np.savez_compressed(f, **save_arrays(found))
+            np.savez_compressed(f, **save_arrays(found), **difference_arrays(found, other))
     else:
         from viz.capture import save_png
 
-        save_png(out, figure(found), None)
+        save_png(out, curves_figure(found, other) if options.curves or other is not None else figure(found), None)
     print(f"{out}: {found.count} pictures of {found.label}, mean {found.mean:.2f}, standard deviation {found.std:.2f} (0 to 255)")
+    if other is not None:
+        axis, level = difference(found, other)["mean over circles"]
+        middle = float(np.median(level[axis > axis[-1] / 2]))
+        print(f"minus {other.count} pictures of {other.label}: {middle:+.2f} dB in the upper half of the frequencies (median over circles)")
     return 0
+
+
+def reference(options: argparse.Namespace) -> Curves | None:
+    """What --reference names, measured like the source; None without it."""
+    if options.reference is None:
+        return None
+    if Path(options.reference).suffix.lower() == ".npz":
+        return load_curves(Path(options.reference))
+    return measured(argparse.Namespace(**{**vars(options), "source": options.reference}))
+
+
+def difference_arrays(found: Curves, other: Curves | None) -> dict[str, Any]:
+    """A - B, under the names of A's curves."""
+    if other is None:
+        return {}
+    pairs = zip(("axis0", "diagonal", "radial"), difference(found, other).values(), strict=True)
+    return {f"difference_{name}_{what}": values for name, line in pairs for what, values in zip(("frequency", "db"), line, strict=True)}
+
+
+def curves_figure(found: Curves, other: Curves | None) -> np.ndarray:
+    """The curves, or with a reference A - B, in dB over cycles per image."""
+    from viz.analysis.figures import line_chart
+    from viz.figure import Axis
+
+    lines = found.lines() if other is None else difference(found, other)
+    values = np.concatenate([level[1:] for _, level in lines.values()])
+    last = max(float(frequency[-1]) for frequency, _ in lines.values())
+    label = "dB" if other is None else "dB, A - B"
+    title = f"A: {found.label}, {found.count} pictures" + ("" if other is None else f"; B: {other.label}, {other.count} pictures")
+    return line_chart(lines, Axis("cycles per image", 0.0, last), Axis(label, float(values.min()) - 3, float(values.max()) + 5), title)
 
 
 def measured(options: argparse.Namespace) -> Curves:

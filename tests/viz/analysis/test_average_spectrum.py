@@ -148,6 +148,25 @@ def test_the_difference_goes_as_far_as_both_do():
     assert all(len(x) == 16 and np.allclose(y, 3) for x, y in lines.values())
 
 
+def test_a_minus_b_on_the_command_line(tmp_path, capsys):
+    """Of a network and itself: nothing, as a network, as a saved file, in the figure; of other pictures: what the curves say."""
+    network, a, d = str(GOLDEN / "tiny_r.pkl"), tmp_path / "a.npz", tmp_path / "d.npz"
+    assert cli.run(["spectrum", network, "--num", "3", "--out", str(a)]) == 0
+    for reference in (str(a), network):
+        assert cli.run(["spectrum", network, "--num", "3", "--reference", reference, "--out", str(d)]) == 0
+        assert "minus 3 pictures" in (text := capsys.readouterr().out) and "0.00 dB" in text
+        with np.load(d) as file:
+            assert np.abs(file["difference_radial_db"]).max() < 1e-6
+    assert cli.run(["spectrum", network, "--num", "3", "--seed", "7", "--reference", str(a), "--out", str(d)]) == 0
+    with np.load(d) as file, np.load(a) as other:
+        expected = file["radial_db"] - np.interp(file["radial_frequency"], other["radial_frequency"], other["radial_db"])
+        assert np.allclose(file["difference_radial_db"], expected) and np.abs(expected).max() > 0.1
+    for words in (["--curves"], ["--reference", str(a)]):
+        assert cli.run(["spectrum", network, "--num", "2", *words, "--out", str(tmp_path / "c.png")]) == 0
+        with Image.open(tmp_path / "c.png") as image:
+            assert image.size[0] > image.size[1] > 300
+
+
 def test_the_panel_shows_and_saves_what_is_there():
     overlays = {spectrum_chart.NAME: OverlayResult(flat("a", 5, 32)), spectrum_reference.NAME: OverlayResult(flat("b", 2, 16))}
     view = ViewState().edit(AverageSpectrum, on=True).put(SpectrumReference("b.npz"))

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from gui_utils.libraries import imgui
 from gui_utils.texture import ByteTexture
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
-from viz import chrome, effects, figure_effects, keyboard, latent_effects, settings, tour_card, workspaces
+from viz import chrome, effects, figure_effects, keyboard, latent_effects, remote_server, settings, tour_card, workspaces
 from viz.canvas import Canvas
 from viz.film import leave_path
 from viz.guide_window import GuideWindow
@@ -34,6 +34,13 @@ DISK_CHECK_S = 2.0
 LONGEST_STEP_S = 0.1  # after a stall, animation goes on from where it was
 
 
+class Attached(Protocol):
+    """What is at work beside the panels: asked before every frame, closed at the end."""
+
+    def each_frame(self, app: App) -> None: ...
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class AppOptions:
     """What the command line decides. `settings_folder` None keeps nothing (headless, tests)."""
@@ -48,6 +55,7 @@ class AppOptions:
     workspace: int | None = None
     headless: bool = False
     offer_tour: bool = False
+    remote_port: int | None = None  # 0 is any free one
 
 
 class App:
@@ -67,6 +75,7 @@ class App:
         self.window_capture_due = 0
         self.images: dict[str, ByteTexture] = {}
         self.figure_job: figure_effects.FigureJob | None = None
+        self.attached: list[Attached] = []
         thumbnails = latent_effects.read_thumbnails(options.settings_folder, loaded_settings.bookmarks)
         self.context = PanelContext(image=self.image, thumbnails=thumbnails)
         self.submitted: ViewState | None = None
@@ -111,6 +120,8 @@ class App:
         now = time.perf_counter()
         elapsed, self._last_step = now - self._last_step, now
         self._receive()
+        for each in self.attached:
+            each.each_frame(self)
         for path in self.window.take_dropped():
             effects.open_path(self, path)
         return elapsed
@@ -308,6 +319,8 @@ class App:
             self.context.film.job.close()
         if self.figure_job is not None:
             self.figure_job.close()
+        for each in self.attached:
+            each.close()
         self.renderer.close()
         for texture in self.images.values():
             texture.delete()
@@ -330,6 +343,8 @@ def run(options: AppOptions) -> int:
     with Window(window_options) as window:
         app = App(options, window, RenderThread(window.wake), loaded, note)
         try:
+            if options.remote_port is not None:
+                remote_server.attach(app, options.remote_port)
             app.loop()
             width, height = window.size
             app.settings = dataclasses.replace(app.settings, window_width=width, window_height=height)

@@ -24,6 +24,8 @@ def add_window_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", metavar="WxH", type=size_pair, help="window size (default: as last time, first 1600x900)")
     parser.add_argument("--font-scale", metavar="F", type=float, help="0.8 to 2.0 (default: as last time, first 1.0)")
     add_set_argument(parser)
+    parser.add_argument("--remote", action="store_true", help="let programs here ask and set the view (viz.remote); prints address and token")
+    parser.add_argument("--remote-port", metavar="N", type=int, default=0, help="for --remote (default: any free one)")
     parser.add_argument("--fresh", action="store_true", help="ignore and keep untouched all remembered settings")
 
 
@@ -55,6 +57,7 @@ def run_window(options: argparse.Namespace) -> int:
             recent=tuple(options.networks),
             size=options.size,
             font_scale=options.font_scale,
+            remote_port=options.remote_port if options.remote else None,
         )
     )
 

@@ -1,0 +1,215 @@
+"""Remote control: who is refused, and that what comes is what the window shows."""
+
+import http.client
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from gui_utils.tone import tone_map
+from tests.viz.test_app import GOLDEN, START, Running
+from viz import remote_server
+from viz.canvas import tone_map_of
+from viz.remote import Client, RemoteError, Session
+from viz.remote_server import RemoteServer
+from viz.state import Equivariance, Latent, Pose, Source, Tap, Tone, ViewState
+
+DEADLINE_S = 60
+
+
+@pytest.fixture
+def running(tmp_path):
+    running = Running(tmp_path)
+    running.server = RemoteServer(0, running.window.wake)
+    running.app.attached.append(running.server)
+    running.client = Client(running.server.address, running.server.token)
+    yield running
+    running.close()
+
+
+def meanwhile(running, call):
+    """`call()` in another thread, as another program would, while the window's loop runs; its result, or its exception."""
+    found = {}
+
+    def work():
+        try:
+            found["result"] = call()
+        except Exception as e:
+            found["error"] = e
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    until = time.monotonic() + DEADLINE_S
+    while thread.is_alive():
+        assert time.monotonic() < until, "the window did not answer"
+        running.ui.frames(1)
+    if "error" in found:
+        raise found["error"]
+    return found["result"]
+
+
+def raw(server, method="GET", path="/state", body=None, **headers):
+    """Status and text of a bare HTTP request."""
+    port = int(server.address.rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    names = {"authorization": "Authorization", "host": "Host", "origin": "Origin", "content_length": "Content-Length"}
+    try:
+        connection.request(method, path, body, {names[k]: v for k, v in headers.items() if v is not None})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def server():
+    server = RemoteServer(timeout_s=0.05)  # no window: nobody answers
+    yield server
+    server.close()
+
+
+def right(server):
+    return f"Bearer {server.token}"
+
+
+@pytest.mark.parametrize("token", ["", "Bearer ", "Bearer wrong", "{token}x", "Basic {token}"])
+def test_a_wrong_token_is_refused(server, token):
+    status, text = raw(server, authorization=token.format(token=server.token))
+    assert status == 401 and "token" in text
+
+
+def test_other_hosts_and_pages_are_refused(server):
+    assert raw(server, authorization=right(server), host="example.org")[0] == 403
+    assert raw(server, authorization=right(server), host="127.0.0.1:1")[0] == 403
+    assert raw(server, authorization=right(server), origin="http://example.org")[0] == 403
+    assert server.refusal({"Host": server.address.removeprefix("http://"), "Authorization": right(server)}, "10.0.0.1") is not None
+    assert server.refusal({"Host": server.address.removeprefix("http://"), "Authorization": right(server)}, "127.0.0.1") is None
+    assert remote_server.HOST == "127.0.0.1"  # nobody else can connect at all
+
+
+def test_every_server_has_a_token_of_its_own(server):
+    other = RemoteServer()
+    try:
+        assert other.token != server.token and len(other.token) >= 32
+    finally:
+        other.close()
+
+
+def test_what_is_not_known_or_too_large_is_refused(server):
+    assert raw(server, path="/quit", authorization=right(server))[0] == 404
+    assert raw(server, "POST", "/frame.npy", "{}", authorization=right(server))[0] == 404
+    assert raw(server, "POST", authorization=right(server), content_length=str(1 << 40))[0] == 413
+
+
+def test_a_window_that_does_not_answer_is_told_so(server):
+    assert raw(server, authorization=right(server))[0] == 504
+    with pytest.raises(RemoteError, match="did not answer in time"):
+        Client(server.address, server.token).view()
+
+
+def test_nobody_there(server):
+    server.close()
+    with pytest.raises(RemoteError, match="does not answer"):
+        Client(server.address, server.token).view()
+
+
+@pytest.mark.window
+def test_the_view_goes_there_and_back(running):
+    asked = START.edit(Latent, x=3.5).edit(Pose, turns=0.125, x=0.1)
+    meanwhile(running, lambda: running.client.show(asked))
+    assert running.state == asked
+    back = meanwhile(running, running.client.view)
+    assert back.edit(Source, sha256="") == asked and back.get(Source).sha256
+    running.ui.key("ctrl+z")
+    running.ui.frames(2)
+    assert running.state == START  # it is a step of undo like any other
+
+
+@pytest.mark.window
+def test_frames_are_those_of_the_window(running):
+    meanwhile(running, lambda: running.client.edit(Latent, x=5.0))
+    values = meanwhile(running, running.client.values)
+    frame = running.app.renderer.frame
+    assert frame.request.view.get(Latent).x == 5.0
+    assert values.dtype == np.float32 and np.array_equal(values, frame.picture.values.transpose(2, 0, 1))
+    pixels = meanwhile(running, running.client.pixels)
+    assert np.array_equal(pixels, tone_map(frame.picture.values, tone_map_of(running.state.get(Tone))))
+    facts = meanwhile(running, running.client.facts)
+    assert (facts["name"], facts["resolution"], len(facts["taps"])) == ("tiny_r", 32, len(frame.network.taps))
+
+
+@pytest.mark.window
+def test_a_mistake_is_told_and_changes_nothing(running):
+    status = meanwhile(running, lambda: raw(running.server, "POST", body='{"format": "x"}', authorization=right(running.server)))
+    assert status[0] == 400 and "not a saved view" in status[1] and running.state == START
+    meanwhile(running, lambda: running.client.show(START.put(Source("no such network"))))
+    with pytest.raises(RemoteError, match="no such network"):
+        meanwhile(running, running.client.values)
+    meanwhile(running, lambda: running.client.show(START))
+    assert meanwhile(running, running.client.values).shape == (3, 32, 32)
+
+
+@pytest.mark.window
+def test_the_end_of_the_window_is_an_answer(tmp_path):
+    running = Running(tmp_path)
+    server = RemoteServer(0, running.window.wake)
+    running.app.attached.append(server)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(raw(server, authorization=right(server))), daemon=True)
+    thread.start()
+    until = time.monotonic() + DEADLINE_S
+    while server._asked.empty() and time.monotonic() < until:
+        pass
+    running.close()
+    thread.join(DEADLINE_S)
+    assert found and found[0][0] == 503
+
+
+def test_a_session_needs_no_window():
+    session = Session(str(GOLDEN / "tiny_r.pkl"))
+    first = session.values()
+    assert first.shape == (3, 32, 32) and session.facts().name == "tiny_r"
+    session.edit(Latent, x=1.0)
+    golden = np.load(GOLDEN / "tiny_r.npz")["image"][1]
+    assert np.abs(session.values() - golden).max() <= 1e-4 * np.abs(golden).max()
+    assert session.pixels().dtype == np.uint8 and session._repr_png_()[:4] == b"\x89PNG"
+    session.edit(Tap, layer=session.facts().taps[0].name)
+    assert session.values().shape[0] == session.facts().taps[0].channels
+    session.edit(Equivariance, on=True)
+    assert session.frame().overlays["equivariance"].fraction == 1
+    session.show(ViewState().put(Source("no such network")))
+    with pytest.raises(RemoteError, match="no such network"):
+        session.values()
+
+
+def test_the_notebook_runs():
+    """Its cells, in order, without the one that needs a window."""
+    path = GOLDEN.parent.parent / "viz" / "guide" / "notebook.ipynb"
+    cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+    assert len(cells) >= 3 and all(not c["outputs"] for c in cells)
+    names: dict = {}
+    for cell in cells:
+        source = "".join(cell["source"])
+        if "Client(" not in source:
+            exec(source, names)
+    assert isinstance(names["session"], Session)
+
+
+@pytest.mark.window
+def test_the_flag_opens_the_window_to_this_machine(tmp_path, monkeypatch, capsys):
+    from viz import cli
+
+    asked = []
+    monkeypatch.setattr("viz.app.run", lambda options: asked.append(options) or 0)
+    assert cli.run(["--fresh", "--remote", "--remote-port", "8123", "tiny.pkl"]) == 0
+    assert cli.run(["--fresh", "tiny.pkl"]) == 0
+    assert [options.remote_port for options in asked] == [8123, None]
+    running = Running(tmp_path)
+    server = remote_server.attach(running.app, 0)
+    try:
+        printed = capsys.readouterr().out
+        assert server.address in printed and server.token in printed and running.app.attached == [server]
+    finally:
+        running.close()

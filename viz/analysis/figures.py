@@ -24,8 +24,8 @@ def picture_figure(image: OverlayImage, title: str) -> np.ndarray:
     rate = image.frame_rect[2] - image.frame_rect[0]
     half = [n / rate / 2 for n in image.values.shape[:2]]
     spanned = "" if image.values.ndim == 3 else f", {image.low:g} to {image.high:g} {image.unit}".rstrip()
-    axes = (Axis("image widths", -h, h) for h in (half[1], half[0]))
-    return framed(pixels, *axes, f"{title}{spanned}")
+    x, y = (Axis("image widths", -h, h) for h in (half[1], half[0]))
+    return framed(pixels, x, y, f"{title}{spanned}")
 
 
 def arrows_figure(picture: np.ndarray, arrows: OverlayArrows, colors: np.ndarray, title: str) -> np.ndarray:

@@ -147,6 +147,8 @@ def flow(
     first, agreement = None, Agreement(len(centres))
     for count, other in enumerate(displaced_poses(pose, options, rate), start=1):
         moved = (yield from synthesized(network, ws, stop, pose=other, **conditions))[0]
+        if stop is not None and stop():
+            yield None  # between making the picture and looking at it
         expected = expected_px(pose, other, centres, rate)
         with torch.inference_mode():
             agreement.add(still, lambda margin, moved=moved: patches.surroundings(_detail(moved), margin), expected)

@@ -75,8 +75,8 @@ def share_of(network: Any, ws: torch.Tensor, tap: TapInfo, arguments: Mapping[st
     values = network.synthesize(ws, tap=tap.name, **arguments)[0]
     spectrum = view_spectrum(values, BETA, sampling_rate=tap.sampling_rate)  # with its margin: finer bins
     limits = (tap.spec.out_cutoff, tap.spec.out_stopband) if tap.spec is not None else (None, None)
-    beyond = (None if f is None or f >= tap.sampling_rate / 2 else share_above(spectrum, f, shape=shape) for f in limits)
-    return LayerShare(tap.name, *beyond, folded)
+    cutoff, stopband = (None if f is None or f >= tap.sampling_rate / 2 else share_above(spectrum, f, shape=shape) for f in limits)
+    return LayerShare(tap.name, cutoff, stopband, folded)
 
 
 OVERLAY = Overlay(NAME, LayerShares, (*LATENT, *CONDITIONS, Pose), run)

@@ -70,4 +70,5 @@ def text_at(degrees: np.ndarray, db: np.ndarray, at: float) -> str:
 
 def _spoke(degrees: float, length: float, color: plots.Color) -> None:
     turn = math.radians(degrees)
-    plots.line(f"##spoke {degrees:.3f}", *(np.array([0.0, length * f(turn)]) for f in (math.cos, math.sin)), color, weight=1.0)
+    x, y = (np.array([0.0, length * f(turn)]) for f in (math.cos, math.sin))
+    plots.line(f"##spoke {degrees:.3f}", x, y, color, weight=1.0)

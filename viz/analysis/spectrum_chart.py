@@ -187,7 +187,7 @@ def _map(found: Curves, design: Design, context: PanelContext, side_em: float) -
             color, angle = plots.series_color((4, 1, 0)[i]), math.pi * (0.25 + 0.5 * i)  # each name in a corner of its own
             plots.circle(frequency, "", color)
             at = frequency * math.cos(angle), frequency * math.sin(angle)
-            implot.annotation(*at, imgui.ImVec4(*(0.75 * c for c in color), 1.0), imgui.ImVec2(0, 0), True, name)
+            implot.annotation(*at, imgui.ImVec4(0.75 * color[0], 0.75 * color[1], 0.75 * color[2], 1.0), imgui.ImVec2(0, 0), True, name)
 
         def read(x: float, y: float) -> str:
             size = found.heat_db.shape[0]

@@ -99,7 +99,10 @@ def write_safetensors(network: nn.Module, path: Path, metadata: Mapping[str, obj
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
+        new.touch()
+        mode = new.stat().st_mode
         save_file(tensors, new, metadata=text)
+        new.chmod(mode)  # what the user's files have; safetensors makes private ones
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)

@@ -50,6 +50,10 @@ class TrainedGenerator:
         self.load(state)
         return True
 
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that a step changes. A replayed graph does so without their counting it, and what is packed from them would be kept."""
+        return *self.current.state_dict().values(), *self.average.state_dict().values()
+
     def state(self) -> State:
         """Weights by position, as layers' names contain their sizes."""
         return {

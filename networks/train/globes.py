@@ -27,6 +27,7 @@ SKY = (0.003, 0.004, 0.009)  # linear light
 AIR = (0.10, 0.25, 0.60)  # linear light, at the rim
 FAR = 0.6  # image widths: the largest random translation
 KNOWN = 0.7  # image widths: how far a network trained under such moves still draws what it learned
+KNOWN_UNTAUGHT = 0.25  # the same for one that was never shown a moved picture; farther out, parts of other globes come in
 
 
 def load_map(path: Path, width: int) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 from networks.generator import Generator
 from networks.noise import GivenNoise, fresh_noise
@@ -45,6 +46,8 @@ class SupervisedTraining:
         self.generator.set_rate(rate)
         given = self._given(number, images)
         loss = self._compute(given) if self._graphed is None else self._graphed(given)
+        if self._graphed is not None:
+            increment_version(self.generator.tensors())
         return {"loss": loss, "rate": rate}
 
     def _can_be_graphed(self) -> bool:
@@ -100,8 +103,10 @@ class SupervisedTraining:
 
     @property
     def translation_limit(self) -> float | None:
-        """Image widths that the finished network may be moved by, where it was taught what lies outside of the frame."""
-        return globes.KNOWN if self.options.moves else None
+        """Image widths that the finished network may be moved by before it draws what nobody taught it, if it can be moved at all."""
+        if not self.generator.current.has_pose:
+            return None
+        return globes.KNOWN if self.options.moves else globes.KNOWN_UNTAUGHT
 
     def state(self) -> dict[str, Any]:
         """All that changes."""

@@ -45,6 +45,47 @@ def test_the_cards_error_is_what_is_measured(globe):
     assert f"{PSNR_16_DB} dB" in card() and f"{globe.metadata['training']['psnr_256']:.2f} dB" in card()
 
 
+STILL = {"r": ("R", "alias-free"), "t": ("T", "alias-free"), "b": ("B", "stylegan2")}
+
+
+@pytest.mark.parametrize("kind", STILL)
+def test_the_three_of_one_experiment_are_what_their_card_states(kind):
+    loaded = load(f"globe-still-{kind}-64")
+    assert (loaded.config_name, loaded.network.config.family) == STILL[kind]
+    training = loaded.metadata["training"]
+    rows = {line.split("|")[1].strip(): line.split("|")[2:5] for line in card().splitlines() if line.count("|") == 5}
+    column = list(STILL).index(kind)
+    stated = {name.split(",")[0]: cells[column].strip() for name, cells in rows.items()}
+    assert stated["file"] == f"{loaded.size_bytes / 1e6:.2f} MB"
+    assert stated["parameters"] == f"{sum(p.numel() for p in loaded.network.parameters()):,}"
+    assert stated["PSNR against targets"] == f"{training['psnr_256']:.2f} dB"
+    assert "`translation_limit`" in card() and float(loaded.metadata["translation_limit"]) == 0.25
+    assert training["options"]["moves"] == 0 and training["images_seen"] == 160_000
+    with np.load(GOLDEN / "globe_targets.npz") as file:
+        targets = torch.from_numpy(file["targets"]).permute(0, 3, 1, 2) / 127.5 - 1
+    drawn = pictures(loaded.network, np.random.RandomState(1000).randn(256, 16)[:16])
+    psnr_db = 10 * math.log10(4 / (drawn - targets).square().mean().item())
+    assert float(stated["the first 16 of them"].removesuffix(" dB")) == pytest.approx(psnr_db, abs=0.1)
+
+
+def test_the_three_were_trained_alike():
+    options = [load(f"globe-still-{kind}-64").metadata["training"]["options"] for kind in STILL]
+    architecture = {
+        "config",
+        "channel_base",
+        "channel_max",
+        "num_layers",
+        "early_margin",
+        "out",
+        "blur",
+        "gamma",
+        "style_mixing",
+        "path_length",
+    }
+    first = {name: value for name, value in options[0].items() if name not in architecture}
+    assert all({name: value for name, value in o.items() if name not in architecture} == first for o in options)
+
+
 def card() -> str:
     return (Path(BUNDLED_FOLDER) / "README.md").read_text("utf-8")
 

@@ -53,6 +53,7 @@ WORKSPACES: tuple[Workspace, ...] = (
             "Layers": "right",
             "Filters": "right",
             "Fourier input": "right",
+            "Layer health": "right",
             "Channels": "right.lower",
             "Break it": "right.lower",
         },

@@ -93,7 +93,8 @@ def response_of(lowpass: Lowpass, taps: Array, designed: Array | None) -> Filter
     gains = axis_response(plane.sum(axis=0), frequency, rate), diagonal, plane_response(plane, edge, edge, rate)
     same_shape = designed is not None and designed.shape == taps.shape
     deviation = float(np.abs(taps - designed).max() / np.abs(designed).max()) if same_shape and designed is not None else math.inf
-    return FilterResponse(lowpass, taps, frequency, *map(decibels, gains), deviation)
+    axis, diagonal, plane = map(decibels, gains)
+    return FilterResponse(lowpass, taps, frequency, axis, diagonal, plane, deviation)
 
 
 def axis_response(taps: Array, frequency: Array, sampling_rate: float) -> Array:
@@ -130,4 +131,4 @@ def flexible_layers(specs: Iterable[LayerSpec]) -> FlexibleLayers:
 
 def _times(taps: int, sampling_rate: float) -> Array:
     """Where the taps lie, in image widths around their middle."""
-    return (np.arange(taps) - (taps - 1) / 2) / sampling_rate
+    return (np.arange(taps, dtype=np.float64) - (taps - 1) / 2) / sampling_rate

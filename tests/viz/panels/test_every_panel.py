@@ -27,7 +27,8 @@ PANELS = {panel.title: panel for panel in discover()}
 TITLES = (
     "Latent", "Style mix", "Truncation & noise", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing & capture", "Log", "Timeline",
     "Equivariance", "Sticking", "Slice", "By layer", "Sweep", "Flicker", "Flow", "Metrics",
-    "Average spectrum", "Out of band", "Nonlinearity", "Band", "Filters", "Break it", "Fourier input", "Filmstrip", "Compare",
+    "Average spectrum", "Out of band", "Nonlinearity", "Band", "Filters", "Break it", "Fourier input", "Filmstrip",
+    "Layer health", "Compare",
 )  # fmt: skip
 
 

@@ -78,7 +78,7 @@ sides = st.integers(5, 70)
 @given(
     shape=st.tuples(st.integers(1, 3), st.integers(1, 3), sides, sides),
     up=st.tuples(st.sampled_from([2, 4]), st.sampled_from([2, 4])),
-    taps=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    taps=st.tuples(st.sampled_from([1, 5, 12, 15, 16]), st.integers(1, 12)),
     rank=st.integers(1, 4),
     padding=st.tuples(*[st.integers(-5, 20)] * 4),
     numbers=st.tuples(st.sampled_from([2**0.5, -1.3, 0.5]), st.sampled_from([-0.3, 0.0, 0.2, 1.0]), st.sampled_from([None, 0.7, 256.0])),
@@ -100,6 +100,17 @@ def test_random_calls(shape, up, taps, rank, padding, numbers, seed):
     scale = max(expected.abs().max().item(), 0.2 * largest * fd.abs().sum().item() ** (2 if fd.ndim == 1 else 1))
     # With a tap or two nothing averages out: four filters and four results may each be 2^-11 away.
     assert (actual.double() - expected).abs().max().item() <= 4 * TOLERANCE * scale
+
+
+def test_reads_at_odd_columns():
+    """16 taps leave no room to begin at an even one. The bias belongs to what is inside, from the first column to the last."""
+    generator = torch.Generator().manual_seed(0)
+    x, fu, fd = torch.randn(1, 1, 21, 33, generator=generator).half(), torch.rand(16, generator=generator) / 8, torch.ones(8) / 8
+    options = {"up": 2, "down": 2, "padding": (10, 9, 10, 9)}
+    plan = operators.filtered_lrelu_plan(x, fu, fd, operators.FilteredLreluOptions((2, 2), (2, 2), (10, 9, 10, 9), 1.0, 0.2, None, False))
+    assert cuda_banded.banded(plan, 1.0).first == (-5, -5)
+    expected = reference("filtered_lrelu", x.double(), fu, fd, torch.tensor([3.0]), **options)
+    assert error_of(on_tensor_cores(x, fu, fd, torch.tensor([3.0]), **options), expected) <= 2 * TOLERANCE
 
 
 def test_what_rounding_takes_from_a_bias_is_given_back():

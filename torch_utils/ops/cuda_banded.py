@@ -24,8 +24,8 @@ OLDEST = 80  # compute capability: the first whose tensor cores multiply 16 x 16
 MOST_RANK = 4  # registers
 MOST_FALL_TAPS = 16  # two blocks of 16 hold 8 outputs; and that the roundings can be tried in no time
 _GROUPS = (4, 5)  # of eight columns of a strip
-_TASKS = 8000  # enough for every multiprocessor of a large GPU to be busy until near the end
-_FEWEST_ROWS = 64  # of a part, since each computes eight more
+_TASKS = 12000  # enough for every multiprocessor of a large GPU to be busy until near the end
+_FEWEST_ROWS = 96  # of a part, since each computes eight more
 _SCALES = tuple(2.0 ** (k / 16 - (k > 8)) for k in range(16))  # by which a filter may be scaled before it is rounded
 
 _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int, ctypes.c_float

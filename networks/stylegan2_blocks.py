@@ -53,28 +53,13 @@ class NoisyConv(nn.Module):
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None = None) -> Tensor:
         """x [N, in, H, W], w [N, w_dim] -> [N, out, H', W'] of x's type; `noise` [H', W'] or [N, 1, H', W'] is added."""
         styles = self.affine(w)
-        x = self._doubling_conv(x, styles) if self.doubles else ops.modulated_conv2d(x, self.weight, styles, padding=1)
+        if self.doubles:
+            x = ops.doubling_conv2d(x, self.weight, styles, self.resample_filter)
+        else:
+            x = ops.modulated_conv2d(x, self.weight, styles, padding=1)
         if noise is not None:
             x = x + (noise * self.noise_strength).to(x.dtype)
         return ops.bias_act(x, self.bias.to(x.dtype), act=self.activation, clamp=self.conv_clamp)
-
-    def _doubling_conv(self, x: Tensor, styles: Tensor) -> Tensor:
-        """Zeros between the samples, convolution (the kernel flipped), low-pass at gain 4, demodulation.
-
-        The scales of weight and styles cancel in the demodulation, so in float16 both are normalised first: nothing overflows.
-        """
-        weight = self.weight
-        if x.dtype == torch.float16:
-            styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
-            weight = weight / weight.square().sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-24).sqrt()
-        y = x * styles[:, :, None, None].to(x.dtype)
-        with full_precision(y):
-            y = F.conv_transpose2d(y, weight.transpose(0, 1).to(x.dtype), stride=2)  # uncropped: one more sample than twice
-        count = self.resample_filter.shape[-1]
-        low = (count + 1) // 2 - 1
-        high = count - 2 - low
-        y = ops.upfirdn2d(y, self.resample_filter, padding=(low, high, low, high), gain=4)
-        return y * ops.demodulation(ops.weight_energy(weight), styles)[:, :, None, None].to(x.dtype)
 
     @torch.no_grad()
     def draw_weights(self, generator: torch.Generator) -> None:

@@ -23,16 +23,16 @@ def test_operations_and_bytes_of_each_operator():
             ops.modulated_conv2d(x, weight, torch.ones(1, 8), padding=1),
             ops.upfirdn2d(x, taps, up=2, padding=(6, 5, 6, 5)),
             ops.filtered_lrelu(x, taps, taps, up=2, down=2, padding=(11, 10, 11, 10)),
-            torch.nn.functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2),
+            ops.doubling_conv2d(x, weight, torch.ones(1, 8), torch.ones(4, 4)),
         )
     )
-    conv, resampled, filtered, transposed = calls
+    conv, resampled, filtered, doubled = calls
     products = SHARE_OF_PRODUCTS.get(choose(ConvShape(1, 8, 16, 10, 12, 3, 1)).algorithm, 1.0) * 9
     assert conv == Work("modulated_conv2d", 2 * 8 * 16 * 120 * products, 4 * (8 * 120 + 16 * 8 * 9 + 8 + 16 * 120))
     assert resampled.operations == 2 * 8 * 6 * (10 * 24 + 20 * 24)  # six taps a phase: along x on every row, then along y
     rise, fall = 6 * (10 * 24 + 20 * 24), 12 * (20 * 12 + 10 * 12)
     assert filtered.operations == 2 * 8 * (rise + fall)
-    assert transposed.operations == 2 * 8 * 120 * 16 * 9
+    assert doubled.operations == 2 * 8 * 120 * 16 * 9
 
 
 def test_a_floor_is_the_larger_of_arithmetic_and_traffic():

@@ -14,6 +14,9 @@ from networks.steps import run_steps
 from networks.stylegan2 import StyleGAN2Generator
 from tests.networks.agreement import TOLERANCE, agreements, forward_matrix, golden_arrays, synthesized, tiny
 from tests.networks.test_steps import Kept
+from torch_utils import ops
+from torch_utils.ops import native_doubling
+from torch_utils.ops.conv_choice import Choice
 
 NETWORKS = ["tiny_sg2", "tiny_sg2_resnet_cond", "tiny_sg2_orig"]
 
@@ -23,6 +26,19 @@ def test_matches_golden(name: str) -> None:
     found = agreements(name)
     assert {a.array for a in found} == {a for a in golden_arrays(name) if a not in ("z", "c")}
     assert not [a for a in found if not a.error < TOLERANCE]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_matches_golden_with_the_filter_in_the_weights(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the native kernels take only from 64 x 64 on, at every size."""
+    monkeypatch.setattr(native_doubling, "LEAST_PIXELS", 1)
+    monkeypatch.setattr(native_doubling, "choose", lambda shape: Choice("winograd", ""))
+    with ops.use("native", op="doubling_conv2d"):
+        try:
+            found = agreements(name)
+        except ops.BackendError as reason:
+            pytest.skip(str(reason))
+    assert found and not [a for a in found if not a.error < TOLERANCE]
 
 
 def mapped(name: str) -> tuple[Generator, torch.Tensor]:

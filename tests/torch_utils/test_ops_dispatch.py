@@ -329,8 +329,8 @@ def test_nothing_is_compiled_or_imported_by_importing_the_operators():
     assert done.stdout.strip() == "[]"
 
 
-def test_the_four_operators_are_there():
-    assert set(ops.backends(probe=False)) == {"bias_act", "upfirdn2d", "filtered_lrelu", "modulated_conv2d"}
+def test_the_five_operators_are_there():
+    assert set(ops.backends(probe=False)) == {"bias_act", "upfirdn2d", "filtered_lrelu", "modulated_conv2d", "doubling_conv2d"}
 
 
 def test_a_known_kind_of_call_asks_nobody(registry):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -94,6 +94,7 @@ class _Entry:
         self.state = state
         self.packed: dict[str, PackedWeight] = {}
         self.energy: Tensor | None = None
+        self.derived: dict[Hashable, Tensor] = {}
         self.lock = threading.Lock()
 
 
@@ -124,12 +125,21 @@ class WeightCache:
                 entry.energy = energy + EPSILON * energy.mean(1, keepdim=True) / energy.shape[1]
             return entry.energy
 
+    def derived(self, weight: Tensor, name: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        """Another weight that follows from this one, remembered; it may be packed in its turn."""
+        entry = self._entry(weight)
+        with entry.lock, torch.inference_mode(False), torch.no_grad():
+            if name not in entry.derived:
+                entry.derived[name] = make()
+            return entry.derived[name]
+
     def nbytes(self) -> int:
         """Memory held for all weights."""
         with self._lock:
             kept = list(self._entries.values())
         packed = sum(p.nbytes for entry in kept for p in list(entry.packed.values()))
-        return packed + sum(entry.energy.nbytes for entry in kept if entry.energy is not None)
+        derived = sum(tensor.nbytes for entry in kept for tensor in list(entry.derived.values()))
+        return packed + derived + sum(entry.energy.nbytes for entry in kept if entry.energy is not None)
 
     def clear(self) -> None:
         """Forget everything; it is derived again when next needed."""

@@ -39,7 +39,13 @@ from .backend import Backend, BackendError, Call, Candidate, Facts, Implementati
 __all__ = ["Backend", "BackendError", "Call", "Decision", "Facts", "Implementation", "Registry", "Unavailable"]
 __all__ += ["PROVIDERS", "REFERENCE", "backends", "decisions", "define", "dispatch", "register", "use"]
 
-PROVIDERS = ("torch_utils.ops.native", "torch_utils.ops.native_conv", "torch_utils.ops.cuda", "torch_utils.ops.cuda_conv")
+PROVIDERS = (
+    "torch_utils.ops.native",
+    "torch_utils.ops.native_conv",
+    "torch_utils.ops.native_doubling",
+    "torch_utils.ops.cuda",
+    "torch_utils.ops.cuda_conv",
+)
 REFERENCE = "reference"
 MOST_DECISIONS = 4096  # kinds of call remembered; an animation of sizes must not grow memory for ever
 _FREE: Mapping[str, str] = MappingProxyType({})

@@ -210,7 +210,8 @@ def modulated_conv2d_native(
     return conv2d(x, weight, padding=options.padding, in_scale=styles, out_scale=out_scale, bf16=bf16 and options.demodulate).to(x.dtype)
 
 
-def _available() -> str:
+def available() -> str:
+    """What the kernels are. Raises Unavailable."""
     try:
         entries()
         return describe()
@@ -219,7 +220,7 @@ def _available() -> str:
 
 
 def _available_bf16() -> str:
-    description = _available()
+    description = available()
     if not has_bf16():
         raise Unavailable(f"{description} does not multiply bfloat16")
     return description
@@ -243,8 +244,8 @@ def _refuses(call: Call) -> str | None:
 
 def _register(name: str, *, bf16: bool, rank: int) -> None:
     run = partial(modulated_conv2d_native, bf16=bf16)
-    available = _available_bf16 if bf16 else _available
-    register(Implementation("modulated_conv2d", name, run, available=available, refuses=_refuses, devices=("cpu",), rank=rank))
+    exists = _available_bf16 if bf16 else available
+    register(Implementation("modulated_conv2d", name, run, available=exists, refuses=_refuses, devices=("cpu",), rank=rank))
 
 
 _register("native", bf16=False, rank=0)

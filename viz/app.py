@@ -17,7 +17,7 @@ from gui_utils.libraries import imgui
 from gui_utils.texture import ByteTexture
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
-from viz import chrome, effects, figure_effects, keyboard, latent_effects, remote_server, settings, tour_card, workspaces
+from viz import autosave, chrome, effects, figure_effects, keyboard, latent_effects, remote_server, settings, tour_card, workspaces
 from viz.canvas import Canvas
 from viz.film import leave_path
 from viz.guide_window import GuideWindow
@@ -26,6 +26,7 @@ from viz.motion import animate, moving
 from viz.panels import PanelContext, UiTiming, discover
 from viz.render_thread import Renderer, RenderThread
 from viz.request import Frame
+from viz.session import Session
 from viz.state import MOTION, RENDERED, ViewState
 from viz.tour import Tour
 
@@ -38,6 +39,7 @@ class Attached(Protocol):
     """What is at work beside the panels: asked before every frame, closed at the end."""
 
     def each_frame(self, app: App) -> None: ...
+    def draw(self, app: App) -> None: ...
     def close(self) -> None: ...
 
 
@@ -76,6 +78,7 @@ class App:
         self.images: dict[str, ByteTexture] = {}
         self.figure_job: figure_effects.FigureJob | None = None
         self.attached: list[Attached] = []
+        self.opened = Session()  # what was opened last: its other views and unknown fields are saved with it
         thumbnails = latent_effects.read_thumbnails(options.settings_folder, loaded_settings.bookmarks)
         self.context = PanelContext(image=self.image, thumbnails=thumbnails)
         self.submitted: ViewState | None = None
@@ -159,6 +162,8 @@ class App:
         chrome.help_sheet(self)
         self.guide.draw()
         tour_card.draw(self)
+        for each in self.attached:
+            each.draw(self)
         self.toasts.draw(dt)
         if imgui.is_key_pressed(imgui.Key.escape, False) and not help_was_shown:
             self.toasts.close_newest()  # Esc closes what is open, newest first, and never quits
@@ -343,6 +348,7 @@ def run(options: AppOptions) -> int:
     with Window(window_options) as window:
         app = App(options, window, RenderThread(window.wake), loaded, note)
         try:
+            autosave.attach(app)
             if options.remote_port is not None:
                 remote_server.attach(app, options.remote_port)
             app.loop()

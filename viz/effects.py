@@ -59,7 +59,7 @@ def carry_out(app: App, command: commands.Command) -> None:
             if app.context.film.job is not None:
                 app.context.film.job.cancel()
         case commands.SaveSession(shown):
-            _saved(app, "Session", lambda: session.save(_free(app, ".session.json"), shown))
+            _saved(app, "Session", lambda: session.save(_free(app, ".session.json"), session_effects.complete(app, shown)))
         case commands.CopyText(text):
             app.window.clipboard = text
             app.toasts.add("info", "Copied.")

@@ -88,6 +88,9 @@ class RemoteServer:
             self._waiting.append(self._asked.get())
         self._waiting = [asked for asked in self._waiting if not answered(app, asked)]
 
+    def draw(self, app: App) -> None:
+        """Nothing is shown."""
+
     # ------------------------------------------------------------------------------- in the server's threads
 
     def refusal(self, headers: Any, client: str) -> tuple[int, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,27 @@ def show(app: App, opened: Session, name: str) -> None:
     app.restore(opened.views[0])
     if opened.timeline.keyframes:
         app.context.film.edit(opened.timeline)
+    app.opened = opened
     settings = session.apply_settings(app.settings, opened)
+    both = dict.fromkeys((*app.settings.bookmarks, *settings.bookmarks))  # nobody's bookmarks are lost
+    settings = dataclasses.replace(settings, bookmarks=tuple(both))
     changes = {key: getattr(settings, key) for key in session.KEPT_SETTINGS if getattr(settings, key) != getattr(app.settings, key)}
     if changes:
         app.change_settings(**changes)
     what = "Session" if opened.timeline.keyframes or opened.settings else "View"
     app.toasts.add("info", f"{what} restored from {name}.")
+
+
+def current(app: App) -> Session:
+    """All that a session holds, as it is now."""
+    return complete(app, Session((app.state,), app.context.film.timeline, session.kept_settings(app.settings)))
+
+
+def complete(app: App, shown: Session) -> Session:
+    """With what the session that was opened holds besides: its other views, and what a newer version wrote."""
+    opened = app.opened
+    settings = {**opened.settings, **shown.settings}
+    return dataclasses.replace(shown, views=(*shown.views, *opened.views[1:]), settings=settings, unknown=opened.unknown)
 
 
 def copy_view(app: App) -> None:

@@ -229,7 +229,7 @@ def banded(plan: Plan, gain: float) -> Banded:
     return Banded(table, (firsts[0], firsts[1]), lift, groups, rank, plan.up, plan.out_size)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)  # a few kilobytes each; recorded CUDA graphs go on pointing to them
 def _table_on(device: torch.device, table: bytes) -> Tensor:
     return torch.frombuffer(bytearray(table), dtype=torch.int32).to(device)
 

@@ -72,7 +72,7 @@ def host_taps(f: Tensor) -> np.ndarray:
         return kept[1]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)  # a few kilobytes each; recorded CUDA graphs go on pointing to them
 def _taps_on(device: torch.device, taps: bytes) -> Tensor:
     return torch.frombuffer(bytearray(taps), dtype=torch.float32).to(device)
 

@@ -95,14 +95,18 @@ def _cropped(values: np.ndarray, picture: Picture, rect: tuple[int, int, int, in
 # ------------------------------------------------------------------------------------------------------ for files
 
 
-def picture_size(view: ViewState, scale: int, source: Rect) -> tuple[int, int]:
+def picture_size(view: ViewState, scale: float, source: Rect) -> tuple[int, int]:
     """(width, height) in pixels of the composed picture, or of one alone; `source`: the shown part of the first, in its samples."""
     width, height = max(1, round((source[2] - source[0]) * scale)), max(1, round((source[3] - source[1]) * scale))
     side = compared(view) and view.get(CompareView).mode == "side"
-    return (2 * width + GAP * scale, height) if side else (width, height)
+    return (2 * width + _gap(scale), height) if side else (width, height)
 
 
-def composed(frame: Frame, view: ViewState, scale: int, source: Rect) -> np.ndarray:
+def _gap(scale: float) -> int:
+    return max(1, round(GAP * scale))
+
+
+def composed(frame: Frame, view: ViewState, scale: float, source: Rect) -> np.ndarray:
     """What the comparison shows, as uint8 [H, W, 3]. Raises ValueError where the chosen layout cannot be made."""
     first, beside, shown = frame.picture, frame.beside, view.get(CompareView)
     if first is None or beside is None or beside.frame.picture is None:
@@ -115,13 +119,14 @@ def composed(frame: Frame, view: ViewState, scale: int, source: Rect) -> np.ndar
         return _pixels(beside.frame.picture, view, size, there) if shown.second else _pixels(first, view, size, source)
     pixels = _pixels(first, view, size, source), _pixels(beside.frame.picture, view, size, there)
     if shown.mode == "side":
-        gap = np.full((size[1], GAP * scale, 3), round(255 * BACKGROUND[0]), np.uint8)
+        gap = np.full((size[1], _gap(scale), 3), round(255 * BACKGROUND[0]), np.uint8)
         return np.concatenate([pixels[0], gap, pixels[1]], axis=1)
     rate = first.frame_rect[2] - first.frame_rect[0]
     middle = (first.frame_rect[0] + first.frame_rect[2]) / 2
     column = min(max(round((middle + shown.split * rate - source[0]) * scale), 0), size[0])
     wiped = np.concatenate([pixels[0][:, :column], pixels[1][:, column:]], axis=1)
-    wiped[:, max(0, column - scale * GAP // 2) : column + scale * GAP // 2] = LINE
+    half = max(1, round(scale * GAP / 2))
+    wiped[:, max(0, column - half) : column + half] = LINE
     return wiped
 
 

@@ -143,13 +143,15 @@ def widest(session: Session, view: ViewState) -> ViewState:
 
 
 def frame_pixels(frame: Frame, size: tuple[int, int], scale: int) -> np.ndarray:
-    """The frame as the window draws it: its picture, or the comparison that its view asks for."""
+    """The frame as the window draws it, its picture or the comparison that its view asks for, as large as fits into the film's frame."""
     assert frame.picture is not None
-    view = frame.request.view
-    if not compare_picture.compared(view):
-        alone = compare_picture.picture_size(view, scale, compare_picture.source_of(frame.picture, view))
-        return compare_picture.centred(pixels_of(frame.picture, view, size if alone[0] * 2 > size[0] else alone), size)
-    pixels = compare_picture.composed(frame, view, scale, compare_picture.source_of(frame.picture, view))
+    view, source = frame.request.view, compare_picture.source_of(frame.picture, frame.request.view)
+    natural = compare_picture.picture_size(view, scale, source)
+    factor = min(size[0] / natural[0], size[1] / natural[1])
+    if compare_picture.compared(view):
+        pixels = compare_picture.composed(frame, view, scale * factor, source)
+    else:
+        pixels = pixels_of(frame.picture, view, (max(1, round(natural[0] * factor)), max(1, round(natural[1] * factor))))
     return compare_picture.centred(pixels, size)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from viz import session
 from viz.state import GROUPS, StateError, ViewState
 
+ARRIVAL_FRAMES = 4  # a workspace that is shown for the first time needs some to settle
 FILE = Path(__file__).resolve().parent / "tour.session.json"
 
 
@@ -53,6 +54,7 @@ class Tour:
     steps: tuple[Step, ...] = ()
     index: int | None = None
     noticed: set[int] = field(default_factory=set)
+    arriving: int = ARRIVAL_FRAMES  # frames in which the card takes its place and the panel it speaks of comes to the front
 
     @property
     def step(self) -> Step | None:
@@ -61,12 +63,14 @@ class Tour:
     def start(self, steps: Sequence[Step]) -> None:
         self.offered, self.steps, self.noticed = False, tuple(steps), set()
         self.index = 0 if self.steps else None
+        self.arriving = ARRIVAL_FRAMES
 
     def go(self, step: int) -> None:
         """Forward or back; past the last step it is over."""
         if self.index is not None:
             self.index = max(0, self.index + step)
             self.noticed.discard(self.index)
+            self.arriving = ARRIVAL_FRAMES
             if self.index >= len(self.steps):
                 self.stop()
 

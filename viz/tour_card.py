@@ -17,16 +17,7 @@ if TYPE_CHECKING:
 WIDTH_EM, MARGIN_EM = 25.0, 0.8
 FLAGS = sum(
     getattr(imgui.WindowFlags_, name).value
-    for name in (
-        "no_title_bar",
-        "no_resize",
-        "no_scrollbar",
-        "no_collapse",
-        "no_docking",
-        "no_saved_settings",
-        "no_focus_on_appearing",
-        "no_move",
-    )
+    for name in ("no_title_bar", "no_resize", "no_scrollbar", "no_collapse", "no_docking", "no_saved_settings", "no_focus_on_appearing")
 )
 BEGIN = Field("Begin", "Tour.begin", "Two minutes with the bundled networks. Your view can be had back with Ctrl+Z.")
 NOT_NOW = Field("Not now", "Tour.not_now", "It stays in the Help menu.")
@@ -42,13 +33,17 @@ def draw(app: App) -> None:
     if current.step is None and not current.offered:
         return
     if current.step is not None and app.chrome_shown:
+        if current.arriving and current.step.where != workspaces.PICTURE:
+            imgui.set_window_focus(app.arrangement.window_name(current.step.where))
         _outline(app, current.step.where)
     em, area = imgui.get_font_size(), app.canvas.placement
     viewport = imgui.get_main_viewport()
     left, bottom = viewport.work_pos.x, viewport.work_pos.y + viewport.work_size.y - 2 * em
     if area is not None and app.chrome_shown:
-        left, bottom = area.area.x, area.area.y + area.area.height
-    imgui.set_next_window_pos((left + MARGIN_EM * em, bottom - MARGIN_EM * em), imgui.Cond_.always.value, (0.0, 1.0))
+        left = area.area.x  # at the foot of the window: over the panel below the picture, where there is one
+    place = (imgui.Cond_.always if current.arriving else imgui.Cond_.appearing).value  # after that it can be dragged away
+    current.arriving = max(0, current.arriving - 1)
+    imgui.set_next_window_pos((left + MARGIN_EM * em, bottom - MARGIN_EM * em), place, (0.0, 1.0))
     imgui.set_next_window_size((WIDTH_EM * em, 0))
     colors = {"border": theme.ACCENT, "window_bg": (0.1, 0.1, 0.1, 0.96)}
     with style_scope(window_border_size=1.5, window_padding=(0.9 * em, 0.7 * em)), color_scope(**colors):
@@ -131,7 +126,7 @@ def _remember(app: App) -> None:
 
 def _outline(app: App, title: str) -> None:
     """Around the panel of this title, in front of everything."""
-    window = imgui.internal.find_window_by_name(app.arrangement.window_name(title if title != "Picture" else workspaces.PICTURE))
+    window = imgui.internal.find_window_by_name(app.arrangement.window_name(title))
     if window is None or not window.was_active:
         return
     pad = 2.0

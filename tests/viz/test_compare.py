@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from networks.loading import catalogue
 from tests.finding import chord
 from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
 from viz import capture, cli, compare, compare_picture, second_view
 from viz.export import ExportOptions, export
 from viz.film_file import read
 from viz.memory import Memory
+from viz.panels.compare import with_pair
 from viz.pipeline import Pipeline
 from viz.request import Frame, Picture, RenderRequest
 from viz.session import Session
@@ -36,6 +38,11 @@ from viz.timeline import Keyframe, Timeline
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 TINY_R, TINY_T, TINY_SG2 = (str(GOLDEN / f"tiny_{name}.pkl") for name in ("r", "t", "sg2"))
 BESIDE_T = ViewState().put(Source(TINY_R)).edit(Compare, on=True, network=TINY_T)
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return Pipeline(headless=True)
 
 
 # ------------------------------------------------------------------------------------------------- what follows
@@ -97,6 +104,14 @@ def test_a_pair_is_found_among_the_bundled_networks():
     assert compare.stylegan2_beside_r([*others, entry("globe-r-64", "R"), entry("globe-b-64", "B")]) == ("globe-r-64", "globe-b-64")
 
 
+def test_the_bundled_pair_is_of_the_same_data_and_its_second_network_can_be_moved(pipeline):
+    pair = compare.stylegan2_beside_r(catalogue())
+    assert pair == ("globe-still-r-64", "globe-still-b-64")
+    view = with_pair(ViewState().edit(Pose, x=0.05), pair)
+    frame = ask(pipeline, view)
+    assert frame.beside.notes == () and frame.beside.frame.network.has_pose and 20 < frame.beside.db < 40
+
+
 # -------------------------------------------------------------------------------------------------- difference
 
 
@@ -148,11 +163,6 @@ def test_where_there_is_no_difference_the_reason_is_said(second, part):
 
 
 # ---------------------------------------------------------------------------------------------------- pipeline
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline(headless=True)
 
 
 def ask(pipeline: Pipeline, view: ViewState) -> Frame:

@@ -119,7 +119,7 @@ def peak_tflops(dtype: torch.dtype) -> float:
 
 def arithmetic(case: Case, x: torch.Tensor, y: torch.Tensor) -> tuple[str, float]:
     """The kernel that serves, and the floating-point operations that it makes; products with banded matrices count their zeros."""
-    options = FilteredLreluOptions((case.up,) * 2, (case.down,) * 2, case.padding, 2**0.5, 0.2, 256.0, False)
+    options = FilteredLreluOptions((case.up, case.up), (case.down, case.down), case.padding, 2**0.5, 0.2, 256.0, False)
     plan = filtered_lrelu_plan(x, case.fu.cuda(), case.fd.cuda(), options)
     if cuda_banded.objection(plan, Mode.ACTIVATE, 0.2, x.dtype) is not None or not using_tensor_cores(x):
         return "resample", case.flops(y)

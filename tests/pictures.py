@@ -10,16 +10,20 @@ from viz import cli
 from viz.groups import (
     Channels,
     Equivariance,
+    Flow,
     Latent,
     LayerEquivariance,
+    LayerShares,
+    Nonlinearity,
     OverlayView,
     Pose,
     Spectrum,
     Sticking,
+    Sweep,
     Tap,
     Tone,
 )
-from viz.state import ViewState
+from viz.state import BreakIt, ViewState
 
 OUT = Path(__file__).resolve().parent.parent / ".github" / "images"
 START = ViewState().edit(Latent, x=3.0)
@@ -35,8 +39,18 @@ PICTURES: dict[str, tuple[ViewState, int]] = {  # name -> view and workspace
         .edit(OverlayView, image="equivariance.level", opacity=1.0),
         4,
     ),
+    "flow": (START.edit(Flow, on=True).edit(OverlayView, image="flow.arrows"), 5),
+    "flow-broken": (START.edit(Flow, on=True).edit(OverlayView, image="flow.arrows").put(BreakIt(noise=0.3)), 5),
+    "nonlinearity": (LAYER.edit(Nonlinearity, on=True).edit(LayerShares, on=True), 3),
+    "sweep": (START.edit(Sweep, on=True, over="angle").edit(Pose, turns=0.1), 4),
     "sticking": (START.edit(Sticking, on=True, num=64, strength=0.3).edit(OverlayView, image="sticking.mean"), 5),
 }
+FRONT = {
+    "flow": ["Flow"],
+    "flow-broken": ["Flow"],
+    "nonlinearity": ["Nonlinearity", "Out of band"],
+    "sweep": ["Sweep"],
+}  # panels whose tabs are chosen
 
 
 def main() -> int:
@@ -55,6 +69,7 @@ def main() -> int:
                 "1440x810",
                 "--out",
                 str(OUT / f"{name}.png"),
+                *(["--front", *FRONT[name]] if name in FRONT else []),
             ]
             if code := cli.run(words):
                 return code

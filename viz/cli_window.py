@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from viz import capture
 from viz.cli_set import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.state import Device, Latent, Source, ViewState
 
+if TYPE_CHECKING:
+    from viz.app import App
+
+TAB_FRAMES = 3  # until a tab that was chosen is drawn
 SCREENSHOT_FRAMES = 8  # Dear ImGui and the docking layout settle within these
 
 
@@ -36,6 +41,7 @@ def add_screenshot_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--view", metavar="STATE", help="a saved view: .json, or a .png captured by this program")
     parser.add_argument("--seed", metavar="N", type=int, default=None, help="seed of the latent")
     parser.add_argument("--workspace", metavar="I", type=int, choices=range(1, 7), default=1, help="1 to 6 (default 1)")
+    parser.add_argument("--front", metavar="PANEL", nargs="+", default=[], help="panels to bring to the front of their tabs, by title")
     parser.add_argument("--font-scale", metavar="F", type=float, default=1.0, help="0.8 to 2.0 (default 1.0)")
     add_set_argument(parser)
 
@@ -84,10 +90,23 @@ def run_screenshot(options: argparse.Namespace) -> int:
                 app.step(dt=0.0)
             if app.frame is not None and app.frame.error is not None:
                 raise CommandError(f"{app.frame.error.message} {app.frame.error.advice}".strip())
+            bring_to_front(app, options.front)
             capture.save_png(options.out, window.screenshot(), app.state)
         finally:
             app.close()
     return 0
+
+
+def bring_to_front(app: App, titles: list[str]) -> None:
+    """Chooses the tabs of these panels. Raises CommandError for one that this workspace has not."""
+    from gui_utils.libraries import imgui
+
+    for title in titles:
+        if title not in app.arrangement.windows:
+            raise CommandError(f"--front {title}: this workspace has {', '.join(app.arrangement.windows)}")
+        imgui.set_window_focus(app.arrangement.window_name(title))
+        for _ in range(TAB_FRAMES):
+            app.step(dt=0.0)
 
 
 def print_list() -> int:

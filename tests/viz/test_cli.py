@@ -170,11 +170,27 @@ def test_a_screenshot_needs_no_display(tmp_path):
     out = tmp_path / "window.png"
     environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
     command = [sys.executable, str(ROOT / "visualizer.py"), "screenshot", TINY_R, "--out", str(out), "--size", "900x600"]
+    command += ["--front", "Channels"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     with Image.open(out) as picture:
         assert picture.size == (900, 600) and np.asarray(picture).std() > 5
     assert capture.read_view(out).get(Source).network == TINY_R
+
+
+@pytest.mark.window
+def test_the_panel_in_front_is_the_one_asked_for(tmp_path, capsys):
+    """Tabs that stand behind others are drawn only once they are chosen."""
+    pictures = []
+    for number, words in enumerate(([], ["--front", "Pose", "Flow"])):
+        out = str(tmp_path / f"{number}.png")
+        assert run("screenshot", TINY_R, "--out", out, "--size", "1200x700", "--workspace", "5", *words) == 0
+        with Image.open(out) as picture:
+            pictures.append(np.asarray(picture).astype(int))
+    changed = (np.abs(pictures[0] - pictures[1]).max(axis=2) > 30).nonzero()[1]
+    assert (changed < 300).sum() > 500 and (changed > 850).sum() > 500, "a tab on the left and one on the right"
+    assert run("screenshot", TINY_R, "--out", str(tmp_path / "a.png"), "--front", "Nobody") == 1
+    assert "--front Nobody" in capsys.readouterr().err
 
 
 def test_without_a_display_the_window_says_what_to_do(tmp_path):

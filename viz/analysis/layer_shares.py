@@ -118,7 +118,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 def _plot(state: ViewState, facts: NetworkFacts, found: tuple[LayerShare, ...]) -> ViewState:
     count, room, em = len(facts.taps), imgui.get_content_region_avail(), imgui.get_font_size()
-    axes = plots.Axes("", "dB of the layer's power", x=(-0.6, count - 0.4), y=(LOWEST_DB, 3.0), follow=True)
+    axes = plots.Axes("", "dB of the layer's power", x=(-0.6, count - 0.4), y=(LOWEST_DB, 3.0), follow=True, legend="out")
     with plots.plot("##out of band", axes, (-1, max(7.0, room.y / em - 0.3))) as shown:
         if not shown:
             return state

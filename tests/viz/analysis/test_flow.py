@@ -134,3 +134,16 @@ def test_the_panel():
     assert chart.texts(values)[1] == "93.4%" and chart.texts(None)[1] == "—"
     with show(chart.PANEL, network=stylegan2_facts()) as shown:
         assert shown.ui.item("Flow.on").disabled
+
+
+def test_fixed_noise_makes_a_real_network_stick():
+    """The bundled R carries its detail along; the same weights with noise that stays on the grid do not."""
+    from networks.breakage import Breakage, broken
+    from networks.loading import load
+    from viz.stages.latent import draw_z
+
+    network = load("globe-r-64").network.eval()
+    ws = network.map(torch.from_numpy(draw_z(3, network.z_dim, 0, -1)[0]).float()[None])
+    whole, noisy = (list(flow(n, ws, np.eye(3), Flow(num=3), {}))[-1] for n in (network, broken(network, Breakage(noise=0.3))))
+    assert whole.attached == pytest.approx(1, abs=0.05) and whole.stuck_share < 0.05
+    assert noisy.attached < 0.4 and noisy.stuck_share > 0.6

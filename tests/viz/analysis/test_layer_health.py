@@ -78,7 +78,7 @@ def test_a_constant_beyond_the_clamp_is_clamped_everywhere_and_one_below_nowhere
     layer = probed(network.synthesis.layer(network.synthesis.specs[3]))
     spec = layer.spec
     side = spec.in_size[0] + spec.conv_kernel - 1
-    for value, share in ((1000.0, 1.0), (1.0, 0.0), (-100.0, 0.0)):  # -100 becomes -28 after the leaky ReLU and its gain
+    for value, share in ((200.0, 1.0), (150.0, 0.0), (-100.0, 0.0)):  # -100 becomes -28 after the leaky ReLU and its gain
         layer.nonlinearity(torch.full((1, spec.out_channels, side, side), value), torch.zeros(spec.out_channels))
         assert layer.clamped == pytest.approx(share, abs=0.35 if share else 0)  # outside, the padding is zero
     assert layer.largest == pytest.approx(100 * 0.2 * 2**0.5, rel=0.15)

@@ -47,20 +47,31 @@ def difference(first: Picture, second: Picture, *, finished: bool) -> Difference
         if picture.mask is not None:
             part = _cropped(picture.mask, picture, rect)
             mask = part if mask is None else mask & part
-    error = np.ascontiguousarray(b - a)
-    inside = np.ones(error.shape[:2], bool) if mask is None else mask
+    error = b - a
     frame_rect = tuple(edge - low for edge, low in zip(first.frame_rect, (rect[0], rect[1]) * 2, strict=True))
     picture = replace(first, values=error, frame_rect=frame_rect, mask=mask)
-    return Difference(picture, _db(a[inside], error[inside], finished=finished), unit)
+    return Difference(picture, _db(a, error, mask, finished=finished), unit)
 
 
-def _db(signal: np.ndarray, error: np.ndarray, *, finished: bool) -> float | None:
-    """[values, channels] each."""
-    squared = float(np.square(error, dtype=np.float64).sum())
+def _db(signal: np.ndarray, error: np.ndarray, mask: np.ndarray | None, *, finished: bool) -> float | None:
+    """The distance in dB over the samples [H, W, C] that `mask` [H, W] leaves."""
+    count = error[:, :, 0].size if mask is None else int(mask.sum())
+    if count == 0:
+        return None
+    weights = None if mask is None else mask[:, :, None].astype(np.float32)
+    squared = _squares(error if weights is None else error * weights)
     if finished:
-        return psnr_db(squared, error.size)
-    signal = signal.astype(np.float64)
-    return ratio_db(float(np.square(signal - signal.mean(axis=0)).sum()), squared) if len(signal) else None
+        return psnr_db(squared, count * error.shape[2])
+    mean = np.average(signal, axis=(0, 1)) if mask is None else signal[mask].mean(axis=0)
+    centred_signal = signal - mean.astype(np.float32)
+    return ratio_db(_squares(centred_signal if weights is None else centred_signal * weights), squared)
+
+
+def _squares(values: np.ndarray) -> float:
+    """The sum of squares [H, W, C]: rows in float32, added up in float64."""
+    planes = values.transpose(2, 0, 1)
+    rows = planes.reshape(-1, planes.shape[2])
+    return float(np.einsum("ij,ij->i", rows, rows).sum(dtype=np.float64))
 
 
 def _cannot(first: Picture, second: Picture) -> str:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from viz import cli
+from viz.compare_groups import Compare
 from viz.groups import (
     Channels,
     Equivariance,
@@ -17,6 +18,7 @@ from viz.groups import (
     Nonlinearity,
     OverlayView,
     Pose,
+    Source,
     Spectrum,
     Sticking,
     Sweep,
@@ -43,6 +45,12 @@ PICTURES: dict[str, tuple[ViewState, int]] = {  # name -> view and workspace
     "flow-broken": (START.edit(Flow, on=True).edit(OverlayView, image="flow.arrows").put(BreakIt(noise=0.3)), 5),
     "nonlinearity": (LAYER.edit(Nonlinearity, on=True).edit(LayerShares, on=True), 3),
     "sweep": (START.edit(Sweep, on=True, over="angle").edit(Pose, turns=0.1), 4),
+    "compare": (
+        START.edit(Source, network="globe-still-r-64")
+        .edit(Compare, on=True, network="globe-still-b-64")
+        .edit(Pose, x=0.11, y=-0.04, turns=0.05),
+        6,
+    ),
     "sticking": (START.edit(Sticking, on=True, num=64, strength=0.3).edit(OverlayView, image="sticking.mean"), 5),
 }
 FRONT = {

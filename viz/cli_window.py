@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from viz import capture
 from viz.cli_set import add_set_argument, with_settings
 from viz.errors import CommandError
-from viz.state import Device, Latent, Source, ViewState
+from viz.state import Compare, Device, Latent, Source, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
 
 TAB_FRAMES = 3  # until a tab that was chosen is drawn
+COMPARE_WORKSPACE = 6
 SCREENSHOT_FRAMES = 8  # Dear ImGui and the docking layout settle within these
 
 
@@ -24,12 +25,15 @@ def add_window_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="print the bundled and published networks and exit")
     parser.add_argument("--view", metavar="STATE", help="open a saved view: .json, or a .png captured by this program")
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
+    parser.add_argument("--compare", metavar="NETWORK", help="show this network beside the first, under the same latent and pose")
     parser.add_argument("--capture-dir", metavar="DIR", type=Path, help="folder for captures (default _screenshots)")
     parser.add_argument("--browse-dir", metavar="DIR", type=Path, help="folder where the open dialog starts")
     parser.add_argument("--size", metavar="WxH", type=size_pair, help="window size (default: as last time, first 1600x900)")
     parser.add_argument("--font-scale", metavar="F", type=float, help="0.8 to 2.0 (default: as last time, first 1.0)")
     add_set_argument(parser)
-    parser.add_argument("--remote", action="store_true", help="let programs here ask and set the view (viz.remote); prints address and token")
+    parser.add_argument(
+        "--remote", action="store_true", help="let programs here ask and set the view (viz.remote); prints address and token"
+    )
     parser.add_argument("--remote-port", metavar="N", type=int, default=0, help="for --remote (default: any free one)")
     parser.add_argument("--fresh", action="store_true", help="ignore and keep untouched all remembered settings")
 
@@ -54,6 +58,8 @@ def run_window(options: argparse.Namespace) -> int:
     view = capture.read_view(Path(options.view)) if options.view else ViewState()
     if options.networks:
         view = view.put(Source(network=options.networks[0]))
+    if options.compare:
+        view = view.edit(Compare, on=True, network=options.compare)
     return app.run(
         app.AppOptions(
             view=with_settings(view.edit(Device, device=options.device), options.settings),
@@ -61,6 +67,7 @@ def run_window(options: argparse.Namespace) -> int:
             capture_folder=options.capture_dir,
             browse_folder=options.browse_dir,
             recent=tuple(options.networks),
+            workspace=COMPARE_WORKSPACE if options.compare else None,
             size=options.size,
             font_scale=options.font_scale,
             remote_port=options.remote_port if options.remote else None,

@@ -521,3 +521,12 @@ def test_the_spectrum_panel_draws_the_second_profile_beside_the_first():
     radii, levels = second_profile(context, SpectrumView(absolute=True))
     alone = second_profile(PanelContext(frame=dataclasses.replace(frame, beside=Beside(frame))), SpectrumView(absolute=True))
     assert radii[-1] == 32 and np.allclose(levels - alone[1], 10 * np.log10(4))
+
+
+def test_the_window_opens_on_a_comparison(monkeypatch):
+    from viz import app
+
+    seen = []
+    monkeypatch.setattr(app, "run", lambda options: seen.append(options) or 0)
+    assert cli.run([TINY_R, "--compare", TINY_T, "--fresh"]) == 0
+    assert seen[0].view.get(Compare) == Compare(on=True, network=TINY_T) and seen[0].workspace == 6

@@ -1,6 +1,7 @@
 """Whole pictures on a GPU: T and R at three sizes, by graph and step by step, and from an event to the finished picture. For `gpu.py`.
 
-What is timed: `steps`, `Generator.synthesize` as it is called layer by layer; `graph`, a replay with a new pose; `reference`, the
+What is timed: `steps`, `Generator.synthesize` as it is called layer by layer; `graph`, a replay with a new pose; `sustained`, one of eight
+replays asked for one after another, so that the GPU does not wait for Python; `reference`, the
 operators' definitions; all between two CUDA events. `event to picture` is the wall clock of `Pipeline.render` for a pose that moves:
 stages, replay, statistics, and the wait for the frame; once with the picture left on the GPU for the screen, once brought to pinned memory.
 """
@@ -29,7 +30,8 @@ from viz.state import Device, Pose, Source, ViewState
 
 NAMES = ("T-256", "R-256", "T-512", "R-512", "T-1024", "R-1024")
 ROUNDS = 12
-COLUMNS = ("steps_ms", "graph_ms", "event_to_picture_ms", "with_download_ms", "reference_ms")
+QUEUED = 8
+COLUMNS = ("steps_ms", "graph_ms", "sustained_ms", "event_to_picture_ms", "with_download_ms", "reference_ms")
 
 
 def picture_rows(names: list[str], left_s: Callable[[], float], milliseconds: Callable[..., float]) -> Iterator[dict[str, object]]:
@@ -70,6 +72,7 @@ def picture_row(case: Case, network: Generator, milliseconds: Callable[..., floa
             row["graph_ms"] = "; ".join(graphs._failed.values())
         else:
             row["graph_ms"] = round(milliseconds(replay, ROUNDS), 3)
+            row["sustained_ms"] = round(milliseconds(lambda: [replay() for _ in range(QUEUED)], 5) / QUEUED, 3)
             row["graph_gib"] = round(graphs.nbytes / 2**30, 2)
         row["peak_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
         picture = network.synthesize(ws, force_fp32=not half)
@@ -120,7 +123,7 @@ def layout_rows(network: Generator, milliseconds: Callable[..., float]) -> Itera
 
 
 def _tried(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    with _algorithms_tried():
+    with _algorithms_tried(torch.float16):
         return torch.nn.functional.conv2d(x, weight, padding=2)
 
 

@@ -24,6 +24,8 @@ CASES = [  # images, in, out, kernel, padding, demodulated
     (1, 40, 9, 3, 2, True),
     (3, 12, 8, 3, 2, True),
     (2, 12, 8, 3, 1, False),
+    (1, 161, 102, 1, 0, True),
+    (1, 81, 51, 3, 2, True),
 ]
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")]
 

@@ -5,7 +5,10 @@ convolution's input and output would move every activation twice more, some 4 GB
 conv(x, W') = d · conv(x · s, W) is used the other way round here. W stays a constant of the network, of which only the energy is kept.
 
 1x1 kernels are matrix products, W' (O x I) by x (I x HW), which need no other layout than the images have. Larger ones go through cuDNN,
-which may try its algorithms once for each size; a batch of those is scaled before and after, W being the same for all.
+which may try its algorithms once for each size in 16 bits (in float32 some of them take tens of GiB to be tried); a batch of those is
+scaled before and after, W being the same for all. Tensor cores read eight 16-bit numbers at once, and the libraries take kernels several
+times slower where a matrix does not allow it; the paper's channels are 161, 102, 51: so W' is laid out with room up to a multiple of eight,
+outputs innermost for a matrix product, which then needs no more of x; a convolution needs x with as many channels more.
 float32 is exact: cuDNN may not round to TF32, products only where `torch.backends.cuda.matmul` allows it, which is not its default.
 16-bit weights are rounded once, from the float32 product; with demodulation no output channel's weight is larger than 1 times the gain,
 so that nothing overflows on the way whatever the styles. Forward only.
@@ -33,6 +36,8 @@ from .dispatch import register
 from .modulated_conv2d import EPSILON, ModulatedConvOptions, modulated_conv2d_reference, weight_energy
 from .reference import full_precision
 
+_THIN = 3  # channels: of pictures, which are not worth filling up to eight
+
 _energies: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 _lock = threading.Lock()
 
@@ -42,6 +47,7 @@ class ModulateCall(ctypes.Structure):
 
     _fields_ = (
         [(name, ctypes.c_void_p) for name in ("weight", "styles", "energy", "gain", "out")]
+        + [(name, ctypes.c_longlong) for name in ("out_image", "out_output", "out_input")]
         + [("factor", ctypes.c_float)]
         + [(name, ctypes.c_int) for name in ("outputs", "inputs", "taps")]
     )
@@ -65,8 +71,24 @@ def _energy(weight: Tensor) -> Tensor:
     return (energy + EPSILON * energy.mean(1, keepdim=True) / energy.shape[1]).contiguous()
 
 
-def modulated_weight(weight: Tensor, styles: Tensor, input_gain: Tensor | None, dtype: torch.dtype, *, demodulate: bool) -> Tensor:
-    """W' [N, O, I, k, k] in `dtype`, for weight [O, I, k, k] and styles [N, I]: one launch."""
+def _eights(count: int) -> int:
+    return -(-count // 8) * 8
+
+
+def _room(images: int, shape: torch.Size, dtype: torch.dtype, device: torch.device, *, in_eights: bool) -> Tensor:
+    """Where W' [N, O, I, k, k] goes; `in_eights`: outputs (and inputs, for k > 1) up to multiples of eight, those beyond being 0."""
+    outputs, inputs, height, width = shape
+    if not in_eights:
+        return torch.empty((images, *shape), dtype=dtype, device=device)
+    if height * width == 1:
+        return torch.zeros((images, inputs, _eights(outputs), 1, 1), dtype=dtype, device=device).transpose(1, 2)
+    return torch.zeros((images, _eights(outputs), _eights(inputs), height, width), dtype=dtype, device=device)
+
+
+def modulated_weight(
+    weight: Tensor, styles: Tensor, input_gain: Tensor | None, dtype: torch.dtype, *, demodulate: bool, in_eights: bool = False
+) -> Tensor:
+    """W' [N, O, I, k, k] in `dtype`, for weight [O, I, k, k] and styles [N, I]: one launch. `in_eights`: see `_room`."""
     weight32, styles = weight.detach().float().contiguous(), styles.detach().float().contiguous()
     energy = energy_of(weight) if demodulate else None
     factor, gain = 1.0, None
@@ -75,18 +97,18 @@ def modulated_weight(weight: Tensor, styles: Tensor, input_gain: Tensor | None, 
     elif input_gain is not None:
         gain = input_gain.detach().float().contiguous()
     outputs, inputs, *kernel = weight.shape
-    out = torch.empty((styles.shape[0], *weight.shape), dtype=dtype, device=weight.device)
+    out = _room(styles.shape[0], weight.shape, dtype, weight.device, in_eights=in_eights)
     pointers = (None if t is None else t.data_ptr() for t in (weight32, styles, energy, gain, out))
-    call = ModulateCall(*pointers, factor, outputs, inputs, kernel[0] * kernel[1])
+    call = ModulateCall(*pointers, *out.stride()[:3], factor, outputs, inputs, kernel[0] * kernel[1])
     cuda_resample._launch(Kernel("modulate", (("TYPE", TYPES[dtype]),)), styles.shape[0] * outputs, 0, call, weight.device)
     return out
 
 
 @contextmanager
-def _algorithms_tried() -> Iterator[None]:
-    """cuDNN times its algorithms for each new size, and remembers the best."""
+def _algorithms_tried(dtype: torch.dtype) -> Iterator[None]:
+    """In 16 bits cuDNN times its algorithms for each new size, and remembers the best."""
     before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.benchmark = dtype != torch.float32
     try:
         yield
     finally:
@@ -95,23 +117,28 @@ def _algorithms_tried() -> Iterator[None]:
 
 def convolve(x: Tensor, weight: Tensor, padding: int) -> Tensor:
     """Correlation by cuDNN, at full precision; both in plain layout, as the kernels before and after want them."""
-    with full_precision(x), _algorithms_tried(), torch.no_grad():
+    with full_precision(x), _algorithms_tried(x.dtype), torch.no_grad():
         return F.conv2d(x.contiguous(), weight, padding=padding)
 
 
 def modulated_conv2d_cuda(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, options: ModulatedConvOptions) -> Tensor:
     """`modulated_conv2d` for calls that `_refuses` does not refuse."""
     x = x.detach().resolve_neg()
-    images, kernel = x.shape[0], list(weight.shape[2:])
+    images, outputs, inputs, kernel = x.shape[0], *weight.shape[:2], list(weight.shape[2:])
+    unaligned = x.dtype != torch.float32 and (outputs % 8 > 0 or inputs % 8 > 0)
     if kernel == [1, 1] and options.padding == 0:
-        made = modulated_weight(weight, styles, input_gain, x.dtype, demodulate=options.demodulate)
+        in_eights = unaligned and images == 1
+        made = modulated_weight(weight, styles, input_gain, x.dtype, demodulate=options.demodulate, in_eights=in_eights)
         columns = x.contiguous().flatten(2)
-        y = torch.mm(made[0, :, :, 0, 0], columns[0])[None] if images == 1 else torch.bmm(made[..., 0, 0], columns)
+        y = torch.mm(made[0, :, :, 0, 0], columns[0])[None, :outputs] if images == 1 else torch.bmm(made[..., 0, 0], columns)
         return y.unflatten(2, x.shape[2:])
     if images > 1 and options.demodulate:
         return _batch(x, weight, styles, input_gain, options.padding)
-    made = modulated_weight(weight, styles, input_gain, x.dtype, demodulate=options.demodulate)
-    pictures = [convolve(x[n : n + 1], made[n], options.padding) for n in range(images)]
+    in_eights = unaligned and min(outputs, inputs) > _THIN
+    made = modulated_weight(weight, styles, input_gain, x.dtype, demodulate=options.demodulate, in_eights=in_eights)
+    if in_eights and inputs % 8:
+        x = F.pad(x, (0, 0, 0, 0, 0, _eights(inputs) - inputs))
+    pictures = [convolve(x[n : n + 1], made[n], options.padding)[:, :outputs] for n in range(images)]
     return pictures[0] if images == 1 else torch.cat(pictures)
 
 

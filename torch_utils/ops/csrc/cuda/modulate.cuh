@@ -9,7 +9,8 @@ struct ModulateCall {
     const float* styles;  // images x inputs
     const float* energy;  // outputs x inputs, whose product with the styles' squares is 1 / d^2; null: d = 1
     const float* gain;    // one number, or null
-    void* out;            // images x outputs x inputs x taps
+    void* out;            // by images, outputs, inputs (steps below) and taps
+    long long out_image, out_output, out_input;
     float factor;         // another gain, known to the host
     int outputs, inputs, taps;
 };
@@ -20,7 +21,7 @@ template <class T> AF_DEVICE void modulate(const ModulateCall& call, float* sums
     const float* const styles = call.styles + (long long)image * call.inputs;
     const int count = call.inputs * call.taps;
     const float* const weight = call.weight + (long long)output * count;
-    Raw* const out = static_cast<Raw*>(call.out) + (long long)block * count;
+    Raw* const out = static_cast<Raw*>(call.out) + image * call.out_image + output * call.out_output;
     AF_EACH_THREAD {
         float sum = 0.0f;
         if (call.energy) {
@@ -40,8 +41,10 @@ template <class T> AF_DEVICE void modulate(const ModulateCall& call, float* sums
         float scale = call.factor;
         if (call.energy) scale /= sqrtf(sums[0] > 1.17549435e-38f ? sums[0] : 1.17549435e-38f);
         if (call.gain) scale *= *call.gain;
-        for (int i = thread; i < count; i += AF_THREADS)
-            out[i] = T::narrow(weight[i] * (styles[call.taps == 1 ? i : i / call.taps] * scale));
+        for (int i = thread; i < count; i += AF_THREADS) {
+            const int input = call.taps == 1 ? i : i / call.taps;
+            out[input * call.out_input + (i - input * call.taps)] = T::narrow(weight[i] * (styles[input] * scale));
+        }
     }
     AF_BARRIER();
 }

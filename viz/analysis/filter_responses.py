@@ -64,11 +64,12 @@ class FilterResponse:
 
 @dataclass(frozen=True, eq=False)
 class LayerFilters:
-    """A layer's two filters; None where the rate stays the same and there is no filter."""
+    """A layer's two filters; None where the rate stays the same and there is no filter, or where `pool` says what stands in its place."""
 
     spec: LayerSpec
     up: FilterResponse | None
     down: FilterResponse | None
+    pool: str = ""
 
 
 @dataclass(frozen=True, eq=False)

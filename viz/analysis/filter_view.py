@@ -54,11 +54,14 @@ def filters_of(network: Any) -> NetworkFilters | None:
     layers = [network.synthesis.layer(tap.spec) for tap in network.taps if tap.spec is not None]
     if not layers:
         return None
-    found = tuple(
-        LayerFilters(layer.spec, _response(layer.spec.up_lowpass, layer.up_filter), _response(layer.spec.down_lowpass, layer.down_filter))
-        for layer in layers
-    )
-    return NetworkFilters(found, flexible_layers([layer.spec for layer in layers]))
+    return NetworkFilters(tuple(map(_filters, layers)), flexible_layers([layer.spec for layer in layers]))
+
+
+def _filters(layer: Any) -> LayerFilters:
+    spec = layer.spec
+    pool = getattr(layer, "pool", "") if spec.down_factor > 1 else ""  # of a layer that was broken on purpose
+    down = None if pool else _response(spec.down_lowpass, layer.down_filter)
+    return LayerFilters(spec, _response(spec.up_lowpass, layer.up_filter), down, pool)
 
 
 def _response(lowpass: Any, taps: Any) -> FilterResponse | None:
@@ -163,7 +166,7 @@ ROWS = (
 
 def _design(layer: LayerFilters) -> None:
     flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value | imgui.TableFlags_.sizing_stretch_prop.value
-    columns = design_texts(layer.up), design_texts(layer.down)
+    columns = design_texts(layer.up), design_texts(layer.down, f"{layer.pool}-pool instead" if layer.pool else NO_FILTER)
     with table_scope("##design", 3, flags) as visible:
         if not visible:
             return
@@ -180,10 +183,10 @@ def _design(layer: LayerFilters) -> None:
                 imgui.text_unformatted(column[i])
 
 
-def design_texts(found: FilterResponse | None) -> tuple[str, ...]:
-    """A text for each of ROWS."""
+def design_texts(found: FilterResponse | None, missing: str = NO_FILTER) -> tuple[str, ...]:
+    """A text for each of ROWS; `missing` stands in the first where there is no filter."""
     if found is None:
-        return (NO_FILTER, *[MISSING] * (len(ROWS) - 1))
+        return (missing, *[MISSING] * (len(ROWS) - 1))
     lowpass = found.lowpass
     promised, beta = designed_db(lowpass)
     attenuation = number_text(found.attenuation_db, "dB")

@@ -107,8 +107,8 @@ class NetworkStore:
         return load_key(view) in self._ready
 
     def networks(self) -> list[Any]:
-        """The networks that are kept."""
-        return [ready.network for ready in self._ready.values()]
+        """The networks that are kept, broken copies among them."""
+        return [ready.network for ready in (*self._ready.values(), *self._copies.values())]
 
     def clear(self) -> None:
         self._ready.clear()

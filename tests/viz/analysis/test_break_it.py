@@ -80,6 +80,7 @@ def test_only_a_few_copies_are_kept_and_none_of_a_network_that_was_let_go(pipeli
     for n in range(1, load.KEPT_COPIES + 3):
         ask(pipeline, TINY_R.put(BreakIt(support=n + 2)))
     store = pipeline.networks
+    assert ready(pipeline).network in store.networks()
     assert len(store._copies) == load.KEPT_COPIES
     for name in ("tiny_t", "tiny_sg2", "tiny_sg2_orig"):
         ask(pipeline, ViewState().put(Source(str(GOLDEN / f"{name}.pkl"))))
@@ -215,6 +216,9 @@ def test_filters_of_the_broken_network_are_drawn(pipeline):
     view = TINY_R.put(BreakIt(window="nearest")).edit(Filters, on=True)
     frames = list(pipeline.refine(ask(pipeline, view)))
     assert frames[-1].overlays["filters"].values.layers[1].up.lowpass.window == "nearest"
+    pooled = list(pipeline.refine(ask(pipeline, TINY_R.put(BreakIt((1,), pool="max")).edit(Filters, on=True))))
+    layers = pooled[-1].overlays["filters"].values.layers
+    assert (layers[1].down, layers[1].pool) == (None, "max") and layers[2].down is not None and layers[2].pool == ""
 
 
 # ---------------------------------------------------------------------------------------------------- sessions, command line

@@ -116,6 +116,11 @@ def test_the_energy_is_that_of_the_weight_as_it_is_now(launches):
     assert error(y, modulated_conv2d_reference(x, weight, styles, gain, options)) < 2e-6
 
 
+def test_a_right_kernel_is_used(launches):
+    cuda_conv.check_convolution("cpu")
+    assert {dict(kernel.defines)["TYPE"] for kernel in launches} == {"Float32", "Float16"}
+
+
 def test_a_wrong_kernel_is_not_used(compiled, monkeypatch):
     def launch(kernel, blocks, shared_bytes, call, device):
         call.factor *= 1.01

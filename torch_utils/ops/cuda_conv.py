@@ -154,23 +154,31 @@ def _batch(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None,
     return y.mul_((energy.sum(1) / (styles.square() @ energy.T).clamp_min(tiny)).sqrt()[:, :, None, None])
 
 
-def _sample(device: str, kernel: int, images: int) -> tuple[Tensor, Tensor, Tensor, Tensor, ModulatedConvOptions]:
-    x = torch.linspace(-3, 3, images * 8 * 16 * 16, device=device).sin().reshape(images, 8, 16, 16)
-    weight = torch.linspace(0, 40, 16 * 8 * kernel**2, device=device).cos().reshape(16, 8, kernel, kernel)
-    styles = torch.linspace(0.5, 2, images * 8, device=device).reshape(images, 8)
+def _sample(device: str, kernel: int, images: int, inputs: int = 8) -> tuple[Tensor, Tensor, Tensor, Tensor, ModulatedConvOptions]:
+    outputs = 2 * inputs
+    x = torch.linspace(-3, 3, images * inputs * 16 * 16, device=device).sin().reshape(images, inputs, 16, 16)
+    weight = torch.linspace(0, 40, outputs * inputs * kernel**2, device=device).cos().reshape(outputs, inputs, kernel, kernel)
+    styles = torch.linspace(0.5, 2, images * inputs, device=device).reshape(images, inputs)
     return x, weight, styles, torch.tensor(0.7, device=device), ModulatedConvOptions(demodulate=True, padding=kernel - 1)
+
+
+_CHECKED = (  # kernel, images, inputs, type, bound: each way that a call can take
+    *((kernel, images, 8, torch.float32, 1e-4) for kernel in (1, 3) for images in (1, 2)),
+    *((kernel, 1, 9, torch.float16, 2e-2) for kernel in (1, 3)),
+)
 
 
 def check_convolution(device: str) -> None:
     """Compare small calls with the definition, so that what fails on a GPU is not used on it. Raises Unavailable; not for a capture."""
     with torch.no_grad():
-        for kernel, images in ((1, 1), (3, 1), (1, 2), (3, 2)):
-            arguments = _sample(device, kernel, images)
+        for kernel, images, inputs, dtype, bound in _CHECKED:
+            x, *rest = _sample(device, kernel, images, inputs)
             try:
-                error = (modulated_conv2d_cuda(*arguments) - modulated_conv2d_reference(*arguments)).abs().max().item()
+                y = modulated_conv2d_cuda(x.to(dtype), *rest)  # type: ignore[arg-type]
+                error = (y - modulated_conv2d_reference(x, *rest)).abs().max().item()  # type: ignore[arg-type]
             except (RuntimeError, CudaUnavailable) as failure:
                 raise Unavailable(f"the modulated convolution does not run on this GPU: {failure}") from failure
-            if not error <= 1e-4:
+            if not error <= bound:
                 raise Unavailable(f"the modulated convolution differs from its definition by {error:.1e} on this GPU; please report it")
 
 

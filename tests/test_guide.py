@@ -18,6 +18,7 @@ from viz.panels import discover
 ROOT = Path(__file__).resolve().parent.parent
 FENCES = {page: re.findall(r"^```sh\n(.*?)^```$", guide_text.source(page), re.MULTILINE | re.DOTALL) for page in guide_text.PAGES}
 COMMANDS = [(page, line) for page, fences in FENCES.items() for fence in fences for line in fence.splitlines()]
+PYTHON = [code for page in FENCES for code in re.findall(r"^```python\n(.*?)^```$", guide_text.source(page), re.MULTILINE | re.DOTALL)]
 
 
 def test_every_page_is_listed_and_every_listed_page_is_there():
@@ -37,6 +38,13 @@ def test_the_commands_of_a_page_run_in_their_order(page, tmp_path, monkeypatch, 
         if "--out" in words:
             assert (tmp_path / words[words.index("--out") + 1]).exists(), line
     assert len(lines) >= 1
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_python_in_the_guide_runs(code):
+    names: dict = {}
+    exec(code, names)
+    assert names["values"].shape == (3, 64, 64) and names["pixels"].shape == (64, 64, 3)
 
 
 def test_there_are_commands_to_check():

@@ -94,6 +94,13 @@ class SaveLatent:
     suffix: str = ".npz"
 
 
+@dataclass(frozen=True, eq=False)
+class UseLatent:
+    """Save these ws [1, num_ws, w_dim] and show them in place of the seeds."""
+
+    ws: Any
+
+
 @dataclass(frozen=True)
 class MakeFigure:
     """Draw one of the paper's figures (a name of `viz.paper_figures.FIGURES`) from the view on screen, in the background."""
@@ -195,6 +202,7 @@ Command = (
     | SaveSession
     | CopyText
     | SaveLatent
+    | UseLatent
     | MakeFigure
     | CopyView
     | Paste

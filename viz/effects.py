@@ -65,7 +65,7 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.toasts.add("info", "Copied.")
         case commands.MakeFigure(name, suffix):
             figure_effects.start(app, name, suffix)
-        case commands.Bookmark() | commands.SaveLatent() | commands.CopyView() | commands.Paste():
+        case commands.Bookmark() | commands.UseLatent() | commands.SaveLatent() | commands.CopyView() | commands.Paste():
             latent_effects.carry_out(app, command)
         case commands.ChooseWorkspace(number):
             app.choose_workspace(number)
@@ -101,6 +101,9 @@ def open_path(app: App, path: Path) -> None:
     """Opens a file by what it is. A folder is a folder of snapshots."""
     if latent_file.holds_latents(path):
         latent_effects.open_latent(app, path)
+        return
+    if latent_effects.is_plain_picture(path):
+        latent_effects.look_for(app, path)
         return
     if path.suffix.lower() in VIEW_SUFFIXES:
         try:

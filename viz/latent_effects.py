@@ -11,11 +11,13 @@ from PIL import Image
 
 from viz import capture, commands, latent_file
 from viz.canvas import tone_map_of
-from viz.state import Latent, LatentPath, OwnLatent, StateError, Tone
+from viz.encoders import SESSION_KEY
+from viz.state import Inversion, Latent, LatentPath, OverlayView, OwnLatent, StateError, Tone
 
 if TYPE_CHECKING:
     from viz.app import App
 
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")  # that may be looked for
 THUMBNAIL = 64  # pixels along the longer side
 Place = tuple[float, float]
 
@@ -44,6 +46,36 @@ def save_latent(app: App, suffix: str) -> Path:
     if styles is None:
         raise StateError("there is no latent yet")
     return latent_file.write(free_name(app, suffix), arrays_of(styles, app.good))
+
+
+def use_latent(app: App, ws: np.ndarray) -> None:
+    """Saves what was found, and shows it; what looked for it stops."""
+    from viz.effects import free_name
+
+    try:
+        path = latent_file.write(free_name(app, ".npz"), {"ws": ws})
+    except OSError as e:
+        app.toasts.add("error", f"Latent was not saved: {e}", f"Folder: {app.capture_folder}")
+        return
+    app.state = app.state.edit(Inversion, on=False).reset(OverlayView)
+    open_latent(app, path)
+
+
+def is_plain_picture(path: Path) -> bool:
+    """Whether this is a picture that no program of ours has written a view into."""
+    if path.suffix.lower() not in PICTURES:
+        return False
+    try:
+        with Image.open(path) as picture:
+            return not {capture.KEY, SESSION_KEY} & set(getattr(picture, "text", {}))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+
+
+def look_for(app: App, path: Path) -> None:
+    """A picture without a view inside: it can be looked for in the network."""
+    app.state = app.state.edit(Inversion, picture=str(path.resolve()), on=False)
+    app.toasts.add("info", f"{path.name} holds no view. The Inversion panel (workspace 1) can look for the latent that shows it.")
 
 
 def arrays_of(styles: Any, frame: Any) -> dict[str, np.ndarray]:
@@ -115,6 +147,8 @@ def carry_out(app: App, command: commands.Command) -> None:
             bookmark(app)
         case commands.SaveLatent(suffix):
             saved(app, "Latent", lambda: save_latent(app, suffix))
+        case commands.UseLatent(ws):
+            use_latent(app, ws)
         case commands.CopyView():
             copy_view(app)
         case commands.Paste():

@@ -16,3 +16,15 @@ class OwnLatent:
     space: str = ranged("", choices=("", "z", "w", "ws"))
     index: int = ranged(0, 0, discrete=True)
     sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """The latent that is looked for by optimisation so that the network shows `picture` (a file); `space` "w" is one row for all,
+    "w+" a row for each input of the synthesis."""
+
+    on: bool = False
+    picture: str = ""
+    space: str = ranged("w+", choices=("w", "w+"))
+    steps: int = ranged(200, 10, 10**5)
+    perceptual: bool = True

@@ -53,7 +53,7 @@ from viz.groups import (
     Unwarp,
     View,
 )
-from viz.latent_groups import OwnLatent
+from viz.latent_groups import Inversion, OwnLatent
 from viz.layer_groups import BreakIt, Filmstrip, Filters, FourierView, LayerHealth
 from viz.saved_json import StateError, checked, finite, parsed
 
@@ -70,11 +70,12 @@ GROUPS: tuple[type, ...] = (
     Compare, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, FourierView, Filmstrip, LayerHealth,
+    Inversion,
     Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
 ANALYSES: tuple[type, ...] = (
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
-    Filters, FourierView, Filmstrip, LayerHealth, BreakIt,
+    Filters, FourierView, Filmstrip, LayerHealth, BreakIt, Inversion,
 )  # fmt: skip
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
 DRAWN: tuple[type, ...] = (Tone, SpectrumView, View, OverlayView, Slice, CompareView, *MOTION)  # a change of these needs no new frame

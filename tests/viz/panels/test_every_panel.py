@@ -28,7 +28,7 @@ TITLES = (
     "Latent", "Style mix", "Truncation & noise", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing & capture", "Log", "Timeline",
     "Equivariance", "Sticking", "Slice", "By layer", "Sweep", "Flicker", "Flow", "Metrics",
     "Average spectrum", "Out of band", "Nonlinearity", "Band", "Filters", "Break it", "Fourier input", "Filmstrip",
-    "Layer health", "Compare",
+    "Layer health", "Compare", "Inversion",
 )  # fmt: skip
 
 

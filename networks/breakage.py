@@ -36,7 +36,8 @@ class BreakageError(ValueError):
 class Breakage:
     """What is done to which layers. `layers` are numbers, 0 for L0; empty means all. ToRGB has no filters and is left alone.
 
-    `upsampling` is m, `support` n (0: as they are); `window` one of `networks.filters.DESIGNS` ("": as it is);
+    `upsampling` is m, a power of two (others are rounded down to one: odd factors would move the picture by half a sample),
+    `support` n (0: as they are); `window` one of `networks.filters.DESIGNS` ("": as it is);
     `cutoff_octaves` shifts f_c of both filters; `margin` is the most samples that stay on each side (negative: as many as there
     are; the input's too, where all layers are meant); `noise` is the strength of fixed noise, in standard deviations of the
     convolution's output; `pool` "max" or "blur" puts pooling in place of the downsampling filter ("": no).
@@ -115,7 +116,7 @@ def altered_specs(
 
 def _altered(spec: LayerSpec, breakage: Breakage, default_support: int) -> LayerSpec:
     fastest = max(spec.in_sampling_rate, spec.out_sampling_rate)
-    temporary = fastest * (breakage.upsampling or spec.tmp_sampling_rate // fastest)
+    temporary = fastest * (power_of_two(breakage.upsampling) or spec.tmp_sampling_rate // fastest)
     up, down = temporary // spec.in_sampling_rate, temporary // spec.out_sampling_rate
     support = breakage.support or default_support
     shift, highest = 2**breakage.cutoff_octaves, HIGHEST_CUTOFF * temporary / 2
@@ -132,6 +133,11 @@ def _altered(spec: LayerSpec, breakage: Breakage, default_support: int) -> Layer
         out_cutoff=min(spec.out_cutoff * shift, highest) if shift != 1 else spec.out_cutoff,
         out_size=(size, size),
     )
+
+
+def power_of_two(number: int) -> int:
+    """The largest power of two up to a number; 0 for 0."""
+    return 1 << (number.bit_length() - 1) if number else 0
 
 
 def _reach(spec: LayerSpec, breakage: Breakage) -> int:

@@ -42,7 +42,7 @@ class BreakIt:
 
     def summary(self) -> str:
         """ "m = 1, nearest in L3, L4"; "" while nothing is broken."""
-        parts = [f"m = {self.upsampling}"] if self.upsampling else []
+        parts = [f"m = {1 << (self.upsampling.bit_length() - 1)}"] if self.upsampling else []  # m is a power of two
         parts += [f"n = {self.support}"] if self.support else []
         parts += [self.window] if self.window else []
         parts += [f"f_c × {2**self.cutoff_octaves:.2g}"] if self.cutoff_octaves else []

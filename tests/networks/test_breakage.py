@@ -18,7 +18,7 @@ from networks.spec import MappingConfig
 
 CONFIG = replace(rung("R", 64, z_dim=8, w_dim=8, mapping=MappingConfig(num_layers=1)), channel_base=512, channel_max=12)
 BREAKAGES = (
-    *(Breakage(upsampling=m) for m in (1, 2, 4)),
+    *(Breakage(upsampling=m) for m in (1, 2, 3, 4)),
     *(Breakage(support=n) for n in (4, 6, 8)),
     *(Breakage(window=window) for window in DESIGNS),
     *(Breakage(cutoff_octaves=shift) for shift in (-1.0, 3.0)),

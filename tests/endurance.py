@@ -153,15 +153,16 @@ class Endurance:
         self.folder = folder
         self.start = ViewState().put(Source(str(GOLDEN / NETWORKS[0])))
         self._write_files()
+        self.last: deque[Action] = deque(maxlen=KEPT_ACTIONS)
+        self.done: Counter[str] = Counter()
         self.pipeline = Pipeline(memory_bytes=64 << 20)
         self.window = Window(WindowOptions(size=SIZES[0], headless=True))
         options = AppOptions(self.start, folder / "settings", folder / "captures", headless=True)
         self.app = App(options, self.window, Inline(self.pipeline, steps=STEPS), Settings(first_start=False))
         self.app._catalogue = ()  # nothing is downloaded
+        self.window.request_close = lambda: self.done.update(quit=1)  # the File menu is clicked like everything else
         self.ui = Sitting(lambda: self.app.draw(FRAME_S), window=self.window, deadline_s=120)
         self.ui.app = self.app
-        self.last: deque[Action] = deque(maxlen=KEPT_ACTIONS)
-        self.done: Counter[str] = Counter()
         self.ui.frames(REST_FRAMES)
 
     def _write_files(self) -> None:
@@ -277,7 +278,7 @@ class Endurance:
         app.context.film.playing, app.context.film.time_s = False, 0.0
         app.context.film.edit(Timeline())
         app.state, app.chrome_shown, app.help_shown = self.start, True, False
-        app.change_settings(workspace=1, font_scale=1.0)
+        app.context.emit(commands.ChangeSettings((("workspace", 1), ("font_scale", 1.0), ("bookmarks", ()))))
         app.toasts.log.entries.clear()
         shutil.rmtree(self.folder / "captures", ignore_errors=True)
         self.ui.frames(REST_FRAMES)

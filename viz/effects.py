@@ -71,6 +71,7 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.choose_workspace(number)
         case commands.ChangeSettings(changes):
             app.change_settings(**dict(changes))
+            latent_effects.forget_pictures(app)
         case commands.Undo():
             app.undo()
         case commands.Redo():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,18 @@ def thumbnail(app: App) -> np.ndarray:
     return np.asarray(picture.convert("RGB"))
 
 
+def forget_pictures(app: App) -> None:
+    """Lets go of the pictures of bookmarks that are no more: the textures, and the files."""
+    for place in [p for p in app.context.thumbnails if p not in app.settings.bookmarks]:
+        del app.context.thumbnails[place]
+        texture = app.images.pop(f"bookmark {place}", None)
+        if texture is not None:
+            texture.delete()
+        if app.options.settings_folder is not None:
+            with suppress(OSError):
+                thumbnail_path(app.options.settings_folder, place).unlink(missing_ok=True)
+
+
 def thumbnail_path(folder: Path, place: Place) -> Path:
     return folder / "bookmarks" / f"{place[0]!r}_{place[1]!r}.png"
 
@@ -128,7 +141,9 @@ def thumbnail_path(folder: Path, place: Place) -> Path:
 def read_thumbnails(folder: Path | None, places: Iterable[Place]) -> dict[Place, np.ndarray]:
     """Those that are there; what cannot be read is left out."""
     found: dict[Place, np.ndarray] = {}
-    for place in places if folder is not None else ():
+    if folder is None:
+        return found
+    for place in places:
         try:
             with Image.open(thumbnail_path(folder, place)) as picture:
                 if max(picture.size) <= THUMBNAIL:

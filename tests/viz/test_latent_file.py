@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from gui_utils.texture import live_objects
 from tests.viz.test_app import START, Running
 from viz import cli, latent_file
+from viz.commands import ChangeSettings
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.session import Session
@@ -235,3 +237,19 @@ def test_a_bookmark_has_a_picture_that_is_there_next_time(running, tmp_path):
     found = read_thumbnails(tmp_path / "settings", running.app.settings.bookmarks)
     assert np.array_equal(found[2.0, 0.0], running.app.context.thumbnails[2.0, 0.0])
     assert "bookmark (2.0, 0.0)" in running.app.images  # it is on screen
+
+
+@pytest.mark.window
+def test_a_forgotten_bookmark_leaves_no_picture_behind(running, tmp_path):
+    before = live_objects()
+    for x in (1.0, 2.0):
+        running.app.state = running.state.edit(Latent, x=x)
+        running.ui.frames(2)
+        running.ui.key("s")
+        running.ui.frames(2)
+    assert live_objects()["texture"] == before["texture"] + 2
+    running.app.context.emit(ChangeSettings((("bookmarks", ((2.0, 0.0),)),)))
+    running.ui.frames(2)
+    assert live_objects()["texture"] == before["texture"] + 1
+    assert [path.name for path in (tmp_path / "settings" / "bookmarks").iterdir()] == ["2.0_0.0.png"]
+    assert list(running.app.context.thumbnails) == [(2.0, 0.0)]

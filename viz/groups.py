@@ -218,14 +218,15 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Sticking:
-    """The average of `num` pictures from a Gaussian neighbourhood of the latent, in w or in z."""
+    """The average of `num` pictures from a Gaussian neighbourhood: of the latent, in w or in z, or of the pose (`reach_px`)."""
 
     on: bool = False
     num: int = ranged(64, 2, 10**5)
     strength: float = ranged(0.1, 0, 4)
-    space: str = ranged("w", choices=("w", "z"))
+    space: str = ranged("w", choices=("w", "z", "pose"))
     hold_pose: bool = True
     seed: int = ranged(0, 0, 2**32 - 1)
+    reach_px: float = ranged(2.0, 0, 64)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Figure 1 (left) of Karras et al. 2021: pictures from a small Gaussian neighbourhood of a latent, at one pose, are
 averaged. The score "detail kept" puts a number on it, for any band of frequencies: the share of the band's power that
-survives the averaging, 1 for detail that never moves, 0 for detail that is elsewhere in every picture.
+survives the averaging, 1 for detail that never moves, 0 for detail that is elsewhere in every picture. The neighbourhood may
+also be one of poses: then it is the motion that is known, and what survives beyond its blur is stuck to the pixels.
 Torch is imported inside functions.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     import torch
 
     from torch_utils.spectra import Band, Spectrum
+
+
+NORMAL = NormalDist()
+EVEN_STEPS = (0.7548776662466927, 0.5698402909980532)  # 1 / p and 1 / p^2, p^3 = p + 1: what the golden ratio is in one dimension
 
 
 @dataclass(frozen=True)
@@ -72,10 +78,13 @@ class RunningMoments:
 
 
 class DetailKept:
-    """Shares of power that survive averaging, from power spectra: any band can be asked for at any time."""
+    """Shares of power that survive averaging, from power spectra: any band can be asked for at any time.
 
-    def __init__(self, beta: float = 4.0) -> None:
-        self.beta = beta
+    `independent`: the pictures were drawn at random, so that a part 1 / count survives by chance, which is taken off.
+    """
+
+    def __init__(self, beta: float = 4.0, *, independent: bool = True) -> None:
+        self.beta, self.independent = beta, independent
         self.moments = RunningMoments()
         self._power: Any = 0.0
 
@@ -104,14 +113,17 @@ class DetailKept:
 
     def _share(self, of_mean: Spectrum, mean_power: Spectrum, low: float, high: float) -> float | None:
         inside = (of_mean.radius >= low) & (of_mean.radius < high)
-        return share_kept(float(of_mean.power[inside].sum()), float(mean_power.power[inside].sum()), self.moments.count)
+        powers = float(of_mean.power[inside].sum()), float(mean_power.power[inside].sum())
+        if not self.independent and self.moments.count > 1:
+            return min(1.0, powers[0] / powers[1]) if powers[1] > 0 else None
+        return share_kept(*powers, self.moments.count)
 
 
 class DetailMap:
     """Where detail is kept: the share of the power above `low` cycles per image that survives, around every pixel."""
 
-    def __init__(self, low: float) -> None:
-        self.low, self.count = low, 0
+    def __init__(self, low: float, *, independent: bool = True) -> None:
+        self.low, self.independent, self.count = low, independent, 0
         self._sum: Any = 0.0
         self._power: Any = 0.0
 
@@ -133,7 +145,8 @@ class DetailMap:
         if self.count < 2:
             return torch.zeros_like(mean_power), torch.zeros_like(there)
         ratio = _around(self._sum / self.count) / mean_power.clamp_min(1e-30)
-        return (((self.count * ratio - 1) / (self.count - 1)).clamp(0, 1) * there), there
+        share = (self.count * ratio - 1) / (self.count - 1) if self.independent else ratio
+        return share.clamp(0, 1) * there, there
 
 
 def _around(detail: torch.Tensor) -> torch.Tensor:
@@ -171,6 +184,17 @@ def jittered(network: Any, ws: torch.Tensor, index: int, jitter: Jitter) -> torc
     return ws + jitter.strength * (network.map(z, c) - network.w_avg)
 
 
+def shifted(pose: Any, index: int, reach_px: float, rate: float, seed: int = 0) -> np.ndarray:
+    """Pose `index` of a neighbourhood of `pose` (forward 3x3, image widths): shifted by normal numbers of deviation `reach_px`.
+
+    They fill the neighbourhood evenly (an additive recurrence, begun at random by `seed`), so that few pictures are enough. Of a
+    wave of f cycles per pixel that moves along, exp(-(2 pi f reach_px)^2) of the power survives the average.
+    """
+    places = (np.random.default_rng(seed).random(2) + index * np.array(EVEN_STEPS)) % 1
+    x, y = (NORMAL.inv_cdf(min(max(float(u), 1e-6), 1 - 1e-6)) * reach_px / rate for u in places)
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]]) @ np.asarray(pose, dtype=np.float64)
+
+
 def average(
     network: Any,
     ws: torch.Tensor,
@@ -179,12 +203,14 @@ def average(
     jitter: Jitter | None = None,
     conditions: Mapping[str, Any] | None = None,
     neighbour: Callable[[int], torch.Tensor] | None = None,
+    pose: Callable[[int], Any] | None = None,
     stop: Stop | None = None,
 ) -> Iterator[Average | None]:
     """Yields an Average after every picture, and None whenever `stop()` interrupts; end it by not asking for the next.
 
     `conditions` are further arguments of `Generator.synthesize` (pose, noise, learned_pose, ...); a learned_pose given
-    there is kept. `neighbour(index)` gives the latents [1, num_ws, w_dim] of another neighbourhood than that of `jittered`.
+    there is kept. `neighbour(index)` gives the latents [1, num_ws, w_dim] of another neighbourhood than that of `jittered`,
+    `pose(index)` a pose for each picture.
     """
     import torch
 
@@ -192,11 +218,12 @@ def average(
     conditions = dict(conditions or {})
     if jitter.hold_pose and network.has_pose and conditions.get("learned_pose") is None:
         conditions["learned_pose"] = tuple(network.learned_pose(ws[:, 0])[0].tolist())
-    detail = DetailKept()
+    detail = DetailKept(independent=pose is None)
     for index in range(num):
         with torch.inference_mode():
             latents = jittered(network, ws, index, jitter) if neighbour is None else neighbour(index)
-        picture = (yield from synthesized(network, latents, stop, **conditions))[0]
+        posed = conditions if pose is None else {**conditions, "pose": pose(index)}
+        picture = (yield from synthesized(network, latents, stop, **posed))[0]
         with torch.inference_mode():
             detail.add(picture)
         yield Average(index + 1, num, detail.moments.mean, detail.moments.variance, detail, picture)

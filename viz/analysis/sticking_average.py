@@ -17,7 +17,7 @@ from gui_utils.controls import Field, checkbox, choice, input_int, slider_float
 from gui_utils.libraries import imgui, implot
 from gui_utils.text import MISSING, number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
-from viz.analysis.parts import headline, over_the_picture, progress, result_of, switch
+from viz.analysis.parts import NO_GRID, headline, over_the_picture, progress, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, reset_button
 from viz.request import OverlayImage, OverlayResult
@@ -50,17 +50,25 @@ class Kept:
 
 def run(run: Run) -> Iterator[OverlayResult | None]:
     from torch_utils.spectra import octaves
-    from viz.analysis.sticking import DetailMap, Jitter, average
+    from viz.analysis.sticking import DetailMap, Jitter, average, shifted
     from viz.stages.synthesis import conditions, pose_matrix
 
     ready, options = run.inputs["load"], run.view.get(Sticking)
     jitter = Jitter(options.strength, options.seed, options.hold_pose)
     fixed = {**conditions(run), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
     rate = float(ready.facts.resolution)
-    where, bands = DetailMap(FINE * rate), octaves(rate)
-    neighbour = neighbour_in_z(run) if options.space == "z" else None
-    ws = run.inputs["latent"].ws
-    for found in average(ready.network, ws, num=options.num, jitter=jitter, conditions=fixed, neighbour=neighbour, stop=run.superseded):
+    where, bands = DetailMap(FINE * rate, independent=options.space != "pose"), octaves(rate)
+    neighbour, pose, ws = None, None, run.inputs["latent"].ws
+    if options.space == "z":
+        neighbour = neighbour_in_z(run)
+    elif options.space == "pose":
+        if not ready.facts.has_pose:
+            yield OverlayResult()
+            return
+        neighbour, base = (lambda _: ws), pose_matrix(run.view, ready)
+        pose = lambda index: shifted(base, index, options.reach_px, rate, options.seed)  # noqa: E731
+    arguments = {"num": options.num, "jitter": jitter, "conditions": fixed, "neighbour": neighbour, "pose": pose}
+    for found in average(ready.network, ws, **arguments, stop=run.superseded):
         if found is None:
             yield None
             continue
@@ -116,8 +124,15 @@ ON = Field("Average", "Sticking.on", "Averages pictures from a neighbourhood of 
 NUM = Field("Pictures", "Sticking.num", "How many pictures are averaged.", default=64, low=2, high=100_000)
 STRENGTH = Field("Radius", "Sticking.strength", "Standard deviation of the neighbourhood, as a part of that of all latents.",
                  default=0.1, low=0, high=1, decimals=3, power=2)  # fmt: skip
-SPACE = Field("Gaussian in", "Sticking.space", "The space in which latents are drawn around the one on screen.", default="w")
-SPACES = {"w": "w", "z": "z"}
+SPACE = Field(
+    "Gaussian in",
+    "Sticking.space",
+    "In which space pictures are drawn around the one on screen: latents in w or z, or shifts of the pose.",
+    default="w",
+)
+SPACES = {"w": "w", "z": "z", "pose": "pose"}
+REACH = Field("Shifts", "Sticking.reach_px", "Standard deviation of the pose's shifts. Little survives of detail that moves along, all of "
+              "detail that stays on the pixels.", "px", default=2.0, low=0, high=16, power=2)  # fmt: skip
 HOLD = Field("Hold pose", "Sticking.hold_pose", "Keeps the pose that the network derives from w: only detail differs.", default=True)
 SEED = Field("Seed", "Sticking.seed", "Of the neighbours.", default=0, high=2**32 - 1)
 IMAGE = Field("Show", "Sticking.image", "Lays a result over the picture.", default="")
@@ -132,28 +147,31 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     result = result_of(context, NAME) if state.get(Sticking).on else None
     kept: Kept | None = result.values if result is not None else None
     state = progress(state, Sticking, result, f"{kept.count if kept else 0} of {state.get(Sticking).num}")
-    headline(*texts(kept))
+    no_grid = state.get(Sticking).space == "pose" and context.network is not None and not context.network.has_pose
+    headline(*texts(kept, NO_GRID if no_grid else ""))
     _octaves(kept)
     state = over_the_picture(state, IMAGE, IMAGES, Sticking, disabled=reason)
     return _options(state)
 
 
-def texts(kept: Kept | None) -> tuple[str, str, str]:
+def texts(kept: Kept | None, reason: str = "") -> tuple[str, str, str]:
     if kept is None:
-        return "detail kept", MISSING, ""
+        return "detail kept", MISSING, reason
     share = number_text(None if kept.share is None else 100 * kept.share, "%")
-    note = "100 % for detail that never moves with the latent, 0 % for detail that is elsewhere in every picture."
+    note = "100 % for detail that never moves, 0 % for detail that is elsewhere in every picture."
     return f"detail kept, from {number_text(kept.low, decimals=0)} cycles per image", share, note
 
 
 def _options(state: ViewState) -> ViewState:
     options = state.get(Sticking)
+    posed = options.space == "pose"
     return state.put(
         replace(
             options,
             num=input_int(NUM, options.num),
-            strength=slider_float(STRENGTH, options.strength),
+            strength=slider_float(STRENGTH, options.strength, disabled="The latent stays the same." if posed else ""),
             space=choice(SPACE, options.space, SPACES),
+            reach_px=slider_float(REACH, options.reach_px, disabled="" if posed else "The pose stays the same."),
             hold_pose=checkbox(HOLD, options.hold_pose),
             seed=input_int(SEED, options.seed),
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from viz.analysis import sticking_average as overlay
-from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, measured, shown, view_of
+from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, measured, need_grid, shown, view_of
 from viz.cli_render import seed_number
+from viz.errors import CommandError
 from viz.state import Sticking, ViewState
 
 IMAGES = {"mean": overlay.MEAN, "deviation": overlay.DEVIATION, "detail": overlay.DETAIL}
@@ -17,21 +18,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_view_arguments(parser, num=default.num, counted="pictures")
     parser.add_argument("--radius", metavar="R", type=float, default=default.strength,
                         help=f"of the neighbourhood, as a part of all latents' deviation (default {default.strength:g})")  # fmt: skip
-    parser.add_argument("--space", choices=("w", "z"), default=default.space, help="where neighbours are drawn (default w)")
+    parser.add_argument("--space", choices=("w", "z", "pose"), default=default.space,
+                        help="neighbours in w or z, or shifts of the pose (default w)")  # fmt: skip
+    parser.add_argument("--reach", metavar="PIXELS", type=float, default=default.reach_px,
+                        help=f"deviation of the shifts, with --space pose (default {default.reach_px:g})")  # fmt: skip
     parser.add_argument("--neighbours-seed", metavar="S", type=seed_number, default=default.seed, help="of the neighbours (default 0)")
     parser.add_argument("--move-pose", action="store_true", help="let every neighbour have the pose that the network learned for it")
     parser.add_argument("--image", choices=tuple(IMAGES), default="mean", help="what a .png shows (default mean)")
 
 
 def view(options: argparse.Namespace) -> ViewState:
-    group = Sticking(on=True, num=max(2, options.num), strength=options.radius, space=options.space,
+    group = Sticking(on=True, num=max(2, options.num), strength=options.radius, space=options.space, reach_px=options.reach,
                      hold_pose=not options.move_pose, seed=options.neighbours_seed)  # fmt: skip
     return view_of(options).put(group)
 
 
 def run(options: argparse.Namespace) -> int:
     check_out(options.out)
+    if not 0 <= options.reach <= 64:
+        raise CommandError(f"--reach {options.reach:g} is out of range; from 0 to 64 is expected")
     frame, result = measured(view(options), overlay.NAME)
+    if options.space == "pose":
+        need_grid(frame)
     kept: overlay.Kept = result.values
     octaves = [{"from": low, "to": high, "kept": share} for low, high, share in kept.octaves]
     facts = {**begun(frame, options), "num": kept.count, "kept": kept.share, "from_cycles": kept.low, "octaves": octaves}

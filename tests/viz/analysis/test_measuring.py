@@ -37,13 +37,20 @@ def printed(capsys, *words):
 
 
 def test_sticking(capsys, tmp_path):
-    kept = window(VIEW.put(Sticking(True, 5, 0.3, "z", False, 2)), sticking_average.NAME)
+    kept = window(VIEW.put(Sticking(True, 5, 0.3, "z", hold_pose=False, seed=2)), sticking_average.NAME)
     words = ["--seed", "4", "--num", "5", "--radius", "0.3", "--space", "z", "--move-pose", "--neighbours-seed", "2"]
     found = printed(capsys, "sticking", TINY_R, *words, "--out", str(tmp_path / "a.npz"))
     assert found["kept"] == pytest.approx(kept.share, abs=1e-4) and found["num"] == 5
     assert [o["kept"] for o in found["octaves"]] == pytest.approx([share for _, _, share in kept.octaves], abs=1e-4)
     with np.load(tmp_path / "a.npz") as file:
         assert file["mean"].shape == (32, 32, 3) and file["kept"] == pytest.approx(kept.share, abs=1e-4)
+
+
+def test_sticking_under_a_moving_pose(capsys):
+    kept = window(POSED.put(Sticking(True, 5, space="pose", reach_px=1.5)), sticking_average.NAME)
+    found = printed(capsys, "sticking", TINY_R, "--seed", "4", *POSE, "--num", "5", "--space", "pose", "--reach", "1.5")
+    assert found["kept"] == pytest.approx(kept.share, abs=1e-4)
+    assert cli.run(["sticking", TINY_SG2, "--space", "pose"]) == 1 and "no input grid" in capsys.readouterr().err
 
 
 def test_flow(capsys, tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.networks.agreement import tiny
 from tests.viz.analysis.synthetic import Painted
 from torch_utils.spectra import octaves
-from viz.analysis.sticking import DetailKept, Jitter, RunningMoments, average, jittered, share_kept
+from viz.analysis.sticking import DetailKept, Jitter, RunningMoments, average, jittered, share_kept, shifted
 
 
 def grating(phase, frequency=16, size=64):
@@ -81,6 +81,30 @@ def test_a_network_that_sticks_and_one_that_does_not():
     assert (final.count, final.total, final.mean.shape) == (48, 48, (1, 64, 64))
     assert scores[0] > 0.999
     assert scores[1] < 0.15
+
+
+@pytest.mark.parametrize("frequency", [6, 8, 12])
+def test_under_a_moving_pose_only_stuck_detail_stays(frequency):
+    """Of a wave that moves along, exp(-(2 pi f sigma)^2) of the power survives shifts of deviation sigma; of a stuck one, all."""
+
+    def paint(u, v, w):
+        return np.cos(2 * np.pi * frequency * u) + 0 * v
+
+    ws, scores = torch.zeros(1, 2, 4), []
+    for follows in (True, False):
+        network = Painted(paint, follows=follows)
+        *_, last = average(network, ws, num=100, neighbour=lambda _: ws, pose=lambda i: shifted(np.eye(3), i, 1.5, 64))
+        scores.append(last.detail.score(4))
+    assert scores[0] == pytest.approx(math.exp(-((2 * math.pi * frequency * 1.5 / 64) ** 2)), abs=0.03)
+    assert scores[1] > 0.999
+
+
+def test_shifts_go_with_the_pose_and_have_their_deviation():
+    base = np.array([[0.0, 1, 0.25], [-1, 0, 0], [0, 0, 1]])
+    poses = np.stack([shifted(base, i, 3.0, 60, seed=1) for i in range(500)])
+    assert np.allclose(poses[:, :2, :2], base[:2, :2]) and (poses[5] == shifted(base, 5, 3.0, 60, seed=1)).all()
+    assert poses[:, :2, 2].mean(axis=0) == pytest.approx(base[:2, 2], abs=0.005)
+    assert poses[:, :2, 2].std(axis=0) == pytest.approx([0.05, 0.05], rel=0.01)
 
 
 # ------------------------------------------------------------------------------------------------------ neighbourhood

@@ -30,6 +30,7 @@ NATIVE_PATIENCE_S = 0.5
 SYNTHESIS_GROUPS = (*synthesis.READS, Source, BreakIt, *latent.STAGE.reads)
 Newest = Callable[[], ViewState | None]  # the view of the newest unanswered request, or None
 Progress = Callable[[str, float | None, bool], None]
+FIRST_ONLY = ("statistics", "tone")  # nothing shows them of a second view
 
 
 class Pipeline:
@@ -89,6 +90,8 @@ class Pipeline:
         error = None
         for stage in self.stages:
             if not stage.wanted(run.view) or any(name not in run.inputs for name in stage.after):
+                continue
+            if settle is not None and stage.name in FIRST_ONLY:
                 continue
             try:
                 with self.gpu.scope(run.view):

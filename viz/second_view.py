@@ -1,8 +1,9 @@
 """The second view of a comparison, computed in the render thread after the first: an answer too, in its fair share of the time.
 
-While newer questions wait, it may take as long as the first picture took, so that the first is never slowed more than twofold.
-What it had reached by then is remembered layer by layer, and it goes on from there after the next first picture, with the same
-question: a slow second network lags, but it gets somewhere. Imports torch, like the pipeline that it belongs to.
+While newer questions wait, it may take as long as the first pictures took, so that the first view is never slowed more than twofold.
+What it leaves of its share it may use a little later, so that a second view of the same cost keeps up. What it had reached when its
+share is spent is remembered layer by layer, and it goes on from there after the next first picture, with the same question: a slow
+second network lags, but it gets somewhere. Imports torch, like the pipeline that it belongs to.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from viz.memory import Memory
 from viz.request import Beside, Frame, NetworkFacts, RenderRequest
 from viz.state import Compare, ViewState
 
+MOST_SHARES = 1.25  # that can be spent at once
 Waiting = Callable[[], bool]
 
 
@@ -40,7 +42,7 @@ class SecondView:
         self._memory, self._answer = memory, answer
         self._shown: tuple[Frame, Beside] | None = None  # the first frame that it belongs to
         self._left: Frame | None = None  # a first frame whose second was interrupted
-        self._share_s = 0.0
+        self._took_s = self._credit_s = 0.0
 
     def known(self, frame: Frame) -> Beside | None:
         """What can be shown beside a first frame at once: what it was, marked stale unless nothing has changed for it."""
@@ -52,9 +54,9 @@ class SecondView:
         return replace(beside, stale=True)
 
     def share(self, frame: Frame, took_s: float) -> None:
-        """How long the first view took, all in all: what the second may take while newer questions wait."""
+        """How long the first view took, all in all: so much more may the second take while newer questions wait."""
         if "synthesis" in frame.ran:
-            self._share_s = took_s
+            self._took_s, self._credit_s = took_s, min(self._credit_s + took_s, MOST_SHARES * took_s)
 
     def steps(self, frame: Frame, waiting: Waiting) -> Iterator[Frame]:
         """The first frame again, with the second beside it as soon as that is there."""
@@ -63,20 +65,20 @@ class SecondView:
             return
         if frame.beside is not None and not frame.beside.stale and frame.beside.frame.error is None:
             return
-        until = time.perf_counter() + self._share_s
+        start, free = time.perf_counter(), "synthesis" not in frame.ran
         # Where the first had nothing to compute, its picture stays, and the second may finish.
-        free = "synthesis" not in frame.ran
-        superseded = lambda: not free and waiting() and time.perf_counter() >= until  # noqa: E731
+        superseded = lambda: not free and waiting() and time.perf_counter() - start >= self._credit_s  # noqa: E731
         left, self._left = self._left, None
-        questions = (left, frame) if left is not None and waiting() and _same_networks(left, frame) else (frame,)
-        for asked in questions:
-            beside = self._beside(asked, superseded)
-            if beside is None:
-                self._left = asked
-                return
-            self._shown = (asked, beside)
-            frame = replace(frame, beside=beside if asked is frame else replace(beside, stale=True), overlays_ran=())
-            yield frame
+        asked = left if left is not None and waiting() and _same_networks(left, frame) else frame
+        beside = self._beside(asked, superseded)
+        if not free and waiting():
+            # A layer that took longer is paid back; loading a network is not held against it for ever.
+            self._credit_s = max(-self._took_s, self._credit_s - (time.perf_counter() - start))
+        if beside is None:
+            self._left = asked
+            return
+        self._shown = (asked, beside)
+        yield replace(frame, beside=beside if asked is frame else replace(beside, stale=True), overlays_ran=())
 
     def _beside(self, frame: Frame, superseded: Waiting) -> Beside | None:
         """The second view of this first frame; None if it was interrupted."""

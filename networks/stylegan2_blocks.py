@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,10 +16,13 @@ from torch_utils.ops.reference import full_precision
 
 
 def resample_taps(taps: tuple[float, ...]) -> Tensor:
-    """The 2-D filter [n, n] of sum 1, the outer product of `taps` with itself."""
-    row = torch.tensor(taps, dtype=torch.float32)
-    square = torch.outer(row, row)
-    return square / square.sum()
+    """The 2-D filter [n, n] of sum 1, the outer product of `taps` with itself.
+
+    Made by numpy: arithmetic of torch on the meta device imports its compiler, which takes seconds and hundreds of MB.
+    """
+    row = np.array(taps, dtype=np.float32)
+    square = np.outer(row, row)
+    return torch.tensor((square / square.sum()).tolist(), dtype=torch.float32)
 
 
 def doubled(x: Tensor, taps: Tensor) -> Tensor:

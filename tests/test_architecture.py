@@ -75,11 +75,13 @@ def test_the_window_opens_before_torch_is_imported():
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
-def test_a_first_picture_waits_for_no_library_that_it_does_not_need():
+@pytest.mark.parametrize("network", ["globe-r-64", "tests/golden/tiny_sg2.pkl", "tests/golden/tiny_t.pkl"])
+def test_a_first_picture_waits_for_no_library_that_it_does_not_need(network):
     """scipy and torch's compiler would each add half a second and more to every start."""
     code = (
+        f"from viz.state import Source; network = Source({network!r});"
         "import sys; from viz.pipeline import Pipeline; from viz.request import RenderRequest; from viz.state import ViewState;"
-        "frame = Pipeline().render(RenderRequest(1, ViewState())); assert frame.error is None, frame.error;"
+        "frame = Pipeline().render(RenderRequest(1, ViewState().put(network))); assert frame.error is None, frame.error;"
         "print(sorted(m for m in ('scipy', 'torch._dynamo', 'sympy', 'torch.fx.experimental.symbolic_shapes') if m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=240)

@@ -29,6 +29,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from gui_utils import gl
 from gui_utils.libraries import glfw
+from gui_utils.named_textures import KEPT_FRAMES
 from gui_utils.texture import live_objects
 from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver, chord
@@ -281,7 +282,7 @@ class Endurance:
         app.context.emit(commands.ChangeSettings((("workspace", 1), ("font_scale", 1.0), ("bookmarks", ()))))
         app.toasts.log.entries.clear()
         shutil.rmtree(self.folder / "captures", ignore_errors=True)
-        self.ui.frames(REST_FRAMES)
+        self.ui.frames(KEPT_FRAMES + REST_FRAMES)
         self.check()
         self.pipeline.networks.clear()
         gl.glFinish()  # a software driver keeps what belongs to frames that it has not finished

@@ -14,7 +14,7 @@ import numpy as np
 
 from gui_utils import layout, toasts
 from gui_utils.libraries import imgui
-from gui_utils.texture import ByteTexture
+from gui_utils.named_textures import NamedTextures
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
 from viz import autosave, chrome, effects, figure_effects, keyboard, latent_effects, remote_server, settings, tour_card, workspaces
@@ -75,7 +75,7 @@ class App:
         self.help_shown, self.chrome_shown = False, True
         self.tour, self.guide = Tour(offered=options.offer_tour), GuideWindow()
         self.window_capture_due = 0
-        self.images: dict[str, ByteTexture] = {}
+        self.images = NamedTextures()
         self.figure_job: figure_effects.FigureJob | None = None
         self.attached: list[Attached] = []
         self.opened = Session()  # what was opened last: its other views and unknown fields are saved with it
@@ -132,6 +132,7 @@ class App:
     def finish(self, dt: float) -> None:
         """After a frame: commands, animation, history, and the next request if the question has changed."""
         self._carry_out()
+        self.images.end_frame()
         animated = leave_path(self.state, animate(self.state, dt))
         self.state = self.context.film.advance(animated, dt)
         self.history = self.history.observe(self.state, in_gesture=self._in_gesture())
@@ -314,9 +315,7 @@ class App:
 
     def image(self, name: str, pixels: np.ndarray) -> imgui.ImTextureRef:
         """Shows uint8 [H, W, 3 or 4] under a name; the same array again is not uploaded again."""
-        texture = self.images.setdefault(name, ByteTexture())
-        texture.show(pixels)
-        return texture.ref
+        return self.images.show(name, pixels)
 
     def close(self) -> None:
         self.save_settings()

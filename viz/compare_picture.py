@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gui_utils.tone import BACKGROUND, PictureView, ToneMap, paint
-from viz.analysis.comparison import psnr_db, ratio_db
+from networks.measures.comparison import psnr_db, ratio_db
 from viz.request import Beside, Frame, Picture
 from viz.stages.tone import shader_tone
 from viz.state import Compare, CompareView, StateError, Tone, View, ViewState

@@ -19,10 +19,10 @@ from networks.ladder import LADDER, Line, contrast_db, untrained
 from networks.layer_rule import input_spec, layer_specs
 from networks.layers import FilteredLayer
 from networks.loading import load, save_safetensors
+from networks.measures.metrics import measure
 from networks.spec import ALIAS_FREE, OCTAVES, STYLEGAN2, ConfigError, GeneratorConfig, read_by
 from tests.networks.agreement import forward_matrix, synthesized
 from tests.networks.test_steps import Kept
-from viz.analysis.metrics import measure
 
 SMALL = {"z_dim": 8, "w_dim": 8, "channel_base": 128, "channel_max": 6}
 POSE = forward_matrix(0.3, 0.05, -0.02)

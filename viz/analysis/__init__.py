@@ -36,7 +36,7 @@ class Overlay:
     """`options`: its group, with a field `on`. `reads`: the other groups of the view that decide its result.
 
     `run` is a generator: an OverlayResult after every step, the last one finished; None where `Run.superseded` stopped it half
-    way through a step (`viz.analysis.patience`). `live`: it is one short step that belongs to the
+    way through a step (`networks.measures.patience`). `live`: it is one short step that belongs to the
     picture (it runs with every other picture even while newer ones wait, and what it showed stays until then).
     """
 

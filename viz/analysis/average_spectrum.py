@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz.analysis.patience import Stop, synthesized
+from networks.measures.patience import Stop, synthesized
 from viz.errors import CommandError
 
 if TYPE_CHECKING:

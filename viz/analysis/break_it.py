@@ -18,9 +18,9 @@ from gui_utils.libraries import imgui
 from gui_utils.scopes import table_scope
 from gui_utils.text import MISSING, duration_text, number_text
 from gui_utils.toasts import progress_bar
+from networks.measures.comparison import KINDS, LABELS, Kind
+from networks.measures.metrics import Measurement, measure
 from viz.analysis import Overlay
-from viz.analysis.comparison import KINDS, LABELS, Kind
-from viz.analysis.metrics import Measurement, measure
 from viz.analysis.parts import result_of
 from viz.layer_groups import WINDOWS
 from viz.panels import Panel, PanelContext
@@ -80,7 +80,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
 
 def _seconds(network: Any, run: Run) -> Generator[None, None, float]:
     """How long a picture of the mean w takes, waiting for others not counted."""
-    from viz.analysis.patience import synthesized
+    from networks.measures.patience import synthesized
 
     spent = 0.0
 

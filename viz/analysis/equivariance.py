@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz.analysis.comparison import Difference, Kind, difference, image_frame, restricted
-from viz.analysis.patience import LastStep, Stop, finished, synthesized
+from networks.measures.comparison import Difference, Kind, difference, image_frame, restricted
+from networks.measures.patience import LastStep, Stop, finished, synthesized
 
 if TYPE_CHECKING:
     import torch

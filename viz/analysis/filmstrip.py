@@ -47,7 +47,7 @@ class Cell:
 
 
 def run(run: Run) -> Iterator[OverlayResult]:
-    from viz.analysis.patience import LastStep
+    from networks.measures.patience import LastStep
     from viz.stages.synthesis import conditions, layer_memo, pose_matrix
 
     ready = run.inputs["load"]

@@ -15,10 +15,10 @@ import numpy as np
 
 from gui_utils.controls import Field, input_int, slider_float
 from gui_utils.text import MISSING, number_text
+from networks.measures.comparison import PEAK, psnr_db
+from networks.measures.patience import Stop, synthesized
 from viz.analysis import CONDITIONS, LATENT, Overlay
-from viz.analysis.comparison import PEAK, psnr_db
 from viz.analysis.parts import NO_GRID, headline, over_the_picture, progress, result_of, switch
-from viz.analysis.patience import Stop, synthesized
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK
 from viz.request import OverlayImage, OverlayResult

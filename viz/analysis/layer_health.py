@@ -16,8 +16,8 @@ from gui_utils.controls import Field, choice
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, table_scope, tooltip_scope
 from gui_utils.text import MISSING, number_text
+from networks.measures.comparison import ratio_db
 from viz.analysis import CONDITIONS, LATENT, Overlay
-from viz.analysis.comparison import ratio_db
 from viz.analysis.parts import progress, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, significant, wrapped_text

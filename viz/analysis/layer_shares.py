@@ -53,7 +53,7 @@ class Shares:
 
 
 def run(run: Run) -> Iterator[OverlayResult]:
-    from viz.analysis.patience import LastStep
+    from networks.measures.patience import LastStep
     from viz.stages.synthesis import conditions, layer_memo, pose_matrix
 
     ready = run.inputs["load"]

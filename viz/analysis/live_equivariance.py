@@ -18,8 +18,8 @@ from gui_utils import plots
 from gui_utils.controls import Field, button
 from gui_utils.libraries import imgui
 from gui_utils.text import MISSING, number_text
+from networks.measures.comparison import LABELS, PEAK, Kind
 from viz.analysis import CONDITIONS, LATENT, Overlay
-from viz.analysis.comparison import LABELS, PEAK, Kind
 from viz.analysis.parts import NO_GRID, headline, over_the_picture, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK
@@ -29,7 +29,7 @@ from viz.state import BandFilter, Equivariance, Pose, ViewState
 if TYPE_CHECKING:
     import torch
 
-    from viz.analysis.comparison import Difference
+    from networks.measures.comparison import Difference
     from viz.stages import Run
 
 NAME = "equivariance"
@@ -54,7 +54,7 @@ class Now:
 
 
 def run(run: Run) -> Iterator[OverlayResult | None]:
-    from viz.analysis.comparison import difference
+    from networks.measures.comparison import difference
     from viz.stages.synthesis import pose_matrix
 
     ready = run.inputs["load"]

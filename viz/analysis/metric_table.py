@@ -15,9 +15,9 @@ from gui_utils.controls import Field, button, checkbox, input_int
 from gui_utils.libraries import imgui
 from gui_utils.scopes import table_scope
 from gui_utils.text import MISSING, number_text
+from networks.measures.comparison import KINDS, LABELS, Kind
+from networks.measures.metrics import Estimate, Measurement, measure
 from viz.analysis import Overlay
-from viz.analysis.comparison import KINDS, LABELS, Kind
-from viz.analysis.metrics import Estimate, Measurement, measure
 from viz.analysis.parts import NO_GRID, progress, result_of, switch
 from viz.commands import CopyText
 from viz.panels import Panel, PanelContext

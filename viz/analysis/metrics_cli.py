@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from viz.analysis.comparison import KINDS, LABELS, Kind
+from networks.measures.comparison import KINDS, LABELS, Kind
 from viz.cli_set import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.state import BreakIt, ViewState
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) -> dict[str, Any]:
-    from viz.analysis.metrics import SampleErrors, sample_errors, summarise
+    from networks.measures.metrics import SampleErrors, sample_errors, summarise
     from viz.progress import terminal_progress
 
     device = _device(options.device)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz.analysis.patience import Stop, synthesized
+from networks.measures.patience import Stop, synthesized
 
 if TYPE_CHECKING:
     import torch

@@ -67,7 +67,7 @@ def beyond(values: torch.Tensor, cutoff: float, sampling_rate: float) -> torch.T
 
 def error(run: Run) -> torch.Tensor:
     """The power [C] of each channel's equivariance error over that of its detail, under the pose of the view or a test shift."""
-    from viz.analysis.comparison import difference, image_frame, restricted
+    from networks.measures.comparison import difference, image_frame, restricted
     from viz.stages.synthesis import conditions, layer_memo, pose_matrix
 
     ready = run.inputs["load"]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from networks.breakage import Breakage
+from networks.measures.metrics import measure
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz import canvas_badge, cli
 from viz.analysis import break_it
-from viz.analysis.metrics import measure
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.stages import load

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from networks.measures.comparison import image_frame, kind_of
 from tests.networks.agreement import tiny
 from tests.viz.analysis.synthetic import Painted, waves
 from torch_utils.resample import pose_matrix
-from viz.analysis.comparison import image_frame, kind_of
 from viz.analysis.equivariance import NoGridError, equivariance_now, per_layer, sweep_angle, sweep_shift
 
 POSE = pose_matrix(0.3, 0.05, -0.02)

@@ -8,10 +8,10 @@ import torch
 
 from networks.build import build
 from networks.configs import rung
+from networks.measures.comparison import ratio_db
 from networks.spec import MappingConfig
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz.analysis import layer_health
-from viz.analysis.comparison import ratio_db
 from viz.analysis.layer_health import Health, alarms, dead_channels, probed, texts
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest

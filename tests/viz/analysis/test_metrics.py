@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from networks.loading import save_safetensors
+from networks.measures.metrics import KINDS, Draw, draw_sample, errors_of_draws, estimate, measure, sample_errors, summarise
 from tests.networks.agreement import tiny
 from tests.viz.analysis.synthetic import Painted, waves
 from torch_utils.ops import use
-from viz.analysis.metrics import KINDS, Draw, draw_sample, errors_of_draws, estimate, measure, sample_errors, summarise
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "eq_draws.json").read_text())

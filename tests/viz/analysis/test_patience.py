@@ -2,8 +2,8 @@
 
 import torch
 
+from networks.measures.patience import LastStep, finished, synthesized
 from tests.networks.agreement import tiny
-from viz.analysis.patience import LastStep, finished, synthesized
 
 
 def test_an_interrupted_synthesis_computes_every_layer_once():

@@ -1,9 +1,10 @@
 """Measures every rung of the ladder and prints the table beside the paper's: EQ-T, EQ-T_frac, EQ-R, time, parameters.
 
-    python -m tests.bench.ladder [--resolution 64] [--samples 32] [--rungs D E F] [--ablations] [--capacity 0.0625] [--seed 0]
-    python -m tests.bench.ladder --networks DIR        # trained networks, each named by its rung: b.safetensors, T.pkl, ...
+    python -m networks.ladder [--resolution 64] [--samples 32] [--rungs D E F] [--ablations] [--capacity 0.0625] [--seed 0]
+    python -m networks.ladder --networks DIR        # trained networks, each named by its rung: b.safetensors, T.pkl, ...
+    python -m networks.ladder --train DATA --images 100000 --out DIR [--resolution 32]     # trains what DIR does not hold yet
 
-Without `--networks` the weights are untrained, and their decibels are those of pictures scaled to a common contrast.
+Without `--networks` and `--train` the weights are untrained, and their decibels are those of pictures scaled to a common contrast.
 """
 
 import argparse
@@ -11,14 +12,19 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from networks.generator import Generator
-from networks.ladder import ABLATED, CONTRAST, LADDER, Line, Row, contrast_db, table, untrained
+from networks.ladder import ABLATED, CONTRAST, LADDER, Line, Row, contrast_db, small_config, table, untrained
 from networks.loading import load
-from viz.analysis.metrics import measure
+from networks.measures.metrics import measure
+from networks.train.errors import TrainingError
+from networks.train.loop import train
+from networks.train.options import Options
+from networks.train.processes import join
 
 SUFFIXES = (".safetensors", ".pkl")
 ROUNDS = 5
@@ -33,15 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted = {name.upper() for name in options.rungs}
     lines = [line for line in (*LADDER, *(ABLATED if options.ablations else ())) if not wanted or line.rung in wanted]
     rows = []
-    for line, network in _trained(options.networks, lines) if options.networks else _untrained(options, lines):
-        offset_db = 0.0 if options.networks else contrast_db(network) if network.has_pose else 0.0
+    are_trained = options.networks or options.train
+    found = _trained(options.networks, lines) if options.networks else (_training if options.train else _untrained)(options, lines)
+    for line, network in found:
+        offset_db = 0.0 if are_trained else contrast_db(network) if network.has_pose else 0.0
         rows.append(measured(line, network, options.samples, offset_db))
         print(f"measured {line.name}", file=sys.stderr, flush=True)
     if not rows:
         raise SystemExit(
             "there is nothing to measure" + (f" in {options.networks}: no file is named by a rung" if options.networks else "")
         )
-    print("", table(rows), "", "" if options.networks else UNTRAINED, sep="\n")
+    print("", table(rows), "", "" if are_trained else UNTRAINED, sep="\n")
 
 
 def measured(line: Line, network: Generator, samples: int, offset_db: float = 0.0) -> Row:
@@ -68,6 +76,22 @@ def _untrained(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[t
         yield line, untrained(line, options.resolution, seed=options.seed, capacity=options.capacity)
 
 
+def _training(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[tuple[Line, Generator]]:
+    """Each rung, trained on the same data and images in a folder of its own; what was begun there goes on."""
+    for line in lines:
+        if line.ablation is not None:
+            continue
+        folder, config = options.out / line.rung.lower(), small_config(line, options.resolution, capacity=options.capacity)
+        channels = {"channel_base": config.channel_base, "channel_max": config.channel_max}
+        wanted = Options(data=options.train, config=line.rung, resolution=options.resolution, out=str(folder), **channels)
+        wanted = replace(wanted, images=options.images, seed=options.seed)
+        try:
+            train(wanted, join("auto"), resume=(folder / "checkpoint.pt").exists(), quiet=False)
+        except TrainingError as error:
+            raise SystemExit(f"networks.ladder: {line.name}: {error}") from None
+        yield line, load(str(folder / "snapshot.safetensors")).network
+
+
 def _trained(folder: Path, lines: Sequence[Line]) -> Iterator[tuple[Line, Generator]]:
     files = {path.stem.upper(): path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES}
     for line in lines:
@@ -76,14 +100,17 @@ def _trained(folder: Path, lines: Sequence[Line]) -> Iterator[tuple[Line, Genera
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Measure the ladder.", prog="python -m tests.bench.ladder")
+    parser = argparse.ArgumentParser(description="Measure the ladder.", prog="python -m networks.ladder")
     parser.add_argument("--networks", type=Path, metavar="DIR", help="folder of trained networks, each named by its rung")
+    parser.add_argument("--train", metavar="DATA", help="train each rung on this folder or zip of pictures, or globes:MAP.jpg")
+    parser.add_argument("--images", type=int, default=100_000, help="images a rung is trained on (default 100000)")
+    parser.add_argument("--out", type=Path, default=Path("ladder"), help="folder for the trained rungs (default ladder)")
     parser.add_argument("--rungs", nargs="+", default=(), metavar="RUNG", help="only these")
     parser.add_argument("--ablations", action="store_true", help="the paper's ablations of T and R too")
-    parser.add_argument("--resolution", type=int, default=64, help="of untrained networks, a power of two (default 64)")
-    parser.add_argument("--capacity", type=float, default=1 / 16, help="channels of untrained networks, against the usual (default 1/16)")
+    parser.add_argument("--resolution", type=int, default=64, help="of untrained and newly trained networks, a power of two (default 64)")
+    parser.add_argument("--capacity", type=float, default=1 / 16, help="channels of these, against the usual (default 1/16)")
     parser.add_argument("--samples", type=int, default=32, help="pictures a network (default 32)")
-    parser.add_argument("--seed", type=int, default=0, help="of the untrained weights")
+    parser.add_argument("--seed", type=int, default=0, help="of the weights")
     return parser
 
 

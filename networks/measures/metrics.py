@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz.analysis.comparison import KINDS, Kind, difference, psnr_db
-from viz.analysis.patience import Stop, finished, synthesized
+from networks.measures.comparison import KINDS, Kind, difference, psnr_db
+from networks.measures.patience import Stop, finished, synthesized
 
 if TYPE_CHECKING:
     import torch

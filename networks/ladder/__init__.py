@@ -1,6 +1,6 @@
 """The paper's ladder beside our own: what each rung changes, the published figures, and a table of what was measured here.
 
-Measuring needs more than networks know of, so `python -m tests.bench.ladder` does it and fills this table. The published
+`python -m networks.ladder` builds, trains or loads the rungs, measures them and fills this table. The published
 figures are of networks trained on FFHQ-U at 256 x 256 (Karras et al. 2021, figure 3).
 """
 

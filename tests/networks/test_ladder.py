@@ -1,0 +1,41 @@
+"""`python -m networks.ladder`: rungs untrained, trained by it, and from a folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from networks.ladder.__main__ import main
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    y, x = np.mgrid[0:16, 0:32]
+    Image.fromarray(np.stack([x * 8, y * 16, (x * y) % 256], 2).astype(np.uint8)).save(tmp_path / "world.png")
+    return tmp_path / "world.png"
+
+
+def test_rungs_are_trained_once_and_measured(world: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "rungs"
+    small = ["--rungs", "B", "T", "--resolution", "16", "--samples", "1", "--capacity", "0.02"]
+    train = ["--train", f"globes:{world}", "--images", "8", "--out", str(out), *small]
+    main(train)
+    table = capsys.readouterr().out
+    assert [line.split()[0] for line in table.splitlines() if line.startswith(("B ", "T "))] == ["B", "T"]
+    assert "Untrained" not in table
+    assert sorted(path.name for path in out.iterdir()) == ["b", "t"]
+    for rung in ("b", "t"):  # what was trained is a folder of networks named by their rungs
+        (out / rung / "snapshot.safetensors").replace(out / f"{rung}.safetensors")
+    main(["--networks", str(out), *small])
+    again = capsys.readouterr().out
+    figures = [[line.split()[-7:] for line in text.splitlines() if line.startswith("B ")] for text in (table, again)]
+    assert figures[0] == figures[1] != [[]]
+    main(small)
+    untrained = capsys.readouterr().out
+    assert "Untrained" in untrained and [line.split()[-7:] for line in untrained.splitlines() if line.startswith("B ")] != figures[0]
+
+
+def test_bad_data_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"networks.ladder: B: .*no map"):
+        main(["--train", "globes:nowhere.png", "--rungs", "B", "--out", str(tmp_path)])

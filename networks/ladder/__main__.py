@@ -82,9 +82,8 @@ def _training(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[tu
         if line.ablation is not None:
             continue
         folder, config = options.out / line.rung.lower(), small_config(line, options.resolution, capacity=options.capacity)
-        channels = {"channel_base": config.channel_base, "channel_max": config.channel_max}
-        wanted = Options(data=options.train, config=line.rung, resolution=options.resolution, out=str(folder), **channels)
-        wanted = replace(wanted, images=options.images, seed=options.seed)
+        wanted = Options(data=options.train, config=line.rung, resolution=options.resolution, out=str(folder))
+        wanted = replace(wanted, images=options.images, seed=options.seed, channel_base=config.channel_base, channel_max=config.channel_max)
         try:
             train(wanted, join("auto"), resume=(folder / "checkpoint.pt").exists(), quiet=False)
         except TrainingError as error:

@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measured(line: Line, network: Generator, samples: int, offset_db: float = 0.0) -> Row:
     """One line of the table; `offset_db` is added to all figures."""
     *_, found = measure(network, num=samples)
+    assert found is not None, "the last step has the result"
     figures = {str(kind): None if e.db is None else e.db + offset_db for kind, e in found.estimates.items()}
     return Row(line, sum(p.numel() for p in network.parameters()), seconds_per_image(network), figures)
 

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz import capture, commands, compare_picture, figure_effects, film_file, latent_effects, latent_file, session, session_effects, tour_card
+from viz import (
+    capture,
+    commands,
+    compare_picture,
+    figure_effects,
+    film_file,
+    latent_effects,
+    latent_file,
+    session,
+    session_effects,
+    tour_card,
+)
 from viz.canvas import tone_map_of
 from viz.encoders import SUFFIXES
 from viz.errors import CommandError

@@ -17,7 +17,7 @@ from gui_utils.libraries import imgui
 from gui_utils.named_textures import NamedTextures
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
-from viz import autosave, chrome, effects, figure_effects, keyboard, latent_effects, remote_server, settings, tour_card, workspaces
+from viz import autosave, chrome, effects, figure_effects, keyboard, latent_effects, remote_server, settings, tour_card, undo, workspaces
 from viz.canvas import Canvas
 from viz.film import leave_path
 from viz.guide_window import GuideWindow
@@ -66,7 +66,7 @@ class App:
     def __init__(self, options: AppOptions, window: Window, renderer: Renderer, loaded_settings: settings.Settings, note: str = "") -> None:
         self.options, self.window, self.renderer, self.settings = options, window, renderer, loaded_settings
         self.state = options.view
-        self.history = History(self.state)
+        self.history, self.undo_order = History(self.state), undo.Order()
         self.toasts = toasts.Toasts()
         self.panels = discover()
         self.canvas = Canvas()
@@ -135,7 +135,7 @@ class App:
         self.images.end_frame()
         animated = leave_path(self.state, animate(self.state, dt))
         self.state = self.context.film.advance(animated, dt)
-        self.history = self.history.observe(self.state, in_gesture=self._in_gesture())
+        undo.observe(self, in_gesture=self._in_gesture())
         if self._question() != self.submitted:
             self.submit()
 
@@ -264,14 +264,6 @@ class App:
     def restore(self, view: ViewState) -> None:
         """Shows a saved view. A bare name or a path both work; animations wait for the user."""
         self.state = view.reset(*MOTION)
-
-    def undo(self) -> None:
-        self.history = self.history.observe(self.state, in_gesture=False).undo()
-        self.state = self.history.present
-
-    def redo(self) -> None:
-        self.history = self.history.redo()
-        self.state = self.history.present
 
     def choose_workspace(self, number: int) -> None:
         self.settings = dataclasses.replace(self.settings, workspace=number)

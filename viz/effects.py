@@ -21,6 +21,7 @@ from viz import (
     session,
     session_effects,
     tour_card,
+    undo,
 )
 from viz.canvas import tone_map_of
 from viz.encoders import SUFFIXES
@@ -84,9 +85,9 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.change_settings(**dict(changes))
             latent_effects.forget_pictures(app)
         case commands.Undo():
-            app.undo()
+            undo.take_back(app)
         case commands.Redo():
-            app.redo()
+            undo.make_again(app)
         case commands.ResetLayout():
             app.layout_reset_due = True
         case commands.ToggleHelp():

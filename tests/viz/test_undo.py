@@ -1,0 +1,86 @@
+"""Undo over the view and the timeline: whichever changed last goes first."""
+
+import pytest
+
+from tests.viz.test_app import START, Running
+from viz import commands, timeline
+from viz.state import Pose
+from viz.timeline import Keyframe
+from viz.undo import Order
+
+
+@pytest.fixture
+def running(tmp_path):
+    running = Running(tmp_path)
+    yield running
+    running.close()
+
+
+def test_the_newest_step_goes_first_whoever_it_belongs_to():
+    order = Order()
+    order.observe((1,), ())
+    order.observe((1,), ("a",))
+    order.observe((1, 2), ("a",))
+    assert order.done == ["view", "timeline", "view"]
+    both = {"view": True, "timeline": True}
+    assert [order.back(both) for _ in range(4)] == ["view", "timeline", "view", None]
+    assert [order.again(both) for _ in range(4)] == ["view", "timeline", "view", None]
+
+
+def test_a_new_step_ends_what_could_be_made_again():
+    order, both, past = Order(), {"view": True, "timeline": True}, (1,)
+    order.observe(past, ())
+    assert order.back(both) == "view"
+    order.skip((), ())
+    order.observe((), ("a",))
+    assert order.again(both) is None and order.back(both) == "timeline"
+
+
+def test_forgotten_steps_are_passed_over():
+    order, past = Order(), (1,)
+    order.observe(past, ())
+    order.observe(past, ("a",))
+    assert order.back({"view": True, "timeline": False}) == "view"
+    assert order.back({"view": True, "timeline": False}) is None
+
+
+def test_a_full_history_still_counts_its_new_steps():
+    order = Order()
+    order.observe((1, 2), ())
+    order.observe((2, 3), ())
+    assert order.done == ["view", "view"]
+
+
+def test_what_the_timelines_own_button_took_back_is_no_step_any_more():
+    order = Order()
+    order.observe((1,), ())
+    order.observe(order._seen["view"], ("a",))
+    order.observe(order._seen["view"], ())
+    assert order.done == ["view"]
+
+
+@pytest.mark.window
+def test_one_undo_for_a_keyframe_and_a_move(running):
+    app, film = running.app, running.app.context.film
+
+    def do(command):
+        app.context.emit(command)
+        running.ui.frames(1)
+
+    app.state = app.state.edit(Pose, x=0.1)
+    running.ui.frames(1)
+    film.edit(timeline.add(film.timeline, Keyframe(1.0, app.state)))
+    running.ui.frames(1)
+    app.state = app.state.edit(Pose, x=0.2)
+    running.ui.frames(1)
+
+    def now():
+        return round(app.state.get(Pose).x, 3), len(film.timeline.keyframes)
+
+    seen = [now()]
+    for command in (*[commands.Undo()] * 4, *[commands.Redo()] * 4):
+        do(command)
+        seen.append(now())
+    start = round(START.get(Pose).x, 3)
+    back = [(0.2, 1), (0.1, 1), (0.1, 0), (start, 0), (start, 0)]
+    assert seen == [*back, *back[3::-1][1:], (0.2, 1)]

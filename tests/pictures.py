@@ -25,7 +25,7 @@ from viz.groups import (
     Tap,
     Tone,
 )
-from viz.state import BreakIt, ViewState
+from viz.state import BreakIt, Filmstrip, Filters, LayerHealth, ViewState
 
 OUT = Path(__file__).resolve().parent.parent / ".github" / "images"
 START = ViewState().edit(Latent, x=3.0)
@@ -51,6 +51,8 @@ PICTURES: dict[str, tuple[ViewState, int]] = {  # name -> view and workspace
         .edit(Pose, x=0.11, y=-0.04, turns=0.05),
         6,
     ),
+    "filters": (LAYER.edit(Filters, on=True), 2),
+    "health": (START.edit(LayerHealth, on=True).edit(Filmstrip, on=True), 2),
     "sticking": (START.edit(Sticking, on=True, num=64, strength=0.3).edit(OverlayView, image="sticking.mean"), 5),
 }
 FRONT = {
@@ -58,6 +60,8 @@ FRONT = {
     "flow-broken": ["Flow"],
     "nonlinearity": ["Nonlinearity", "Out of band"],
     "sweep": ["Sweep"],
+    "filters": ["Filters"],
+    "health": ["Layer health", "Break it"],
 }  # panels whose tabs are chosen
 
 

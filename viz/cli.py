@@ -27,6 +27,7 @@ COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(pars
     ("sweep", "equivariance of one latent over shifts from 0 to 1 pixel, or over all angles", "viz.analysis.pose_cli", "_sweep"),
     ("nonlinearity", "spectra inside a layer: harmonics made, removed, and folded back", "viz.analysis.layers_cli", "_nonlinearity"),
     ("out-of-band", "at every layer, the power beyond f_c, beyond f_t, and folded back", "viz.analysis.layers_cli", "_out_of_band"),
+    ("health", "at every layer, what 16 bits change, what the clamp cuts off, and dead channels", "viz.analysis.layers_cli", "_health"),
     ("invert", "look for the latent whose picture is one of your own", "viz.cli_invert", "_invert"),
     ("figure", "draw one of the paper's figures for a network, as SVG, PDF or PNG", "viz.cli_figure", "_figure"),
     ("spectrum", "average power spectrum of a network or of a folder of pictures", "viz.analysis.spectrum_cli", ""),

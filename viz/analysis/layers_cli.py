@@ -1,4 +1,4 @@
-"""Commands `nonlinearity` and `out-of-band`: what one latent's layers hold where they should hold nothing."""
+"""Commands `nonlinearity`, `out-of-band` and `health`: what one latent's layers hold where they should hold nothing, and what they lose."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 
 import numpy as np
 
-from viz.analysis import layer_shares, nonlinearity_chart
+from viz.analysis import layer_health, layer_shares, nonlinearity_chart
 from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, finite, measured, shown, view_of
 from viz.errors import CommandError
 from viz.figure import Axis
-from viz.state import LayerShares, Nonlinearity, Tap, ViewState
+from viz.state import LayerHealth, LayerShares, Nonlinearity, Tap, ViewState
 
 
 def add_nonlinearity_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,5 +83,44 @@ def run_out_of_band(options: argparse.Namespace) -> int:
                   for title, field in layer_shares.CURVES.items()}  # fmt: skip
         axes = Axis("layers in order of computation", -0.6, len(found) - 0.4), Axis("dB of the layer's power", layer_shares.LOWEST_DB, 3.0)
         return line_chart(curves, *axes, "power out of band")
+
+    return emit(Measured(facts, lines, arrays, figure), options)
+
+
+def add_health_arguments(parser: argparse.ArgumentParser) -> None:
+    add_view_arguments(parser, num=0, counted="")
+    parser.add_argument("--dtype", choices=("float16", "bfloat16"), default="float16", help="the 16 bits compared (default float16)")
+
+
+def health_view(options: argparse.Namespace) -> ViewState:
+    return view_of(options).put(LayerHealth(on=True, dtype=options.dtype))
+
+
+def run_health(options: argparse.Namespace) -> int:
+    check_out(options.out)
+    frame, result = measured(health_view(options), layer_health.NAME)
+    found: tuple[layer_health.Health, ...] | None = result.values
+    if not found:
+        assert frame.network is not None
+        raise CommandError(f"{frame.network.name} ({frame.network.config_name}) has no filtered layers")
+    numbers = ("own_db", "chain_db", "clamped", "largest")
+    layers = [
+        {"name": h.name, **{field: finite(getattr(h, field)) for field in numbers}, "dead": h.dead, "channels": h.channels} for h in found
+    ]
+    facts = {**begun(frame, options), "dtype": options.dtype, "layers": layers}
+    titles = ("layer", "alone", "up to it", "clamped", "largest", "dead channels")
+    table = (f"  {row[0]:<8}" + "".join(f"{cell:>14}" for cell in row[1:]) for row in (titles, *map(layer_health.texts, found)))
+    lines = (f"{facts['network']}: {options.dtype} against float32, seed {options.seed}", *table)
+    arrays: dict[str, np.ndarray] = {"layer": np.array([h.name for h in found]), "dead": np.array([len(h.dead) for h in found])}
+    arrays |= {field: array_of(getattr(h, field) for h in found) for field in numbers}
+
+    def figure() -> np.ndarray:
+        from viz.analysis.figures import line_chart
+
+        at = np.arange(len(found))
+        levels = {"alone": array_of(h.own_db for h in found), "up to it": array_of(h.chain_db for h in found)}
+        high = max(float(level[np.isfinite(level)].max(initial=0.0)) for level in levels.values())
+        axes = Axis("layers in order of computation", -0.6, len(found) - 0.4), Axis("dB of detail over the difference", 0.0, high + 6)
+        return line_chart({title: (at, level) for title, level in levels.items()}, *axes, f"{options.dtype} against float32")
 
     return emit(Measured(facts, lines, arrays, figure), options)

@@ -1,5 +1,6 @@
 """Layer health: planted clamps and dead channels are found, and the 16-bit error is that of computing it oneself."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from networks.configs import rung
 from networks.measures.comparison import ratio_db
 from networks.spec import MappingConfig
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
+from viz import cli
 from viz.analysis import layer_health
 from viz.analysis.layer_health import Health, alarms, dead_channels, probed, texts
 from viz.pipeline import Pipeline
@@ -137,6 +139,18 @@ def test_stylegan2_is_left_out(pipeline):
 
 
 # ---------------------------------------------------------------------------------------------------- control
+
+
+def test_the_command_line_has_the_same_numbers(pipeline, capsys, tmp_path):
+    seen = steps(pipeline, TINY_R.edit(LayerHealth, dtype="bfloat16"))[-1].values
+    network, out = str(GOLDEN / "tiny_r.pkl"), tmp_path / "health.png"
+    assert cli.run(["health", network, "--dtype", "bfloat16", "--json", "--out", str(out)]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["dtype"] == "bfloat16" and out.stat().st_size > 3000
+    for layer, health in zip(printed["layers"], seen, strict=True):
+        assert (layer["name"], layer["dead"], layer["channels"]) == (health.name, list(health.dead), health.channels)
+        assert layer["own_db"] == pytest.approx(health.own_db, abs=0.05) and layer["chain_db"] == pytest.approx(health.chain_db, abs=0.05)
+    assert cli.run(["health", str(GOLDEN / "tiny_sg2.pkl")]) == 1 and "no filtered layers" in capsys.readouterr().err
 
 
 def test_what_deserves_attention_stands_out():

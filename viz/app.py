@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import sys
 import time
 from collections import deque
@@ -17,7 +18,7 @@ from gui_utils.libraries import imgui
 from gui_utils.named_textures import NamedTextures
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
-from viz import autosave, chrome, effects, figure_effects, keyboard, latent_effects, remote_server, settings, tour_card, undo, workspaces
+from viz import autosave, chrome, effects, figure_effects, keyboard, latent_effects, settings, tour_card, undo, workspaces
 from viz.canvas import Canvas
 from viz.film import leave_path
 from viz.guide_window import GuideWindow
@@ -338,9 +339,13 @@ def run(options: AppOptions) -> int:
     options = dataclasses.replace(options, offer_tour=options.offer_tour or (remembers and loaded.first_start))
     with Window(window_options) as window:
         app = App(options, window, RenderThread(window.wake), loaded, note)
+        gc.freeze()  # what is there now stays: no need to look at it again
+        gc.enable()
         try:
             autosave.attach(app)
             if options.remote_port is not None:
+                from viz import remote_server  # a server of web pages is not needed at every start
+
                 remote_server.attach(app, options.remote_port)
             app.loop()
             width, height = window.size

@@ -20,7 +20,8 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[2]
 START = """
-import sys, time
+import gc, sys, time
+gc.disable()  # as viz.cli_window does
 started = float(sys.argv[1])
 from gui_utils.window import Window, WindowOptions
 from viz.app import App, AppOptions

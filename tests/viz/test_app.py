@@ -1,5 +1,6 @@
 """A person's paths through the whole window, driven headless: drag, press keys, drop files; and what that asks of the renderer."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from gui_utils.texture import live_objects
 from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver
-from viz import capture, keyboard
+from viz import capture, cli, keyboard
 from viz.app import App, AppOptions
 from viz.commands import CaptureWindow
 from viz.keys import BINDINGS
@@ -415,3 +416,10 @@ def test_settings_act_at_once(running, monkeypatch):
     assert asked == [False] and running.window.font_scale == 1.5
     running.app.state = running.state.edit(RotateMotion, on=True)
     assert 0 <= running.app._until_next_frame() <= 1 / 30
+
+
+def test_garbage_is_collected_again_once_the_window_is_there(monkeypatch):
+    seen = []
+    monkeypatch.setattr("viz.app.run", lambda options: seen.append(gc.isenabled()) or 0)
+    assert cli.run(["window", "--fresh"]) == 0
+    assert seen == [False] and gc.isenabled()

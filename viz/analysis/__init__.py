@@ -54,9 +54,13 @@ class Overlay:
         return ("overlay", self.name, network, tuple(view.get(kind) for kind in (self.options, *self.reads)))
 
 
+_COMMANDS_ONLY = ("measuring", "figures")
+
+
 def modules() -> tuple[ModuleType, ...]:
-    """All modules of this package, by name."""
-    return tuple(importlib.import_module(f"{__name__}.{m.name}") for m in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name))
+    """All modules of this package that the window may show, by name: without its commands, so that a start need not wait for them."""
+    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.endswith("_cli"))
+    return tuple(importlib.import_module(f"{__name__}.{name}") for name in names if name not in _COMMANDS_ONLY)
 
 
 @cache

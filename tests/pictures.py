@@ -9,12 +9,15 @@ from pathlib import Path
 from viz import cli
 from viz.compare_groups import Compare
 from viz.groups import (
+    AverageSpectrum,
     Channels,
     Equivariance,
+    Flicker,
     Flow,
     Latent,
     LayerEquivariance,
     LayerShares,
+    Metrics,
     Nonlinearity,
     OverlayView,
     Pose,
@@ -25,7 +28,7 @@ from viz.groups import (
     Tap,
     Tone,
 )
-from viz.state import BreakIt, Filmstrip, Filters, LayerHealth, ViewState
+from viz.state import BreakIt, Filmstrip, Filters, FourierView, LayerHealth, ViewState
 
 OUT = Path(__file__).resolve().parent.parent / ".github" / "images"
 START = ViewState().edit(Latent, x=3.0)
@@ -51,6 +54,9 @@ PICTURES: dict[str, tuple[ViewState, int]] = {  # name -> view and workspace
         .edit(Pose, x=0.11, y=-0.04, turns=0.05),
         6,
     ),
+    "average-spectrum": (START.edit(AverageSpectrum, on=True, num=16), 3),
+    "fourier": (START.edit(FourierView, on=True).edit(Pose, x=0.1, turns=0.05), 2),
+    "metrics": (START.edit(Metrics, on=True, num=16).edit(Flicker, on=True).edit(OverlayView, image="flicker.deviation"), 4),
     "filters": (LAYER.edit(Filters, on=True), 2),
     "health": (START.edit(LayerHealth, on=True).edit(Filmstrip, on=True), 2),
     "sticking": (START.edit(Sticking, on=True, num=64, strength=0.3).edit(OverlayView, image="sticking.mean"), 5),
@@ -60,6 +66,9 @@ FRONT = {
     "flow-broken": ["Flow"],
     "nonlinearity": ["Nonlinearity", "Out of band"],
     "sweep": ["Sweep"],
+    "average-spectrum": ["Average spectrum"],
+    "fourier": ["Fourier input"],
+    "metrics": ["Metrics"],
     "filters": ["Filters"],
     "health": ["Layer health", "Break it"],
 }  # panels whose tabs are chosen

@@ -22,7 +22,8 @@ class Order:
 
     def observe(self, view_past: Sequence[object], timeline_past: Sequence[object]) -> None:
         """Take note of the steps that were added since the last time, or taken back by the timeline's own button."""
-        for name, past in (("view", view_past), ("timeline", timeline_past)):
+        now: dict[Of, Sequence[object]] = {"view": view_past, "timeline": timeline_past}
+        for name, past in now.items():
             seen = self._seen[name]
             if past is not seen and len(past) >= len(seen) and past:  # as long as before: the oldest step was forgotten
                 self.done.append(name)

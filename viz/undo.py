@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from viz.app import App
+    from viz.history import History
 
 Of = Literal["view", "timeline"]
 
@@ -67,21 +68,20 @@ def take_back(app: App) -> None:
     observe(app, in_gesture=False)
     film = app.context.film
     name = app.undo_order.back({"view": bool(app.history.past), "timeline": bool(film.past)})
-    if name == "timeline":
-        film.undo()
-    elif name == "view":
-        app.history = app.history.undo()
-        app.state = app.history.present
-    app.undo_order.skip(app.history.past, film.past)
+    _move_by(app, name, film.undo, app.history.undo)
 
 
 def make_again(app: App) -> None:
     """Redo."""
     film = app.context.film
     name = app.undo_order.again({"view": bool(app.history.future), "timeline": bool(film.future)})
+    _move_by(app, name, film.redo, app.history.redo)
+
+
+def _move_by(app: App, name: Of | None, of_timeline: Callable[[], None], of_view: Callable[[], History]) -> None:
     if name == "timeline":
-        film.redo()
+        of_timeline()
     elif name == "view":
-        app.history = app.history.redo()
+        app.history = of_view()
         app.state = app.history.present
-    app.undo_order.skip(app.history.past, film.past)
+    app.undo_order.skip(app.history.past, app.context.film.past)

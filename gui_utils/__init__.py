@@ -7,9 +7,10 @@ libraries   imgui, implot, glfw, icons
 window      Window(WindowOptions(title, size, headless, ini_path, font_scale, content_scale, vsync)):
             wait(timeout_s) -> bool, wake() from any thread, with frame(), redraw(), screenshot(), take_dropped(), should_close,
             request_close(), size, framebuffer_size, framebuffer_scale, display_scale, font_scale, fullscreen, title, clipboard,
-            had_layout, save_layout(), close()
+            plain_size, resize(), had_layout, layout (KeptLayout), close()
 context     WindowOptions, creation of window and GL context, with all that can fail (re-exported by window)
-layout_file reading and writing the docking layout
+layout_file KeptLayout: the docking layout in its file and as text, and put back
+layout_text usable(text, arrangements): a layout from elsewhere, checked, with panels that it does not know yet
 theme       colours (ACCENT, WARNING, ERROR, SERIES) and fonts; applied by the window
 texture     FloatTexture, ByteTexture (upload, show, delete), Pool, live_objects()
 tone        ToneMap, PictureView, tone_map(values, tone), paint(values, view, mask): the numpy twin of the shader; COLORMAPS

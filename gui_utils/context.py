@@ -45,7 +45,7 @@ def create(options: WindowOptions) -> Any:
         (glfw.CONTEXT_CREATION_API, glfw.EGL_CONTEXT_API if null else glfw.NATIVE_CONTEXT_API),
     ):  # fmt: skip
         glfw.window_hint(hint, value)
-    handle = glfw.create_window(*_fitting_size(options), options.title, None, None)
+    handle = glfw.create_window(*fitting_size(options.size, headless=options.headless), options.title, None, None)
     if not handle:
         cause = _glfw_error()
         glfw.terminate()
@@ -53,9 +53,10 @@ def create(options: WindowOptions) -> Any:
     return handle
 
 
-def _fitting_size(options: WindowOptions) -> tuple[int, int]:
-    width, height = options.size
-    monitor = None if options.headless else glfw.get_primary_monitor()
+def fitting_size(size: tuple[int, int], *, headless: bool) -> tuple[int, int]:
+    """At most what the monitor has room for, at 100 %."""
+    width, height = size
+    monitor = None if headless else glfw.get_primary_monitor()
     if monitor:
         _, _, most_width, most_height = glfw.get_monitor_workarea(monitor)
         scale = glfw.get_monitor_content_scale(monitor)[0] or 1.0

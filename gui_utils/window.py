@@ -30,9 +30,9 @@ from typing import Any
 import numpy as np
 
 from gui_utils import gl, shader, theme
-from gui_utils.context import DEFAULTS, WindowOptions, check_version, create
+from gui_utils.context import DEFAULTS, WindowOptions, check_version, create, fitting_size
 from gui_utils.errors import WindowError
-from gui_utils.layout_file import read_layout, write_layout
+from gui_utils.layout_file import KeptLayout
 from gui_utils.libraries import glfw, imgui, implot
 
 FONT_SCALES = (0.8, 2.0)
@@ -54,6 +54,7 @@ class Window:
         self.options = options
         self.render_imgui: Callable[[], None] = imgui.render  # the tests' driver replaces it
         self.on_refresh: Callable[[], None] | None = None  # called while the user holds a window edge (Windows, macOS)
+        self.on_frame: Callable[[], None] | None = None  # called before each: a film has its own clock and its own mouse
         self.after_close: list[Callable[[], None]] = []  # called when everything else is gone (the tests' driver needs it)
         self._closed = False
         self._wake_lock = threading.Lock()
@@ -61,6 +62,7 @@ class Window:
         self._dropped: list[Path] = []
         self._frames_owed, self._settle_until = SETTLE_FRAMES, 0.0
         self._in_frame, self._shown = False, False
+        self.layout = KeptLayout(options.ini_path)
         self._windowed_place: tuple[int, int, int, int] | None = None
         self._handle = create(options)
         try:
@@ -85,7 +87,7 @@ class Window:
         io.set_ini_filename(None)  # written by us, to the path we are given and nowhere else
         io.config_flags |= imgui.ConfigFlags_.docking_enable.value | imgui.ConfigFlags_.nav_enable_keyboard.value
         io.config_windows_move_from_title_bar_only = True
-        self._load_layout()
+        self.layout.load()
         theme.load_fonts()
         self._font_scale = float(np.clip(self.options.font_scale, *FONT_SCALES))
         self._apply_scale()
@@ -205,8 +207,11 @@ class Window:
 
     def begin_frame(self) -> None:
         self._in_frame = True
+        self.layout.begin_frame()
         imgui.backends.opengl3_new_frame()
         imgui.backends.glfw_new_frame()
+        if self.on_frame is not None:
+            self.on_frame()
         imgui.new_frame()
 
     def end_frame(self) -> None:
@@ -219,7 +224,7 @@ class Window:
         self._shown = True
         self._frames_owed = max(0, self._frames_owed - 1)
         if imgui.get_io().want_save_ini_settings:
-            self.save_layout()
+            self.layout.save()
 
     def _draw_gl(self) -> None:
         gl.glViewport(0, 0, *self.framebuffer_size)
@@ -238,6 +243,22 @@ class Window:
     def size(self) -> tuple[int, int]:
         """Width and height in screen coordinates, the units of the mouse and of ImGui."""
         return glfw.get_window_size(self._handle)
+
+    @property
+    def plain_size(self) -> tuple[int, int]:
+        """The size that `WindowOptions.size` asks for: what it would be where things are drawn at 100 %."""
+        return round(self.size[0] / self._enlarged), round(self.size[1] / self._enlarged)
+
+    @property
+    def _enlarged(self) -> float:
+        """What GLFW has multiplied the size by, for this monitor."""
+        return glfw.get_window_content_scale(self._handle)[0] / self.framebuffer_scale or 1.0
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Takes this plain size, or what fits of it. A maximised window, or one that fills the screen, stays as it is."""
+        if not self.fullscreen and not glfw.get_window_attrib(self._handle, glfw.MAXIMIZED) and size != self.plain_size:
+            width, height = fitting_size(size, headless=self.options.headless)
+            glfw.set_window_size(self._handle, round(width * self._enlarged), round(height * self._enlarged))
 
     @property
     def framebuffer_size(self) -> tuple[int, int]:
@@ -311,19 +332,7 @@ class Window:
     @property
     def had_layout(self) -> bool:
         """Whether a saved layout was found; if not, the application builds its default one."""
-        return self._had_layout
-
-    def _load_layout(self) -> None:
-        text = read_layout(self.options.ini_path)
-        self._had_layout = "[Docking]" in text
-        if text:
-            imgui.load_ini_settings_from_memory(text)
-
-    def save_layout(self) -> None:
-        """Write the layout to `ini_path`, if there is one (done when it changed and at the end)."""
-        imgui.get_io().want_save_ini_settings = False
-        if self.options.ini_path is not None:
-            write_layout(self.options.ini_path, imgui.save_ini_settings_to_memory())
+        return "[Docking]" in self.layout.found
 
     def close(self) -> None:
         """Save the layout and release everything; further calls do nothing."""
@@ -332,7 +341,7 @@ class Window:
             if self._closed:
                 return
             self._closed = True
-        self.save_layout()
+        self.layout.save()
         shader.release()
         imgui.backends.opengl3_shutdown()
         imgui.backends.glfw_shutdown()

@@ -18,16 +18,18 @@ from gui_utils.libraries import imgui
 from gui_utils.named_textures import NamedTextures
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
-from viz import autosave, chrome, effects, figure_effects, keyboard, latent_effects, settings, tour_card, undo, workspaces
+from viz import autosave, chrome, effects, figure_effects, keyboard, latent_effects, session_layout, settings, tour_card, undo, workspaces
 from viz.canvas import Canvas
 from viz.film import leave_path
 from viz.guide_window import GuideWindow
 from viz.history import History
+from viz.missing_network import MissingNetwork
 from viz.motion import animate, moving
 from viz.panels import PanelContext, UiTiming, discover
 from viz.render_thread import Renderer, RenderThread
 from viz.request import Frame
 from viz.session import Session
+from viz.session_networks import KnownNetworks
 from viz.state import MOTION, RENDERED, ViewState
 from viz.tour import Tour
 
@@ -80,6 +82,7 @@ class App:
         self.figure_job: figure_effects.FigureJob | None = None
         self.attached: list[Attached] = []
         self.opened = Session()  # what was opened last: its other views and unknown fields are saved with it
+        self.networks, self.missing = KnownNetworks(), MissingNetwork()
         thumbnails = latent_effects.read_thumbnails(options.settings_folder, loaded_settings.bookmarks)
         self.context = PanelContext(image=self.image, thumbnails=thumbnails)
         self.submitted: ViewState | None = None
@@ -164,6 +167,7 @@ class App:
         chrome.help_sheet(self)
         self.guide.draw()
         tour_card.draw(self)
+        self.missing.draw(self)
         for each in self.attached:
             each.draw(self)
         self.toasts.draw(dt)
@@ -218,13 +222,13 @@ class App:
         known = self.good.network if self.good else None
         first_of_network = known is None or not known.same_weights(frame.network)
         self.good = frame
+        for text in self.networks.note(frame):
+            self.toasts.add("warning", text)
         if first_of_network and frame.network:
             self._network_arrived(frame)
 
     def _network_arrived(self, frame: Frame) -> None:
         assert frame.network is not None
-        for note in frame.network.notes:
-            self.toasts.add("warning", note)
         self._changed_on_disk = False
         if all(entry.name != frame.network.ref for entry in self._catalogue if entry.kind == "bundled"):
             self.settings = self.settings.with_recent(frame.network.ref)
@@ -342,13 +346,14 @@ def run(options: AppOptions) -> int:
         gc.freeze()  # what is there now stays: no need to look at it again
         gc.enable()
         try:
+            session_layout.complete(app)
             autosave.attach(app)
             if options.remote_port is not None:
                 from viz import remote_server  # a server of web pages is not needed at every start
 
                 remote_server.attach(app, options.remote_port)
             app.loop()
-            width, height = window.size
+            width, height = window.plain_size
             app.settings = dataclasses.replace(app.settings, window_width=width, window_height=height)
         finally:
             app.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class Autosave:
         self._seen_at = 0.0
         self._failed = False
         self._looked: tuple[object, ...] | None = None  # to see cheaply that nothing has changed
+        self._panels = ""
 
     def _last(self) -> Session | None:
         """What was being worked on last time; None for nothing, or for a file that cannot be read."""
@@ -57,8 +59,9 @@ class Autosave:
 
     def each_frame(self, app: App) -> None:
         """Notes a change; saves when things are quiet, or have been restless for too long."""
-        looked, now = (app.state, app.context.film.timeline, app.settings, app.opened), self._clock()
-        same = self._looked is not None and all(a is b for a, b in zip(looked, self._looked, strict=True))
+        looked, now = (app.state, app.context.film.timeline, app.settings, app.opened, app.good), self._clock()
+        panels, self._panels = self._panels, app.window.layout.text
+        same = self._looked is not None and panels == self._panels and all(a is b for a, b in zip(looked, self._looked, strict=True))
         shown = self._seen if same and self._seen is not None else without_motion(current(app))
         self._looked = looked
         if self._seen is None:
@@ -100,7 +103,7 @@ class Autosave:
             wrapped_text(f"Go on where you were? {described(self.offered)}", dim=False)
             if controls.button(REOPEN):
                 opened, self.offered = self.offered, None
-                show(app, opened, "last time")
+                show(app, opened, "last time", self.folder)
             imgui.same_line()
             if controls.button(DISMISS):
                 self.offered = None
@@ -119,12 +122,12 @@ class Autosave:
 
 def without_motion(shown: Session) -> Session:
     """As it is saved: what moves by itself stands still, so that an animation is no reason to save."""
-    return Session((shown.views[0].reset(*MOTION), *shown.views[1:]), shown.timeline, shown.settings, shown.unknown)
+    return replace(shown, views=(shown.views[0].reset(*MOTION), *shown.views[1:]))
 
 
 def worth(found: Session) -> bool:
     """Whether there is anything to go back to."""
-    return found.views[0] != ViewState() or bool(found.timeline.keyframes)
+    return found.views[0].edit(Source, sha256="") != ViewState() or bool(found.timeline.keyframes)
 
 
 def described(found: Session) -> str:

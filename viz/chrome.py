@@ -175,6 +175,7 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
         (
             ("Open …", "o", commands.OpenFile()),
             ("Save view", "ctrl+s", commands.SaveView()),
+            ("Save session", "", commands.SaveSession()),
             ("Capture picture", "c", commands.CapturePicture()),
             ("Capture window", "shift+c", commands.CaptureWindow()),
             ("Save raw values (.npy)", "", commands.SaveRaw()),

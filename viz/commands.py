@@ -82,9 +82,9 @@ class CancelExport:
 
 @dataclass(frozen=True)
 class SaveSession:
-    """Save views, timeline and settings as JSON."""
+    """Save views, timeline, networks, layout and settings as JSON: of this session, or as they are."""
 
-    session: Any  # viz.session.Session
+    session: Any = None  # viz.session.Session
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,8 @@ def carry_out(app: App, command: commands.Command) -> None:
             if app.context.film.job is not None:
                 app.context.film.job.cancel()
         case commands.SaveSession(shown):
-            _saved(app, "Session", lambda: session.save(_free(app, ".session.json"), session_effects.complete(app, shown)))
+            whole = session_effects.current(app) if shown is None else session_effects.complete(app, shown)
+            _saved(app, "Session", lambda: session.save(_free(app, ".session.json"), whole))
         case commands.CopyText(text):
             app.window.clipboard = text
             app.toasts.add("info", "Copied.")
@@ -106,7 +107,7 @@ def carry_out(app: App, command: commands.Command) -> None:
 
 def open_network(app: App, ref: str) -> None:
     ref = ref.strip()
-    if ref:
+    if ref and not app.missing.found(app, ref):
         app.state = app.state.put(Source(network=ref))
 
 
@@ -120,7 +121,7 @@ def open_path(app: App, path: Path) -> None:
         return
     if path.suffix.lower() in VIEW_SUFFIXES:
         try:
-            session_effects.show(app, film_file.read(path), path.name)
+            session_effects.show(app, film_file.read(path), path.name, path.parent)
         except (StateError, CommandError, OSError) as e:
             app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
         return

@@ -1,4 +1,5 @@
-"""A session: views, timeline and a few settings as versioned JSON. What a newer version wrote is kept, and older files load.
+"""A session: views, timeline, networks, layout and a few settings as versioned JSON. What a newer version wrote is kept, and older
+files load.
 
 A saved view (`viz.state`) is the oldest form of a session: one view, no timeline. Exported films and pictures carry their
 session (`viz.film_file` reads it back).
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -25,16 +26,24 @@ FORMAT, WHAT = "aliasfree-session", "a saved session"
 VERSION = 1
 LARGEST_BYTES = 64 << 20
 LARGEST_TIMELINE = 100_000
+MOST_BOOKMARKS = 10_000
+KNOWN = ("format", "version", "views", "timeline", "settings", "networks", "layout")
 KEPT_SETTINGS = ("workspace", "font_scale", "bookmarks")  # what belongs to the work rather than to the machine
 
 
 @dataclass(frozen=True)
 class Session:
-    """Everything that is needed to show the same again. `views[0]` is the one that was on screen."""
+    """Everything that is needed to show the same again. `views[0]` is the one that was on screen.
+
+    networks: what is known of the networks of these views, by what the views call them (`viz.session_networks`).
+    layout: the window's size and where its panels stand (`viz.session_layout`).
+    """
 
     views: tuple[ViewState, ...] = (ViewState(),)
     timeline: Timeline = field(default_factory=Timeline)
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    networks: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    layout: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     unknown: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
     @property
@@ -45,17 +54,20 @@ class Session:
     def with_source(self, ref: str, source: Source) -> Session:
         """Every view of network `ref` shows `source` instead (another file, or the same with its hash)."""
 
-        def change(view: ViewState) -> ViewState:
-            return view.put(source) if view.get(Source).network == ref else view
-
-        frames = tuple(replace(k, view=change(k.view)) for k in self.timeline.keyframes)
-        return replace(self, views=tuple(map(change, self.views)), timeline=replace(self.timeline, keyframes=frames))
+        return self.map_views(lambda view: view.put(source) if view.get(Source).network == ref else view)
 
     def edit_views(self, kind: type, **changes: Any) -> Session:
         """Every view with these fields of a group changed."""
-        frames = tuple(replace(k, view=k.view.edit(kind, **changes)) for k in self.timeline.keyframes)
-        views = tuple(view.edit(kind, **changes) for view in self.views)
-        return replace(self, views=views, timeline=replace(self.timeline, keyframes=frames))
+        return self.map_views(lambda view: view.edit(kind, **changes))
+
+    def map_views(self, change: Callable[[ViewState], ViewState]) -> Session:
+        """Every view, those of the keyframes too, changed by this."""
+        frames = tuple(replace(k, view=change(k.view)) for k in self.timeline.keyframes)
+        return replace(self, views=tuple(map(change, self.views)), timeline=replace(self.timeline, keyframes=frames))
+
+    @property
+    def all_views(self) -> tuple[ViewState, ...]:
+        return (*self.views, *(k.view for k in self.timeline.keyframes))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -65,6 +77,8 @@ class Session:
             "views": [view.to_dict() for view in self.views],
             "timeline": timeline_to_dict(self.timeline),
             "settings": dict(self.settings),
+            **({"networks": dict(self.networks)} if self.networks else {}),
+            **({"layout": dict(self.layout)} if self.layout else {}),
         }
 
     def to_json(self, **dump: Any) -> str:
@@ -83,12 +97,11 @@ class Session:
         views = typed(data, "views", list, [ViewState().to_dict()])
         if not views:
             raise StateError("views is empty; at least one view is expected")
-        known = ("format", "version", "views", "timeline", "settings")
         return Session(
             tuple(ViewState.from_dict(view) for view in views),
             timeline_from_dict(typed(data, "timeline", dict, {})),
-            MappingProxyType(typed(data, "settings", dict, {})),
-            MappingProxyType({name: value for name, value in data.items() if name not in known}),
+            *(MappingProxyType(typed(data, name, dict, {})) for name in ("settings", "networks", "layout")),
+            unknown=MappingProxyType({name: value for name, value in data.items() if name not in KNOWN}),
         )
 
 
@@ -115,15 +128,21 @@ def kept_settings(settings: Settings) -> dict[str, Any]:
 
 
 def apply_settings(settings: Settings, session: Session) -> Settings:
-    """The settings with what the session holds; values of another kind are left alone."""
+    """The settings with what the session holds; values of another kind, or out of range, are left alone."""
+    data = session.settings
     changes: dict[str, Any] = {}
-    for name in KEPT_SETTINGS:
-        value, now = session.settings.get(name), getattr(settings, name)
-        if isinstance(now, tuple) and isinstance(value, list):
-            changes[name] = tuple((float(x), float(y)) for x, y in value)
-        elif type(value) is type(now):
-            changes[name] = value
+    workspace, scale, places = data.get("workspace"), data.get("font_scale"), data.get("bookmarks")
+    if isinstance(workspace, int) and not isinstance(workspace, bool) and 1 <= workspace <= 9:
+        changes["workspace"] = workspace
+    if isinstance(scale, int | float) and not isinstance(scale, bool) and 0.5 <= scale <= 4:
+        changes["font_scale"] = float(scale)
+    if isinstance(places, list) and len(places) <= MOST_BOOKMARKS and all(_is_place(place) for place in places):
+        changes["bookmarks"] = tuple((float(x), float(y)) for x, y in places)
     return dataclasses.replace(settings, **changes)
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(n) in (int, float) and -1e12 < n < 1e12 for n in value)
 
 
 # ---------------------------------------------------------------------------------------------------------- timeline

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from viz import session
+from viz import session, session_layout, session_networks
 from viz.session import Session
 from viz.state import StateError
 
@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from viz.app import App
 
 
-def show(app: App, opened: Session, name: str) -> None:
-    """The session's first view; timeline and settings where it has any (a saved view has none: then they stay)."""
+def show(app: App, opened: Session, name: str, folder: Path | None = None) -> None:
+    """The session's first view; timeline, settings and layout where it has any (a saved view has none: then they stay).
+
+    `folder` is where its file is: a network that has moved may lie beside it.
+    """
+    opened, said, missing = session_networks.located(opened, folder, app.settings.recent)
+    app.networks.learn(opened)
     app.restore(opened.views[0])
     if opened.timeline.keyframes:
         app.context.film.edit(opened.timeline)
@@ -28,6 +33,10 @@ def show(app: App, opened: Session, name: str) -> None:
         app.change_settings(**changes)
     what = "Session" if opened.timeline.keyframes or opened.settings else "View"
     app.toasts.add("info", f"{what} restored from {name}.")
+    for note in (*said, session_layout.restore(app, opened.layout)):
+        if note:
+            app.toasts.add("warning", note)
+    app.missing.ask(missing)
 
 
 def current(app: App) -> Session:
@@ -36,10 +45,18 @@ def current(app: App) -> Session:
 
 
 def complete(app: App, shown: Session) -> Session:
-    """With what the session that was opened holds besides: its other views, and what a newer version wrote."""
+    """With networks and layout, and what the session that was opened holds besides: its other views, and what a newer version wrote."""
     opened = app.opened
-    settings = {**opened.settings, **shown.settings}
-    return dataclasses.replace(shown, views=(*shown.views, *opened.views[1:]), settings=settings, unknown=opened.unknown)
+    return app.networks.complete(
+        dataclasses.replace(
+            shown,
+            views=(*shown.views, *opened.views[1:]),
+            settings={**opened.settings, **shown.settings},
+            networks=opened.networks,
+            layout={**opened.layout, **session_layout.now(app)},
+            unknown=opened.unknown,
+        )
+    )
 
 
 def copy_view(app: App) -> None:

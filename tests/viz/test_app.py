@@ -44,8 +44,8 @@ START = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
 class Running:
     """The application in a headless window with a driver."""
 
-    def __init__(self, folder: Path, view: ViewState = START) -> None:
-        self.window = Window(WindowOptions(size=(1280, 800), headless=True))
+    def __init__(self, folder: Path, view: ViewState = START, ini_path: Path | None = None) -> None:
+        self.window = Window(WindowOptions(size=(1280, 800), headless=True, ini_path=ini_path))
         options = AppOptions(view=view, capture_folder=folder / "captures", settings_folder=folder / "settings", headless=True)
         self.app = App(options, self.window, Inline(Pipeline()), Settings())
         self.ui = Driver(self.draw, window=self.window)

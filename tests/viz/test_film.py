@@ -114,7 +114,9 @@ def test_a_session_is_saved_and_opened(running):
     (path,) = (running.app.options.capture_folder).iterdir()
     assert path.name == "00000.session.json"
     effects.open_path(running.app, path)
-    assert running.app.context.film.timeline == line and running.state.get(Pose).x == 0.1
+    saved = running.app.context.film.timeline
+    assert {k.view.get(Source).sha256 for k in saved.keyframes} == {running.app.good.network.sha256}
+    assert Session(timeline=saved).edit_views(Source, sha256="").timeline == line and running.state.get(Pose).x == 0.1
 
 
 @pytest.mark.window

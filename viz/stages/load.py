@@ -17,6 +17,7 @@ from networks.spec import ALIAS_FREE, TapInfo
 from viz.request import NetworkFacts
 from viz.stages import SUPERSEDED, Run, Stage
 from viz.state import BreakIt, Device, Source, ViewState
+from viz.weights import other_weights
 
 KEPT = 3  # networks in memory: the shown one, the one before, and one to compare with
 KEPT_COPIES = 4  # networks broken on purpose; all but their filters is shared
@@ -129,12 +130,11 @@ def taps_of(network: Any, device: torch.device) -> tuple[TapInfo, ...]:
 def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> NetworkFacts:
     network = loaded.network
     limit = loaded.metadata.get("translation_limit")
-    notes = tuple(loaded.notes)
-    if source.sha256 and source.sha256 != loaded.sha256:
-        notes += ("This view was saved with other weights of the same name: the picture may differ.",)
+    name = Path(loaded.ref).stem if loaded.path else loaded.ref
+    notes = tuple(note for note in (*loaded.notes, other_weights(source, name, loaded.sha256)) if note)
     return NetworkFacts(
         ref=loaded.ref,
-        name=Path(loaded.ref).stem if loaded.path else loaded.ref,
+        name=name,
         kind=network.config.family,
         config_name=loaded.config_name,
         z_dim=network.z_dim,

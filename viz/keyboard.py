@@ -15,6 +15,13 @@ DIGITS = {str(i): getattr(imgui.Key, f"_{i}") for i in range(10)}
 
 
 @cache
+def key_of(text: str) -> tuple[imgui.Key, int]:
+    """The key of a chord and the modifiers that must be held, and no others."""
+    value, mask = chord_of(text), int(imgui.Key.mod_mask_)
+    return imgui.Key(value & ~mask), value & mask
+
+
+@cache
 def chord_of(text: str) -> int:
     """ "ctrl+shift+z" as Dear ImGui's key chord. Raises AttributeError for a key that does not exist."""
     *modifiers, key = text.split("+")
@@ -26,10 +33,12 @@ def chord_of(text: str) -> int:
 
 def handle(state: ViewState, context: PanelContext) -> ViewState:
     """The state after the keys pressed in this frame; commands are emitted."""
-    if imgui.get_io().want_text_input:
+    io = imgui.get_io()
+    if io.want_text_input:
         return state
+    held = io.key_mods
     for binding in BINDINGS:
-        if any(_pressed(chord, repeats=binding.repeats) for chord in binding.chords):
+        if any(_pressed(chord, held, repeats=binding.repeats) for chord in binding.chords):
             result = binding.action(state, context.network)
             if isinstance(result, ViewState):
                 state = result
@@ -39,9 +48,7 @@ def handle(state: ViewState, context: PanelContext) -> ViewState:
     return state
 
 
-def _pressed(chord: str, *, repeats: bool) -> bool:
+def _pressed(chord: str, held: int, *, repeats: bool) -> bool:
     """Exactly these modifiers and the key: "c" is not pressed while Ctrl is held."""
-    value = chord_of(chord)
-    mods = value & int(imgui.Key.mod_mask_)
-    key = imgui.Key(value & ~int(imgui.Key.mod_mask_))
-    return imgui.get_io().key_mods == mods and imgui.is_key_pressed(key, repeats)
+    key, modifiers = key_of(chord)
+    return held == modifiers and imgui.is_key_pressed(key, repeats)

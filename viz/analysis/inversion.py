@@ -20,6 +20,7 @@ from gui_utils.text import MISSING, number_text
 from viz import commands
 from viz.analysis import CONDITIONS, Overlay
 from viz.analysis.parts import headline, over_the_picture, progress, result_of, switch
+from viz.errors import CommandError
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, reset_button, wrapped_text
 from viz.request import OverlayImage, OverlayResult
@@ -58,6 +59,8 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     ready, options = run.inputs["load"], run.view.get(Inversion)
     if ready.network.img_channels != 3:
         raise ValueError(f"the network's pictures have {ready.network.img_channels} channels; 3 are expected")
+    if not options.picture:
+        raise CommandError(NO_PICTURE)
     _quicken(ready.device.type)
     target = torch.from_numpy(read_picture(Path(options.picture), ready.facts.resolution)).to(ready.device)
     features, measure = perceptual(ready.device) if options.perceptual else (None, "Laplacian pyramid")

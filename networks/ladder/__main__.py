@@ -21,6 +21,8 @@ from networks.generator import Generator
 from networks.ladder import ABLATED, CONTRAST, LADDER, Line, Row, contrast_db, small_config, table, untrained
 from networks.loading import load
 from networks.measures.metrics import measure
+from networks.spec import FLEXIBLE
+from networks.train.command_line import prepare_machine
 from networks.train.errors import TrainingError
 from networks.train.loop import train
 from networks.train.options import Options
@@ -28,6 +30,7 @@ from networks.train.processes import join
 
 SUFFIXES = (".safetensors", ".pkl")
 ROUNDS = 5
+UNMOVED = 0.0  # no rung is shown a moved picture: what it does when its input moves, its architecture does
 UNTRAINED = f"""\
 Untrained weights: signal processing alone, on pictures scaled to a standard deviation of {CONTRAST:g}. Noise inputs have strength 0.1.
 The paper's figures are of trained networks at 256 x 256: compare the order of the rungs, not the decibels."""
@@ -79,14 +82,18 @@ def _untrained(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[t
 
 def _training(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[tuple[Line, Generator]]:
     """Each rung, trained on the same data and images in a folder of its own; what was begun there goes on."""
+    processes = join("auto")
+    prepare_machine(processes)
     for line in lines:
         if line.ablation is not None:
             continue
         folder, config = options.out / line.rung.lower(), small_config(line, options.resolution, capacity=options.capacity)
         wanted = Options(data=options.train, config=line.rung, resolution=options.resolution, out=str(folder))
         wanted = replace(wanted, images=options.images, seed=options.seed, channel_base=config.channel_base, channel_max=config.channel_max)
+        flexible = config.layer_rule == FLEXIBLE
+        wanted = replace(wanted, moves=UNMOVED, num_layers=options.layers if flexible else None, early_margin=options.early_margin)
         try:
-            train(wanted, join("auto"), resume=(folder / "checkpoint.pt").exists(), quiet=False)
+            train(wanted, processes, resume=(folder / "checkpoint.pt").exists(), quiet=False)
         except TrainingError as error:
             raise SystemExit(f"networks.ladder: {line.name}: {error}") from None
         yield line, load(str(folder / "snapshot.safetensors")).network
@@ -109,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ablations", action="store_true", help="the paper's ablations of T and R too")
     parser.add_argument("--resolution", type=int, default=64, help="of untrained and newly trained networks, a power of two (default 64)")
     parser.add_argument("--capacity", type=float, default=1 / 16, help="channels of these, against the usual (default 1/16)")
+    parser.add_argument("--layers", type=int, metavar="N", help="layers before ToRGB of newly trained T and R (default 14)")
+    parser.add_argument("--early-margin", type=int, metavar="M", help="margin for the first three quarters of a training; less is faster")
     parser.add_argument("--samples", type=int, default=32, help="pictures a network (default 32)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights")
     return parser

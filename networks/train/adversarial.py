@@ -14,10 +14,12 @@ from .errors import TrainingError
 from .features import Extractor, extractor
 from .forward import Pass, picture
 from .frechet import Moments, frechet_distance, moments
-from .generator import TrainedGenerator, discriminator_optimiser, step, weights_generator
+from .generator import TrainedGenerator, discriminator_optimiser, settle, step, weights_generator
+from .given import augmentation_in, drawn_augmentation, drawn_latents, drawn_noise, noise_in, styles_in
+from .graphed import Found, Phases, Values, recorder_for
 from .options import Options
 from .pictures import Pictures
-from .processes import Draws, Processes, generator_for
+from .processes import Draws, Processes, generator_for, sent
 
 ADA_EVERY = 4  # steps between adjustments of p
 PATH_MEAN_DECAY = 0.99
@@ -25,7 +27,11 @@ PATH_SHARE = 2  # one sample in so many serves path length regularisation
 
 
 class AdversarialTraining:
-    """Generator against discriminator on pictures. Every scalar that a process decides by is averaged over all first."""
+    """Generator against discriminator on pictures. Every scalar that a process decides by is averaged over all first.
+
+    A step is made of a few computations (`Phases`): the generator's, now and then path lengths', the discriminator's, now and then with R1,
+    and the average's. Each is a function of what it is `given` and of the tensors that training changes, so that on a GPU it is a graph.
+    """
 
     translation_limit = None
 
@@ -41,37 +47,47 @@ class AdversarialTraining:
         self.p = float(options.augment) if options.augment not in ("none", "ada") else 0.0
         self.signs: list[Tensor] = []
         self.path_mean = torch.zeros((), device=processes.device)
+        self._recorder = recorder_for(processes, wanted=options.graph)
+        self._phases = self._new_phases()
         self.extractor: Extractor | None = None
         self.real_moments: Moments | None = None
         rows = processes.share(options.batch or 1)
-        if (rows.stop - rows.start) % min(options.group, rows.stop - rows.start):
+        self._rows = rows.stop - rows.start
+        if self._rows % min(options.group, self._rows):
             raise TrainingError(f"--batch is {options.batch}, but each process's part must be a multiple of --group {options.group}")
 
     # ------------------------------------------------------------------------------------------------- one step
 
     def step(self, number: int, images: int) -> dict[str, Tensor | float]:
         """One step, the `number`-th, after so many images."""
-        batch = self.options.batch or 1
-        self.generator.adopt(self.options.generator_at(images))
-        draws = Draws(self.options.seed, number, batch, self.processes)
-        sigma = losses.blur_sigma(self.options.blur or 0.0, images, self.options.blur_images)
-        found = self._generator_step(draws, sigma)
-        if self.options.path_length and number % self.options.path_every == 0:
-            found["path_length"] = self._path_step(draws)
+        options, batch = self.options, self.options.batch or 1
+        if self.generator.adopt(options.generator_at(images)):
+            self._phases = self._new_phases()
+        draws = Draws(options.seed, number, batch, self.processes)
+        sigma = losses.blur_sigma(options.blur or 0.0, images, options.blur_images)
+        found: dict[str, Tensor | float] = {**self._generator_step(draws, sigma)}
+        if options.path_length and number % options.path_every == 0:
+            found |= self._path_step(draws)
         found |= self._discriminator_step(draws, images, sigma)
-        self.generator.update_average(self.generator.average_keeps(images + batch))
-        if self.options.augment == "ada" and (number + 1) % ADA_EVERY == 0:
+        self._phases.run("average", self._move_average, {"keep": self.generator.average_keeps(images + batch)})
+        if options.augment == "ada" and (number + 1) % ADA_EVERY == 0:
             self._adjust(batch)
         return {**found, "p": self.p, "blur": sigma}
 
-    def _generator_step(self, draws: Draws, sigma: float) -> dict[str, Tensor | float]:
+    def _generator_step(self, draws: Draws, sigma: float) -> Found:
+        network, options = self.generator.current, self.options
+        given: dict[str, Tensor | float] = {**drawn_latents(network, draws, "G", options.style_mixing or 0.0)}
+        given |= drawn_noise(network, draws.number("noise of G"), self._rows, self.processes.device)
+        given |= drawn_augmentation(draws, self.p, options.resolution, "augmentation of G") | self._blur(sigma)
+        given["keep"] = decay(options.magnitude_half_life or 0.0, draws.batch)
+        return self._phases.run("generator", self._compute_generator, given)
+
+    def _compute_generator(self, given: Values) -> Found:
         network = self.generator.current
         self.discriminator.requires_grad_(False)
-        keep = decay(self.options.magnitude_half_life or 0.0, draws.batch)
-        wanted = Pass(draws.number("noise of G"), half=self.options.half, keep=keep, processes=self.processes)
-        w, ws = self._styles(draws, "G")
-        answers = self._judged(picture(network, ws, wanted), draws, "augmentation of G", sigma)
-        loss = losses.generator_loss(answers)
+        w, ws = styles_in(network, given)
+        wanted = Pass(noise_in(given), half=self.options.half, keep=given["keep"], processes=self.processes)
+        loss = losses.generator_loss(self._judged(picture(network, ws, wanted), given, "augmentation of G"))
         network.zero_grad(set_to_none=True)
         loss.backward()
         self.generator.step()
@@ -80,37 +96,55 @@ class AdversarialTraining:
         network.mapping.update_average(mean)
         return {"loss_g": loss.detach()}
 
-    def _path_step(self, draws: Draws) -> Tensor:
-        """Lengths of paths in the picture for steps in w are drawn to their running mean (StyleGAN2, section 3.2)."""
+    def _path_step(self, draws: Draws) -> Found:
         network, options = self.generator.current, self.options
-        _, ws = self._styles(draws, "paths")
-        ws = ws[: max(1, len(ws) // PATH_SHARE)]
-        pictures = picture(network, ws, Pass(draws.number("noise of paths"), half=options.half))
-        noise = draws.normal("paths", *pictures.shape[1:])[: len(ws)]
-        lengths = losses.path_lengths(pictures, ws, noise)
+        count = max(1, self._rows // PATH_SHARE)
+        given = drawn_latents(network, draws, "paths", options.style_mixing or 0.0)
+        given |= drawn_noise(network, draws.number("noise of paths"), count, self.processes.device)
+        given["directions"] = draws.normal("paths", network.img_channels, network.img_resolution, network.img_resolution)[:count]
+        return self._phases.run("path length", self._compute_paths, given)
+
+    def _compute_paths(self, given: Values) -> Found:
+        """Lengths of paths in the picture for steps in w are drawn to their running mean (StyleGAN2, section 3.2)."""
+        network, options, directions = self.generator.current, self.options, given["directions"]
+        assert isinstance(directions, Tensor)
+        ws = styles_in(network, given)[1][: len(directions)]
+        pictures = picture(network, ws, Pass(noise_in(given), half=options.half))
+        lengths = losses.path_lengths(pictures, ws, directions)
         mean = lengths.detach().mean()
         self.processes.average_([mean])
-        self.path_mean = self.path_mean * PATH_MEAN_DECAY + mean * (1 - PATH_MEAN_DECAY)
+        self.path_mean.copy_(self.path_mean * PATH_MEAN_DECAY + mean * (1 - PATH_MEAN_DECAY))
         loss = (lengths - self.path_mean).square().mean() * ((options.path_length or 0.0) * options.path_every)
         network.zero_grad(set_to_none=True)
         (loss + 0 * pictures.sum()).backward()
         self.generator.step()
-        return mean
+        return {"path_length": mean}
 
-    def _discriminator_step(self, draws: Draws, images: int, sigma: float) -> dict[str, Tensor | float]:
-        options, network = self.options, self.generator.current
+    def _discriminator_step(self, draws: Draws, images: int, sigma: float) -> Found:
+        network, options = self.generator.current, self.options
+        given: dict[str, Tensor | float] = {**drawn_latents(network, draws, "D", options.style_mixing or 0.0)}
+        given |= drawn_noise(network, draws.number("noise of D"), self._rows, self.processes.device)
+        for purpose in ("augmentation of fakes", "augmentation of reals"):
+            given |= drawn_augmentation(draws, self.p, options.resolution, purpose)
+        given |= {"real": self.pictures.batch(draws, images, options.seed)} | self._blur(sigma)
+        if options.gamma and draws.step % options.r1_every == 0:
+            found = self._phases.run("discriminator with R1", lambda given: self._compute_discriminator(given, penalised=True), given)
+        else:
+            found = self._phases.run("discriminator", lambda given: self._compute_discriminator(given, penalised=False), given)
+        self.signs.append(found["sign"])
+        return found
+
+    def _compute_discriminator(self, given: Values, *, penalised: bool) -> Found:
+        options, network, real = self.options, self.generator.current, given["real"]
+        assert isinstance(real, Tensor)
         self.discriminator.requires_grad_(True)
         with torch.no_grad():
-            _, ws = self._styles(draws, "D")
-            fake = picture(network, ws, Pass(draws.number("noise of D"), half=options.half))
-        real = self.pictures.batch(draws, images, options.seed)
-        penalised = bool(options.gamma) and draws.step % options.r1_every == 0
-        real.requires_grad_(penalised)
-        fakes = self._judged(fake, draws, "augmentation of fakes", sigma)
-        reals = self._judged(real, draws, "augmentation of reals", sigma)
+            fake = picture(network, styles_in(network, given)[1], Pass(noise_in(given), half=options.half))
+        real = real.detach().requires_grad_(penalised)
+        fakes = self._judged(fake, given, "augmentation of fakes")
+        reals = self._judged(real, given, "augmentation of reals")
         loss = losses.discriminator_loss(fakes, reals)
-        found: dict[str, Tensor | float] = {}
-        total = loss
+        found, total = {}, loss
         if penalised:
             penalty = losses.r1_penalty(reals, real)
             total = loss + penalty * ((options.gamma or 0.0) / 2 * options.r1_every)
@@ -118,32 +152,33 @@ class AdversarialTraining:
         self.discriminator.zero_grad(set_to_none=True)
         total.backward()
         step(self.optimiser, self.discriminator.parameters(), self.processes)
-        found |= {
-            "loss_d": loss.detach(),
-            "real": reals.detach().mean(),
-            "fake": fakes.detach().mean(),
-            "sign": reals.detach().sign().mean(),
-        }
-        self.processes.average_([value for value in found.values() if isinstance(value, Tensor)])
-        self.signs.append(found["sign"])  # type: ignore[arg-type]
+        answers = {"real": reals.detach().mean(), "fake": fakes.detach().mean(), "sign": reals.detach().sign().mean()}
+        found |= {"loss_d": loss.detach(), **answers}
+        self.processes.average_(list(found.values()))
         return found
 
-    def _styles(self, draws: Draws, purpose: str) -> tuple[Tensor, Tensor]:
-        """w [N, w_dim] and ws [N, num_ws, w_dim] of fresh latents, mixed now and then."""
-        network, probability = self.generator.current, self.options.style_mixing or 0.0
-        w = network.mapping(draws.normal(f"z of {purpose}", network.z_dim))
-        ws = w[:, None].repeat(1, network.num_ws, 1)
-        if probability:
-            other = network.mapping(draws.normal(f"second z of {purpose}", network.z_dim))[:, None].expand_as(ws)
-            ws = losses.mix_styles(ws, other, probability, draws.generator(f"mixing of {purpose}"))
-        return w, ws
+    def _move_average(self, given: Values) -> Found:
+        self.generator.update_average(given["keep"])
+        return {}
 
-    def _judged(self, pictures: Tensor, draws: Draws, purpose: str, sigma: float) -> Tensor:
+    def _blur(self, sigma: float) -> dict[str, Tensor]:
+        """Taps of the early blur, while there is something to blur. Where computations are recorded, all as long as the first ones."""
+        side = self.options.resolution
+        if losses.blur_reach(sigma, side) < 1:
+            return {}
+        reach = losses.blur_reach(self.options.blur or 0.0, side) if self._phases.are_recorded else None
+        return {"blur": sent(losses.blur_taps(sigma, side, reach), self.processes.device)}
+
+    def _judged(self, pictures: Tensor, given: Values, purpose: str) -> Tensor:
         """The discriminator's answers to pictures, as it sees them: augmented, and at first blurred."""
-        if self.p > 0:
-            drawn = augment.draw(draws.batch, self.p, pictures.shape[3], draws.generator(purpose))
-            pictures = augment.apply(pictures, drawn.rows(self.processes.share(draws.batch)))
-        return self.discriminator(losses.blurred(pictures, sigma), half=self.options.half)
+        wanted = augmentation_in(given, purpose)
+        if wanted is not None:
+            pictures = (augment.apply_unseen if self._phases.are_recorded else augment.apply)(pictures, wanted)
+        taps = given.get("blur")
+        return self.discriminator(losses.blurred(pictures, taps) if isinstance(taps, Tensor) else pictures, half=self.options.half)
+
+    def _new_phases(self) -> Phases:
+        return Phases(self._recorder, (*self.generator.tensors(), *self.discriminator.state_dict().values()))
 
     def _adjust(self, batch: int) -> None:
         sign = float(torch.stack(self.signs).mean())
@@ -193,9 +228,11 @@ class AdversarialTraining:
         self.generator.load(state["generator"])
         self.discriminator.load_state_dict(self.discriminator.state_dict() | state["discriminator"])
         self.optimiser.load_state_dict(state["optimiser"])
+        settle(self.optimiser)
         self.p = state["p"]
         self.signs = [sign.to(self.processes.device) for sign in state["signs"]]
         self.path_mean = state["path_mean"].to(self.processes.device)
+        self._phases = self._new_phases()
 
 
 def _discriminator(options: Options) -> nn.Module:

@@ -98,27 +98,46 @@ def _about_luma(angle: Tensor) -> Tensor:
 
 
 def apply(pictures: Tensor, wanted: Augmentation) -> Tensor:
-    """Pictures [N, 3, R, R] after mirroring, turning, shifting, the affine map, and the colours' map, in this order."""
+    """Pictures [N, 3, R, R] after mirroring, turning, shifting, the affine map, and the colours' map, in this order.
+
+    `wanted` lies on the processor, which sees what need not be done.
+    """
     device = pictures.device
-    x = _moved(pictures, wanted)
-    still = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
-    chosen = (wanted.affine != still).flatten(1).any(dim=1).nonzero().flatten()
+    x = pictures
+    if bool(wanted.mirrored.any() | (wanted.turns != 0).any() | (wanted.shift != 0).any()):
+        x = _moved(x, wanted)
+    chosen = _have_affine(wanted).nonzero().flatten()
     if len(chosen):
         there = chosen.to(device)
         x = x.index_copy(0, there, _warped(x[there], wanted.affine[chosen].to(pictures)))
     plain = torch.eye(3, 4)
     if bool((wanted.colour != plain).any()):
-        colour = wanted.colour.to(pictures)
-        x = torch.einsum("nij,njhw->nihw", colour[:, :, :3], x) + colour[:, :, 3, None, None]
+        x = _coloured(x, wanted.colour.to(pictures))
     return x
+
+
+def apply_unseen(pictures: Tensor, wanted: Augmentation) -> Tensor:
+    """The same with everything done to all pictures, so that nothing depends on what was drawn: a CUDA graph may hold it. `wanted` lies
+    where the pictures lie.
+    """
+    x = _moved(pictures, wanted)
+    x = torch.where(_have_affine(wanted)[:, None, None, None], _warped(x, wanted.affine.to(x.dtype)), x)
+    return _coloured(x, wanted.colour.to(x.dtype))
+
+
+def _have_affine(wanted: Augmentation) -> Tensor:
+    """[N]: whose affine map is not the identity."""
+    return (wanted.affine != torch.eye(2, 3, device=wanted.affine.device)).flatten(1).any(dim=1)
+
+
+def _coloured(x: Tensor, colour: Tensor) -> Tensor:
+    return torch.einsum("nij,njhw->nihw", colour[:, :, :3], x) + colour[:, :, 3, None, None]
 
 
 def _moved(x: Tensor, wanted: Augmentation) -> Tensor:
     """Mirror, turn by quarters (counter-clockwise), shift by whole pixels, borders continued by reflection: samples only change places."""
     count, _, side, _ = x.shape
-    if not bool(wanted.mirrored.any() | (wanted.turns != 0).any() | (wanted.shift != 0).any()):
-        return x
-    line = torch.arange(side)
+    line = torch.arange(side, device=wanted.shift.device)
     column = _reflected(line[None, None, :] - wanted.shift[:, 0, None, None], side).expand(count, side, side)
     row = _reflected(line[None, :, None] - wanted.shift[:, 1, None, None], side).expand(count, side, side)
     for quarter in range(1, 4):
@@ -141,16 +160,18 @@ def _gathered(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
     return x.flatten(2).gather(2, flat).unflatten(2, row.shape[1:])
 
 
-@lru_cache(maxsize=1)
-def _lowpass() -> Tensor:
-    """A Kaiser-windowed sinc for twice the rate: all of the band below half the lower rate but its end."""
-    return torch.tensor(firwin(FILTER_TAPS, 0.5, width=0.3), dtype=torch.float32)
+@lru_cache(maxsize=16)
+def _lowpass(device: torch.device) -> Tensor:
+    """A Kaiser-windowed sinc for twice the rate: all of the band below half the lower rate but its end. Kept on each device, since a CUDA
+    graph cannot copy it there.
+    """
+    return torch.tensor(firwin(FILTER_TAPS, 0.5, width=0.3), dtype=torch.float32, device=device)
 
 
 def _warped(x: Tensor, affine: Tensor) -> Tensor:
     """Sample at affine positions, twice as densely, with linear interpolation of a signal that was upsampled twice."""
     side, pad = x.shape[3], min(FILTER_TAPS // 2, x.shape[3] - 1)
-    taps = _lowpass().to(x.device)
+    taps = _lowpass(x.device)
     wide = ops.upfirdn2d(F.pad(x, (pad, pad, pad, pad), mode="reflect"), taps, up=2, padding=(6, 5, 6, 5), gain=4)
     margin = (FILTER_TAPS // 2) * 2
     line = (torch.arange(2 * side + margin, device=x.device, dtype=x.dtype) + 0.5) / 2 - (side + margin / 2) / 2  # pixels from the centre

@@ -18,7 +18,7 @@ from .errors import TrainingError
 from .fast_filters import enable
 from .loop import Run
 from .options import Options, option_fields
-from .processes import join
+from .processes import Processes, join
 
 EXAMPLES = """examples:
   a folder of pictures       python -m networks.train --data photos --crop 0.5 --x-flip --config T --resolution 128 --augment ada
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TrainingError, ConfigError) as error:
         print(f"networks.train: {error}", file=sys.stderr)
         return 1
-    _prepare_machine(processes.size, on_gpu=processes.device.type == "cuda")
+    prepare_machine(processes)
     try:
         Run(options, processes, resume=resume).go(quiet=quiet, minutes=minutes)
     except (TrainingError, ConfigError) as error:
@@ -89,15 +89,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _prepare_machine(processes: int, *, on_gpu: bool) -> None:
+def prepare_machine(processes: Processes) -> None:
     """On a CPU: one thread a process where there are several, native filters with gradients, freed memory kept, no denormal numbers."""
-    if on_gpu:
+    if processes.device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]  # a fault finder, which costs a kernel for every new tensor
         return
     keep_freed_memory()
     torch.set_flush_denormal(True)
-    if processes > 1 and "OMP_NUM_THREADS" not in os.environ:
+    if processes.size > 1 and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
     enable()

@@ -23,9 +23,14 @@ INPUT_SIZE = 128  # pictures smaller than this are enlarged: ImageNet features m
 class EfficientNetFeatures(nn.Module):
     """The frozen network: `stages` gives the last features at each of four strides, `pooled` one vector a picture."""
 
+    mean: Tensor
+    spread: Tensor
+
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone.eval().requires_grad_(False)
+        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("spread", torch.tensor(SPREAD).view(3, 1, 1), persistent=False)
 
     def train(self, mode: bool = True) -> EfficientNetFeatures:
         """Stays in evaluation mode: its normalisation is part of what was learned."""
@@ -53,9 +58,8 @@ class EfficientNetFeatures(nn.Module):
         x = pictures
         if size != pictures.shape[3]:
             x = F.interpolate(x, (size, size), mode="bicubic", align_corners=False)
-        mean, spread = x.new_tensor(MEAN).view(3, 1, 1), x.new_tensor(SPREAD).view(3, 1, 1)
         net = self.backbone
-        return net._swish(net._bn0(net._conv_stem(((x + 1) / 2 - mean) / spread))), size  # type: ignore[operator]
+        return net._swish(net._bn0(net._conv_stem(((x + 1) / 2 - self.mean) / self.spread))), size  # type: ignore[operator]
 
 
 def efficientnet() -> EfficientNetFeatures:

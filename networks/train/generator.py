@@ -67,7 +67,7 @@ class TrainedGenerator:
         for network, values in ((self.current, state["current"]), (self.average, state["average"])):
             network.load_state_dict(dict(zip(network.state_dict(), values, strict=True)))
         self.optimiser.load_state_dict(state["optimiser"])
-        _settle(self.optimiser)
+        settle(self.optimiser)
 
     def step(self, rate: float | None = 1.0) -> None:
         """Average the gradients over the processes, then one step of the optimiser at `rate` times its rates (None: as they are)."""
@@ -106,11 +106,11 @@ class TrainedGenerator:
 def adam(parameters: Sequence[Any], rate: float, ratio: float) -> torch.optim.Adam:
     """Adam with betas (0, 0.99) to the power of `ratio`, as lazy regularisation asks; eps 1e-8."""
     result = torch.optim.Adam(parameters, lr=rate, betas=(0.0, 0.99**ratio), eps=1e-8)
-    _settle(result)
+    settle(result)
     return result
 
 
-def _settle(optimiser: torch.optim.Adam) -> None:
+def settle(optimiser: torch.optim.Adam) -> None:
     """On a GPU, rates and counts of steps lie there, so that a CUDA graph may hold the step; on a CPU they are plain numbers again.
 
     Loading a state brings those of the machine that it was saved on.

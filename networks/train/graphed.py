@@ -1,69 +1,165 @@
-"""A training step as a CUDA graph: recorded once, then replayed with one call, since launching thousands of small kernels takes longer than
-running them.
+"""The computations of a training step as CUDA graphs: recorded once, then replayed with one call each, since launching thousands of small
+kernels takes longer than running them.
 
-What differs between steps is given as tensors of fixed places and shapes (`given`); the step's work may not wait for the GPU, copy from
-the host or ask for a number. Weights, moments and averages are changed in place by the replay.
+What differs between steps is given as tensors of fixed places and shapes (`Given`), random numbers included: they are drawn on the
+processor, from the seed and the step, so that a run is the same with and without graphs. The work may not wait for the GPU, copy from the
+host or ask for a number. Weights, moments and averages are changed in place by the replay.
+
+What records and replays is passed in (`Recorder`), so that everything but the GPU's part is tested without one.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from .processes import Processes, sent
 
 log = logging.getLogger(__name__)
 
 WARM_UP = 11  # plain steps first: kernels get compiled, libraries choose their algorithms, the optimiser makes its state
 Given = Mapping[str, Tensor]
+Values = Mapping[str, Tensor | float]  # the same before it lies on the device
+Found = dict[str, Tensor]
+_recording = threading.Lock()  # torch frees its cache before it records, which it cannot while another thread does
+
+
+class Replayable(Protocol):
+    """What a recorder gives: `replay` repeats the work that was recorded, on the tensors it was recorded with."""
+
+    def replay(self) -> None: ...
+
+
+class Recorder(Protocol):
+    """Records work without running it. The tensors that it gives are where every replay leaves its results."""
+
+    device: torch.device
+
+    def in_order(self) -> AbstractContextManager[None]:
+        """For all that is recorded, replayed, or run to make ready for it: after what was begun, and before what is begun later."""
+        ...
+
+    def record(self, work: Callable[[], Found]) -> tuple[Replayable, Found]:
+        """Raises RuntimeError when the work cannot be recorded."""
+        ...
+
+
+class GpuRecorder:
+    """torch's CUDA graphs on a stream of their own. They share one memory pool, since each result is copied out before the next replay."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._stream = torch.cuda.Stream(device)
+        self._pool = torch.cuda.graph_pool_handle()
+
+    @contextmanager
+    def in_order(self) -> Iterator[None]:
+        """See `Recorder`."""
+        current = torch.cuda.current_stream(self.device)
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            yield
+        current.wait_stream(self._stream)
+
+    def record(self, work: Callable[[], Found]) -> tuple[Replayable, Found]:
+        """See `Recorder`. Other threads may go on using the GPU meanwhile."""
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with _recording, torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+                found = work()
+        except RuntimeError:
+            torch.cuda.synchronize(self.device)
+            self._pool = torch.cuda.graph_pool_handle()  # what failed may have left something in the old one
+            raise
+        return graph, found
 
 
 class GraphedStep:
-    """Runs `compute(given) -> loss`, the first times plainly, then as a graph. Falls back to plain steps for good, saying so in the log."""
+    """Runs `compute(given)`, the first times plainly, then as a graph. Falls back to plain steps for good, saying so in the log.
 
-    def __init__(self, compute: Callable[[Given], Tensor]) -> None:
-        self._compute = compute
-        self._stream = torch.cuda.Stream()
+    `changed` are the tensors that a step changes: a replay does so without their counting it, and what is packed from them would be kept.
+    """
+
+    def __init__(self, name: str, compute: Callable[[Given], Found], recorder: Recorder, changed: Sequence[Tensor] = ()) -> None:
+        self._name, self._compute, self._recorder, self._changed = name, compute, recorder, tuple(changed)
         self._plain_steps = 0
-        self._graph: torch.cuda.CUDAGraph | None = None
+        self._graph: Replayable | None = None
         self._places: dict[str, Tensor] = {}
-        self._loss: Tensor | None = None
+        self._found: Found = {}
         self._refused = False
 
-    def __call__(self, given: Given) -> Tensor:
-        """One step; the loss is a tensor of its own."""
-        current = torch.cuda.current_stream()
-        self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
-            loss = self._step(given)
-        current.wait_stream(self._stream)
-        return loss
+    def __call__(self, given: Given) -> Found:
+        """One step; what it gives are tensors of their own."""
+        with self._recorder.in_order():
+            found = self._step(given)
+        return found
 
-    def _step(self, given: Given) -> Tensor:
+    def _step(self, given: Given) -> Found:
         if self._refused or self._plain_steps < WARM_UP:
             self._plain_steps += 1
             return self._compute(given)
         if self._graph is None and not self._record(given):
             return self._compute(given)
-        assert self._graph is not None and self._loss is not None
+        assert self._graph is not None
         for name, place in self._places.items():
             place.copy_(given[name], non_blocking=True)
         self._graph.replay()
-        return self._loss.clone()
+        increment_version(self._changed)
+        return {name: value.clone() for name, value in self._found.items()}
 
     def _record(self, given: Given) -> bool:
-        """Record the step; recording runs nothing. The warnings of the first steps need not be repeated."""
+        """Record the step; recording runs nothing. What was packed from weights before is packed again within the graph."""
         self._places = {name: value.clone() for name, value in given.items()}
-        graph = torch.cuda.CUDAGraph()
+        increment_version(self._changed)
         try:
-            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
-                self._loss = self._compute(self._places)
+            self._graph, self._found = self._recorder.record(lambda: self._compute(self._places))
         except RuntimeError as error:
-            log.warning("steps are not replayed as a CUDA graph, and slower for it: %s", str(error).splitlines()[0])
-            torch.cuda.synchronize()
+            log.warning("%s: not replayed as a CUDA graph, and slower for it: %s", self._name, str(error).splitlines()[0])
+            increment_version(self._changed)  # what was packed while recording was never computed
             self._refused = True
             return False
-        self._graph = graph
-        log.info("steps are replayed as a CUDA graph")
+        log.info("%s: replayed as a CUDA graph", self._name)
         return True
+
+
+class Phases:
+    """The computations that a step is made of. With a recorder, each gets a graph for each form it comes in: a form is the computation's
+    name and what it is given, by names and shapes. Without one, they run as they are.
+    """
+
+    def __init__(self, recorder: Recorder | None, changed: Sequence[Tensor] = ()) -> None:
+        self._recorder, self._changed = recorder, tuple(changed)
+        self._steps: dict[tuple, GraphedStep] = {}
+
+    @property
+    def are_recorded(self) -> bool:
+        """Whether computations must not depend on values, only on what they are given by name."""
+        return self._recorder is not None
+
+    def run(self, name: str, compute: Callable[[Values], Found], values: Values) -> Found:
+        """What the computation of this name finds."""
+        if self._recorder is None:
+            return compute(values)
+        device = self._recorder.device
+        given = {key: sent(v, device) if isinstance(v, Tensor) else torch.full((), v, device=device) for key, v in values.items()}
+        form = (name, *((key, tuple(value.shape)) for key, value in given.items()))
+        if form not in self._steps:
+            self._steps[form] = GraphedStep(name, compute, self._recorder, self._changed)
+        return self._steps[form](given)
+
+
+def recorder_for(processes: Processes, *, wanted: bool) -> Recorder | None:
+    """What records the steps of a run, if graphs are wanted and can be had: on one GPU, by one process."""
+    if not wanted or processes.device.type != "cuda":
+        return None
+    if processes.size > 1:
+        log.warning("steps are not replayed as CUDA graphs, since %d processes average their gradients between", processes.size)
+        return None
+    return GpuRecorder(processes.device)

@@ -35,26 +35,39 @@ def path_lengths(pictures: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     return gradient.square().sum(dim=2).mean(dim=1).sqrt()
 
 
-def mix_styles(ws: Tensor, others: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """With a probability, for the whole batch, the rows from a random one on come from other latents."""
+def mixed_rows(count: int, probability: float, generator: torch.Generator) -> Tensor:
+    """Which of `count` rows of ws come from other latents [count]: with a probability those from a random one on, else none."""
     chance, place = torch.rand(2, generator=generator).tolist()
-    if chance >= probability:
-        return ws
-    first = 1 + int(place * (ws.shape[1] - 1))
-    return torch.cat([ws[:, :first], others[:, first:]], dim=1)
+    first = 1 + int(place * (count - 1)) if chance < probability else count
+    return torch.arange(count) >= first
 
 
-def blurred(pictures: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur, sigma in pixels, borders continued by reflection; the pictures themselves where there is nothing to blur."""
-    reach = min(math.floor(3 * sigma), pictures.shape[3] - 1, pictures.shape[2] - 1)
-    if reach < 1:
-        return pictures
-    offsets = torch.arange(-reach, reach + 1, device=pictures.device, dtype=pictures.dtype)
+def mix_styles(ws: Tensor, others: Tensor, rows: Tensor) -> Tensor:
+    """ws [N, num_ws, w_dim] with some rows [num_ws] from others."""
+    return torch.where(rows[:, None], others, ws)
+
+
+def blur_reach(sigma: float, side: int) -> int:
+    """Samples on each side that a blur of a picture takes in; below 1 there is nothing to blur."""
+    return min(math.floor(3 * sigma), side - 1)
+
+
+def blur_taps(sigma: float, side: int, reach: int | None = None) -> Tensor:
+    """A Gaussian [2 reach + 1], sigma in pixels; a `reach` beyond its own is filled with zeros."""
+    own = blur_reach(sigma, side)
+    offsets = torch.arange(-own, own + 1, dtype=torch.float32)
     taps = torch.exp(-0.5 * (offsets / sigma).square())
-    taps = (taps / taps.sum()).expand(pictures.shape[1], 1, 1, -1)
+    taps = taps / taps.sum()
+    return taps if reach is None else F.pad(taps, (reach - own, reach - own))
+
+
+def blurred(pictures: Tensor, taps: Tensor) -> Tensor:
+    """Pictures convolved with taps [odd] on both axes, borders continued by reflection."""
+    reach = taps.shape[0] // 2
+    kernel = taps.expand(pictures.shape[1], 1, 1, -1)
     x = F.pad(pictures, (reach, reach, reach, reach), mode="reflect")
-    x = F.conv2d(x, taps, groups=pictures.shape[1])
-    return F.conv2d(x, taps.transpose(2, 3), groups=pictures.shape[1])
+    x = F.conv2d(x, kernel, groups=pictures.shape[1])
+    return F.conv2d(x, kernel.transpose(2, 3), groups=pictures.shape[1])
 
 
 def blur_sigma(first: float, images: int, until: int) -> float:

@@ -55,7 +55,7 @@ class Options:
     seed: int = option(0, "run", "decides weights, order and all draws: the same seed gives the same run")
     device: str = option("auto", "run", "cpu, cuda, or auto")
     half: bool = option(True, "run", "on a GPU, compute the highest resolutions in float16")
-    graph: bool = option(True, "run", "on one GPU, replay the steps of a regression as a CUDA graph")
+    graph: bool = option(True, "run", "on one GPU, replay the computations of a step as CUDA graphs")
     snapshot_every: int | None = option(None, "run", "images between checkpoints, snapshots and sample grids (default: a 20th of all)")
     log_every: int | None = option(None, "run", "images between lines of the log (default: a 200th of all)")
     keep_snapshots: bool = option(False, "run", "keep a snapshot of each stage instead of the newest only")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .errors import DataError
 from .options import Options
-from .processes import Draws, generator_for
+from .processes import Draws, generator_for, sent
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
 MOST_CACHED_BYTES = 2 << 30
@@ -88,7 +88,7 @@ class Pictures:
         rows = draws.processes.share(draws.batch)
         shown = [self._at(start + row, seed) for row in range(rows.start, rows.stop)]
         pictures = [self._prepared(self.picture(index), place.tolist()) for index, place in zip(shown, places[rows])]
-        return torch.stack(pictures).to(draws.processes.device)
+        return sent(torch.stack(pictures), draws.processes.device)
 
     def examples(self, count: int, seed: int = 0) -> Tensor:
         """Pictures for a grid or a figure, as training would draw them."""

@@ -8,19 +8,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import increment_version
-
-from networks.generator import Generator
-from networks.noise import GivenNoise, fresh_noise
 
 from . import globes
 from .averages import average_half_life, decay
 from .errors import DataError
 from .forward import Pass, picture
 from .generator import TrainedGenerator, cosine
-from .graphed import Given, GraphedStep
+from .given import drawn_noise, noise_in
+from .graphed import Found, Phases, Values, recorder_for
 from .options import GLOBES, Options
-from .processes import Draws, Processes, generator_for
+from .processes import Draws, Processes, generator_for, sent
 
 WARM_UP_STEPS = 100
 MEASURED = 64  # latents that the peak signal-to-noise ratio is over
@@ -35,23 +32,20 @@ class SupervisedTraining:
         if self.generator.config.z_dim < globes.FEWEST_LATENTS:
             raise DataError(f"--z-dim is {self.generator.config.z_dim}, but globes need at least {globes.FEWEST_LATENTS}")
         self.surface = globes.load_map(Path(options.data.removeprefix(GLOBES)), options.map_width).to(processes.device)
-        self._graphed: GraphedStep | None = None
+        self._recorder = recorder_for(processes, wanted=options.graph)
+        self._phases = self._new_phases()
 
     def step(self, number: int, images: int) -> dict[str, Tensor | float]:
         """One step, the `number`-th, after so many images."""
         options = self.options
-        if self.generator.adopt(options.generator_at(images)) or self._graphed is None:
-            self._graphed = GraphedStep(self._compute) if self._can_be_graphed() else None
+        if self.generator.adopt(options.generator_at(images)):
+            self._phases = self._new_phases()
         rate = min(1.0, (number + 1) / WARM_UP_STEPS) * cosine(images / options.images, options.hold)
         self.generator.set_rate(rate)
-        given = self._given(number, images)
-        loss = self._compute(given) if self._graphed is None else self._graphed(given)
-        if self._graphed is not None:
-            increment_version(self.generator.tensors())
-        return {"loss": loss, "rate": rate}
+        return {**self._phases.run("regression", self._compute, self._given(number, images)), "rate": rate}
 
-    def _can_be_graphed(self) -> bool:
-        return self.options.graph and self.processes.device.type == "cuda" and self.processes.size == 1
+    def _new_phases(self) -> Phases:
+        return Phases(self._recorder, self.generator.tensors())
 
     def _given(self, number: int, images: int) -> dict[str, Tensor]:
         """All that differs between steps: latents, poses, noise, and what averages keep of themselves."""
@@ -60,21 +54,19 @@ class SupervisedTraining:
         given = {"z": draws.normal("z", self.generator.config.z_dim)}
         if options.moves:
             moves = globes.random_moves(batch, options.moves, draws.generator("moves"))
-            given["inverse"] = moves[self.processes.share(batch)].to(device)
-        seed = draws.number("noise")
-        for name, shape in noise_shapes(self.generator.current).items():
-            given[f"noise {name}"] = fresh_noise(seed, name, (given["z"].shape[0], 1, *shape)).to(device)
+            given["inverse"] = sent(moves[self.processes.share(batch)], device)
+        given |= drawn_noise(self.generator.current, draws.number("noise"), given["z"].shape[0], device)
         half_life = average_half_life(options.magnitude_half_life or 0.0, 1.0, images)
         given["magnitudes keep"] = torch.tensor(decay(half_life, batch)).to(device)
         given["average keeps"] = torch.tensor(self.generator.average_keeps(images + batch)).to(device)
         return given
 
-    def _compute(self, given: Given) -> Tensor:
+    def _compute(self, given: Values) -> Found:
         """The step's work on the device; the loss."""
         network, z, inverse = self.generator.current, given["z"], given.get("inverse")
+        assert isinstance(z, Tensor) and (inverse is None or isinstance(inverse, Tensor))
         w = network.mapping(z)
-        noise = GivenNoise({name.removeprefix("noise "): image for name, image in given.items() if name.startswith("noise ")})
-        wanted = Pass(noise, inverse, keep=given["magnitudes keep"], processes=self.processes)
+        wanted = Pass(noise_in(given), inverse, keep=given["magnitudes keep"], processes=self.processes)
         shown = picture(network, w[:, None].expand(-1, network.num_ws, -1), wanted)
         loss = globes.pyramid_loss(shown, globes.render(z, network.img_resolution, self.surface, inverse))
         network.zero_grad(set_to_none=True)
@@ -84,7 +76,7 @@ class SupervisedTraining:
         self.processes.average_([loss, mean])
         network.mapping.update_average(mean)
         self.generator.update_average(given["average keeps"])
-        return loss.detach()
+        return {"loss": loss.detach()}
 
     def examples(self, count: int) -> Tensor:
         """What the latents of the sample grid should give."""
@@ -116,12 +108,7 @@ class SupervisedTraining:
         """Go on from `state` after so many images."""
         self.generator.adopt(self.options.generator_at(max(0, images - 1)))
         self.generator.load(state["generator"])
-
-
-def noise_shapes(network: Generator) -> dict[str, tuple[int, ...]]:
-    """Height and width of each noise input, by the name of its step."""
-    images = ((name, getattr(module, "noise_const", None)) for name, module in network.synthesis.named_modules())
-    return {name: tuple(image.shape) for name, image in images if isinstance(image, Tensor)} if network.has_noise else {}
+        self._phases = self._new_phases()
 
 
 def _shown(network: Any, z: Tensor) -> Tensor:

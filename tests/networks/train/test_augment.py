@@ -54,6 +54,14 @@ def test_samples_change_places_as_named() -> None:
     assert torch.equal(y[3], x[3].flip(2).rot90(3, (1, 2)))
 
 
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_doing_it_to_all_is_doing_it_where_it_happens(p: float) -> None:
+    """What a CUDA graph holds cannot leave out what does not happen."""
+    drawn = augment.draw(16, p, 16, torch.Generator().manual_seed(6))
+    x = torch.randn(16, 3, 16, 16)
+    torch.testing.assert_close(augment.apply_unseen(x, drawn), augment.apply(x, drawn), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("shift", [(1.0, 0.0), (0.0, -2.0), (0.5, 0.25)])
 def test_the_affine_map_moves_by_pixels(shift: tuple[float, float]) -> None:
     """Output at position v shows the input at v + shift."""

@@ -117,7 +117,7 @@ def test_defaults_of_the_command_line_are_those_of_the_options() -> None:
 def test_the_command_line_trains_and_tells_errors_in_a_sentence(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("networks.train.command_line._prepare_machine", lambda *_, **__: None)
+    monkeypatch.setattr("networks.train.command_line.prepare_machine", lambda *_, **__: None)
     flags = (
         "--config A --resolution 16 --z-dim 8 --w-dim 8 --channel-base 64 --channel-max 6 --d-channel-max 6 --images 8 --batch 4 --quiet"
     )

@@ -57,7 +57,7 @@ def test_mixing_takes_the_last_rows_from_others() -> None:
     ws, others = torch.zeros(2, 6, 3), torch.ones(2, 6, 3)
     firsts = set()
     for seed in range(40):
-        mixed = losses.mix_styles(ws, others, 0.5, torch.Generator().manual_seed(seed))
+        mixed = losses.mix_styles(ws, others, losses.mixed_rows(6, 0.5, torch.Generator().manual_seed(seed)))
         rows = mixed[0, :, 0].tolist()
         assert rows == sorted(rows) and rows[0] == 0
         firsts.add(rows.index(1.0) if 1.0 in rows else None)
@@ -67,11 +67,12 @@ def test_mixing_takes_the_last_rows_from_others() -> None:
 def test_the_early_blur_keeps_means_and_ends() -> None:
     x = torch.zeros(1, 3, 33, 33)
     x[:, :, 16, 16] = 1
-    y = losses.blurred(x, 2.0)
+    y = losses.blurred(x, losses.blur_taps(2.0, 33))
     offsets = torch.arange(-16, 17)
     spread = (y[0, 0].sum(dim=0) * offsets.square()).sum().sqrt()
     assert float(y.sum()) == pytest.approx(3, rel=1e-5) and float(spread) == pytest.approx(2, rel=0.02)
-    assert losses.blurred(x, 0.0) is x
+    assert torch.equal(losses.blurred(x, losses.blur_taps(2.0, 33, reach=10)), y)  # longer by zeros: as one graph for all sigmas has it
+    assert [losses.blur_reach(sigma, 33) for sigma in (0.0, 0.3, 0.4, 2.0, 40.0)] == [0, 0, 1, 6, 32]
     assert [losses.blur_sigma(10, n, 200) for n in (0, 100, 200, 300)] == [10, 5, 0, 0]
 
 

@@ -141,6 +141,15 @@ class Client(_Viewer):
             with opener.open(request, timeout=self._timeout_s) as answer:
                 return answer.read()
         except urllib.error.HTTPError as e:
-            raise RemoteError(f"{path}: {e.read().decode(errors='replace').strip() or e.reason}") from e
+            raise RemoteError(f"{path}: {_why(e.read()) or e.reason}") from e
         except (urllib.error.URLError, TimeoutError, ConnectionError) as e:
             raise RemoteError(f"{self.address} does not answer: {e}") from e
+
+
+def _why(body: bytes) -> str:
+    """The text of {"error": text}; whatever else came, as it is."""
+    text = body.decode(errors="replace").strip()
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, KeyError, TypeError):
+        return text

@@ -5,7 +5,8 @@
     GET  /facts       what is known of the network
 
 Opt-in. Whoever asks needs the token that was printed; other hosts, names that are not this machine's (a page that rebinds its
-name), and pages in a browser are refused. Frames are those that answer the view which was shown last.
+name), and pages in a browser are refused, before a body is read. Nothing is served but these five. Errors are JSON: {"error": text}.
+Frames are those that answer the view which was shown last.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 LARGEST_BODY = 16 << 20
 TIMEOUT_S = 110.0
+MOST_WAITING = 64  # requests that are being answered at once
+JSON = "application/json"
 PATHS = {"GET": ("/state", "/frame.npy", "/frame.png", "/facts"), "POST": ("/state",)}
 
 
@@ -44,14 +47,21 @@ class Asked:
     path: str
     content: bytes
     status: int = 504
-    kind: str = "text/plain; charset=utf-8"
-    body: bytes = b"the window did not answer in time"
+    kind: str = JSON
+    body: bytes = b'{"error": "the window did not answer in time"}'
     answered: threading.Event = dataclasses.field(default_factory=threading.Event)
 
-    def answer(self, status: int, body: bytes | str, kind: str = "text/plain; charset=utf-8") -> None:
+    def answer(self, status: int, body: bytes | str, kind: str = JSON) -> None:
         self.status, self.kind = status, kind
         self.body = body.encode() if isinstance(body, str) else body
         self.answered.set()
+
+    def refuse(self, status: int, why: str) -> None:
+        self.answer(status, error_json(why))
+
+
+def error_json(why: str) -> str:
+    return json.dumps({"error": why})
 
 
 class RemoteServer:
@@ -62,6 +72,7 @@ class RemoteServer:
         self._wake, self._timeout_s = wake, timeout_s
         self._asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
         self._waiting: list[Asked] = []
+        self._places = threading.Semaphore(MOST_WAITING)
         self._server = ThreadingHTTPServer((HOST, port), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="remote", daemon=True)
@@ -78,7 +89,7 @@ class RemoteServer:
         while not self._asked.empty():
             self._waiting.append(self._asked.get())
         for asked in self._waiting:
-            asked.answer(503, "the window was closed")
+            asked.refuse(503, "the window was closed")
 
     # ------------------------------------------------------------------------------- in the GUI thread
 
@@ -98,50 +109,66 @@ class RemoteServer:
         port = self._server.server_port
         if client != HOST:
             return 403, "only this machine may ask"
-        if headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}") or headers.get("Origin") is not None:
+        from_page = headers.get("Origin") is not None or headers.get("Sec-Fetch-Site") is not None
+        if headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}") or from_page:
             return 403, "only programs on this machine may ask, not pages in a browser"
-        given = (headers.get("Authorization") or "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self.token.encode()):
+        given = headers.get("Authorization") or ""
+        if not hmac.compare_digest(given.encode(errors="replace"), f"Bearer {self.token}".encode()):
             return 401, "the token is missing or wrong: it is printed where the window was started"
         return None
 
     def wait_for(self, asked: Asked) -> None:
-        self._asked.put(asked)
-        self._wake()
-        asked.answered.wait(self._timeout_s)
+        if not self._places.acquire(blocking=False):
+            asked.refuse(503, f"{MOST_WAITING} requests are waiting already")
+            return
+        try:
+            self._asked.put(asked)
+            self._wake()
+            asked.answered.wait(self._timeout_s)
+        finally:
+            self._places.release()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             timeout = 30
+            server_version, sys_version = "aliasfree-visualizer", ""
 
             def do_GET(self) -> None:
-                self._handle(b"")
+                if self._allowed():
+                    self._ask(b"")
 
             def do_POST(self) -> None:
+                if not self._allowed():
+                    return
                 length = self.headers.get("Content-Length", "")
                 if not length.isdecimal() or int(length) > LARGEST_BODY:
-                    self._send(413, b"a body of at most 16 MiB with its length is expected", "text/plain")
+                    self.send_error(413, "a body of at most 16 MiB with its length is expected")
                     return
-                self._handle(self.rfile.read(int(length)))
+                self._ask(self.rfile.read(int(length)))
 
-            def _handle(self, content: bytes) -> None:
+            def _allowed(self) -> bool:
                 refused = server.refusal(self.headers, self.client_address[0])
-                if refused is None and self.path not in PATHS.get(self.command, ()):
-                    refused = 404, f"{self.command} {self.path} is not known; there are {PATHS}"
+                if refused is None and self.path not in PATHS[self.command]:
+                    refused = 404, f"{self.command} {self.path[:100]} is not known; there are {PATHS}"
                 if refused is not None:
-                    self._send(refused[0], refused[1].encode(), "text/plain; charset=utf-8")
-                    return
+                    self.send_error(*refused)
+                return refused is None
+
+            def _ask(self, content: bytes) -> None:
                 asked = Asked(self.command, self.path, content)
                 server.wait_for(asked)
                 self._send(asked.status, asked.body, asked.kind)
 
+            def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+                self._send(code, error_json(message or self.responses.get(code, ("not possible",))[0]).encode(), JSON)
+
             def _send(self, status: int, body: bytes, kind: str) -> None:
                 self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.send_header("Cache-Control", "no-store")
+                headers = ("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")
+                for name, value in (*headers, ("X-Content-Type-Options", "nosniff"), ("Connection", "close")):
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -159,7 +186,7 @@ def answered(app: App, asked: Asked) -> bool:
             return True
         return _frame(app, asked)
     except Exception as e:  # the border to other programs: the window lives on
-        asked.answer(500, f"{type(e).__name__}: {e}")
+        asked.refuse(500, f"{type(e).__name__}: {e}")
         return True
 
 
@@ -172,7 +199,7 @@ def _state(app: App, asked: Asked) -> None:
     try:
         view = ViewState.from_json(asked.content.decode())
     except (StateError, UnicodeDecodeError) as e:
-        asked.answer(400, str(e))
+        asked.refuse(400, str(e))
         return
     app.state = view
     asked.answer(200, "{}", "application/json")
@@ -184,7 +211,7 @@ def _frame(app: App, asked: Asked) -> bool:
     if frame is None or not (moving(app.state) or frame.request.view == app.state.only(*RENDERED)):
         return False
     if frame.error is not None:
-        asked.answer(409, f"{frame.error.message} {frame.error.advice}".strip())
+        asked.refuse(409, f"{frame.error.message} {frame.error.advice}".strip())
     elif asked.path == "/facts":
         asked.answer(200, json.dumps(dataclasses.asdict(frame.network), default=str), "application/json")  # type: ignore[arg-type]
     else:

@@ -54,7 +54,9 @@ def raw(server, method="GET", path="/state", body=None, **headers):
     """Status and text of a bare HTTP request."""
     port = int(server.address.rpartition(":")[2])
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
-    names = {"authorization": "Authorization", "host": "Host", "origin": "Origin", "content_length": "Content-Length"}
+    names = {
+        "authorization": "Authorization", "host": "Host", "origin": "Origin", "content_length": "Content-Length", "fetch": "Sec-Fetch-Site",
+    }  # fmt: skip
     try:
         connection.request(method, path, body, {names[k]: v for k, v in headers.items() if v is not None})
         answer = connection.getresponse()
@@ -74,7 +76,7 @@ def right(server):
     return f"Bearer {server.token}"
 
 
-@pytest.mark.parametrize("token", ["", "Bearer ", "Bearer wrong", "{token}x", "Basic {token}"])
+@pytest.mark.parametrize("token", ["", "Bearer ", "Bearer wrong", "{token}", "Bearer {token}x", "Basic {token}", "Bearer \xe9"])
 def test_a_wrong_token_is_refused(server, token):
     status, text = raw(server, authorization=token.format(token=server.token))
     assert status == 401 and "token" in text
@@ -84,6 +86,8 @@ def test_other_hosts_and_pages_are_refused(server):
     assert raw(server, authorization=right(server), host="example.org")[0] == 403
     assert raw(server, authorization=right(server), host="127.0.0.1:1")[0] == 403
     assert raw(server, authorization=right(server), origin="http://example.org")[0] == 403
+    assert raw(server, authorization=right(server), origin="null")[0] == 403
+    assert raw(server, authorization=right(server), fetch="same-origin")[0] == 403
     assert server.refusal({"Host": server.address.removeprefix("http://"), "Authorization": right(server)}, "10.0.0.1") is not None
     assert server.refusal({"Host": server.address.removeprefix("http://"), "Authorization": right(server)}, "127.0.0.1") is None
     assert remote_server.HOST == "127.0.0.1"  # nobody else can connect at all
@@ -101,6 +105,36 @@ def test_what_is_not_known_or_too_large_is_refused(server):
     assert raw(server, path="/quit", authorization=right(server))[0] == 404
     assert raw(server, "POST", "/frame.npy", "{}", authorization=right(server))[0] == 404
     assert raw(server, "POST", authorization=right(server), content_length=str(1 << 40))[0] == 413
+
+
+@pytest.mark.parametrize("path", ["/../../etc/passwd", "/%2e%2e/state", "/state/", "/state?x=1", "/STATE", "/frame.png.exe"])
+def test_there_is_no_way_to_other_files(server, path):
+    status, text = raw(server, path=path, authorization=right(server))
+    assert status == 404 and "is not known" in json.loads(text)["error"]
+
+
+def test_who_has_no_token_cannot_make_it_read(server):
+    """The answer comes although the body that was announced never does."""
+    began = time.monotonic()
+    status, text = raw(server, "POST", authorization="Bearer wrong", content_length=str(1 << 20))
+    assert status == 401 and "token" in json.loads(text)["error"] and time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "HEAD", "TRACE", "X" * 100])
+def test_every_mistake_is_answered_in_json_and_nothing_is_allowed_to_pages(server, method):
+    port = int(server.address.rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    connection.request(method, "/state", headers={"Authorization": right(server)})
+    answer = connection.getresponse()
+    assert answer.status == 501 and answer.getheader("Content-Type") == "application/json"
+    assert not [name for name, _ in answer.getheaders() if name.lower().startswith("access-control")]
+    connection.close()
+
+
+def test_only_so_many_wait_at_once(server, monkeypatch):
+    monkeypatch.setattr(server, "_places", threading.Semaphore(0))
+    status, text = raw(server, authorization=right(server))
+    assert status == 503 and "waiting already" in json.loads(text)["error"]
 
 
 def test_a_window_that_does_not_answer_is_told_so(server):
@@ -184,17 +218,24 @@ def test_a_session_needs_no_window():
         session.values()
 
 
-def test_the_notebook_runs():
-    """Its cells, in order, without the one that needs a window."""
+@pytest.mark.window
+def test_the_notebook_runs_from_its_first_cell_to_its_last(running, monkeypatch):
+    """As somebody would run it beside a window that was opened with --remote."""
     path = GOLDEN.parent.parent / "viz" / "guide" / "notebook.ipynb"
     cells = [c for c in json.loads(path.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
-    assert len(cells) >= 3 and all(not c["outputs"] for c in cells)
+    assert len(cells) >= 5 and all(not c["outputs"] for c in cells)
+    monkeypatch.setenv("ALIASFREE_ADDRESS", running.server.address)
+    monkeypatch.setenv("ALIASFREE_TOKEN", running.server.token)
     names: dict = {}
-    for cell in cells:
-        source = "".join(cell["source"])
-        if "Client(" not in source:
-            exec(source, names)
-    assert isinstance(names["session"], Session)
+
+    def work():
+        for cell in cells:
+            exec("".join(cell["source"]), names)
+
+    meanwhile(running, work)
+    assert isinstance(names["session"], Session) and isinstance(names["window"], Client)
+    assert running.state.get(Pose).turns == 19 / 20 and names["pixels"].shape == (32, 32, 3)
+    assert names["values"].shape == (3, 64, 64) and names["result"].fraction == 1
 
 
 @pytest.mark.window

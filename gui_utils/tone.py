@@ -156,6 +156,18 @@ def paint(values: np.ndarray, view: PictureView, mask: np.ndarray | None = None)
     return _to_bytes(np.array(BACKGROUND, np.float32) * (1 - inside) + rgb * np.float32(view.brightness) * inside)
 
 
+def resampled(values: np.ndarray, view: PictureView) -> np.ndarray:
+    """What `paint` shows before its colours: float32 [view.size[1], view.size[0], C], nan where nothing is, or is not finite."""
+    values = (values[:, :, None] if values.ndim == 2 else values[:, :, :3]).astype(np.float32)
+    table_x, table_y = view.tables(values.shape[1], values.shape[0])
+    bad = _not_finite(values)
+    rows, row_bad = _filter(values.transpose(1, 0, 2), bad.T, table_x)
+    pixels, pixel_bad = _filter(rows.transpose(1, 0, 2), row_bad.T, table_y)
+    outside = (table_y.coverage[:, None] * table_x.coverage[None, :]) <= 0
+    pixels[pixel_bad | outside] = np.nan
+    return pixels
+
+
 def _filter(values: np.ndarray, bad: np.ndarray, table: AxisTable) -> tuple[np.ndarray, np.ndarray]:
     """Filter the first axis of [n, m, c]. Values that are not finite count for nothing, and mark the pixel they lie in."""
     values = np.where(bad[:, :, None], 0, values)

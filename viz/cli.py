@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 
+from viz import origin
+
 PROGRAM = "visualizer.py"
 COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(parser)` and `run<suffix>(options)`
     ("window", "open the window (the default)", "viz.cli_window", "_window"),
@@ -47,6 +49,8 @@ def run(argv: list[str]) -> int:
     if first not in commands and not {"-h", "--help"} & set(argv):
         argv = ["window", *argv]
     options = parser.parse_args(argv)
+    if argv[0] != "window":
+        origin.note_command(argv)
     try:
         return options.function(options)
     except KeyboardInterrupt:

@@ -11,14 +11,17 @@ from pathlib import Path
 
 from viz import paths
 from viz.cli_render import add_compare_arguments, add_engine_arguments, channel_list, seed_number, with_comparison
+from viz.cli_set import add_set_argument, with_settings
+from viz.cli_window import size_pair
 from viz.errors import CommandError
-from viz.export import ExportOptions, ExportProgress, export
+from viz.export import FRAMES, WHATS, WINDOW, ExportOptions, ExportProgress, export
 from viz.film_file import read
 from viz.session import Session
-from viz.state import Channels, Device, Latent, Source, Tap, Truncation, ViewState
+from viz.state import Channels, Device, Latent, OverlayView, Source, Tap, Truncation, ViewState
 from viz.timeline import FPS_LIMIT
 
-OUT_HELP = ".mp4, .webm, .gif, or a folder (a name ending in /) for PNG frames"
+OUT_HELP = ".mp4, .webm, .gif, or a folder (a name ending in /) for PNG or EXR frames"
+WHAT_HELP = "picture (or comparison), overlay (a measurement over it), slice, cinema (picture, mean and slice), or window (default picture)"
 
 
 def add_play_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +41,10 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it (default: the image)")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
+    parser.add_argument("--overlay", metavar="IMAGE", default="", help="measure and lay this over the picture, e.g. flow.arrows")
+    parser.add_argument("--workspace", metavar="I", type=int, choices=range(1, 7), default=1, help="--what window: 1 to 6 (default 1)")
     add_compare_arguments(parser)
+    add_set_argument(parser)
     _add_film_arguments(parser)
     add_engine_arguments(parser)
 
@@ -46,6 +52,9 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_film_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", required=True, help=OUT_HELP)
     parser.add_argument("--size", metavar="K", type=_size, default=1, help="output pixels for one of the picture (default 1)")
+    parser.add_argument("--what", metavar="W", choices=tuple(WHATS), default=None, help=WHAT_HELP)
+    parser.add_argument("--window", metavar="WxH", type=size_pair, default=WINDOW, help="--what window: its size (default 1600x900)")
+    parser.add_argument("--frames", metavar="F", choices=FRAMES, default="png", help="for a folder: png (8 bits), or exr (float values)")
     parser.add_argument("--fps", metavar="F", type=_fps, default=None, help="frames a second (default: as saved, or 30)")
     parser.add_argument("--lossless", action="store_true", help=".mp4 and .webm: every pixel as rendered")
     parser.add_argument("--keep-frames", action="store_true", help="keep frames until the film is complete: if stopped, it goes on")
@@ -77,18 +86,33 @@ def session_from_options(options: argparse.Namespace) -> Session:
         view = view.put(
             Channels(mode="single" if len(channels) == 1 else "rgb", first=channels[0], triple=channels if channels[1:] else ())
         )
+    if options.overlay:
+        view = with_overlay(view, options.overlay)
+    view = with_settings(view, options.settings)
     if options.seeds:
         timeline = paths.latent_loop(view, options.seconds, seeds=options.seeds)
     else:
         timeline = paths.ready_made(options.path, view, options.seconds, options.fps or 30.0)
-    return Session((view,), timeline)
+    return Session((view,), timeline, {"workspace": options.workspace} if options.what == "window" else {})
+
+
+def with_overlay(view: ViewState, image: str) -> ViewState:
+    """The view with the measurement on that makes `image` ("<measurement>.<name>"), and the image over the picture."""
+    from viz.analysis import modules, overlays
+
+    found = next((each for each in overlays() if each.name == image.partition(".")[0]), None)
+    images = [name for module in modules() for name in getattr(module, "IMAGES", {})]
+    if found is None or image not in images:
+        raise CommandError(f"--overlay {image} is not measured; there are {', '.join(name for name in images if name)}")
+    return view.edit(found.options, on=True).edit(OverlayView, image=image)
 
 
 def write(session: Session, options: argparse.Namespace) -> int:
     """Exports with a bar on the terminal."""
     if options.fps is not None:
         session = replace(session, timeline=replace(session.film, fps=options.fps))
-    wanted = ExportOptions(_out(options.out), options.size, options.lossless, options.keep_frames)
+    out, what = _out(options.out), options.what or ("overlay" if getattr(options, "overlay", "") else "picture")
+    wanted = ExportOptions(out, options.size, options.lossless, options.keep_frames, what, options.frames, options.window)
     with terminal_bar() as report:
         result = export(session, wanted, progress=report)
     for note in result.notes:

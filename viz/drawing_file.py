@@ -15,7 +15,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from viz.capture import KEY, atomic
+from viz import origin
+from viz.capture import COMMAND_KEY, KEY, atomic
 from viz.drawing import Box, Color, Drawing, Line, Picture, Text
 from viz.figure import figure_font
 
@@ -23,12 +24,12 @@ SCALE, SMOOTH = 2, 2  # pixels of a .png for a point, and how many times larger 
 WINANSI = {"−": "-", "ψ": "psi", "σ": "sigma", "β": "beta", "≥": ">=", "≤": "<="}  # what Helvetica has not
 
 
-def save(path: Path, drawing: Drawing, view_json: str = "") -> Path:
-    """Writes .svg, .pdf or .png by the name, whole or not at all, with the view inside. Raises OSError, ValueError for other names."""
-    writers: dict[str, Callable[[Drawing, str], bytes]] = {".svg": svg, ".pdf": pdf, ".png": png}
+def save(path: Path, drawing: Drawing, view_json: str = "", command: str = "") -> Path:
+    """Writes .svg, .pdf or .png by the name, whole or not at all, with view and command inside. Raises OSError; ValueError: other names."""
+    writers: dict[str, Callable[[Drawing, str, str], bytes]] = {".svg": svg, ".pdf": pdf, ".png": png}
     if path.suffix.lower() not in writers:
         raise ValueError(f"{path.name} ends in {path.suffix or 'nothing'}; {', '.join(writers)} is expected")
-    data = writers[path.suffix.lower()](drawing, view_json)
+    data = writers[path.suffix.lower()](drawing, view_json, command)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
         temporary.write_bytes(data)
@@ -38,12 +39,12 @@ def save(path: Path, drawing: Drawing, view_json: str = "") -> Path:
 # ------------------------------------------------------------------------------------------------------------ SVG
 
 
-def svg(drawing: Drawing, view_json: str = "") -> bytes:
+def svg(drawing: Drawing, view_json: str = "", command: str = "") -> bytes:
     size = f'width="{drawing.width:g}pt" height="{drawing.height:g}pt" viewBox="0 0 {drawing.width:g} {drawing.height:g}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="Helvetica, Arial, sans-serif">',
         f"<title>{escape(drawing.title)}</title>",
-        f"<metadata>{escape(view_json)}</metadata>" if view_json else "",
+        f"<metadata>{escape(origin.about(view_json, command))}</metadata>" if view_json or command else "",
         '<rect width="100%" height="100%" fill="white"/>',
         *(_svg_item(item) for item in drawing.items),
         "</svg>",
@@ -80,7 +81,7 @@ def _hex(color: Color) -> str:
 # ------------------------------------------------------------------------------------------------------------ PDF
 
 
-def pdf(drawing: Drawing, view_json: str = "") -> bytes:
+def pdf(drawing: Drawing, view_json: str = "", command: str = "") -> bytes:
     pictures = [item for item in drawing.items if isinstance(item, Picture)]
     names = {id(item): f"P{i}" for i, item in enumerate(pictures)}
     content = zlib.compress("\n".join(_pdf_item(item, drawing.height, names) for item in drawing.items).encode("cp1252", "replace"))
@@ -94,7 +95,7 @@ def pdf(drawing: Drawing, view_json: str = "") -> bytes:
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
         _stream("/Filter /FlateDecode", content),
         *(_pdf_picture(picture) for picture in pictures),
-        f"<< /Title {_pdf_hex(drawing.title)} /Subject {_pdf_hex(view_json)} >>".encode(),
+        f"<< /Title {_pdf_hex(drawing.title)} /Subject {_pdf_hex(origin.about(view_json, command))} >>".encode(),
     ]
     out, offsets = bytearray(b"%PDF-1.7\n"), []
     for number, data in enumerate(objects, start=1):
@@ -166,7 +167,7 @@ def helvetica_width(text: str) -> float:
 # ------------------------------------------------------------------------------------------------------------ PNG
 
 
-def png(drawing: Drawing, view_json: str = "") -> bytes:
+def png(drawing: Drawing, view_json: str = "", command: str = "") -> bytes:
     k = SCALE * SMOOTH
     canvas = Image.new("RGB", (round(drawing.width * k), round(drawing.height * k)), (255, 255, 255))
     for item in drawing.items:
@@ -175,6 +176,8 @@ def png(drawing: Drawing, view_json: str = "") -> bytes:
     info = PngImagePlugin.PngInfo()
     if view_json:
         info.add_text(KEY, view_json)
+    if command:
+        info.add_text(COMMAND_KEY, command)
     data = io.BytesIO()
     small.save(data, format="PNG", pnginfo=info, dpi=(72 * SCALE, 72 * SCALE))
     return data.getvalue()

@@ -1,4 +1,4 @@
-"""Frames to files: PNG sequence, MP4, WebM, GIF. One class for films, one for sequences, the same few methods.
+"""Frames to files: PNG or EXR sequence, MP4, WebM, GIF. One class for films, one for sequences, the same few methods.
 
 Films are written beside their final name (`.part`) and take that name when they are complete. An MP4 is fragmented while it
 grows, so that what was written before a crash can be played.
@@ -7,7 +7,6 @@ grows, so that what was written before a crash can be played.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,10 +16,11 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from viz import capture
+from viz import capture, exr_file, origin
+from viz.capture import COMMAND_KEY
 from viz.errors import CommandError
 
-SESSION_KEY, COMMAND_KEY, FRAME_KEY = "aliasfree-session", "aliasfree-command", "aliasfree-frame"
+SESSION_KEY, FRAME_KEY, VALUES_KEY = "aliasfree-session", "aliasfree-frame", "aliasfree-values"
 NO_VIDEO = 'Films need the package "av": python -m pip install "aliasfree-visualizer[video]" (a PNG sequence does not).'
 LARGEST_SIDE = 16384
 
@@ -54,7 +54,7 @@ FORMATS: dict[tuple[str, bool], Format] = {  # suffix, lossless
     (".gif", False): Format("gif", "gif", "pal8", {}, {"loop": "0", **EXACT}),
 }
 SUFFIXES = tuple(dict.fromkeys(suffix for suffix, _ in FORMATS))
-COMMENT_START = b'{"command"'  # how `Label.text` begins
+COMMENT_START = origin.START.encode()
 THREADS = 1  # the encoders' output depends on it, and one thread leaves nothing to the scheduler
 
 
@@ -68,14 +68,14 @@ class Label:
     @property
     def text(self) -> str:
         """One comment for formats that have nothing else."""
-        return json.dumps({"command": self.command, "session": json.loads(self.session)})
+        return origin.about(self.session, self.command)
 
 
 class Encoder(Protocol):
-    """Takes uint8 [H, W, 3] frames in order."""
+    """Takes frames in order: uint8 [H, W, 3], or float32 values (EXR), and then what they are."""
 
     def has(self, index: int) -> bool: ...
-    def add(self, index: int, pixels: np.ndarray, view_json: str) -> None: ...
+    def add(self, index: int, pixels: np.ndarray, view_json: str, holds: str = "") -> None: ...
     def finish(self) -> None: ...
     def stop(self, *, keep: bool) -> Path | None: ...
 
@@ -130,7 +130,7 @@ class Film:
     def has(self, index: int) -> bool:
         return False
 
-    def add(self, index: int, pixels: np.ndarray, view_json: str) -> None:
+    def add(self, index: int, pixels: np.ndarray, view_json: str, holds: str = "") -> None:
         height, width = pixels.shape[:2]
         rows, columns = self._stream.height - height, self._stream.width - width
         if rows or columns:  # 4:2:0 has no odd sizes: the last row or column is shown twice
@@ -169,31 +169,35 @@ class Film:
 
 
 class Sequence:
-    """PNG files 00000.png, 00001.png ... in a folder, each complete or absent, and `session.json`.
+    """PNG or EXR files 00000.png, 00001.png ... in a folder, each complete or absent, and `session.json`.
 
     Frames of the same export that are there already are kept: a stopped export goes on where it was.
     """
 
-    def __init__(self, folder: Path, label: Label, identity: str) -> None:
-        self.folder, self.label, self.identity = folder, label, identity
+    def __init__(self, folder: Path, label: Label, identity: str, suffix: str = ".png") -> None:
+        self.folder, self.label, self.identity, self.suffix = folder, label, identity, suffix
         folder.mkdir(parents=True, exist_ok=True)
-        other = next((p for p in sorted(folder.glob("[0-9]*.png")) if not frame_identity(p).startswith(identity)), None)
+        there = (p for kind in (".png", ".exr") for p in sorted(folder.glob(f"[0-9]*{kind}")))
+        other = next((p for p in there if not frame_identity(p).startswith(identity)), None)
         if other is not None:
             raise ExportError(f"{folder} holds {other.name} of another export; choose another folder, or empty this one")
         with capture.atomic(folder / "session.json") as temporary:
             temporary.write_text(label.session, encoding="utf-8")
 
     def path(self, index: int) -> Path:
-        return self.folder / f"{index:05d}.png"
+        return self.folder / f"{index:05d}{self.suffix}"
 
     def has(self, index: int) -> bool:
         return self.path(index).exists() and frame_identity(self.path(index)) == f"{self.identity}:{index}"
 
-    def add(self, index: int, pixels: np.ndarray, view_json: str) -> None:
+    def add(self, index: int, pixels: np.ndarray, view_json: str, holds: str = "") -> None:
+        texts = {capture.KEY: view_json, FRAME_KEY: f"{self.identity}:{index}", COMMAND_KEY: self.label.command}
+        if self.suffix == ".exr":
+            exr_file.save(self.path(index), pixels, {**texts, VALUES_KEY: holds, SESSION_KEY: self.label.session})
+            return
         info = PngImagePlugin.PngInfo()
-        info.add_text(capture.KEY, view_json)
-        info.add_text(FRAME_KEY, f"{self.identity}:{index}")
-        info.add_text(COMMAND_KEY, self.label.command)
+        for key, text in texts.items():
+            info.add_text(key, text)
         info.add_text(SESSION_KEY, self.label.session, zip=True)
         with capture.atomic(self.path(index)) as temporary:
             Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG", pnginfo=info, compress_level=4)
@@ -206,8 +210,10 @@ class Sequence:
 
 
 def frame_identity(path: Path) -> str:
-    """Which export a PNG belongs to, and as which frame; "" for any other file."""
+    """Which export a PNG or EXR belongs to, and as which frame; "" for any other file."""
     try:
+        if path.suffix == ".exr":
+            return exr_file.read_texts(path).get(FRAME_KEY, "")
         with Image.open(path) as picture:
             return str(getattr(picture, "text", {}).get(FRAME_KEY, ""))
     except (OSError, SyntaxError, ValueError):

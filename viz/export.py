@@ -9,70 +9,40 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gui_utils.tone import PictureView, paint, tone_map
-from viz import compare_picture
-from viz.encoders import LARGEST_SIDE, Encoder, ExportError, Film, Label, Sequence, film_format, video_library
-from viz.request import Frame, NetworkFacts, Picture, RenderRequest
+from gui_utils.tone import ToneMap, tone_map
+from viz.camera import Job, camera, rendered
+from viz.encoders import Encoder, ExportError, Film, Label, Sequence, film_format, video_library
+from viz.export_options import FRAMES, PROGRAM, WHATS, WINDOW, ExportOptions, ExportProgress, ExportResult, command_line
+from viz.export_picture import frame_pixels, output_size, pixels_of
+from viz.request import NetworkFacts
 from viz.session import Session
-from viz.stages.tone import shader_tone
-from viz.state import MOTION, Compare, CompareView, Noise, Pose, Source, Tap, Tone, View, ViewState
+from viz.state import MOTION, Noise, Pose, Source, Tap, ViewState
 
 if TYPE_CHECKING:
     from viz.pipeline import Pipeline
 
-PROGRAM = "visualizer.py"
+__all__ = [
+    "FRAMES",
+    "PROGRAM",
+    "WHATS",
+    "WINDOW",
+    "ExportOptions",
+    "ExportProgress",
+    "ExportResult",
+    "command_line",
+    "export",
+    "frame_pixels",
+    "output_size",
+    "pixels_of",
+]
+
 MEMORY_BYTES = 1 << 28  # frames seldom share layers: little is worth remembering
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """`out`: .mp4, .webm, .gif, or a folder for a PNG sequence. `size`: output pixels for one of the picture, along a side.
-
-    `keep_frames`: a film's frames are kept beside it as PNGs until it is complete, so that a stopped export can go on.
-    """
-
-    out: Path
-    size: int = 1
-    lossless: bool = False
-    keep_frames: bool = False
-
-    @property
-    def is_sequence(self) -> bool:
-        return self.out.suffix == "" or self.out.is_dir()
-
-    @property
-    def frames_folder(self) -> Path:
-        return self.out.with_name(f".{self.out.name}.frames")
-
-
-@dataclass(frozen=True)
-class ExportProgress:
-    """`done` of `total` frames; `eta_s` None while nothing is known. `preview`: the newest frame, uint8 [H, W, 3]."""
-
-    done: int
-    total: int
-    elapsed_s: float = 0.0
-    eta_s: float | None = None
-    preview: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """`rendered` counts the frames that were not there already. `cancelled`: what stands at `path` (if anything) is not the whole."""
-
-    path: Path | None
-    frames: int
-    rendered: int
-    cancelled: bool = False
-    notes: tuple[str, ...] = ()  # what loading the network had to say
-
-
 Report = Callable[[ExportProgress], None]
 
 
@@ -97,6 +67,12 @@ def check(session: Session, options: ExportOptions) -> None:
     """What can be known to fail before anything is computed."""
     if options.size < 1:
         raise ExportError(f"size is {options.size}; a whole number from 1 is expected")
+    if options.what not in WHATS:
+        raise ExportError(f"what is {options.what!r}; one of {', '.join(WHATS)} is expected")
+    if options.frames not in FRAMES:
+        raise ExportError(f"frames is {options.frames!r}; {' or '.join(FRAMES)} is expected")
+    if options.values and options.what in ("window", "cinema"):
+        raise ExportError("EXR frames hold values, and a window has colours only: PNG frames hold it")
     if not options.is_sequence:
         film_format(options.out, lossless=options.lossless)
         if not options.out.parent.is_dir():
@@ -104,55 +80,10 @@ def check(session: Session, options: ExportOptions) -> None:
         video_library()
 
 
-def command_line(options: ExportOptions) -> str:
-    """What reproduces a file from itself; FILE stands for whatever it is called by then."""
-    again = f"again{options.out.suffix}" if not options.is_sequence else "again/"
-    flags = f" --size {options.size}" + (" --lossless" if options.lossless and not options.is_sequence else "")
-    return f"python {PROGRAM} play FILE --out {again}{flags}"
-
-
 def identity_of(session: Session, options: ExportOptions) -> str:
     """A short hash of everything that decides the pixels of a sequence."""
-    return hashlib.sha256(f"{session.to_json(sort_keys=True)} x{options.size}".encode()).hexdigest()[:16]
-
-
-def output_size(picture: Picture, view: ViewState, size: int) -> tuple[int, int]:
-    """(width, height) of an exported picture, or of two that are compared, in pixels."""
-    width, height = compare_picture.picture_size(view, size, compare_picture.source_of(picture, view))
-    if max(width, height) > LARGEST_SIDE:
-        raise ExportError(f"size {size} gives {width} x {height} pixels; at most {LARGEST_SIDE} a side can be written")
-    return width, height
-
-
-def pixels_of(picture: Picture, view: ViewState, size: tuple[int, int]) -> np.ndarray:
-    """The picture as the window draws it, at `size` (width, height): uint8 [height, width, 3], by our own resampling."""
-    source = compare_picture.source_of(picture, view)
-    values, tone = picture.values, shader_tone(view.get(Tone), picture.values.shape[2])
-    height, width = values.shape[:2]
-    if picture.mask is None and source == (0, 0, width, height) and size == (width, height):
-        return tone_map(values, tone)
-    mask = None if picture.mask is None else picture.mask.astype(np.float32)
-    return paint(values, PictureView(source, size, tone, view.get(View).magnify), mask)
-
-
-def widest(session: Session, view: ViewState) -> ViewState:
-    """The view whose pictures need the most room: side by side, if the film ever shows two views so."""
-    beside = (k.view for k in session.film.keyframes if k.view.get(Compare).on and k.view.get(CompareView).mode == "side")
-    found = next(beside, view)
-    return view.put(found.get(Compare)).put(found.get(CompareView))
-
-
-def frame_pixels(frame: Frame, size: tuple[int, int], scale: int) -> np.ndarray:
-    """The frame as the window draws it, its picture or the comparison that its view asks for, as large as fits into the film's frame."""
-    assert frame.picture is not None
-    view, source = frame.request.view, compare_picture.source_of(frame.picture, frame.request.view)
-    natural = compare_picture.picture_size(view, scale, source)
-    factor = min(size[0] / natural[0], size[1] / natural[1])
-    if compare_picture.compared(view):
-        pixels = compare_picture.composed(frame, view, scale * factor, source)
-    else:
-        pixels = pixels_of(frame.picture, view, (max(1, round(natural[0] * factor)), max(1, round(natural[1] * factor))))
-    return compare_picture.centred(pixels, size)
+    asked = f" x{options.size}" if options.flags == f" --size {options.size}" else options.flags  # pictures: as they always were
+    return hashlib.sha256(f"{session.to_json(sort_keys=True)}{asked}".encode()).hexdigest()[:16]
 
 
 def ignored(session: Session, network: NetworkFacts) -> tuple[str, ...]:
@@ -182,13 +113,19 @@ class _Export:
         self.start_s, self.rendered = time.monotonic(), 0
 
     def run(self) -> ExportResult:
-        first = self._render(0)
-        assert first.picture is not None and first.network is not None
+        first = rendered(self.pipeline, 0, self._view(0))
+        assert first.network is not None
         ref = first.request.view.get(Source).network
         source = replace(first.request.view.get(Source), sha256=first.network.sha256)
         self.session = self.session.with_source(ref, source)
         notes = (*first.network.notes, *ignored(self.session, first.network))
-        size = output_size(first.picture, widest(self.session, first.request.view), self.options.size)
+        self.camera = camera(Job(self.session, self.options, self.pipeline))
+        try:
+            return replace(self._film(self.camera.open(first)), notes=notes)
+        finally:
+            self.camera.close()
+
+    def _film(self, size: tuple[int, int]) -> ExportResult:
         done = 0
         try:
             encoder = self._encoder(size)
@@ -198,42 +135,37 @@ class _Export:
             for done in range(self.total):
                 if self.cancelled():
                     return ExportResult(encoder.stop(keep=False), done, self.rendered, cancelled=True)
-                self._frame(encoder, done, size)
+                self._frame(encoder, done)
             encoder.finish()
         except BaseException as e:  # also Ctrl+C: what is there is closed properly
             left = encoder.stop(keep=True)
             if isinstance(e, OSError | ValueError | RuntimeError | ExportError) or type(e).__module__.startswith("av"):
                 raise ExportError(f"frame {done} of {self.total} was not written: {e}. {_left(done, left)}") from e
             raise
-        return ExportResult(self.options.out, self.total, self.rendered, notes=notes)
+        return ExportResult(self.options.out, self.total, self.rendered)
 
     def _encoder(self, size: tuple[int, int]) -> Encoder:
         label = Label(self.session.to_json(), command_line(self.options))
         if self.options.is_sequence:
-            return Sequence(self.options.out, label, identity_of(self.session, self.options))
+            return Sequence(self.options.out, label, identity_of(self.session, self.options), f".{self.options.frames}")
         return Film(self.options.out, size, self.session.film.fps, label, lossless=self.options.lossless)
 
-    def _frame(self, encoder: Encoder, index: int, size: tuple[int, int]) -> None:
-        pixels = None
-        if not encoder.has(index):
-            frame = self._render(index)
-            assert frame.picture is not None
-            pixels = frame_pixels(frame, size, self.options.size)
-            encoder.add(index, pixels, frame.request.view.to_json())
-            self.rendered += 1
+    def _frame(self, encoder: Encoder, index: int) -> None:
+        taken, there = None, encoder.has(index)
+        if not there or self.camera.remembers:
+            view = self._view(index)
+            taken = self.camera.take(index, view)
+            if not there:
+                encoder.add(index, taken, view.to_json(), self.camera.holds)
+                self.rendered += 1
         elapsed = time.monotonic() - self.start_s
         left = self.total - index - 1
         eta_s = elapsed / self.rendered * left if self.rendered else None
-        self.progress(ExportProgress(index + 1, self.total, elapsed, eta_s, pixels))
+        self.progress(ExportProgress(index + 1, self.total, elapsed, eta_s, None if taken is None else _preview(taken)))
 
-    def _render(self, index: int) -> Frame:
+    def _view(self, index: int) -> ViewState:
         film = self.session.film
-        view = film.at(film.frame_time(index)).reset(*MOTION)
-        frame = self.pipeline.render(RenderRequest(index, view))
-        if frame is None or frame.error or frame.picture is None:
-            why = f"{frame.error.message} {frame.error.advice}".strip() if frame and frame.error else "nothing was rendered"
-            raise ExportError(f"frame {index}: {why}")
-        return frame
+        return film.at(film.frame_time(index)).reset(*MOTION)
 
 
 def _by_way_of_frames(
@@ -241,7 +173,7 @@ def _by_way_of_frames(
 ) -> ExportResult:
     """Renders a sequence beside the film, encodes it, and removes it when the film is complete."""
     folder = options.frames_folder
-    sequence = replace(options, out=folder, keep_frames=False)
+    sequence = replace(options, out=folder, keep_frames=False, frames="png")
     folder.mkdir(exist_ok=True)  # a folder, although its name has a suffix
     result = _Export(session, sequence, pipeline or _pipeline(), progress, cancelled).run()
     if result.cancelled:
@@ -253,7 +185,7 @@ def _by_way_of_frames(
     film = Film(options.out, (first.shape[1], first.shape[0]), kept.film.fps, label, lossless=options.lossless)
     try:
         for index, pixels in enumerate(_pictures(folder, result.frames)):
-            film.add(index, pixels, "")
+            film.add(index, pixels, "", "")
         film.finish()
     except (OSError, film.errors) as e:
         film.stop(keep=False)
@@ -274,6 +206,16 @@ def _pipeline() -> Pipeline:
     from viz.pipeline import Pipeline
 
     return Pipeline(headless=True, memory_bytes=MEMORY_BYTES)
+
+
+def _preview(taken: np.ndarray) -> np.ndarray:
+    """Something to look at while values are written."""
+    if taken.dtype == np.uint8:
+        return taken
+    finite = taken[np.isfinite(taken)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    span = max(high - low, 1e-12)
+    return tone_map(taken, ToneMap(1 / span, -low / span, signed=False))
 
 
 def _left(done: int, path: Path | None) -> str:

@@ -7,7 +7,8 @@ import traceback
 from collections.abc import Callable
 
 from viz.errors import CommandError
-from viz.export import ExportOptions, ExportProgress, ExportResult, export
+from viz.export import export
+from viz.export_options import ExportOptions, ExportProgress, ExportResult
 from viz.session import Session
 
 Wake = Callable[[], None]

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from viz.cli_figure import figure_command
 from viz.errors import CommandError
 from viz.state import ViewState
 
@@ -20,7 +21,7 @@ def build(name: str, view: ViewState, out: Path, report: Callable[[float | None]
     from viz.pipeline import Pipeline
 
     drawing = FIGURES[name][1](Recipe(view, Pipeline(headless=True), report=report))
-    return save(out, drawing, view.to_json())
+    return save(out, drawing, view.to_json(), figure_command(name, out))
 
 
 class FigureJob:

@@ -223,10 +223,10 @@ def test_a_full_disk_loses_only_the_frame_in_hand(tmp_path, pipeline, frames, mo
 def test_a_film_that_breaks_off_can_be_played_so_far(tmp_path, pipeline, frames, monkeypatch):
     add = encoders.Film.add
 
-    def failing(self, index, pixels, view_json):
+    def failing(self, index, pixels, view_json, holds=""):
         if index == 3:
             raise OSError(28, "No space left on device")
-        add(self, index, pixels, view_json)
+        add(self, index, pixels, view_json, holds)
 
     monkeypatch.setattr(encoders.Film, "add", failing)
     with pytest.raises(ExportError, match=r"frame 3 of 5.*a\.mp4\.part"):

@@ -121,10 +121,10 @@ SMALL = Drawing(
 
 
 def test_svg_holds_the_items_as_what_they_are():
-    root = ET.fromstring(svg(SMALL, '{"a": "<"}'))
+    root = ET.fromstring(svg(SMALL, '{"a": "<"}', "draw"))
     kinds = [element.tag.split("}")[1] for element in root]
     assert kinds == ["title", "metadata", "rect", "rect", "polyline", "image", "text", "text"]
-    assert root[0].text == "a & b" and root[6].text == "a < b (−3 dB)" and root[1].text == '{"a": "<"}'
+    assert root[0].text == "a & b" and root[6].text == "a < b (−3 dB)" and root[1].text == '{"command": "draw", "session": {"a": "<"}}'
     assert root[4].get("points") == "20.00,80.00 180.00,80.00" and "rotate(-90" in root[7].get("transform")
 
 

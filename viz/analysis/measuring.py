@@ -108,10 +108,9 @@ def emit(found: Measured, options: argparse.Namespace) -> int:
     """Writes the file that was asked for, prints. Exit code 0."""
     out: Path | None = options.out
     if out is not None and out.suffix.lower() == ".npz":
-        from viz.capture import atomic
+        from viz.capture import save_npz
 
-        with atomic(out) as temporary, temporary.open("wb") as f:
-            np.savez_compressed(f, **found.arrays)
+        save_npz(out, found.arrays)
     elif out is not None:
         from viz.capture import save_png
 

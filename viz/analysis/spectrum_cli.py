@@ -50,10 +50,9 @@ def run(options: argparse.Namespace) -> int:
     found = measured(options)
     other = reference(options)
     if out.suffix.lower() == ".npz":
-        from viz.capture import atomic
+        from viz.capture import save_npz
 
-        with atomic(out) as temporary, temporary.open("wb") as f:
-            np.savez_compressed(f, **save_arrays(found), **difference_arrays(found, other))
+        save_npz(out, {**save_arrays(found), **difference_arrays(found, other)})
     else:
         from viz.capture import save_png
 

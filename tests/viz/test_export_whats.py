@@ -1,0 +1,156 @@
+"""Films of a measurement, of the slice, of Figure 1, of values and of the whole window; resumed, and the same bytes from themselves."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.viz.test_export import FILM, TINY_R, pngs, stop_after
+from tests.viz.test_exr_file import decoded
+from viz import cli, exr_file, film_file, paths
+from viz.encoders import ExportError
+from viz.export import ExportOptions, export
+from viz.export_picture import linear
+from viz.groups import Equivariance, Flow, OverlayView, Slice, Sticking
+from viz.pipeline import Pipeline
+from viz.request import RenderRequest
+from viz.session import Session
+from viz.state import Pose, Tap
+
+NUM = 3
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return Pipeline(headless=True)
+
+
+def film(view, seconds=0.2, path="rotate"):
+    return Session((view,), paths.ready_made(path, view, seconds, 10))
+
+
+def measured(pipeline, view, name):
+    frame = pipeline.render(RenderRequest(0, view))
+    for refined in pipeline.refine(frame):
+        frame = refined
+    return frame.overlays[name.partition(".")[0]].images[name]
+
+
+LEVEL = TINY_R.edit(Equivariance, on=True).edit(OverlayView, image="equivariance.signed", opacity=1.0)
+
+
+def test_a_measurement_hides_the_picture_as_far_as_it_is_opaque(tmp_path, pipeline):
+    from viz.overlay_tone import pixels_of
+
+    shown = film(LEVEL.edit(Pose, x=0.03))
+    export(shown, ExportOptions(tmp_path / "a", what="overlay"), pipeline=pipeline)
+    image = measured(pipeline, shown.timeline.at(0.0), "equivariance.signed")
+    assert image.mask is not None and image.values.shape[:2] == (32, 32)
+    there = image.mask[..., None] if image.mask.ndim == 2 else image.mask
+    inside = np.zeros((32, 32, 1), bool)
+    inside[8:24, 8:24] = True  # its border is softened
+    assert np.array_equal((pngs(tmp_path / "a")[0] * (there & inside)), pixels_of(image) * (there & inside))
+    export(shown.edit_views(OverlayView, opacity=0.0), ExportOptions(tmp_path / "b", what="overlay"), pipeline=pipeline)
+    export(shown, ExportOptions(tmp_path / "c"), pipeline=pipeline)
+    assert np.array_equal(pngs(tmp_path / "b"), pngs(tmp_path / "c")) and (pngs(tmp_path / "a")[0] != pngs(tmp_path / "b")[0]).any()
+
+
+def test_arrows_are_drawn_over_the_picture_and_the_scale_where_it_can_be_read(tmp_path, pipeline):
+    shown = film(TINY_R.edit(Flow, on=True, num=2).edit(OverlayView, image="flow.arrows"), 0.1)
+    export(shown, ExportOptions(tmp_path / "a", what="overlay", size=10), pipeline=pipeline)
+    export(shown, ExportOptions(tmp_path / "b", size=10), pipeline=pipeline)
+    changed = (pngs(tmp_path / "a")[0] != pngs(tmp_path / "b")[0]).any(axis=2)
+    assert 0.01 < changed[:280].mean() < 0.5 and changed[290:, :100].mean() > 0.5  # arrows above, the scale at the lower left
+
+
+def test_what_is_not_measured_is_said_at_the_first_frame(tmp_path, pipeline):
+    with pytest.raises(ExportError, match="no measurement lies over the picture"):
+        export(FILM, ExportOptions(tmp_path / "a", what="overlay"), pipeline=pipeline)
+    with pytest.raises(ExportError, match=r"there is .*flow\.arrows"):
+        shown = film(TINY_R.edit(Flow, on=True, num=2).edit(OverlayView, image="flow.none"), 0.1)
+        export(shown, ExportOptions(tmp_path / "b", what="overlay"), pipeline=pipeline)
+
+
+def test_the_slice_grows_by_the_line_of_every_frame_also_when_it_is_resumed(tmp_path, pipeline):
+    shown = film(TINY_R.edit(Slice, on=True), 0.4)
+    progress, cancelled = stop_after(2)
+    options = ExportOptions(tmp_path / "a", what="slice", frames="exr")
+    export(shown, options, pipeline=pipeline, progress=progress, cancelled=cancelled)
+    assert export(shown, options, pipeline=pipeline).rendered == 2
+    whole = decoded(tmp_path / "a" / "00003.exr")
+    assert whole.shape == (10, 4, 3) and np.isfinite(whole).all()
+    assert np.isnan(decoded(tmp_path / "a" / "00001.exr")[:, 2:]).all()
+    from viz.analysis.slice import ScanLine
+
+    for i in range(4):
+        picture = pipeline.render(RenderRequest(0, shown.timeline.at(i / 10))).picture
+        assert np.array_equal(whole[:, i], ScanLine().read(picture.values))
+
+
+def test_figure_1_in_motion_shows_picture_mean_and_slice(tmp_path, pipeline):
+    shown = film(TINY_R.edit(Sticking, num=NUM), 0.3, "sticking")
+    export(shown, ExportOptions(tmp_path / "a", what="cinema", size=4), pipeline=pipeline)
+    page = pngs(tmp_path / "a")[2]
+    gap, head, side = 4, 12, 128
+    assert page.shape == (side + 64 + 3 * gap + 2 * head, 2 * side + 3 * gap, 3)
+    left, right = (page[gap + head :, x : x + side][:side] for x in (gap, 2 * gap + side))
+    assert (left != right).mean() > 0.1 and page[:head].max() > 150  # the words above
+    strip = page[gap * 2 + head * 2 + side :, gap:-gap][:64].astype(int)
+    assert strip[:, -1].std() > 0 and np.ptp(pngs(tmp_path / "a")[0][-60:-gap, -60:-gap]) == 0  # full at the end, empty at first
+    with pytest.raises(ExportError, match="colours only"):
+        export(shown, ExportOptions(tmp_path / "b", what="cinema", frames="exr"), pipeline=pipeline)
+
+
+def test_values_are_linear_light_of_the_picture_and_as_computed_of_a_layer(tmp_path, pipeline):
+    export(FILM, ExportOptions(tmp_path / "a", frames="exr"), pipeline=pipeline)
+    raw = pipeline.render(RenderRequest(0, FILM.timeline.at(0.0))).raw.transpose(1, 2, 0)
+    assert np.array_equal(decoded(tmp_path / "a" / "00000.exr"), linear((raw + 1) / 2))
+    texts = exr_file.read_texts(tmp_path / "a" / "00000.exr")
+    assert texts["aliasfree-values"].startswith("linear light") and "--frames exr" in texts["aliasfree-command"]
+    assert film_file.read(tmp_path / "a" / "00000.exr").timeline == film_file.read(tmp_path / "a").timeline
+    name = pipeline.render(RenderRequest(0, TINY_R)).network.taps[2].name
+    layer = FILM.edit_views(Tap, layer=name)
+    export(layer, ExportOptions(tmp_path / "b", frames="exr"), pipeline=pipeline)
+    values = pipeline.render(RenderRequest(0, layer.timeline.at(0.0))).picture.values
+    assert np.array_equal(decoded(tmp_path / "b" / "00000.exr"), values)
+    assert exr_file.read_texts(tmp_path / "b" / "00000.exr")["aliasfree-values"] == "as computed"
+
+
+def test_a_stopped_sequence_of_values_goes_on(tmp_path, pipeline):
+    progress, cancelled = stop_after(2)
+    options = ExportOptions(tmp_path / "a", frames="exr")
+    export(FILM, options, pipeline=pipeline, progress=progress, cancelled=cancelled)
+    assert export(FILM, options, pipeline=pipeline).rendered == 3
+    with pytest.raises(ExportError, match="another export"):
+        export(FILM, ExportOptions(tmp_path / "a"), pipeline=pipeline)  # not PNGs among them
+
+
+@pytest.mark.window
+def test_the_whole_window_is_filmed_and_gives_the_same_pixels_from_its_own_file(tmp_path, pipeline):
+    shown = film(TINY_R.edit(Slice, on=True), 0.2)
+    options = ExportOptions(tmp_path / "a.gif", what="window", window=(800, 500))
+    export(shown, ExportOptions(tmp_path / "f", what="window", window=(800, 500)), pipeline=Pipeline(headless=True))
+    frames = pngs(tmp_path / "f")
+    assert [f.shape for f in frames] == [(500, 800, 3)] * 2
+    assert 0.005 < (frames[0] != frames[1]).any(axis=2).mean() < 0.5  # the picture turned, the panels stayed
+    export(
+        film_file.read(tmp_path / "f"), ExportOptions(tmp_path / "g", what="window", window=(800, 500)), pipeline=Pipeline(headless=True)
+    )
+    for first, second in zip(sorted((tmp_path / "f").iterdir()), sorted((tmp_path / "g").iterdir()), strict=True):
+        assert first.read_bytes() == second.read_bytes(), first.name
+    export(shown, options, pipeline=pipeline)
+    with Image.open(options.out) as gif:
+        assert gif.size == (800, 500) and gif.n_frames == 2
+
+
+@pytest.mark.window
+def test_a_window_twice_as_large_has_everything_twice_as_large(tmp_path, pipeline):
+    export(film(TINY_R, 0.1), ExportOptions(tmp_path / "a", what="window", window=(640, 400), size=2), pipeline=pipeline)
+    assert pngs(tmp_path / "a")[0].shape == (800, 1280, 3)
+
+
+def test_record_lays_a_measurement_over_the_picture(tmp_path, capsys):
+    words = ["record", TINY_R.to_dict()["Source"]["network"], "--seconds", "0.1", "--fps", "10", "--out", f"{tmp_path}/a/"]
+    assert cli.run([*words, "--overlay", "flow.arrows", "--set", "Flow.num=2"]) == 0
+    assert film_file.read(tmp_path / "a").views[0].get(Flow).on
+    assert cli.run([*words, "--overlay", "flow.nothing"]) == 1
+    assert "flow.arrows" in capsys.readouterr().err

@@ -11,15 +11,15 @@ from gui_utils.libraries import imgui
 from gui_utils.tone import ToneMap
 from viz import gestures
 from viz.canvas_badge import draw_badge
-from viz.canvas_compare import CanvasCompare, drag_divider, first_area, on_divider
+from viz.canvas_compare import CanvasCompare, drag_divider, on_divider
 from viz.canvas_cursor import share_cursor
 from viz.canvas_overlay import CanvasOverlay, offered, value_under
 from viz.canvas_picture import CanvasPicture
 from viz.canvas_view import Area, Content, Placement, Probe, pan, place, probe, zoom_at
-from viz.compare_picture import compared
+from viz.compare import compared, own_values
 from viz.panels import PanelContext
 from viz.request import Frame, OverlayImage, Picture
-from viz.state import Channels, Compare, CompareView, OverlayView, Pose, Slice, Tone, View, ViewState
+from viz.state import Channels, CompareView, OverlayView, Pose, Slice, Tone, View, ViewState
 
 STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
 
@@ -58,20 +58,20 @@ class Canvas:
             return state
         view = state.get(View)
         self.content = Content.of(picture, margins=view.margins)
-        self.placement = place(view, first_area(state, area), self.content, frame.network.resolution)
-        self._paint(picture, state, context, frame, area)
+        self.placement = place(view, self.comparison.arrange(state, frame, area), self.content, frame.network.resolution)
+        self._paint(picture, state, context, frame)
         mixed = compared(state) and state.get(CompareView).mode != "side"  # a measurement is of the first view alone
         self.overlay_image = None if mixed else offered(frame).get(state.get(OverlayView).image)
         if self.overlay_image is not None:
             self.overlay.draw(self.overlay_image, state.get(OverlayView), self.placement, framebuffer_scale(), view.magnify)
         self._decorate(picture, state, frame, hovered)
         if state.get(View).gizmo and not picture.grid and frame.network.has_pose:
-            self._second_gizmo(state, frame, hovered)
+            self._other_gizmos(state, frame, hovered)
         mouse = self.mouse()
         if compared(state):
             self.comparison.read(frame, self.placement, mouse, margins=view.margins)
             if hovered:
-                self.comparison.crosshair(self.placement, mouse, hovers_second=mouse != _mouse())
+                self.comparison.crosshair(self.placement, mouse, _mouse())
         if hovered and self.gesture is None:
             self.probe = probe(picture, self.placement, self.content, *mouse)
             if self.overlay_image is not None:
@@ -86,10 +86,12 @@ class Canvas:
     # ---------------------------------------------------------------------------------------------- drawing
 
     def mouse(self) -> tuple[float, float]:
-        """The cursor in the first view, also while it is over the second."""
-        return _mouse() if self.placement is None else self.comparison.map_mouse(_mouse(), self.placement.area)
+        """The cursor in the first view, also while it is over another."""
+        if self.placement is None:
+            return _mouse()
+        return self.comparison.map_mouse(_mouse(), self.placement.area, held=self.gesture is not None)
 
-    def _paint(self, picture: Picture, state: ViewState, context: PanelContext, frame: Frame, whole: Area) -> None:
+    def _paint(self, picture: Picture, state: ViewState, context: PanelContext, frame: Frame) -> None:
         assert self.placement is not None
         placement, view, tone = self.placement, state.get(View), tone_map_of(state.get(Tone))
         error = context.frame is not None and context.frame.error is not None
@@ -99,9 +101,8 @@ class Canvas:
             self._picture.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=brightness, clip=clip)
 
         if compared(state):
-            self.comparison.draw(state, frame, placement, whole, tone, paint)
+            self.comparison.draw(state, frame, placement, tone, paint)
         else:
-            self.comparison.area = self.comparison.probe = None
             paint(None)
 
     def _decorate(self, picture: Picture, state: ViewState, frame: Frame, hovered: bool) -> None:
@@ -119,19 +120,22 @@ class Canvas:
                     self._gizmo(lines, self.placement, state, hovered)
                 if state.get(Slice).on:
                     self._scan_line(lines, state.get(Slice))
-            draw_badge(frame, area)
+            if not compared(state):  # else the captions say it
+                draw_badge(frame, area)
         finally:
             lines.pop_clip_rect()
 
-    def _second_gizmo(self, state: ViewState, frame: Frame, hovered: bool) -> None:
-        """The handles once more over the second view, if it follows the same pose."""
-        area, other = self.comparison.area, frame.beside.frame.network if frame.beside else None
-        if area is None or other is None or not other.has_pose or self.placement is None or state.get(Compare).own_pose:
-            return
-        lines = imgui.get_window_draw_list()
-        lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
-        self._gizmo(lines, replace(self.placement, area=area), state, hovered)
-        lines.pop_clip_rect()
+    def _other_gizmos(self, state: ViewState, frame: Frame, hovered: bool) -> None:
+        """The handles once more over the views beside that follow the same pose."""
+        assert self.placement is not None
+        for number, area in self.comparison.areas.items():
+            other = frame.others[number].frame.network if number in frame.others else None
+            if other is None or not other.has_pose or own_values(state, number).own_pose:
+                continue
+            lines = imgui.get_window_draw_list()
+            lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
+            self._gizmo(lines, replace(self.placement, area=area), state, hovered)
+            lines.pop_clip_rect()
 
     def _gizmo(self, lines: imgui.ImDrawList, placement: Placement, state: ViewState, hovered: bool) -> None:
         """Ring = rotate, centre = translate. Faint until the mouse is near, so that it does not hide the picture."""

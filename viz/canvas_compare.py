@@ -1,4 +1,4 @@
-"""The second view on the canvas: beside the first, behind a wipe, in its place, or as the difference; one zoom, one cursor."""
+"""Several views on the canvas: in cells of their own, behind a wipe, in one place, or as a difference; one zoom, one cursor."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from gui_utils import theme
 from gui_utils.libraries import imgui
-from gui_utils.text import number_text
 from gui_utils.tone import ToneMap
-from viz.canvas_badge import badge_text
+from viz.canvas_captions import Caption, KnownEquivariance, captions, difference_caption, draw_caption, height_of
 from viz.canvas_picture import CanvasPicture
 from viz.canvas_view import Area, Content, Placement, Probe, probe
-from viz.compare_picture import compared, difference_tone
-from viz.request import Beside, Frame, Picture
-from viz.state import Compare, CompareView, View, ViewState
+from viz.compare import chosen, compared, others
+from viz.compare_groups import OTHERS
+from viz.compare_layout import cell_at, cell_size, columns_in_window
+from viz.compare_picture import difference_tone
+from viz.request import Frame, Picture
+from viz.state import CompareView, View, ViewState
 
 GAP_EM = 0.25
 GRIP_EM = 0.8
@@ -23,19 +24,6 @@ HANDLE_EM = (0.55, 1.1)
 FARTHEST = 2.0  # image widths from the centre that the divider can stand
 
 Paint = Callable[[Area | None], None]  # draws the first picture, within a part of the canvas
-
-
-def first_area(state: ViewState, area: Area) -> Area:
-    """Where the first view lies: the left half beside another, else everything."""
-    if not compared(state) or state.get(CompareView).mode != "side":
-        return area
-    gap = round(GAP_EM * imgui.get_font_size())
-    return replace(area, width=max(1.0, math.floor((area.width - gap) / 2)))
-
-
-def second_area(area: Area, whole: Area) -> Area:
-    """The right half: as large as the left, at the other end."""
-    return replace(area, x=whole.x + whole.width - area.width)
 
 
 def divider_x(state: ViewState, placement: Placement) -> float:
@@ -59,7 +47,7 @@ def drag_divider(state: ViewState, placement: Placement, px: float) -> ViewState
 
 
 def flipped(state: ViewState) -> bool:
-    """Whether the second view stands in the place of the first. X, held, shows the other one."""
+    """Whether the other view stands in the place of the first. X, held, shows the other one."""
     shown = state.get(CompareView)
     held = imgui.is_key_down(imgui.Key.x) and not imgui.get_io().want_text_input and imgui.get_io().key_mods == 0
     if shown.mode == "flip":
@@ -68,81 +56,136 @@ def flipped(state: ViewState) -> bool:
 
 
 class CanvasCompare:
-    """Owns the GL objects of the second picture and of the difference."""
+    """Owns the GL objects of the other pictures and of the difference."""
 
     def __init__(self) -> None:
-        self._second, self._difference = CanvasPicture(), CanvasPicture()
-        self.probe: Probe | None = None
-        self._below_em = 0.5
-        self.area: Area | None = None  # of the second view, while it has one of its own
+        self._pictures = {number: CanvasPicture() for number in OTHERS}
+        self._difference = CanvasPicture()
+        self._captions: dict[int, Caption] = {}
+        self._caption_areas: dict[int, Area] = {}
+        self.known = KnownEquivariance()
+        self.probes: dict[int, Probe] = {}
+        self.areas: dict[int, Area] = {}  # of the other pictures, while they have areas of their own
+        self._offset = (0.0, 0.0)
 
-    def map_mouse(self, mouse: tuple[float, float], area: Area) -> tuple[float, float]:
-        """Where the cursor is in the first view, also while it is over the second."""
-        if self.area is not None and self.area.contains(*mouse):
-            return mouse[0] - self.area.x + area.x, mouse[1]
-        return mouse
+    def arrange(self, state: ViewState, frame: Frame, whole: Area) -> Area:
+        """Where the first picture stands; the others' places, and the room for all captions, are kept."""
+        self.known.note(frame)
+        self.areas, self._caption_areas, self._captions = {}, {}, {}
+        if not compared(state):
+            self.probes = {}
+            return whole
+        mode, numbers = state.get(CompareView).mode, (1, *others(state))
+        if mode == "side":
+            self._captions = captions(frame, state, numbers, self.known)
+            return self._arrange_cells(state, whole, numbers)
+        other = chosen(state)
+        shown = captions(frame, state, (1, other), self.known)
+        beside = frame.others.get(other)
+        if beside is None or beside.frame.picture is None:
+            self._captions = shown
+        elif flipped(state):
+            self._captions = {other: shown[other]}
+        elif mode == "difference":
+            self._captions = {other: difference_caption(beside, state, other)}
+        else:
+            self._captions = shown if mode == "wipe" else {1: shown[1]}
+        return self._below_captions(whole, height_of(shown))
 
-    def draw(self, state: ViewState, frame: Frame, placement: Placement, whole: Area, tone: ToneMap, paint_first: Paint) -> None:
-        """Both views, in the layout that is chosen."""
-        shown, beside, area = state.get(CompareView), frame.beside, placement.area
-        self._below_em = 2.2 if badge_text(frame) else 0.5  # the badge stands above the names
-        self.area = second_area(area, whole) if shown.mode == "side" else None
-        second = beside.frame.picture if beside is not None else None
+    def _arrange_cells(self, state: ViewState, whole: Area, numbers: tuple[int, ...]) -> Area:
+        gap, above = round(GAP_EM * imgui.get_font_size()), height_of(self._captions)
+        size = (whole.width, whole.height)
+        columns = columns_in_window(len(numbers), state.get(CompareView).columns, size, gap, above)
+        width, height = cell_size(len(numbers), columns, size, gap)
+        above = min(above, math.floor(height / 2))
+        for i, number in enumerate(numbers):
+            column, row = cell_at(i, columns)
+            left = whole.x + (whole.width - width if column == columns - 1 and columns > 1 else column * (width + gap))
+            top = whole.y + row * (height + gap)
+            self._caption_areas[number] = Area(left, top, width, above)
+            self.areas[number] = Area(left, top + above, width, max(1.0, height - above))
+        return self.areas.pop(1)
+
+    def _below_captions(self, whole: Area, above: float) -> Area:
+        """One picture under the captions, which share the row."""
+        above = min(above, math.floor(whole.height / 2))
+        width = whole.width / max(1, len(self._captions))
+        for i, number in enumerate(sorted(self._captions)):
+            self._caption_areas[number] = Area(whole.x + i * width, whole.y, width, above)
+        return replace(whole, y=whole.y + above, height=max(1.0, whole.height - above))
+
+    def map_mouse(self, mouse: tuple[float, float], area: Area, *, held: bool = False) -> tuple[float, float]:
+        """Where the cursor is in the first view, also while it is over another. A drag (`held`) stays with the view it began in."""
+        if not held:
+            found = next((other for other in self.areas.values() if other.contains(*mouse)), area)
+            self._offset = area.x - found.x, area.y - found.y
+        return mouse[0] + self._offset[0], mouse[1] + self._offset[1]
+
+    def draw(self, state: ViewState, frame: Frame, placement: Placement, tone: ToneMap, paint_first: Paint) -> None:
+        """All views, in the layout that is chosen."""
+        shown = state.get(CompareView)
         if shown.mode == "side":
             paint_first(None)
-            there = replace(placement, area=self.area or area)
-            if second is not None:
-                self._paint(second, there, state, tone)
-            self._label(second_area(area, whole), second_text(beside, state), beside)
-            self._label(area, first_text(frame), None)
-        elif second is None or beside is None:
+            for number, area in self.areas.items():
+                self._paint(number, frame, replace(placement, area=area), state, tone)
+        else:
+            self._draw_one(chosen(state), state, frame, placement, tone, paint_first)
+        for number, caption in self._captions.items():
+            draw_caption(caption, self._caption_areas[number], hovered=imgui.is_item_hovered())
+
+    def _draw_one(self, number: int, state: ViewState, frame: Frame, placement: Placement, tone: ToneMap, paint_first: Paint) -> None:
+        """The first view and another in the same place."""
+        mode, beside = state.get(CompareView).mode, frame.others.get(number)
+        if beside is None or beside.frame.picture is None:
             paint_first(None)
-            self._label(area, second_text(beside, state), beside)
         elif flipped(state):
-            self._paint(second, placement, state, tone)
-            self._label(area, second_text(beside, state), beside)
-        elif shown.mode == "wipe":
-            self._wipe(second, beside, state, frame, placement, tone, paint_first)
-        elif shown.mode == "difference":
-            self._draw_difference(beside, state, placement, paint_first)
+            self._paint(number, frame, placement, state, tone)
+        elif mode == "wipe":
+            self._wipe(number, state, frame, placement, tone, paint_first)
+        elif mode == "difference" and beside.difference is not None:
+            self._draw_difference(beside.difference, state, placement)
         else:
             paint_first(None)
-            self._label(area, first_text(frame), None)
 
     def read(self, frame: Frame, placement: Placement, mouse: tuple[float, float], *, margins: bool) -> None:
-        """What the second picture holds under the (mapped) cursor."""
-        second = frame.beside.frame.picture if frame.beside is not None else None
-        self.probe = None if second is None else probe(second, placement, Content.of(second, margins=margins), *mouse)
+        """What the other pictures hold under the (mapped) cursor."""
+        self.probes = {}
+        for number, beside in sorted(frame.others.items()):
+            picture = beside.frame.picture
+            found = None if picture is None else probe(picture, placement, Content.of(picture, margins=margins), *mouse)
+            if found is not None:
+                self.probes[number] = found
 
-    def crosshair(self, placement: Placement, mouse: tuple[float, float], *, hovers_second: bool) -> None:
-        """The cursor's twin in the other view."""
-        if self.area is None:
+    def crosshair(self, placement: Placement, mouse: tuple[float, float], pointer: tuple[float, float]) -> None:
+        """The cursor's twins in the views that it is not in; `mouse` is mapped to the first view, `pointer` where it really is."""
+        areas = (placement.area, *self.areas.values())
+        if not self.areas or not placement.area.contains(*mouse):
             return
-        x = mouse[0] if hovers_second else mouse[0] - placement.area.x + self.area.x
         lines, reach = imgui.get_window_draw_list(), 0.5 * imgui.get_font_size()
-        for tint, width in ((_tint((0, 0, 0), 0.6), 3.0), (_tint((1, 1, 1), 0.9), 1.0)):
-            lines.add_line((x - reach, mouse[1]), (x + reach, mouse[1]), tint, width)
-            lines.add_line((x, mouse[1] - reach), (x, mouse[1] + reach), tint, width)
+        for area in areas:
+            if area.contains(*pointer):
+                continue
+            x, y = mouse[0] - placement.area.x + area.x, mouse[1] - placement.area.y + area.y
+            for tint, width in ((_tint((0, 0, 0), 0.6), 3.0), (_tint((1, 1, 1), 0.9), 1.0)):
+                lines.add_line((x - reach, y), (x + reach, y), tint, width)
+                lines.add_line((x, y - reach), (x, y + reach), tint, width)
 
     def delete(self) -> None:
-        self._second.delete()
-        self._difference.delete()
+        for picture in (*self._pictures.values(), self._difference):
+            picture.delete()
 
     # ------------------------------------------------------------------------------------------------ layouts
 
-    def _paint(self, picture: Picture, placement: Placement, state: ViewState, tone: ToneMap, clip: Area | None = None) -> None:
-        view = state.get(View)
-        self._second.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=1.0, clip=clip)
+    def _paint(self, number: int, frame: Frame, placement: Placement, state: ViewState, tone: ToneMap, clip: Area | None = None) -> None:
+        beside, view = frame.others.get(number), state.get(View)
+        picture = beside.frame.picture if beside is not None else None
+        if picture is not None:
+            self._pictures[number].draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=1.0, clip=clip)
 
-    def _wipe(
-        self, second: Picture, beside: Beside, state: ViewState, frame: Frame, placement: Placement, tone: ToneMap, paint_first: Paint
-    ) -> None:
+    def _wipe(self, number: int, state: ViewState, frame: Frame, placement: Placement, tone: ToneMap, paint_first: Paint) -> None:
         area, x = placement.area, divider_x(state, placement)
-        left, right = replace(area, width=x - area.x), replace(area, x=x, width=area.x + area.width - x)
-        paint_first(left)
-        self._paint(second, placement, state, tone, right)
-        self._label(left, first_text(frame), None)
-        self._label(right, second_text(beside, state), beside)
+        paint_first(replace(area, width=x - area.x))
+        self._paint(number, frame, placement, state, tone, replace(area, x=x, width=area.x + area.width - x))
         lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
         for tint, width in ((_tint((0, 0, 0), 0.6), 4.0), (_tint((1, 1, 1), 0.9), 2.0)):
             lines.add_line((x, area.y), (x, area.y + area.height), tint, width)
@@ -154,64 +197,9 @@ class CanvasCompare:
                 (x + side * 0.4 * em, y), (x + side * 0.12 * em, y - 0.3 * em), (x + side * 0.12 * em, y + 0.3 * em), _tint((0.2, 0.2, 0.2))
             )
 
-    def _draw_difference(self, beside: Beside, state: ViewState, placement: Placement, paint_first: Paint) -> None:
-        picture, view = beside.difference, state.get(View)
-        if picture is None:
-            paint_first(None)
-            self._label(placement.area, beside.reason or second_text(beside, state), beside)
-            return
-        tone = difference_tone(state, picture.values.shape[2])
+    def _draw_difference(self, picture: Picture, state: ViewState, placement: Placement) -> None:
+        tone, view = difference_tone(state, picture.shape[2]), state.get(View)
         self._difference.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=1.0)
-        gain = f", gain {number_text(state.get(CompareView).gain_db, 'dB', 1)}" if state.get(CompareView).gain_db else ""
-        zero = "white is no difference" if picture.values.shape[2] == 1 else "grey is no difference"
-        self._label(placement.area, f"second − first: {number_of(beside)}  ({zero}{gain})", beside)
-
-    def _label(self, area: Area, text: str, beside: Beside | None) -> None:
-        """Whose picture this is, at the upper left; below it, what is not shared."""
-        lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
-        notes = "\n".join(beside.notes) if beside is not None else ""
-        error = beside.frame.error if beside is not None else None
-        lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
-        x, y, width = area.x + 0.7 * em, area.y + self._below_em * em, max(4 * em, area.width - 1.4 * em)
-        texts = [(text, (0.95, 0.95, 0.95)), (notes, (0.72, 0.72, 0.72))]
-        if error is not None:
-            texts.insert(1, (f"{error.message} {error.advice}".strip(), theme.ERROR))
-        for part, rgb in texts:
-            if not part:
-                continue
-            size = imgui.calc_text_size(part, False, width)
-            lines.add_rect_filled((x - 0.4 * em, y - 0.15 * em), (x + size.x + 0.4 * em, y + size.y + 0.2 * em), _tint((0, 0, 0), 0.6), 4.0)
-            lines.add_text(imgui.get_font(), em, (x, y), _tint(rgb), part, width)
-            y += size.y + 0.45 * em
-        lines.pop_clip_rect()
-
-
-def first_text(frame: Frame) -> str:
-    return f"First: {_name(frame)}"
-
-
-def second_text(beside: Beside | None, state: ViewState) -> str:
-    if beside is None:
-        return "Second: on its way …"
-    own = state.get(Compare)
-    names = ("own_latent", "latent"), ("own_truncation", "truncation"), ("own_noise", "noise"), ("own_pose", "pose"), ("own_layer", "layer")
-    theirs = ", ".join(text for name, text in names if getattr(own, name))
-    notes = ("; intact" if own.intact else "") + (f"; its own: {theirs}" if theirs else "")
-    return f"Second: {_name(beside.frame)}{notes}" + (" …" if beside.stale else "")
-
-
-def number_of(beside: Beside | None) -> str:
-    """ "PSNR 31.42 dB" """
-    if beside is None or beside.difference is None:
-        return ""
-    return f"{beside.unit} {number_text(beside.db, 'dB')}"
-
-
-def _name(frame: Frame) -> str:
-    if frame.network is None:
-        return frame.request.view.to_dict().get("Source", {}).get("network", "no network")
-    layer = frame.picture.tap if frame.picture and frame.picture.tap != frame.network.taps[-1].name else ""
-    return f"{frame.network.name} ({frame.network.config_name})" + (f", {layer}" if layer else "")
 
 
 def _tint(rgb: tuple[float, float, float], alpha: float = 1.0) -> int:

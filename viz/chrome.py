@@ -15,7 +15,7 @@ from gui_utils.text import MISSING, duration_text, number_text, unit_text
 from viz import commands, figure_effects, keys, workspaces
 from viz.canvas_overlay import offered
 from viz.canvas_view import zoom_to
-from viz.compare_bar import compare_bar, second_values
+from viz.compare_bar import compare_bar, other_values
 from viz.panels import PanelContext
 from viz.state import Channels, OverlayView, Tone, View, ViewState
 
@@ -305,7 +305,7 @@ def _status_text(app: App) -> None:
     note = "" if found.valid else "   (no data here: outside what could be untransformed)"
     imgui.text_unformatted(
         f"sample {found.column}, {found.row}   ({found.x:+.3f}, {found.y:+.3f}) widths   channel {channels}:  {values}{note}"
-        f"{_measured_text(app)}{second_values(app.canvas.comparison.probe)}"
+        f"{_measured_text(app)}{other_values(app.canvas.comparison.probes)}"
     )
 
 

@@ -177,6 +177,11 @@ class ToggleChrome:
 
 
 @dataclass(frozen=True)
+class ToggleCompare:
+    """Show other views beside this one, or not; a comparison that would show the same twice begins with a natural partner."""
+
+
+@dataclass(frozen=True)
 class RetryRender:
     """Render the current view again although nothing changed (after an error)."""
 
@@ -216,6 +221,7 @@ Command = (
     | StartTour
     | ShowGuide
     | ToggleChrome
+    | ToggleCompare
     | RetryRender
     | Quit
 )

@@ -1,19 +1,23 @@
-"""Two pictures as one: their difference with its number, and the four layouts as pixels, for files. Numpy only.
+"""Several pictures as one: the difference of two with its number, and the four layouts as pixels, for files. Numpy only.
 
-Both pictures are registered in image coordinates: what is outside the first one's part is left out of the second.
+All pictures are registered in image coordinates: what is outside the first one's part is left out of the others.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gui_utils.tone import BACKGROUND, PictureView, ToneMap, paint
 from networks.measures.comparison import psnr_db, ratio_db
+from viz.compare import chosen, compared, others, own_values
+from viz.compare_groups import NAMES, OTHERS
+from viz.compare_layout import cell_at, columns_in_files
 from viz.request import Beside, Frame, Picture
 from viz.stages.tone import shader_tone
-from viz.state import Compare, CompareView, StateError, Tone, View, ViewState
+from viz.state import CompareView, StateError, Tone, View, ViewState
 
 GAP = 2  # pixels between two views side by side, and the width of the wipe's line, for one of the picture
 LINE = 235
@@ -28,10 +32,6 @@ class Difference:
     db: float | None = None
     unit: str = "PSNR"
     reason: str = ""
-
-
-def compared(view: ViewState) -> bool:
-    return view.get(Compare).on
 
 
 def difference(first: Picture, second: Picture, *, finished: bool) -> Difference:
@@ -108,9 +108,17 @@ def _cropped(values: np.ndarray, picture: Picture, rect: tuple[int, int, int, in
 
 def picture_size(view: ViewState, scale: float, source: Rect) -> tuple[int, int]:
     """(width, height) in pixels of the composed picture, or of one alone; `source`: the shown part of the first, in its samples."""
-    width, height = max(1, round((source[2] - source[0]) * scale)), max(1, round((source[3] - source[1]) * scale))
-    side = compared(view) and view.get(CompareView).mode == "side"
-    return (2 * width + _gap(scale), height) if side else (width, height)
+    cell = _cell_size(scale, source)
+    if not compared(view) or view.get(CompareView).mode != "side":
+        return cell
+    count, gap = 1 + len(others(view)), _gap(scale)
+    columns = columns_in_files(count, view.get(CompareView).columns)
+    width, height = (n * length + (n - 1) * gap for n, length in zip((columns, math.ceil(count / columns)), cell, strict=True))
+    return width, height
+
+
+def _cell_size(scale: float, source: Rect) -> tuple[int, int]:
+    return max(1, round((source[2] - source[0]) * scale)), max(1, round((source[3] - source[1]) * scale))
 
 
 def _gap(scale: float) -> int:
@@ -119,26 +127,49 @@ def _gap(scale: float) -> int:
 
 def composed(frame: Frame, view: ViewState, scale: float, source: Rect) -> np.ndarray:
     """What the comparison shows, as uint8 [H, W, 3]. Raises ValueError where the chosen layout cannot be made."""
-    first, beside, shown = frame.picture, frame.beside, view.get(CompareView)
-    if first is None or beside is None or beside.frame.picture is None:
-        raise ValueError("there is no second picture yet")
-    size = max(1, round((source[2] - source[0]) * scale)), max(1, round((source[3] - source[1]) * scale))
-    if shown.mode == "difference":
-        return _difference_pixels(first, beside, view, size, source)
-    there = same_part(first, beside.frame.picture, source)
-    if shown.mode == "flip":
-        return _pixels(beside.frame.picture, view, size, there) if shown.second else _pixels(first, view, size, source)
-    pixels = _pixels(first, view, size, source), _pixels(beside.frame.picture, view, size, there)
+    shown, size = view.get(CompareView), _cell_size(scale, source)
+    if frame.picture is None:
+        raise ValueError("there is no picture yet")
     if shown.mode == "side":
-        gap = np.full((size[1], _gap(scale), 3), round(255 * BACKGROUND[0]), np.uint8)
-        return np.concatenate([pixels[0], gap, pixels[1]], axis=1)
-    rate = first.frame_rect[2] - first.frame_rect[0]
-    middle = (first.frame_rect[0] + first.frame_rect[2]) / 2
-    column = min(max(round((middle + shown.split * rate - source[0]) * scale), 0), size[0])
+        return _side_by_side(frame, view, scale, source)
+    number = chosen(view)
+    beside, second = frame.others.get(number), _picture_of(frame, number)
+    assert beside is not None
+    if shown.mode == "difference":
+        return _difference_pixels(frame.picture, beside, view, size, source)
+    there = same_part(frame.picture, second, source)
+    if shown.mode == "flip":
+        return _pixels(second, view, size, there) if shown.second else _pixels(frame.picture, view, size, source)
+    pixels = _pixels(frame.picture, view, size, source), _pixels(second, view, size, there)
+    first = frame.picture.frame_rect
+    column = min(max(round(((first[0] + first[2]) / 2 + shown.split * (first[2] - first[0]) - source[0]) * scale), 0), size[0])
     wiped = np.concatenate([pixels[0][:, :column], pixels[1][:, column:]], axis=1)
     half = max(1, round(scale * GAP / 2))
     wiped[:, max(0, column - half) : column + half] = LINE
     return wiped
+
+
+def _picture_of(frame: Frame, number: int) -> Picture:
+    """Raises ValueError where it is not there yet."""
+    beside = frame.others.get(number)
+    if beside is None or beside.frame.picture is None:
+        raise ValueError(f"there is no {NAMES[number].lower()} picture yet")
+    return beside.frame.picture
+
+
+def _side_by_side(frame: Frame, view: ViewState, scale: float, source: Rect) -> np.ndarray:
+    """All views in rows and columns, in order."""
+    assert frame.picture is not None
+    cell, gap, numbers = _cell_size(scale, source), _gap(scale), others(view)
+    columns = columns_in_files(1 + len(numbers), view.get(CompareView).columns)
+    size = picture_size(view, scale, source)
+    out = np.full((size[1], size[0], 3), round(255 * BACKGROUND[0]), np.uint8)
+    for i, number in enumerate((1, *numbers)):
+        picture = frame.picture if number == 1 else _picture_of(frame, number)
+        part = source if number == 1 else same_part(frame.picture, picture, source)
+        left, top = (at * (length + gap) for at, length in zip(cell_at(i, columns), cell, strict=True))
+        out[top : top + cell[1], left : left + cell[0]] = _pixels(picture, view, cell, part)
+    return out
 
 
 def centred(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -169,10 +200,12 @@ def source_of(picture: Picture, view: ViewState) -> Rect:
 
 
 def with_hash(view: ViewState, frame: Frame) -> ViewState:
-    """The view with the hash of the second network's weights, as they were seen."""
-    other = frame.beside.frame.network if frame.beside is not None else None
-    own = view.get(Compare)
-    return view.edit(Compare, sha256=other.sha256) if own.on and own.network and other is not None else view
+    """The view with the hashes of the other networks' weights, as they were seen."""
+    for number in others(view):
+        facts = frame.others[number].frame.network if number in frame.others else None
+        if own_values(view, number).network and facts is not None:
+            view = view.edit(OTHERS[number], sha256=facts.sha256)
+    return view
 
 
 def difference_tone(view: ViewState, channels: int) -> ToneMap:
@@ -195,11 +228,14 @@ def _pixels(picture: Picture, view: ViewState, size: tuple[int, int], source: Re
     return _painted(picture, view, PictureView(source, size, tone, view.get(View).magnify))
 
 
-def raw_difference(frame: Frame) -> np.ndarray:
-    """Second minus first of the whole layers, float32 [C, H, W]; headless frames only. Raises ValueError with the reason."""
-    beside = frame.beside
+def raw_difference(frame: Frame, number: int = 2) -> np.ndarray:
+    """The view of this number minus the first, of the whole layers, float32 [C, H, W]; headless frames only.
+
+    Raises ValueError with the reason where there is none.
+    """
+    beside = frame.others.get(number)
     if beside is None or frame.raw is None or beside.frame.raw is None or frame.picture is None or beside.frame.picture is None:
-        raise ValueError("there is no second picture")
+        raise ValueError(f"there is no {NAMES[number].lower()} picture")
     first, second = (
         replace(each.picture, values=each.raw.transpose(1, 2, 0), mask=None, grid=0)
         for each in (frame, beside.frame)

@@ -13,6 +13,7 @@ import numpy as np
 from viz import (
     capture,
     commands,
+    compare_pairs,
     compare_picture,
     figure_effects,
     film_file,
@@ -24,12 +25,13 @@ from viz import (
     undo,
 )
 from viz.canvas import tone_map_of
+from viz.compare import others, own_values, without
 from viz.encoders import SUFFIXES
 from viz.errors import CommandError
 from viz.export import ExportOptions, check
 from viz.export_job import ExportJob, finished_text
 from viz.request import Frame
-from viz.state import Compare, Source, StateError, Tone, ViewState
+from viz.state import Source, StateError, Tone, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -54,7 +56,7 @@ def carry_out(app: App, command: commands.Command) -> None:
         case commands.CancelLoad():
             if app.good is not None:
                 app.state = app.state.put(app.good.request.view.get(Source))
-                app.state = without_second_load(app.state, app.good)
+                app.state = without_loads(app.state, app.good)
         case commands.CapturePicture():
             _saved(app, "Picture", lambda: save_picture(app))
         case commands.CaptureWindow():
@@ -99,6 +101,8 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.guide.toggle()
         case commands.ToggleChrome():
             app.chrome_shown = not app.chrome_shown
+        case commands.ToggleCompare():
+            app.state = compare_pairs.toggled(app.state, app.context.catalogue)
         case commands.RetryRender():
             app.submit()
         case commands.Quit():
@@ -132,13 +136,16 @@ def open_path(app: App, path: Path) -> None:
     app.toasts.add("error", f"{path.name} was not opened: files of these kinds can be: {kinds}.", "Nothing was changed.")
 
 
-def without_second_load(state: ViewState, shown: Frame) -> ViewState:
-    """The comparison with the second network that is on screen; without one, no comparison."""
-    own, beside = state.get(Compare), shown.beside
-    if not own.on or (beside is not None and beside.frame.network is not None and not beside.stale):
-        return state
-    last = shown.request.view.get(Compare)
-    return state.put(last) if beside is not None and last.network != own.network else state.edit(Compare, on=False)
+def without_loads(state: ViewState, shown: Frame) -> ViewState:
+    """The comparison with the other networks that are on screen; a view without one is left out."""
+    for number in reversed(others(state)):
+        own, beside = own_values(state, number), shown.others.get(number)
+        if beside is not None and beside.frame.network is not None and not beside.stale:
+            continue
+        last = own_values(shown.request.view, number)
+        back = beside is not None and last.network != own.network
+        state = state.put(last) if back else without(state, number)
+    return state
 
 
 def start_export(app: App, command: commands.StartExport) -> None:

@@ -15,13 +15,14 @@ from networks.loading import LoadError
 from torch_utils import native_library, ops
 from torch_utils.heap import keep_freed_memory
 from torch_utils.ops.dispatch import REFERENCE
-from viz.compare import second_view
+from viz.compare import other_view, others
+from viz.compare_groups import NAMES
 from viz.gpu import GpuWork, cuda_device, out_of_memory
 from viz.later import arrived
 from viz.memory import Memory
+from viz.other_views import OtherViews, Settle
 from viz.refinement import Refinement
 from viz.request import Frame, RenderError, RenderRequest, Timing
-from viz.second_view import SecondView, Settle
 from viz.stages import SUPERSEDED, Run, Stage, _quiet, band, channels, latent, load, picture, spectrum, synthesis, tone, unwarp
 from viz.state import BreakIt, Device, Source, ViewState
 
@@ -30,7 +31,7 @@ NATIVE_PATIENCE_S = 0.5
 SYNTHESIS_GROUPS = (*synthesis.READS, Source, BreakIt, *latent.STAGE.reads)
 Newest = Callable[[], ViewState | None]  # the view of the newest unanswered request, or None
 Progress = Callable[[str, float | None, bool], None]
-FIRST_ONLY = ("statistics", "tone")  # nothing shows them of a second view
+FIRST_ONLY = ("statistics", "tone")  # nothing shows them of a view beside
 
 
 class Pipeline:
@@ -41,7 +42,7 @@ class Pipeline:
         self.networks = load.NetworkStore()
         self.gpu = GpuWork()
         self.refinement = Refinement(self.memory, self._explain)
-        self.second = SecondView(self.memory, self._answer_second)
+        self.others = OtherViews(self.memory, self._answer_other)
         self._newest: Newest = lambda: None
         self._progress: Progress = _quiet
         self._answered: tuple[RenderRequest, Run] | None = None
@@ -77,9 +78,9 @@ class Pipeline:
         if frame is None or frame.error is not None:
             return frame
         self._answered = (request, run)
-        frame = replace(frame, overlays=self.refinement.known(run), beside=self.second.known(frame))
-        self.second.share(frame, time.perf_counter() - start)
-        return self._with_second(frame) if self._headless else frame
+        frame = replace(frame, overlays=self.refinement.known(run), others=self.others.known(frame))
+        self.others.share(frame, time.perf_counter() - start)
+        return self._with_others(frame) if self._headless else frame
 
     def _run(self, request: RenderRequest) -> Run:
         return Run(self._with_backend(request.view), {}, {}, _Noting(self.memory, []), progress=self._progress, replays=self.gpu.replays)
@@ -109,20 +110,25 @@ class Pipeline:
         with self.gpu.scope(run.view):
             return self._frame(request, run.inputs, tuple(ran), tuple(layers), error)
 
-    def _answer_second(self, request: RenderRequest, superseded: Callable[[], bool], settle: Settle) -> Frame | None:
-        """The second view of a comparison through the same stages and the same memory."""
+    def _answer_other(self, request: RenderRequest, number: int, superseded: Callable[[], bool], settle: Settle) -> Frame | None:
+        """A view beside the first, through the same stages and the same memory."""
         run = self._run(request)
         key, newest = load.load_key(request.view), self._newest
-        run.superseded = superseded
-        run.load_superseded = lambda: (other := newest()) is not None and load.load_key(second_view(other)) != key
+
+        def unwanted() -> bool:
+            view = newest()
+            return view is not None and (number not in others(view) or load.load_key(other_view(view, number)) != key)
+
+        run.superseded, run.load_superseded = superseded, unwanted
         return self._staged(request, run, settle)
 
-    def _with_second(self, frame: Frame) -> Frame:
-        """Headless, a frame is complete when it is answered; what fails in the second view fails the frame."""
-        for complete in self.second.steps(frame, lambda: False):
+    def _with_others(self, frame: Frame) -> Frame:
+        """Headless, a frame is complete when it is answered; what fails in a view beside fails the frame."""
+        for complete in self.others.steps(frame, lambda: False):
             frame = complete
-        failed = frame.beside.frame.error if frame.beside is not None else None
-        return frame if failed is None else replace(frame, error=replace(failed, message=f"Second view: {failed.message}"))
+        failed = ((number, beside.frame.error) for number, beside in sorted(frame.others.items()) if beside.frame.error is not None)
+        number, error = next(failed, (0, None))
+        return frame if error is None else replace(frame, error=replace(error, message=f"{NAMES[number]} view: {error.message}"))
 
     def refine(self, frame: Frame, *, newest: Newest = lambda: None, settled: Callable[[], bool] = lambda: True) -> Iterator[Frame]:
         """The last frame again and again, each time with more measured, until all that its view wants is there.
@@ -133,7 +139,7 @@ class Pipeline:
         if self._answered is None or self._answered[0] is not frame.request:
             return
         self._newest = newest
-        for shown in self.second.steps(frame, lambda: newest() is not None):
+        for shown in self.others.steps(frame, lambda: newest() is not None):
             frame = shown
             yield frame
         run = self._answered[1]

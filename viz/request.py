@@ -196,9 +196,9 @@ class OverlayResult:
 
 @dataclass(frozen=True, eq=False)
 class Beside:
-    """The second view of a comparison, an answer too: `frame.request.view` is its view, as it follows from the first.
+    """A further view of a comparison, an answer too: `frame.request.view` is its view, as it follows from the first.
 
-    `stale`: it answers an earlier question. `difference`: second minus first, sample by sample, None where `reason` says why
+    `stale`: it answers an earlier question. `difference`: this minus first, sample by sample, None where `reason` says why
     not. `db`: PSNR of finished pictures (peak 2); of layers, power of the first over power of the difference.
     """
 
@@ -234,7 +234,7 @@ class Frame:
     styles: Any = None  # viz.stages.latent.Styles: what is saved when the latent is
     overlays: Mapping[str, OverlayResult] = field(default_factory=dict)
     overlays_ran: tuple[str, ...] = ()
-    beside: Beside | None = None
+    others: Mapping[int, Beside] = field(default_factory=dict)  # views beside the first (2 to 4); one that is missing is on its way
     ran: tuple[str, ...] = ()
     layers_ran: tuple[str, ...] = ()
     path: str = ""  # on a GPU: replayed as a graph, or layer by layer and why
@@ -242,3 +242,8 @@ class Frame:
     memory_bytes: int = 0
     timing: Timing = Timing()
     error: RenderError | None = None
+
+    @property
+    def beside(self) -> Beside | None:
+        """The second view of a comparison."""
+        return self.others.get(2)

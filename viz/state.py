@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from viz.band_groups import BandFilter
-from viz.compare_groups import Compare, CompareView
+from viz.compare_groups import Compare, CompareView, FourthBreak, FourthView, SecondBreak, ThirdBreak, ThirdView
 from viz.groups import (
     AverageSpectrum,
     Channels,
@@ -67,7 +67,7 @@ G = TypeVar("G")
 GROUPS: tuple[type, ...] = (
     Source, Device, BreakIt, Latent, LatentPath, OwnLatent, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels,
     BandFilter, Spectrum,
-    Compare, CompareView,
+    Compare, ThirdView, FourthView, SecondBreak, ThirdBreak, FourthBreak, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, FourierView, Filmstrip, LayerHealth,
     Inversion,

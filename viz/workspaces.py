@@ -103,7 +103,8 @@ WORKSPACES: tuple[Workspace, ...] = (
     ),
     Workspace(
         "Compare",
-        {"Compare": "left", "Network": "left", "Latent": "left.lower", "Timeline": "bottom", "Layers": "right", "Channels": "right.lower"},
+        {"Compare": "left", "Network": "left", "Latent": "left.lower", "Pose": "left.lower", "Layers": "right", "Channels": "right.lower"},
+        lower=0.36,
     ),
 )
 

@@ -10,11 +10,10 @@ from PIL import Image
 from networks.loading import catalogue
 from tests.finding import chord
 from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
-from viz import capture, cli, compare, compare_picture, second_view
+from viz import capture, cli, compare, compare_pairs, compare_picture, other_views
 from viz.export import ExportOptions, export
 from viz.film_file import read
 from viz.memory import Memory
-from viz.panels.compare import with_pair
 from viz.pipeline import Pipeline
 from viz.request import Frame, Picture, RenderRequest
 from viz.session import Session
@@ -50,18 +49,18 @@ def pipeline():
 
 def test_the_second_view_shares_everything_but_what_is_its_own():
     view = BESIDE_T.edit(Latent, x=3.5).edit(Pose, turns=0.1).edit(Truncation, psi=0.7).edit(Equivariance, on=True)
-    second = compare.second_view(view)
+    second = compare.other_view(view, 2)
     assert second.get(Source).network == TINY_T and second.get(Compare) == Compare()
     assert (second.get(Latent).x, second.get(Pose).turns, second.get(Truncation).psi) == (3.5, 0.1, 0.7)
     assert not second.get(Equivariance).on  # measurements belong to the first
     own = Compare(on=True, own_latent=True, x=7.0, own_truncation=True, psi=0.2, own_noise=True, noise="none", own_pose=True, turns=0.3)
-    second = compare.second_view(view.put(own).edit(Compare, own_layer=True, layer="L1").edit(LatentPath, seeds=(1, 2)))
+    second = compare.other_view(view.put(own).edit(Compare, own_layer=True, layer="L1").edit(LatentPath, seeds=(1, 2)), 2)
     assert (second.get(Latent).x, second.get(Truncation).psi, second.get(Noise).mode) == (7.0, 0.2, "none")
     assert (second.get(Pose).turns, second.get(Tap).layer, second.get(LatentPath).seeds) == (0.3, "L1", ())
 
 
 def test_no_network_of_its_own_is_the_same_network():
-    assert compare.second_view(BESIDE_T.edit(Compare, network="")).get(Source).network == TINY_R
+    assert compare.other_view(BESIDE_T.edit(Compare, network=""), 2).get(Source).network == TINY_R
 
 
 def test_swapping_twice_changes_nothing():
@@ -100,14 +99,14 @@ def test_a_pair_is_found_among_the_bundled_networks():
         return dataclasses.make_dataclass("Entry", ["name", "config", "kind"])(name, config, kind)
 
     others = [entry("globe-t-64", "T"), entry("other-b-64", "B"), entry("globe-b-64", "B", "published")]
-    assert compare.stylegan2_beside_r([entry("globe-r-64", "R"), *others]) is None
-    assert compare.stylegan2_beside_r([*others, entry("globe-r-64", "R"), entry("globe-b-64", "B")]) == ("globe-r-64", "globe-b-64")
+    assert compare_pairs.stylegan2_beside_r([entry("globe-r-64", "R"), *others]) is None
+    assert compare_pairs.stylegan2_beside_r([*others, entry("globe-r-64", "R"), entry("globe-b-64", "B")]) == ("globe-r-64", "globe-b-64")
 
 
 def test_the_bundled_pair_is_of_the_same_data_and_its_second_network_can_be_moved(pipeline):
-    pair = compare.stylegan2_beside_r(catalogue())
+    pair = compare_pairs.stylegan2_beside_r(catalogue())
     assert pair == ("globe-still-r-64", "globe-still-b-64")
-    view = with_pair(ViewState().edit(Pose, x=0.05), pair)
+    view = compare_pairs.with_networks(ViewState().edit(Pose, x=0.05), pair)
     frame = ask(pipeline, view)
     assert frame.beside.notes == () and frame.beside.frame.network.has_pose and 20 < frame.beside.db < 40
 
@@ -174,7 +173,7 @@ def ask(pipeline: Pipeline, view: ViewState) -> Frame:
 def test_the_second_answer_is_that_of_its_view_alone(pipeline):
     view = BESIDE_T.edit(Latent, x=3.0).edit(Pose, x=0.1)
     frame = ask(pipeline, view)
-    alone = ask(Pipeline(headless=True), compare.second_view(view))
+    alone = ask(Pipeline(headless=True), compare.other_view(view, 2))
     assert frame.beside is not None and not frame.beside.stale
     assert np.array_equal(frame.beside.frame.picture.values, alone.picture.values)
     assert frame.network.name == "tiny_r" and frame.beside.frame.network.name == "tiny_t"
@@ -213,15 +212,15 @@ def test_a_second_network_with_other_weights_than_saved_says_so(pipeline):
 
 
 def test_cancelling_a_second_load_gives_up_the_comparison_or_goes_back():
-    from viz.effects import without_second_load
+    from viz.effects import without_loads
     from viz.request import Beside
 
     shown = frame_of(alias_free_facts(), BESIDE_T)
-    assert not without_second_load(BESIDE_T, shown).get(Compare).on  # nothing was beside it yet
-    beside = dataclasses.replace(shown, beside=Beside(shown, stale=True))
-    assert without_second_load(BESIDE_T.edit(Compare, network="large.pkl"), beside).get(Compare).network == TINY_T
-    there = dataclasses.replace(shown, beside=Beside(shown))
-    assert without_second_load(BESIDE_T, there) is BESIDE_T
+    assert not without_loads(BESIDE_T, shown).get(Compare).on  # nothing was beside it yet
+    beside = dataclasses.replace(shown, others={2: Beside(shown, stale=True)})
+    assert without_loads(BESIDE_T.edit(Compare, network="large.pkl"), beside).get(Compare).network == TINY_T
+    there = dataclasses.replace(shown, others={2: Beside(shown)})
+    assert without_loads(BESIDE_T, there) is BESIDE_T
 
 
 def test_both_live_in_the_same_bounded_memory(pipeline):
@@ -248,7 +247,7 @@ class Clock:
         self.done: dict[ViewState, int] = {}
         self.answered: list[ViewState] = []
 
-    def answer(self, request, superseded, settle):
+    def answer(self, request, number, superseded, settle):
         view = settle(request.view, alias_free_facts())
         while self.done.get(view, 0) < self.layers:
             if superseded():
@@ -262,12 +261,12 @@ class Clock:
 def steady_drag(monkeypatch, layers: int, frames: int, first_s: float = 0.05) -> tuple[Clock, list[float], list[Frame]]:
     """Seconds that each second view took while newer questions always waited, and the frames that were published."""
     clock = Clock(layers, 0.01)
-    monkeypatch.setattr(second_view.time, "perf_counter", lambda: clock.now)
-    second = second_view.SecondView(Memory(1 << 20), clock.answer)
+    monkeypatch.setattr(other_views.time, "perf_counter", lambda: clock.now)
+    second = other_views.OtherViews(Memory(1 << 20), clock.answer)
     taken, published = [], []
     for i in range(frames):
         frame = frame_of(alias_free_facts(), BESIDE_T.edit(Latent, x=float(i)))
-        frame = dataclasses.replace(frame, beside=second.known(frame))
+        frame = dataclasses.replace(frame, others=second.known(frame))
         second.share(frame, first_s)
         start = clock.now
         published += list(second.steps(frame, lambda: True))
@@ -279,7 +278,7 @@ def steady_drag(monkeypatch, layers: int, frames: int, first_s: float = 0.05) ->
 def test_the_first_view_is_never_slowed_more_than_twofold(monkeypatch, layers):
     _, taken, _ = steady_drag(monkeypatch, layers=layers, frames=40)
     assert sum(taken) <= 40 * 0.05 + 1e-9  # as long as the first view took
-    assert max(taken) <= 0.05 * second_view.MOST_SHARES + 0.01  # and not much at once: to within a layer
+    assert max(taken) <= 0.05 * other_views.MOST_SHARES + 0.01  # and not much at once: to within a layer
 
 
 def test_a_slow_second_view_lags_but_gets_somewhere(monkeypatch):
@@ -301,8 +300,8 @@ def test_a_second_view_as_fast_as_the_first_keeps_up(monkeypatch):
 
 def test_once_nothing_waits_the_newest_question_is_answered(monkeypatch):
     clock = Clock(23, 0.01)
-    monkeypatch.setattr(second_view.time, "perf_counter", lambda: clock.now)
-    second = second_view.SecondView(Memory(1 << 20), clock.answer)
+    monkeypatch.setattr(other_views.time, "perf_counter", lambda: clock.now)
+    second = other_views.OtherViews(Memory(1 << 20), clock.answer)
     views = [BESIDE_T.edit(Latent, x=float(i)) for i in range(2)]
     first = frame_of(alias_free_facts(), views[0])
     second.share(first, 0.05)
@@ -410,12 +409,12 @@ def running(tmp_path):
 @pytest.mark.window
 def test_both_pictures_are_on_screen_and_a_drag_on_the_second_moves_both(running):
     canvas = running.app.canvas
-    assert canvas.comparison.area is not None and canvas.comparison.area.width == canvas.placement.area.width
+    assert 2 in canvas.comparison.areas and canvas.comparison.areas[2].width == canvas.placement.area.width
     pixels = running.ui.screenshot()
-    for area in (canvas.placement.area, canvas.comparison.area):
+    for area in (canvas.placement.area, canvas.comparison.areas[2]):
         x, y = (round(v) for v in area.center)
         assert pixels[y - 15 : y + 15, x - 15 : x + 15].std() > 1
-    start = canvas.comparison.area.center
+    start = canvas.comparison.areas[2].center
     start = (start[0] + 30, start[1] + 40)
     running.ui.drag(start, (start[0] + 5 * running.app.context.em, start[1]))
     assert running.state.get(Latent).x == pytest.approx(5 * 0.04, rel=0.05)
@@ -427,9 +426,9 @@ def test_both_pictures_are_on_screen_and_a_drag_on_the_second_moves_both(running
 @pytest.mark.window
 def test_the_cursor_reads_both_pictures(running):
     canvas = running.app.canvas
-    x, y = canvas.comparison.area.center
+    x, y = canvas.comparison.areas[2].center
     running.ui.hover((x + 20, y + 10))
-    found, second = canvas.probe, canvas.comparison.probe
+    found, second = canvas.probe, canvas.comparison.probes[2]
     assert (found.column, found.row) == (second.column, second.row)
     assert found.values == pytest.approx(tuple(running.app.good.picture.values[found.row, found.column]))
     assert second.values == pytest.approx(tuple(running.app.good.beside.frame.picture.values[found.row, found.column]))
@@ -525,9 +524,9 @@ def test_the_spectrum_panel_draws_the_second_profile_beside_the_first():
     frame = frame_of(alias_free_facts(), spectrum=spectrum_of())
     louder = dataclasses.replace(frame, spectrum=dataclasses.replace(spectrum_of(), power=4 * spectrum_of().power))
     assert second_profile(PanelContext(frame=frame), SpectrumView(absolute=True)) is None
-    context = PanelContext(frame=dataclasses.replace(frame, beside=Beside(louder)))
+    context = PanelContext(frame=dataclasses.replace(frame, others={2: Beside(louder)}))
     radii, levels = second_profile(context, SpectrumView(absolute=True))
-    alone = second_profile(PanelContext(frame=dataclasses.replace(frame, beside=Beside(frame))), SpectrumView(absolute=True))
+    alone = second_profile(PanelContext(frame=dataclasses.replace(frame, others={2: Beside(frame)})), SpectrumView(absolute=True))
     assert radii[-1] == 32 and np.allclose(levels - alone[1], 10 * np.log10(4))
 
 

@@ -1,189 +1,184 @@
-"""Panel "Compare": a second view beside the first, what it has for itself, how the two are laid out, and how far they are apart."""
+"""Panel "Compare": up to three views beside the first, what each has for itself, how they are laid out, and how far they are apart."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gui_utils.controls import Field, button, checkbox, choice, combo, input_float, input_int, section, slider_float, text_input
+from gui_utils.controls import Field, button, checkbox, choice, combo, section, slider_float, text_input
 from gui_utils.libraries import icons, imgui
-from gui_utils.scopes import font_scope
+from gui_utils.scopes import table_scope
 from gui_utils.text import MISSING, duration_text, number_text
-from viz.compare import MODE_NAMES, stylegan2_beside_r, swapped
+from viz.compare import MODE_NAMES, chosen, others, own_values, shows_the_same, swapped, without
+from viz.compare_groups import NAMES, OTHERS, OWN_BREAKS
+from viz.compare_pairs import PRESETS, SAME_NETWORK, Choice, toggled, with_next
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, cached, reset_button, wrapped_text
-from viz.request import Beside, NetworkFacts
-from viz.state import BreakIt, Compare, CompareView, Latent, Noise, Pose, Source, Tap, Truncation, ViewState
+from viz.panels.compare_own import links, values
+from viz.panels.parts import reset_button, wrapped_text
+from viz.request import Beside, Frame
+from viz.state import Compare, CompareView, Source, ViewState
 
-ON = Field("Compare", "Compare.on", "Shows a second view beside this one, driven by the same latent, pose, layer and cursor. "
-           "V does the same.", default=False)  # fmt: skip
-PAIR = Field("StyleGAN2 beside R", "Compare.pair", "Config R, and beside it StyleGAN2 trained on the same data (rung B: with Fourier "
-             "features, so that it can be moved).")  # fmt: skip
-NO_PAIR = "No StyleGAN2 network of the same data is bundled."
-SWAP = Field(f"{icons.ICON_FA_RIGHT_LEFT} Swap", "Compare.swap", "First and second change places.")
-NETWORK = Field("Network", "Compare.network", "A file, an address or a name; empty: the same network.", default="")
-CHOOSE = Field("", "Compare.choose", "Bundled and recent networks.")
-MODE = Field("", "CompareView.mode", "Side by side; a divider to drag; one in the place of the other (hold X for the other one); or second "
-             "minus first. Shift+V goes on to the next.", default="side")  # fmt: skip
+ON = Field("Compare", "Compare.on", "Shows further views beside this one, driven by the same latent, pose, layer and cursor. V does the "
+           "same. It begins with the bundled sibling of the network, where there is one.", default=False)  # fmt: skip
+SWAP = Field(f"{icons.ICON_FA_RIGHT_LEFT} Swap", "Compare.swap", "The first view and the chosen one change places.")
+ADD = Field(f"{icons.ICON_FA_PLUS} Add a view", "Compare.add", "One more view, up to four: a sibling of the networks on show, or a copy of "
+            "the last view, to be changed.")  # fmt: skip
+REMOVE = Field(icons.ICON_FA_XMARK, "Compare.remove", "Without the {which} view; those behind it move up.")
+CHOSEN = Field("", "CompareView.other", "The view whose own values are below, and that wipe, flip, difference and Swap act with, together "
+               "with the first. Shift+X goes on to the next.", default=2)  # fmt: skip
+OTHER = Field("With", "CompareView.other", CHOSEN.help, default=2)
+NETWORK = Field("Network", "network", "A file, an address or a name; empty: the same network.", default="")
+CHOOSE = Field("", "choose", "Bundled and recent networks.")
+MODE = Field("", "CompareView.mode", "Side by side; a divider to drag; one in the place of the other (hold X for the other one); or the "
+             "chosen view minus first. Shift+V goes on to the next.", default="side")  # fmt: skip
+COLUMNS = Field("Columns", "CompareView.columns", "Of views side by side; auto makes them as large as the window allows (in files: one "
+                "row, and two by two for four).", default=0)  # fmt: skip
 SECOND = Field(
-    "Second", "CompareView.second", "Shows the second view in the place of the first. X, held, shows the other one.", default=False
+    "Other view", "CompareView.second", "Shows the chosen view in the place of the first. X, held, shows the other one.", default=False
 )
 GAIN = Field("Gain", "CompareView.gain_db", "Of the difference, whose zero is mid-grey.", "dB", default=0.0, low=-20, high=80, decimals=1)
-OWN_LATENT = Field("Own latent", "Compare.own_latent", "The second view has a latent for itself.", default=False)
-X = Field("Right", "Compare.x", "Position on the lattice of seeds.", "seeds", default=0.0, low=-1e9, high=1e9)
-Y = Field(
-    "Down", "Compare.y", "Position on the lattice of seeds; one step down is 100 to the right.", "seeds", default=0.0, low=-1e9, high=1e9
-)
-OWN_TRUNCATION = Field("Own truncation", "Compare.own_truncation", "The second view is truncated for itself.", default=False)
-PSI = Field("Truncation", "Compare.psi", "Pulls w towards its mean.", symbol="ψ", default=1.0, low=-1, high=2)
-OWN_NOISE = Field("Own noise", "Compare.own_noise", "The second view has noise inputs for itself.", default=False)
-NOISE = Field("Noise", "Compare.noise", "Stored in the network, none, or drawn from a seed.", default="const")
-NOISES = {"const": "stored", "none": "none", "random": "drawn"}
-NOISE_SEED = Field("Noise seed", "Compare.noise_seed", "The seed that noise is drawn from.", default=0, high=2**32 - 1)
-OWN_POSE = Field("Own pose", "Compare.own_pose", "The second view is moved for itself.", default=False)
-POSE_X = Field("Right", "Compare.pose_x", "Translation of the second view.", "widths", default=0.0, low=-1, high=1, decimals=3)
-POSE_Y = Field("Down", "Compare.pose_y", "Translation of the second view.", "widths", default=0.0, low=-1, high=1, decimals=3)
-TURNS = Field(
-    "Turn", "Compare.turns", "Rotation of the second view, counter-clockwise.", "turns", default=0.0, low=-0.5, high=0.5, decimals=3
-)
-OWN_LAYER = Field("Own layer", "Compare.own_layer", "The second view shows a layer of its own.", default=False)
-LAYER = Field("Layer", "Compare.layer", "The layer of the second view.", default="")
-INTACT = Field("Intact", "Compare.intact", "The second view is the network as it is, while the first is broken in the panel Break it.",
-               default=False)  # fmt: skip
-NOT_BROKEN = "Nothing is broken: see the panel Break it."
-RESET = Field("Reset", "Compare.reset", "One view, nothing of its own.")
-OFF = "The comparison is switched off."
-ONE_STEP = "Only for the difference."
+PSNR = "PSNR"
+RESET = Field("Reset", "Compare.reset", "Nothing beside this view.")
+KINDS: tuple[type, ...] = (*OTHERS.values(), *OWN_BREAKS.values(), CompareView)
+OFF = "Nothing is compared."
+ONE_STEP = "Only the difference has a gain of its own."
+FOUR = "There are four views already."
+SAME = "This view and the first cannot but show the same. Choose another network above, or:"
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
-    state = state.edit(Compare, on=checkbox(ON, state.get(Compare).on))
+    if checkbox(ON, state.get(Compare).on) != state.get(Compare).on:
+        state = toggled(state, context.catalogue)
     imgui.same_line(0, imgui.get_font_size())
-    state = _pair(state, context)
-    reason = "" if state.get(Compare).on else OFF
-    beside = context.frame.beside if context.frame and not reason else None
-    other = beside.frame.network if beside else None
-    state = _network(state, context, reason)
-    state = _layout(state, reason)
-    if not reason:
-        _number(beside)
-    if button(SWAP, disabled=reason):
-        state = swapped(state, context.network, other)
-    imgui.same_line()
-    state = reset_button(state, RESET, Compare, CompareView)
-    with section("Its own") as opened:
+    state = reset_button(state, RESET, *KINDS)
+    state = _choices(state, context, PRESETS)
+    if not state.get(Compare).on:
+        wrapped_text(OFF)
+        return state
+    found = context.frame.others if context.frame else {}
+    state = _views(state, context, found)
+    number = chosen(state)
+    state = _network(state, context, number)
+    if shows_the_same(state, number):
+        wrapped_text(SAME, dim=False)
+        state = _choices(state, context, SAME_NETWORK)
+    state = _layout(state)
+    with section("Linked with the first") as opened:
         if opened:
-            state = _own(state, other, reason)
-    _facts(beside)
+            state = links(state, others(state), found)
+    with section(f"Its own: the {NAMES[chosen(state)].lower()} view###own") as opened:
+        if opened:
+            state = values(state, chosen(state), _network_of(found, chosen(state)))
+    _facts(found.get(number))
     return state
 
 
-def _pair(state: ViewState, context: PanelContext) -> ViewState:
-    pair = cached(context, "compare.pair", context.catalogue, lambda: stylegan2_beside_r(context.catalogue))
-    if button(PAIR, disabled="" if pair else NO_PAIR) and pair:
-        return with_pair(state, pair)
+def _network_of(found: Mapping[int, Beside], number: int):
+    return found[number].frame.network if number in found else None
+
+
+def _choices(state: ViewState, context: PanelContext, choices: Sequence[Choice]) -> ViewState:
+    """Buttons, as many in a row as fit."""
+    right = imgui.get_cursor_screen_pos().x + imgui.get_content_region_avail().x
+    style = imgui.get_style()
+    for i, each in enumerate(choices):
+        width = imgui.calc_text_size(each.label).x + 2 * style.frame_padding.x
+        if i and imgui.get_item_rect_max().x + style.item_spacing.x + width <= right:
+            imgui.same_line()
+        after = each.apply(state, context.catalogue)
+        if button(Field(each.label, f"Compare.{each.id}", each.help), disabled="" if after is not None else each.missing) and after:
+            state = after
     return state
 
 
-def with_pair(state: ViewState, pair: tuple[str, str]) -> ViewState:
-    """The first network of the pair with the second beside it."""
-    return state.put(Source(network=pair[0])).put(replace(state.get(Compare), on=True, network=pair[1], sha256=""))
+def _views(state: ViewState, context: PanelContext, found: Mapping[int, Beside]) -> ViewState:
+    """All views with their networks and distances; one of those beside the first is the chosen one."""
+    with table_scope("views", 4, imgui.TableFlags_.sizing_fixed_fit.value | imgui.TableFlags_.row_bg.value) as visible:
+        if visible:
+            distance = found[chosen(state)].unit if chosen(state) in found else PSNR
+            for name in ("view", "network", distance if distance == PSNR else "S / D", "##remove"):
+                imgui.table_setup_column(name, imgui.TableColumnFlags_.width_stretch.value if name == "network" else 0)
+            imgui.table_headers_row()
+            _cells("First", _shown_name(context.frame, state.get(Source).network), "")
+            number = chosen(state)
+            for each in others(state):
+                imgui.table_next_row()
+                imgui.table_next_column()
+                if choice(replace(CHOSEN, help=CHOSEN.help), number, {each: NAMES[each]}) == each and each != number:
+                    state = state.edit(CompareView, other=each)
+                beside = found.get(each)
+                imgui.table_next_column()
+                _text(_shown_name(beside.frame if beside else None, own_values(state, each).network or state.get(Source).network))
+                imgui.table_next_column()
+                _text(number_text(beside.db, "dB", 1) if beside and beside.difference is not None else MISSING)
+                imgui.table_next_column()
+                which = NAMES[each].lower()
+                if button(replace(REMOVE, id=f"Compare.remove.{each}", help=REMOVE.help.format(which=which))):
+                    return without(state, each)
+    if button(ADD, disabled=FOUR if len(others(state)) == len(OTHERS) else ""):
+        state = with_next(state, context.catalogue)
+    imgui.same_line()
+    if button(SWAP):
+        state = swapped(state, context.network, _network_of(found, chosen(state)), chosen(state))
+    return state
 
 
-def _network(state: ViewState, context: PanelContext, reason: str) -> ViewState:
-    own = state.get(Compare)
-    ref = text_input(NETWORK, own.network, hint="the same network", disabled=reason).strip()
-    known = {"": "the same network", **{e.name: e.name for e in context.catalogue if e.kind == "bundled"}}
-    known |= {recent: recent.replace("\\", "/").rsplit("/", 1)[-1] for recent in context.settings.recent}
-    known |= {ref: ref.replace("\\", "/").rsplit("/", 1)[-1]} if ref not in known else {}
+def _cells(*texts: str) -> None:
+    imgui.table_next_row()
+    for text in texts:
+        imgui.table_next_column()
+        _text(text)
+
+
+def _text(text: str) -> None:
+    imgui.align_text_to_frame_padding()
+    imgui.text_unformatted(text)
+
+
+def _shown_name(frame: Frame | None, ref: str) -> str:
+    facts = frame.network if frame else None
+    return f"{facts.config_name} · {facts.name}" if facts is not None else _short(ref)
+
+
+def _short(ref: str) -> str:
+    return ref.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _network(state: ViewState, context: PanelContext, number: int) -> ViewState:
+    kind, own = OTHERS[number], own_values(state, number)
+    network = replace(NETWORK, id=f"{kind.__name__}.{NETWORK.id}")
+    ref = text_input(network, own.network, hint="the same network").strip()
+    known = {"": "the same network", **{e.name: f"{e.name} ({e.config})" for e in context.catalogue if e.kind == "bundled"}}
+    known |= {recent: _short(recent) for recent in context.settings.recent}
+    known |= {ref: _short(ref)} if ref not in known else {}
     imgui.set_next_item_width(-1)
-    ref = combo(CHOOSE, ref, known, disabled=reason)
-    return state if ref == own.network else state.edit(Compare, network=ref, sha256="")
+    ref = combo(replace(CHOOSE, id=f"{kind.__name__}.{CHOOSE.id}"), ref, known)
+    return state if ref == own.network else state.edit(kind, network=ref, sha256="")
 
 
-def _layout(state: ViewState, reason: str) -> ViewState:
+def _layout(state: ViewState) -> ViewState:
     shown = state.get(CompareView)
-    mode = choice(replace(MODE, label="Layout"), shown.mode, dict(list(MODE_NAMES.items())[:2]), disabled=reason)
-    mode = choice(replace(MODE, label=" "), mode, dict(list(MODE_NAMES.items())[2:]), disabled=reason)
+    mode = choice(replace(MODE, label="Layout"), shown.mode, dict(list(MODE_NAMES.items())[:2]))
+    mode = choice(replace(MODE, label=" "), mode, dict(list(MODE_NAMES.items())[2:]))
     state = state.edit(CompareView, mode=mode)
+    if mode == "side":
+        count = 1 + len(others(state))
+        names = {0: "auto", **{n: str(n) for n in range(1, count + 1)}}
+        return state.edit(CompareView, columns=combo(COLUMNS, min(shown.columns, count), names))
     if mode == "flip":
-        return state.edit(CompareView, second=checkbox(SECOND, shown.second, disabled=reason))
-    gain = slider_float(GAIN, shown.gain_db, disabled=reason or ("" if mode == "difference" else ONE_STEP))
-    return state.edit(CompareView, gain_db=gain)
-
-
-def _number(beside: Beside | None) -> None:
-    """How far the two are apart: the one number of a comparison."""
-    imgui.text_disabled(beside.unit if beside is not None else "PSNR")
-    stale = beside is not None and beside.stale
-    with font_scope(1.8):
-        text = number_text(beside.db, "dB") if beside is not None and beside.difference is not None else MISSING
-        (imgui.text_disabled if stale else imgui.text_unformatted)(text)
-    if beside is not None and beside.reason:
-        wrapped_text(beside.reason)
-
-
-def _own(state: ViewState, other: NetworkFacts | None, reason: str) -> ViewState:
-    """Each switch begins with what the two had in common, so that nothing jumps."""
-    own = state.get(Compare)
-    on = checkbox(OWN_LATENT, own.own_latent, disabled=reason)
-    if on != own.own_latent:
-        own = replace(own, own_latent=on, x=state.get(Latent).x, y=state.get(Latent).y)
-    if on:
-        own = replace(own, x=input_float(X, own.x, disabled=reason), y=input_float(Y, own.y, disabled=reason))
-    on = checkbox(OWN_TRUNCATION, own.own_truncation, disabled=reason)
-    if on != own.own_truncation:
-        own = replace(own, own_truncation=on, psi=state.get(Truncation).psi, cutoff=state.get(Truncation).cutoff)
-    if on:
-        own = replace(own, psi=slider_float(PSI, own.psi, disabled=reason))
-    own = _own_noise(state, own, reason or ("The second network has no noise inputs." if other and not other.has_noise else ""))
-    own = _own_pose(state, own, reason or ("The second network has no input grid." if other and not other.has_pose else ""))
-    on = checkbox(OWN_LAYER, own.own_layer, disabled=reason or ("" if other else NO_NETWORK))
-    if on != own.own_layer:
-        own = replace(own, own_layer=on, layer=state.get(Tap).layer if other and state.get(Tap).layer in _layers(other) else "")
-    if on and other is not None:
-        own = replace(own, layer=combo(LAYER, own.layer, _layers(other), disabled=reason))
-    broken = state.get(BreakIt).on or own.intact
-    return state.put(replace(own, intact=checkbox(INTACT, own.intact, disabled=reason or ("" if broken else NOT_BROKEN))))
-
-
-def _own_noise(state: ViewState, own: Compare, reason: str) -> Compare:
-    on = checkbox(OWN_NOISE, own.own_noise, disabled=reason)
-    if on != own.own_noise:
-        own = replace(own, own_noise=on, noise=state.get(Noise).mode, noise_seed=state.get(Noise).seed)
-    if on:
-        own = replace(own, noise=choice(NOISE, own.noise, NOISES, disabled=reason))
-        drawn = "" if own.noise == "random" else "Only drawn noise has a seed."
-        own = replace(own, noise_seed=input_int(NOISE_SEED, own.noise_seed, disabled=reason or drawn))
-    return own
-
-
-def _own_pose(state: ViewState, own: Compare, reason: str) -> Compare:
-    on = checkbox(OWN_POSE, own.own_pose, disabled=reason)
-    if on != own.own_pose:
-        own = replace(own, own_pose=on, pose_x=state.get(Pose).x, pose_y=state.get(Pose).y, turns=state.get(Pose).turns)
-    if on:
-        own = replace(
-            own,
-            pose_x=slider_float(POSE_X, own.pose_x, disabled=reason),
-            pose_y=slider_float(POSE_Y, own.pose_y, disabled=reason),
-            turns=slider_float(TURNS, own.turns, disabled=reason),
-        )
-    return own
-
-
-def _layers(facts: NetworkFacts) -> dict[str, str]:
-    """Names as the view stores them; the finished image is ""."""
-    return {"": facts.taps[-1].name, **{tap.name: tap.name for tap in facts.taps[:-1]}}
+        return state.edit(CompareView, second=checkbox(SECOND, shown.second))
+    return state.edit(CompareView, gain_db=slider_float(GAIN, shown.gain_db, disabled="" if mode == "difference" else ONE_STEP))
 
 
 def _facts(beside: Beside | None) -> None:
-    """What could not be shared, and what the second picture took."""
+    """Why there is no difference, what could not be shared, and what the picture beside took."""
     if beside is None:
         return
-    for note in beside.notes:
-        wrapped_text(note)
+    for note in (beside.reason, *beside.notes):
+        if note:
+            wrapped_text(note)
     if beside.frame.timing.stages:
-        wrapped_text(f"second view: {duration_text(beside.frame.timing.total_s)}")
+        wrapped_text(f"this view: {duration_text(beside.frame.timing.total_s)}")
 
 
-PANEL = Panel("Compare", "left", 45, draw, resets=(Compare, CompareView), workspaces=(6,))
+PANEL = Panel("Compare", "left", 45, draw, resets=KINDS, workspaces=(6,))

@@ -19,7 +19,7 @@ from viz.stages import SUPERSEDED, Run, Stage
 from viz.state import BreakIt, Device, Source, ViewState
 from viz.weights import other_weights
 
-KEPT = 3  # networks in memory: the shown one, the one before, and one to compare with
+KEPT = 5  # networks in memory: four that are compared, and the one before
 KEPT_COPIES = 4  # networks broken on purpose; all but their filters is shared
 
 

@@ -1,0 +1,39 @@
+"""Where each of several views stands: rows and columns of cells of one size. Pure."""
+
+from __future__ import annotations
+
+import math
+
+IN_FILES = {1: 1, 2: 2, 3: 3, 4: 2}  # columns, where none are asked for
+IN_WINDOW = {1: (1,), 2: (2,), 3: (3, 2, 1), 4: (2, 4, 1)}  # what is tried; two stand beside each other, so that rows can be compared
+
+
+def columns_in_files(count: int, wanted: int) -> int:
+    """Columns of `count` views in a file, whose cells are as large as they must be."""
+    return min(wanted, count) if wanted else IN_FILES[count]
+
+
+def columns_in_window(count: int, wanted: int, size: tuple[float, float], gap: float, above: float) -> int:
+    """The columns that make square pictures largest in a part of the window (width, height); `above` is kept free in each cell.
+
+    Of equals the first in `IN_WINDOW`.
+    """
+    if wanted:
+        return min(wanted, count)
+
+    def side(columns: int) -> float:
+        width, height = cell_size(count, columns, size, gap)
+        return min(width, height - above)
+
+    return max(IN_WINDOW[count], key=lambda columns: round(side(columns)))
+
+
+def cell_size(count: int, columns: int, size: tuple[float, float], gap: float) -> tuple[float, float]:
+    """(width, height) of each of `count` cells within `size`, whole numbers."""
+    rows = math.ceil(count / columns)
+    return tuple(max(1.0, math.floor((length - gap * (n - 1)) / n)) for length, n in zip(size, (columns, rows), strict=True))  # type: ignore[return-value]
+
+
+def cell_at(index: int, columns: int) -> tuple[int, int]:
+    """(column, row) of the view at this place in the order of views, from 0."""
+    return index % columns, index // columns

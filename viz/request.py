@@ -180,6 +180,18 @@ class OverlayImage:
     arrows: OverlayArrows | None = None
 
 
+@dataclass(frozen=True)
+class LayerColumn:
+    """What a measurement says of single layers, as a column of the Layers panel: numbers by the name of the tap, None where none exists.
+
+    `heading` names the unit where there is one; `explanation` is its tooltip.
+    """
+
+    heading: str
+    explanation: str
+    numbers: Mapping[str, float | None]
+
+
 @dataclass(frozen=True, eq=False)
 class OverlayResult:
     """Where a measurement stands. `values` is its own dataclass, None while nothing is known, or where nothing exists.
@@ -192,6 +204,7 @@ class OverlayResult:
     images: Mapping[str, OverlayImage] = field(default_factory=dict)
     stale: bool = False
     error: RenderError | None = None
+    columns: tuple[LayerColumn, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,13 +17,17 @@ from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import NO_GRID, progress, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, wrapped_text
-from viz.request import NetworkFacts, OverlayResult
+from viz.request import LayerColumn, NetworkFacts, OverlayResult
 from viz.state import LayerEquivariance, Pose, Tap, ViewState
 
 if TYPE_CHECKING:
     from viz.stages import Run
 
 NAME = "by layer"
+COLUMN = (
+    "How well the layer follows this pose: its own variance over the error, in dB. "
+    "EQ-T and EQ-R put the square of the full range (2) in the variance's place, which is more the less contrast a picture has."
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ def run(run: Run) -> Iterator[OverlayResult]:
     found: tuple[tuple[str, float | None], ...] = ()
     for layer in per_layer(ready.network, run.inputs["latent"].ws, pose, conditions(run)):
         found = (*found, (layer.name, layer.signal_db))
-        yield OverlayResult(Layers(found), len(found) / len(ready.facts.taps))
+        column = LayerColumn("EQ, dB", COLUMN, dict(found))
+        yield OverlayResult(Layers(found), len(found) / len(ready.facts.taps), columns=(column,))
 
 
 OVERLAY = Overlay(NAME, LayerEquivariance, (*LATENT, *CONDITIONS, Pose), run)
@@ -91,7 +96,7 @@ def _bars(state: ViewState, facts: NetworkFacts, found: tuple[tuple[str, float |
     low, high = (min(0.0, float(known.min()) - 3), float(known.max()) + 6) if len(known) else (0.0, 60.0)
     count, room = len(facts.taps), imgui.get_content_region_avail()
     em = imgui.get_font_size()
-    axes = plots.Axes("", "dB", x=(-0.6, count - 0.4), y=(low, high), follow=True, legend="")
+    axes = plots.Axes("", "own variance / error, dB", x=(-0.6, count - 0.4), y=(low, high), follow=True, legend="")
     with plots.plot("##by layer", axes, (-1, max(7.0, room.y / em - 0.3))) as shown:
         if not shown:
             return state

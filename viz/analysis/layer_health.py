@@ -21,7 +21,7 @@ from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import progress, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, significant, wrapped_text
-from viz.request import NetworkFacts, OverlayResult
+from viz.request import LayerColumn, NetworkFacts, OverlayResult
 from viz.state import LayerHealth, Pose, Tap, ViewState
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         health = Health(spec.name, *_against(outputs, float(spec.out_sampling_rate)), clamped, largest, (), spec.out_channels)
         found = (*found, replace(health, dead=dead_channels(outputs[0][0], float(spec.out_sampling_rate))))
         x, chain = outputs[0], outputs[2]
-        yield OverlayResult(found, len(found) / len(network.synthesis.specs))
+        column = LayerColumn("16 bit, dB", "The layer's detail over what 16 bits change in it, those of earlier layers included, in dB.",
+                             {health.name: health.chain_db for health in found})  # fmt: skip
+        yield OverlayResult(found, len(found) / len(network.synthesis.specs), columns=(column,))
 
 
 def probed(layer: Any) -> Any:

@@ -21,7 +21,7 @@ from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import progress, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, wrapped_text
-from viz.request import NetworkFacts, OverlayResult
+from viz.request import LayerColumn, NetworkFacts, OverlayResult
 from viz.state import LayerShares, Pose, Tap, ViewState
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(run: Run) -> Iterator[OverlayResult]:
     found: tuple[LayerShare, ...] = ()
     for tap in ready.facts.taps:
         found = (*found, share_of(ready.network, run.inputs["latent"].ws, tap, {**conditions(run), **arguments}))
-        yield OverlayResult(Shares(found), len(found) / len(ready.facts.taps))
+        yield OverlayResult(Shares(found), len(found) / len(ready.facts.taps), columns=layer_columns(found))
 
 
 def share_of(network: Any, ws: torch.Tensor, tap: TapInfo, arguments: Mapping[str, Any]) -> LayerShare:
@@ -77,6 +77,16 @@ def share_of(network: Any, ws: torch.Tensor, tap: TapInfo, arguments: Mapping[st
     limits = (tap.spec.out_cutoff, tap.spec.out_stopband) if tap.spec is not None else (None, None)
     cutoff, stopband = (None if f is None or f >= tap.sampling_rate / 2 else share_above(spectrum, f, shape=shape) for f in limits)
     return LayerShare(tap.name, cutoff, stopband, folded)
+
+
+def layer_columns(found: tuple[LayerShare, ...]) -> tuple[LayerColumn, ...]:
+    """What the Layers panel shows of it, in dB of each layer's power; no number where the layer has no such frequency."""
+    beyond = {s.name: decibels(s.cutoff) for s in found}
+    folded = {s.name: decibels(s.folded) for s in found}
+    return (
+        LayerColumn("> f_c, dB", "The share of the layer's power beyond its cutoff f_c.", beyond),
+        LayerColumn("folded, dB", "The share of the layer's power that folds back when samples are dropped: aliasing.", folded),
+    )
 
 
 OVERLAY = Overlay(NAME, LayerShares, (*LATENT, *CONDITIONS, Pose), run)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gui_utils import theme
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, table_scope, tooltip_scope
 from gui_utils.text import MISSING, number_text
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, cached, wrapped_text
-from viz.request import NetworkFacts
+from viz.request import Frame, LayerColumn, NetworkFacts
 from viz.state import Tap, ViewState
 
 COLUMNS = (
@@ -21,6 +23,7 @@ COLUMNS = (
     ("Type", "What the layer's numbers are on a graphics card; the processor always takes 32 bits."),
 )
 HINT = "[ and ] go to the layer before and after."
+MEASURED_HINT = HINT + " By layer, Out of band and Layer health add columns here while they measure."
 TYPES = {"float16": "f16", "float32": "f32"}
 SELECTED = (*theme.ACCENT, 0.3)
 SMALLEST_EM = 8.0
@@ -32,23 +35,36 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         wrapped_text(NO_NETWORK)
         return state
     rows = cached(context, "layers.rows", facts, lambda: layer_rows(facts))
+    measured = measured_columns(context.frame)
+    columns = (*COLUMNS, *((column.heading, column.explanation) for column in measured))
     selected = facts.tap_name(state.get(Tap).layer)
     scrolls = context.scratch.get("layers.selected") != selected
     context.scratch["layers.selected"] = selected
     room = imgui.get_content_region_avail().y / imgui.get_font_size() - 2.0
     flags = imgui.TableFlags_
     look = flags.scroll_y | flags.scroll_x | flags.row_bg | flags.sizing_fixed_fit | flags.borders_inner_v
-    with table_scope("##layers", len(COLUMNS), look, (0, max(SMALLEST_EM, room))) as visible:
+    with table_scope(f"##layers {len(columns)}", len(columns), look, (0, max(SMALLEST_EM, room))) as visible:
         if visible:
-            _header()
+            _header(columns)
             for row in rows:
-                if _row(row, row[0] == selected) and row[0] != selected:
+                numbers = tuple(column_text(column, row[0]) for column in measured)
+                if _row((*row, *numbers), row[0] == selected) and row[0] != selected:
                     state = state.edit(Tap, layer="" if row is rows[-1] else row[0])
                     context.scratch["layers.selected"] = row[0]  # it is in view: it was clicked
                 if scrolls and row[0] == selected:
                     imgui.set_scroll_here_y(0.5)
-    wrapped_text(HINT)
+    wrapped_text(HINT if measured else MEASURED_HINT)
     return state
+
+
+def measured_columns(frame: Frame | None) -> tuple[LayerColumn, ...]:
+    """What the measurements under way say of single layers, in the order of their names, which does not change while they run."""
+    results = sorted(frame.overlays.items()) if frame is not None else ()
+    return tuple(column for _, result in results for column in result.columns)
+
+
+def column_text(column: LayerColumn, tap: str) -> str:
+    return number_text(column.numbers.get(tap))
 
 
 def layer_rows(facts: NetworkFacts) -> tuple[tuple[str, ...], ...]:
@@ -83,12 +99,12 @@ def _cutoff(facts: NetworkFacts, index: int) -> float | None:
     return before.out_cutoff if before is not None else None
 
 
-def _header() -> None:
+def _header(columns: Sequence[tuple[str, str]]) -> None:
     imgui.table_setup_scroll_freeze(1, 1)
-    for name, _ in COLUMNS:
+    for name, _ in columns:
         imgui.table_setup_column(name)
     imgui.table_next_row(imgui.TableRowFlags_.headers.value)
-    for name, text in COLUMNS:
+    for name, text in columns:
         imgui.table_next_column()
         imgui.table_header(name)
         with tooltip_scope() as shown:

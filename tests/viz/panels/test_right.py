@@ -3,9 +3,9 @@
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz import contact_sheet
 from viz.panels.channels import shown_text
-from viz.panels.layers import layer_rows
+from viz.panels.layers import column_text, layer_rows, measured_columns
 from viz.panels.parts import significant
-from viz.request import Picture
+from viz.request import LayerColumn, OverlayResult, Picture
 from viz.state import Channels, Tap, Tone, ViewState
 
 R = alias_free_facts()
@@ -36,6 +36,22 @@ def test_rows_of_the_table():
     assert rows["L6_84_96"] == ("84", "96", "64", "16.0", "10", "f16")
     assert rows["output"] == ("64", "3", "64", "32.0", "—", "f32")
     assert {row[0]: row[4] for row in layer_rows(stylegan2_facts())}["b8.conv1"] == "—"
+
+
+def test_measurements_add_columns_of_their_own():
+    """In the order of the measurements' names, whichever answered first; a layer without a number has an em dash."""
+    column = LayerColumn("EQ, dB", "Of this pose.", {"input": 52.04, "L0_36_96": None})
+    results = {
+        "out of band": OverlayResult(columns=(LayerColumn("folded", "", {"input": -90.0}),)),
+        "by layer": OverlayResult(columns=(column,)),
+    }
+    frame = frame_of(R, overlays=results)
+    assert [c.heading for c in measured_columns(frame)] == ["EQ, dB", "folded"]
+    assert [column_text(column, name) for name in ("input", "L0_36_96", "L1_36_96")] == ["52.0", "—", "—"]
+    with show("layers", network=R, frame=frame) as shown:
+        assert shown.ui.item("EQ, dB") and shown.ui.item("folded")
+        shown.ui.click("Tap.layer.L3_52_96")
+        assert shown.state.get(Tap).layer == "L3_52_96"
 
 
 def test_channels_are_stepped_within_the_layer():

@@ -8,7 +8,9 @@ in classifiers, or by Zhang's blur-pooling), and what is added is fixed noise, a
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,17 +35,17 @@ class BreakageError(ValueError):
 
 
 @dataclass(frozen=True)
-class Breakage:
-    """What is done to which layers. `layers` are numbers, 0 for L0; empty means all. ToRGB has no filters and is left alone.
+class LayerBreakage:
+    """What is done to one layer, number `layer`; each other field has a value that leaves things as they are.
 
     `upsampling` is m, a power of two (others are rounded down to one: odd factors would move the picture by half a sample),
     `support` n (0: as they are); `window` one of `networks.filters.DESIGNS` ("": as it is);
     `cutoff_octaves` shifts f_c of both filters; `margin` is the most samples that stay on each side (negative: as many as there
-    are; the input's too, where all layers are meant); `noise` is the strength of fixed noise, in standard deviations of the
-    convolution's output; `pool` "max" or "blur" puts pooling in place of the downsampling filter ("": no).
+    are); `noise` is the strength of fixed noise, in standard deviations of the convolution's output; `pool` "max" or "blur" puts
+    pooling in place of the downsampling filter ("": no).
     """
 
-    layers: tuple[int, ...] = ()
+    layer: int = 0
     upsampling: int = 0
     support: int = 0
     window: str = ""
@@ -60,9 +62,42 @@ class Breakage:
             if not 0 <= getattr(self, name) <= most:
                 raise BreakageError(f"{name} is {getattr(self, name)}, but must be from 0 to {most}")
 
-    def means(self, index: int, spec: LayerSpec) -> bool:
-        """Whether layer `index` is one of those."""
-        return not spec.is_torgb and (not self.layers or index in self.layers)
+
+@dataclass(frozen=True)
+class Breakage:
+    """What is done to which layers. `layers` are the numbers (0 for L0) that the common fields mean; empty means all.
+
+    `own` are layers with settings of their own, whole: nothing of the common ones is done to them. ToRGB has no filters and is left
+    alone. Where every layer gets a smaller margin, the input gets the largest of them. The fields are those of `LayerBreakage`.
+    """
+
+    layers: tuple[int, ...] = ()
+    upsampling: int = 0
+    support: int = 0
+    window: str = ""
+    cutoff_octaves: float = 0.0
+    margin: int = -1
+    noise: float = 0.0
+    pool: str = ""
+    own: tuple[LayerBreakage, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._common(0)
+
+    @staticmethod
+    def of_fields(fields: Mapping[str, Any]) -> Breakage:
+        """From plain values, such as a saved view has: layers with settings of their own are mappings."""
+        return Breakage(**{**fields, "own": tuple(LayerBreakage(**own) for own in fields.get("own", ()))})
+
+    def of(self, index: int, spec: LayerSpec) -> LayerBreakage:
+        """What is done to layer `index`."""
+        if spec.is_torgb:
+            return LayerBreakage(index)
+        own = next((own for own in self.own if own.layer == index), None)
+        return own or (self._common(index) if not self.layers or index in self.layers else LayerBreakage(index))
+
+    def _common(self, index: int) -> LayerBreakage:
+        return LayerBreakage(index, **{f.name: getattr(self, f.name) for f in fields(LayerBreakage) if f.name != "layer"})
 
 
 class AlteredLayer(FilteredLayer):
@@ -88,10 +123,11 @@ def broken(network: Generator, breakage: Breakage) -> AliasFreeGenerator:
     """The same weights with other signal processing. Raises BreakageError for a network that has none to break (StyleGAN2)."""
     if not isinstance(network, AliasFreeGenerator):
         raise BreakageError(f"a {network.config.family} generator has no designed filters to break")
-    source = _input(network.synthesis.input, breakage)
-    specs = altered_specs(network.synthesis.specs, source.spec.size, breakage, default_support=network.config.filter_size)
-    pairs = zip(network.synthesis.specs, specs, strict=True)
-    layers = [_layer(network.synthesis.layer(old), new, breakage, index) for index, (old, new) in enumerate(pairs)]
+    old = network.synthesis.specs
+    source = _input(network.synthesis.input, [breakage.of(i, spec).margin for i, spec in enumerate(old) if not spec.is_torgb])
+    specs = altered_specs(old, source.spec.size, breakage, default_support=network.config.filter_size)
+    pairs = enumerate(zip(old, specs, strict=True))
+    layers = [_layer(network.synthesis.layer(before), after, breakage.of(index, before)) for index, (before, after) in pairs]
     return network.with_layers(source, layers)
 
 
@@ -101,20 +137,21 @@ def altered_specs(
     """What the layers become; each one's input has the size of the output before it, whose middle stays the image's middle."""
     found = []
     for index, spec in enumerate(specs):
-        altered = _altered(spec, breakage, default_support) if breakage.means(index, spec) else spec
+        own = breakage.of(index, spec)
+        altered = spec if own == LayerBreakage(index) else _altered(spec, own, default_support)
         altered = replace(altered, in_size=in_size)
         low, high = centred_padding(
             in_size[0] + spec.conv_kernel - 1,
             altered.out_size[0],
             (altered.up_factor, altered.up_taps),
-            (altered.down_factor, _reach(altered, breakage if breakage.means(index, spec) else Breakage())),
+            (altered.down_factor, _reach(altered, own)),
         )
         found.append(replace(altered, padding=(low, high, low, high)))
         in_size = altered.out_size
     return tuple(found)
 
 
-def _altered(spec: LayerSpec, breakage: Breakage, default_support: int) -> LayerSpec:
+def _altered(spec: LayerSpec, breakage: LayerBreakage, default_support: int) -> LayerSpec:
     fastest = max(spec.in_sampling_rate, spec.out_sampling_rate)
     temporary = fastest * (power_of_two(breakage.upsampling) or spec.tmp_sampling_rate // fastest)
     up, down = temporary // spec.in_sampling_rate, temporary // spec.out_sampling_rate
@@ -140,32 +177,33 @@ def power_of_two(number: int) -> int:
     return 1 << (number.bit_length() - 1) if number else 0
 
 
-def _reach(spec: LayerSpec, breakage: Breakage) -> int:
+def _reach(spec: LayerSpec, breakage: LayerBreakage) -> int:
     """Samples at the temporary rate that one sample of the output sees through the downsampling, along one axis."""
     if not breakage.pool or spec.down_factor == 1:
         return spec.down_taps
     return spec.down_factor if breakage.pool == "max" else spec.down_factor + len(BLUR) - 1
 
 
-def _input(source: FourierInput, breakage: Breakage) -> FourierInput:
+def _input(source: FourierInput, margins: list[int]) -> FourierInput:
     """The Fourier input on a smaller grid, where the margins of all layers are made smaller."""
-    size = tuple(min(side, round(source.sampling_rate) + 2 * max(breakage.margin, 0)) for side in source.spec.size)
-    if breakage.margin < 0 or breakage.layers or size == source.spec.size:
+    margin = -1 if min(margins, default=-1) < 0 else max(margins)
+    size = tuple(min(side, round(source.sampling_rate) + 2 * max(margin, 0)) for side in source.spec.size)
+    if margin < 0 or size == source.spec.size:
         return source
     twin = shared_copy(source, FourierInput)
     twin.spec = replace(source.spec, size=(size[0], size[1]))
     return twin
 
 
-def _layer(layer: FilteredLayer, spec: LayerSpec, breakage: Breakage, index: int) -> FilteredLayer:
+def _layer(layer: FilteredLayer, spec: LayerSpec, breakage: LayerBreakage) -> FilteredLayer:
     """The layer as `spec` has it, with filters designed anew only where their design is another one; itself if nothing changes."""
-    adds = breakage.means(index, spec) and (breakage.noise != 0 or bool(breakage.pool))
+    adds = breakage.noise != 0 or bool(breakage.pool)
     if spec == layer.spec and not adds:
         return layer
     twin = shared_copy(layer, AlteredLayer)
     twin.spec = spec
-    twin.pool = breakage.pool if adds else ""
-    twin.added_noise = _noise(spec, layer.weight.device) * breakage.noise if adds and breakage.noise else None
+    twin.pool = breakage.pool
+    twin.added_noise = _noise(spec, layer.weight.device) * breakage.noise if breakage.noise else None
     if spec.up_lowpass != layer.spec.up_lowpass:
         twin.up_filter = _buffer(design(spec.up_lowpass), layer.weight)
     if spec.down_lowpass != layer.spec.down_lowpass:

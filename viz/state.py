@@ -54,7 +54,7 @@ from viz.groups import (
     View,
 )
 from viz.latent_groups import Inversion, OwnLatent
-from viz.layer_groups import BreakIt, Filmstrip, Filters, FourierView, LayerHealth
+from viz.layer_groups import BreakIt, Filmstrip, Filters, FourierView, LayerBreak, LayerHealth
 from viz.saved_json import StateError, checked, finite, parsed
 
 FORMAT, WHAT = "aliasfree-view", "a saved view"
@@ -73,6 +73,7 @@ GROUPS: tuple[type, ...] = (
     Inversion,
     Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
+PARTS: tuple[type, ...] = (LayerBreak,)  # what groups hold lists of
 ANALYSES: tuple[type, ...] = (
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, FourierView, Filmstrip, LayerHealth, BreakIt, Inversion,
@@ -168,13 +169,13 @@ class ViewState:
         return ViewState(state.groups, MappingProxyType(unknown))
 
 
-def _read_group(kind: type, values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _read_group(kind: type, values: dict[str, Any], place: str = "") -> tuple[Any, dict[str, Any]]:
     hints = get_type_hints(kind)
     fields = {f.name: f for f in dataclasses.fields(kind)}
     changes, extra = {}, {}
     for name, value in values.items():
         if name in fields:
-            changes[name] = _read_value(f"{kind.__name__}.{name}", value, hints[name], fields[name].metadata)
+            changes[name] = _read_value(f"{place or kind.__name__}.{name}", value, hints[name], fields[name].metadata)
         else:
             extra[name] = value
     return kind(**changes), extra
@@ -185,6 +186,10 @@ def _read_value(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> 
         if not isinstance(value, list | tuple) or len(value) > 4096:
             raise StateError(f"{name} is {value!r}; a list is expected")
         return tuple(_read_value(f"{name}[{i}]", v, get_args(hint)[0], {"low": 0}) for i, v in enumerate(value))
+    if hint in PARTS:
+        if not isinstance(value, dict):
+            raise StateError(f"{name} is {value!r}; an object is expected")
+        return _read_group(hint, value, name)[0]
     if hint is float and isinstance(value, int | float):
         value = finite(name, value)
     if type(value) is not hint:

@@ -78,7 +78,7 @@ def _as_asked(network: Any, options: argparse.Namespace) -> Any:
     breaks = view.get(BreakIt)
     if breaks.on and network.config.family != "alias-free":
         raise CommandError(f"--set BreakIt: a {network.config.family} generator has no designed filters to break")
-    return broken(network, Breakage(**asdict(breaks))) if breaks.on else network
+    return broken(network, Breakage.of_fields(asdict(breaks))) if breaks.on else network
 
 
 def as_text(facts: dict[str, Any], kinds: Sequence[Kind]) -> str:

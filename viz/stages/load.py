@@ -27,9 +27,6 @@ class DeviceError(Exception):
     """The device asked for is not there."""
 
 
-KEPT_COPIES = 4  # broken copies: all but their filters is shared
-
-
 @dataclass(frozen=True)
 class Ready:
     """A network on its device, and what the window may know of it."""
@@ -73,7 +70,7 @@ class NetworkStore:
         identity = (whole.identity, options)
         ready = self._copies.pop(identity, None)
         if ready is None or ready.whole is not whole:
-            network = broken(whole.network, Breakage(**asdict(options)))
+            network = broken(whole.network, Breakage.of_fields(asdict(options)))
             facts = replace(whole.facts, taps=taps_of(network, whole.device))
             ready = replace(whole, network=network, facts=facts, identity=identity, whole=whole)
         self._copies[identity] = ready

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from networks.breakage import Breakage
+from networks.breakage import Breakage, LayerBreakage
 from networks.measures.metrics import measure
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz import canvas_badge, cli
-from viz.analysis import break_it
+from viz.analysis import break_it, break_it_panel
+from viz.layer_groups import LayerBreak
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.stages import load
-from viz.state import BreakIt, Equivariance, Filters, Latent, Pose, Source, Tap, ViewState
+from viz.state import BreakIt, Equivariance, Filters, Latent, Pose, Source, StateError, Tap, ViewState
 
 GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
 TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
@@ -82,7 +83,8 @@ def test_only_a_few_copies_are_kept_and_none_of_a_network_that_was_let_go(pipeli
     store = pipeline.networks
     assert ready(pipeline).network in store.networks()
     assert len(store._copies) == load.KEPT_COPIES
-    for name in ("tiny_t", "tiny_sg2", "tiny_sg2_orig"):
+    others = ("tiny_t", "tiny_sg2", "tiny_sg2_orig", "tiny_t_cond", "tiny_sg2_resnet_cond")
+    for name in others[: load.KEPT]:
         ask(pipeline, ViewState().put(Source(str(GOLDEN / f"{name}.pkl"))))
     assert len(store._ready) == load.KEPT and not store._copies
 
@@ -114,7 +116,24 @@ def test_other_measurements_are_of_the_broken_network(pipeline):
 
 
 def test_the_group_and_the_breakage_have_the_same_fields_and_defaults():
-    assert asdict(BreakIt()) == asdict(Breakage())
+    assert asdict(BreakIt()) == asdict(Breakage()) and asdict(LayerBreak()) == asdict(LayerBreakage())
+    view = BreakIt((0, 2), 1, own=(LayerBreak(2, window="nearest"), LayerBreak(4, pool="max")))
+    assert asdict(Breakage.of_fields(asdict(view))) == asdict(view)
+
+
+def test_each_layer_is_broken_in_its_own_way(pipeline):
+    own = (LayerBreak(1, window="nearest"), LayerBreak(3, upsampling=1))
+    view = TINY_R.put(BreakIt(support=4, own=own)).edit(Filters, on=True)
+    frame = ask(pipeline, view)
+    layers = list(pipeline.refine(frame))[-1].overlays["filters"].values.layers
+    designs = [(layer.up or layer.down).lowpass for layer in layers[:4]]
+    assert [(d.window, d.support) for d in designs] == [("kaiser", 4), ("nearest", 6), ("kaiser", 4), ("kaiser", 6)]
+    assert [layer.spec.tmp_sampling_rate // max(layer.spec.in_sampling_rate, layer.spec.out_sampling_rate) for layer in layers[:4]] == [
+        2, 2, 2, 1]  # fmt: skip
+    assert not np.array_equal(frame.picture.values, ask(pipeline, TINY_R.put(BreakIt(support=4))).picture.values)
+    every = BreakIt(own=tuple(LayerBreak(n, support=4) for n in range(len(layers) - 1)))
+    same = ask(pipeline, TINY_R.put(every)).picture.values
+    assert np.array_equal(same, ask(pipeline, TINY_R.put(BreakIt(support=4))).picture.values)
 
 
 # ---------------------------------------------------------------------------------------------------- the price
@@ -163,43 +182,72 @@ def test_an_interruption_loses_nothing(pipeline):
 FACTS = alias_free_facts()
 
 
-def test_switches_change_the_view_and_mend_gives_it_back():
-    with show(break_it.PANEL, network=FACTS) as shown:
+def test_switches_break_all_layers_or_those_chosen_each_in_its_own_way():
+    with show(break_it_panel.PANEL, network=FACTS) as shown:
         shown.ui.click("BreakIt.upsampling.1")
+        assert shown.state.get(BreakIt) == BreakIt(upsampling=1)
+        shown.ui.click("BreakIt.layers.1")
         shown.ui.choose("BreakIt.window", "nearest")
-        shown.ui.click("BreakIt.layers.3")
-        shown.ui.click("BreakIt.layers.5")
-        assert shown.state.get(BreakIt) == BreakIt((3, 5), upsampling=1, window="nearest")
-        shown.ui.click("BreakIt.layers.3")
-        assert shown.state.get(BreakIt).layers == (5,)
+        both = (LayerBreak(1, upsampling=1, window="nearest"),)
+        assert shown.state.get(BreakIt) == BreakIt(upsampling=1, own=both)
+        shown.ui.click("BreakIt.layers.2")
+        shown.ui.click("BreakIt.upsampling.0")
         shown.ui.click("BreakIt.pool.blur")
         shown.ui.set("BreakIt.cutoff_octaves", 0.5)
-        assert (shown.state.get(BreakIt).pool, shown.state.get(BreakIt).cutoff_octaves) == ("blur", 0.5)
+        third = LayerBreak(2, pool="blur", cutoff_octaves=0.5)
+        assert shown.state.get(BreakIt) == BreakIt(upsampling=1, own=(*both, third))
+        assert [break_it_panel.layer_text(shown.state.get(BreakIt), n) for n in (-1, 0, 1, 2)] == [
+            ("m = 1", False), ("as all", True), ("m = 1, nearest", False), ("f_c × 1.4, blur-pool", False)]  # fmt: skip
+        shown.ui.click("BreakIt.clear")
+        assert shown.state.get(BreakIt) == BreakIt(upsampling=1, own=both) and shown.ui.item("BreakIt.clear").disabled
+        shown.ui.click("BreakIt.layers.1")
+        shown.ui.click("BreakIt.apply_to_all")
+        assert shown.state.get(BreakIt) == BreakIt(upsampling=1, window="nearest")
         shown.ui.click("BreakIt.mend")
         assert shown.state == ViewState()
 
 
+def test_several_layers_are_chosen_with_ctrl_and_shift():
+    choose = break_it_panel.choose
+    assert choose((), 3, 10) == (3,) and choose((1, 2), 5, 10) == (5,) and choose((4,), -1, 10) == ()
+    assert choose((3,), 5, 10, ctrl=True) == (3, 5) and choose((3, 5), 3, 10, ctrl=True) == (5,)
+    assert choose((5,), 3, 10, shift=True) == (3, 4, 5) and choose((0,), 9, 10, shift=True) == ()
+    changed = break_it_panel.changed(BreakIt(), (3, 5), {"noise": 0.5})
+    assert changed == BreakIt(own=(LayerBreak(3, noise=0.5), LayerBreak(5, noise=0.5)))
+    assert break_it_panel.changed(changed, (3, 5), {"noise": 0.0}) == BreakIt()
+
+
+def test_a_view_that_broke_some_layers_in_one_way_shows_and_changes_each():
+    old = BreakIt((3, 5), window="nearest")
+    assert break_it_panel.layer_text(old, -1) == ("as trained", True) and break_it_panel.layer_text(old, 5) == ("nearest", False)
+    with show(break_it_panel.PANEL, ViewState().put(old), network=FACTS) as shown:
+        shown.ui.frames(3)
+        assert shown.changed_frames == 0
+        shown.ui.click("BreakIt.support.4")
+        own = tuple(LayerBreak(n, window="nearest") for n in (3, 5))
+        assert shown.state.get(BreakIt) == BreakIt(support=4, own=own)
+
+
 def test_the_layer_on_screen_can_be_chosen():
-    with show(break_it.PANEL, ViewState().edit(Tap, layer=FACTS.taps[4].name), network=FACTS) as shown:
+    with show(break_it_panel.PANEL, ViewState().edit(Tap, layer=FACTS.taps[4].name), network=FACTS) as shown:
         shown.ui.click("BreakIt.this_layer")
-        assert shown.state.get(BreakIt).layers == (3,)
-        shown.ui.click("BreakIt.all_layers")
-        assert shown.state.get(BreakIt).layers == ()
+        shown.ui.click("BreakIt.upsampling.4")
+        assert shown.state.get(BreakIt) == BreakIt(own=(LayerBreak(3, upsampling=4),))
 
 
 def test_torgb_is_not_offered_and_stylegan2_has_nothing():
-    assert [name for _, name in break_it.layer_numbers(FACTS)] == [f"L{i}" for i in range(10)]
-    with show(break_it.PANEL, network=stylegan2_facts()) as shown:
+    assert [name for _, name in break_it_panel.layer_numbers(FACTS)] == [f"L{i}" for i in range(10)]
+    with show(break_it_panel.PANEL, network=stylegan2_facts()) as shown:
         assert shown.ui.item("BreakIt.window").disabled
 
 
 def test_the_table_says_what_it_costs(pipeline):
     toll = steps(pipeline, TINY_R.put(NEAREST))[-1].values
-    rows = break_it.rows(toll)
-    assert rows[0][0] == "EQ-T" and rows[0][3].startswith("−") and rows[3][3].endswith("×")
-    assert break_it.rows(break_it.Toll())[0] == ("EQ-T", "—", "—", "—")
+    rows = break_it_panel.rows(toll)
+    assert rows[2][0] == "change" and rows[2][1].startswith("−") and rows[2][4].endswith("×")
+    assert break_it_panel.rows(break_it.Toll())[0] == ("whole", "—", "—", "—", "—")
     frame = frame_of(FACTS, overlays={break_it.NAME: OverlayResult(toll)})
-    with show(break_it.PANEL, ViewState().put(NEAREST), network=FACTS, frame=frame) as shown:
+    with show(break_it_panel.PANEL, ViewState().put(NEAREST), network=FACTS, frame=frame) as shown:
         shown.ui.frames(5)
         assert shown.changed_frames == 0
 
@@ -210,6 +258,9 @@ def test_the_badge_tells_of_the_picture_not_of_the_view():
     everything = BreakIt((2, 0), 4, 8, "gaussian", -1.0, 0, 0.25, "max")
     assert everything.summary() == "m = 4, n = 8, gaussian, f_c × 0.5, margin 0, noise 0.25, max-pool in L0, L2"
     assert not BreakIt((1,)).on and BreakIt((1,)).summary() == ""
+    own = (LayerBreak(1), LayerBreak(2, support=4), LayerBreak(7, support=4))
+    assert BreakIt(upsampling=1, own=own).summary() == "m = 1 in all other layers; L1 as trained; n = 4 in L2, L7"
+    assert BreakIt(own=own[1:]).on and not BreakIt(own=own[:1]).on
 
 
 def test_filters_of_the_broken_network_are_drawn(pipeline):
@@ -225,8 +276,14 @@ def test_filters_of_the_broken_network_are_drawn(pipeline):
 
 
 def test_a_saved_view_keeps_it():
-    view = ViewState().put(BreakIt((1, 4), 1, 4, "bilinear", -0.5, 3, 0.1, "blur"))
+    view = ViewState().put(BreakIt((1, 4), 1, 4, "bilinear", -0.5, 3, 0.1, "blur", (LayerBreak(2, margin=0), LayerBreak(5, noise=1.0))))
     assert ViewState.from_json(view.to_json()) == view
+    data = json.loads(view.to_json())
+    data["BreakIt"].pop("own")  # as it was saved before layers could have settings of their own
+    assert ViewState.from_dict(data).get(BreakIt) == replace(view.get(BreakIt), own=())
+    data["BreakIt"]["own"] = [{"layer": 2, "window": "hamming"}]
+    with pytest.raises(StateError, match=r"BreakIt.own\[0\].window is 'hamming'"):
+        ViewState.from_dict(data)
 
 
 def test_the_command_line_sets_any_value(tmp_path, capsys):

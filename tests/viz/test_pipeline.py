@@ -272,6 +272,17 @@ def test_the_contact_sheet_holds_every_channel_once(asking):
     assert picture.channels == tuple(range(min(contact_sheet.CHANNELS, frame.raw.shape[0])))
 
 
+def test_the_contact_sheet_of_an_undone_pose_says_of_every_sample_whether_it_is_valid(asking):
+    view = TINY_R.put(Tap(names(asking)[4])).put(Pose(turns=0.1)).put(Unwarp(on=True))
+    one = asking.ask(view.put(Channels(mode="single"))).picture
+    sheet = asking.ask(view.put(Channels(mode="sheet"))).picture
+    height, width = one.mask.shape
+    assert sheet.mask.shape == sheet.values.shape[:2] and 0 < one.mask.mean() < 1
+    for index in range(len(sheet.channels)):
+        row, column = divmod(index, sheet.grid)
+        assert np.array_equal(sheet.mask[row * height : (row + 1) * height, column * width : (column + 1) * width], one.mask)
+
+
 def test_channel_numbers_are_clamped():
     assert choose(Channels(first=500), 8, 100) == (5, 6, 7)
     assert choose(Channels(mode="single", first=500), 8, 100) == (7,)

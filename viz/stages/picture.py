@@ -83,6 +83,8 @@ def run(run: Run) -> Measured:
         laid_out = _sheet(values, grid) if grid else values.permute(1, 2, 0)
         on_gpu = values.device.type == "cuda"
         array = _planes(laid_out) if on_gpu else laid_out.contiguous().cpu().numpy()
+        if mask is not None and grid:
+            mask = _sheet(mask.expand(len(values), -1, -1), grid)[:, :, 0]  # as the values are
     height, width = values.shape[-2:]
     picture = (DevicePicture if on_gpu else Picture)(
         values=array,  # type: ignore[arg-type]

@@ -21,11 +21,11 @@ from networks.generator import Generator
 from networks.ladder import ABLATED, CONTRAST, LADDER, Line, Row, contrast_db, small_config, table, untrained
 from networks.loading import load
 from networks.measures.metrics import measure
-from networks.spec import FLEXIBLE
+from networks.train.checkpoint import NAME, exists
 from networks.train.command_line import prepare_machine
 from networks.train.errors import TrainingError
 from networks.train.loop import train
-from networks.train.options import Options
+from networks.train.options import Options, chooses_layers
 from networks.train.processes import join
 
 SUFFIXES = (".safetensors", ".pkl")
@@ -90,10 +90,10 @@ def _training(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[tu
         folder, config = options.out / line.rung.lower(), small_config(line, options.resolution, capacity=options.capacity)
         wanted = Options(data=options.train, config=line.rung, resolution=options.resolution, out=str(folder))
         wanted = replace(wanted, images=options.images, seed=options.seed, channel_base=config.channel_base, channel_max=config.channel_max)
-        flexible = config.layer_rule == FLEXIBLE
-        wanted = replace(wanted, moves=UNMOVED, num_layers=options.layers if flexible else None, early_margin=options.early_margin)
+        layers = options.layers if chooses_layers(config) else None
+        wanted = replace(wanted, moves=UNMOVED, num_layers=layers, early_margin=options.early_margin)
         try:
-            train(wanted, processes, resume=(folder / "checkpoint.pt").exists(), quiet=False)
+            train(wanted, processes, resume=exists(folder / NAME), quiet=False)
         except TrainingError as error:
             raise SystemExit(f"networks.ladder: {line.name}: {error}") from None
         yield line, load(str(folder / "snapshot.safetensors")).network

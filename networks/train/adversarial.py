@@ -14,7 +14,7 @@ from .errors import TrainingError
 from .features import Extractor, extractor
 from .forward import Pass, picture
 from .frechet import Moments, frechet_distance, moments
-from .generator import TrainedGenerator, discriminator_optimiser, settle, step, weights_generator
+from .generator import TrainedGenerator, discriminator_optimiser, load_optimiser, optimiser_state, step, weights_generator
 from .given import augmentation_in, drawn_augmentation, drawn_latents, drawn_noise, noise_in, styles_in
 from .graphed import Found, Phases, Values, recorder_for
 from .options import Options
@@ -216,7 +216,7 @@ class AdversarialTraining:
         return {
             "generator": self.generator.state(),
             "discriminator": weights,
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": optimiser_state(self.optimiser),
             "p": self.p,
             "signs": self.signs,
             "path_mean": self.path_mean,
@@ -227,8 +227,7 @@ class AdversarialTraining:
         self.generator.adopt(self.options.generator_at(max(0, images - 1)))
         self.generator.load(state["generator"])
         self.discriminator.load_state_dict(self.discriminator.state_dict() | state["discriminator"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        settle(self.optimiser)
+        load_optimiser(self.optimiser, state["optimiser"])
         self.p = state["p"]
         self.signs = [sign.to(self.processes.device) for sign in state["signs"]]
         self.path_mean = state["path_mean"].to(self.processes.device)

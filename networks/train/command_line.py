@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, Field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ import torch
 from networks.spec import ConfigError
 from torch_utils.heap import keep_freed_memory
 
+from .detached import detach, told_to_end
 from .errors import TrainingError
 from .fast_filters import enable
 from .loop import Run
@@ -25,14 +27,16 @@ EXAMPLES = """examples:
   four GPUs                  torchrun --nproc-per-node 4 -m networks.train --data photos --config R --resolution 256
   globes on two CPU cores    torchrun --nproc-per-node 2 -m networks.train --data globes:earth.jpg --config T --images 140000
   go on after a break        the same command with --resume
+  without this shell         the same command with --detach
+  several rungs at once      python -m networks.train.together --help
 
 files in --out: checkpoint.pt (all that is needed to go on), snapshot.safetensors (the averaged generator with its model card: open it in
 the visualizer), samples.png, examples.png, log.jsonl. Each file appears whole or not at all.
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """One option for each field of `Options`, and those that say how to run."""
+def parser(*, leave_out: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """One option for each field of `Options` but some, and those that say how to run."""
     result = argparse.ArgumentParser(
         prog="python -m networks.train",
         description="Train a generator of any rung: against a discriminator on pictures, or supervised on rendered globes.",
@@ -40,13 +44,14 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     groups: dict[str, Any] = {}
-    for field in option_fields():
+    for field in (field for field in option_fields() if field.name not in leave_out):
         name = field.metadata["group"]
         groups.setdefault(name, result.add_argument_group(name))
         _add(groups[name], field)
     groups["run"].add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     groups["run"].add_argument("--minutes", type=float, help="save and stop after so many minutes")
     groups["run"].add_argument("--quiet", action="store_true", help="no progress bar")
+    groups["run"].add_argument("--detach", action="store_true", help="go on without this shell, writing to output.log in --out")
     return result
 
 
@@ -67,17 +72,27 @@ def _add(group: Any, field: Field[Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train; returns the exit code: 0, 1 for an error that is told in one sentence, 130 when interrupted."""
-    values = vars(parser().parse_args(arguments))
-    resume, minutes, quiet = (values.pop(name) for name in ("resume", "minutes", "quiet"))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    values = vars(parser().parse_args(given))
+    resume, minutes, quiet, detached = (values.pop(name) for name in ("resume", "minutes", "quiet", "detach"))
     try:
         options = Options(**values)
         processes = join(options.device)
     except (TrainingError, ConfigError) as error:
         print(f"networks.train: {error}", file=sys.stderr)
         return 1
+    if detached and processes.size > 1:
+        print("networks.train: --detach is for one process: detach torchrun itself", file=sys.stderr)
+        return 1
+    if detached:
+        detach("networks.train", [word for word in given if word != "--detach"], Path(options.out))
+        return 0
     prepare_machine(processes)
     try:
-        Run(options, processes, resume=resume).go(quiet=quiet, minutes=minutes)
+        with told_to_end() as told:
+            run = Run(options, processes, resume=resume)
+            alone = processes.size == 1  # several would have to agree on the step they end after
+            run.go(quiet=quiet, minutes=minutes, stopped=lambda images: alone and told.is_set())
     except (TrainingError, ConfigError) as error:
         print(f"networks.train: {error}", file=sys.stderr)
         return 1

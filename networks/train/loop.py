@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +24,9 @@ from .processes import Processes
 from .supervised import grid_latents
 
 FREE = ("out", "snapshot_every", "log_every", "keep_snapshots", "device", "half", "data", "frechet", "frechet_images")
-FREE = (*FREE, "licence", "data_name", "graph")  # options that may differ in a resumed run: they do not decide the weights
+FREE = (*FREE, "licence", "data_name", "graph", "part_mb")  # options that may differ in a resumed run: they do not decide the weights
+
+Stopped = Callable[[int], bool]  # after so many images; it may wait
 
 
 class Training(Protocol):
@@ -67,7 +70,7 @@ class Run:
         self.options, self.processes = options.resolved(), processes
         self.folder = Path(options.out)
         path = self.folder / checkpoint.NAME
-        if path.exists() and not resume:
+        if checkpoint.exists(path) and not resume:
             raise CheckpointError(f"{str(self.folder)!r} already holds a run. Go on with it by --resume, or choose another --out.")
         state = load_checkpoint(path) if resume else None
         if state is not None:
@@ -81,11 +84,13 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
         self.log = report.Log(self.folder / "log.jsonl", self.position.images) if processes.is_first else None
 
-    def go(self, *, until: int | None = None, quiet: bool = False, minutes: float | None = None) -> None:
-        """Train until all images (or `until` of them) were shown, or until the minutes are over; then save."""
+    def go(
+        self, *, until: int | None = None, quiet: bool = False, minutes: float | None = None, stopped: Stopped = lambda images: False
+    ) -> None:
+        """Train until all images (or `until` of them) were shown, until the minutes are over, or until `stopped` says so; then save."""
         options, position, means = self.options, self.position, report.Means()
         batch, end = options.batch or 1, options.images if until is None else min(until, options.images)
-        progress = report.Progress(options.images, position.images, shown=self.processes.is_first and not quiet)
+        progress = report.Progress(options.images, position.images, shown=self.processes.is_first and not quiet, name=options.config)
         if position.images == 0:
             self._guarded(self._save_examples)
         started, begun_at, logged = time.monotonic(), position.seconds, position.images
@@ -104,7 +109,7 @@ class Run:
                 self._note({**facts, "images_per_second": round(rate, 2)})
                 progress.describe(facts)
                 clock, logged = now, position.images
-            is_over = self._is_over(minutes, now - started)
+            is_over = self._is_over(minutes, now - started) or stopped(position.images)
             if position.images // (options.snapshot_every or 1) != (position.images - batch) // (options.snapshot_every or 1):
                 self.save()
                 saved = position.images
@@ -118,7 +123,8 @@ class Run:
         if not self.processes.is_first:
             return
         state = {"options": asdict(self.options), "position": asdict(self.position), "training": self.training.state()}
-        save_checkpoint(self.folder / checkpoint.NAME, state)
+        part_bytes = None if self.options.part_mb is None else int(self.options.part_mb * 1e6)
+        save_checkpoint(self.folder / checkpoint.NAME, state, part_bytes=part_bytes)
         self._note(dict(figures))
         self._guarded(lambda: self._save_snapshot(figures))
 
@@ -164,8 +170,8 @@ class Run:
 
     def _is_over(self, minutes: float | None, seconds: float) -> bool:
         """Whether the time is up, as the first process sees it."""
-        if minutes is None:
-            return False
+        if minutes is None or self.processes.size == 1:
+            return minutes is not None and seconds >= minutes * 60
         over = torch.tensor([float(seconds >= minutes * 60)], device=self.processes.device)
         self.processes.average_([over])
         return bool(over > 0)

@@ -11,7 +11,7 @@ from typing import Any
 
 from networks.configs import rung
 from networks.configs.ablations import ablated
-from networks.spec import STYLEGAN2, GeneratorConfig
+from networks.spec import FLEXIBLE, STYLEGAN2, GeneratorConfig
 
 from .errors import TrainingError
 
@@ -58,6 +58,7 @@ class Options:
     graph: bool = option(True, "run", "on one GPU, replay the computations of a step as CUDA graphs")
     snapshot_every: int | None = option(None, "run", "images between checkpoints, snapshots and sample grids (default: a 20th of all)")
     log_every: int | None = option(None, "run", "images between lines of the log (default: a 200th of all)")
+    part_mb: float | None = option(None, "run", "write the checkpoint in parts of at most so many MB, to be carried (default: one file)")
     keep_snapshots: bool = option(False, "run", "keep a snapshot of each stage instead of the newest only")
 
     lr_g: float | None = option(None, "optimisation", "learning rate of the generator (default: 0.0025; A to D: 0.002; globes: 0.015)")
@@ -94,7 +95,7 @@ class Options:
         positive = ("images", "resolution", "r1_every", "path_every", "group", "ada_images", "blur_images", "frechet_images", "map_width")
         for name in (*positive, "lr_d"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        for name in ("batch", "snapshot_every", "log_every", "lr_g", "ema_half_life", "magnitude_half_life"):
+        for name in ("part_mb", "batch", "snapshot_every", "log_every", "lr_g", "ema_half_life", "magnitude_half_life"):
             _require(getattr(self, name) is None or getattr(self, name) > 0, name, getattr(self, name), "above 0")
         for name in ("moves", "hold", "early_part"):
             _require(getattr(self, name) is None or 0 <= getattr(self, name) <= 1, name, getattr(self, name), "from 0 to 1")
@@ -148,6 +149,11 @@ class Options:
             "data_name": self.data.removeprefix(GLOBES).rstrip("/").rpartition("/")[2],
         }
         return replace(self, **{name: value for name, value in defaults.items() if getattr(self, name) is None})
+
+
+def chooses_layers(config: GeneratorConfig) -> bool:
+    """Whether the number of layers is a choice, as for T and R; that of the others follows from the resolution."""
+    return config.family != STYLEGAN2 and config.layer_rule == FLEXIBLE
 
 
 def option_fields() -> tuple[Field[Any], ...]:

@@ -75,8 +75,9 @@ def save_grid(path: Path, pictures: Tensor) -> None:
 class Progress:
     """A progress bar with the time that is left, counted in images; silent where there is no terminal to draw it on."""
 
-    def __init__(self, total: int, done: int, *, shown: bool) -> None:
-        self._bar = tqdm(total=total, initial=done, unit="img", smoothing=0.05, disable=None if shown else True, dynamic_ncols=True)
+    def __init__(self, total: int, done: int, *, shown: bool, name: str = "") -> None:
+        quiet = None if shown else True
+        self._bar = tqdm(total=total, initial=done, desc=name or None, unit="img", smoothing=0.05, disable=quiet, dynamic_ncols=True)
 
     def advance(self, images: int) -> None:
         """So many more."""

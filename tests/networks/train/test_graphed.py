@@ -64,7 +64,6 @@ def adam_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
             group["lr"] = torch.tensor(float(group["lr"]))
 
     monkeypatch.setattr("networks.train.generator.settle", settle)
-    monkeypatch.setattr("networks.train.adversarial.settle", settle)
 
 
 def _trained(options: Options, recorder: TapeRecorder | None, steps: int, monkeypatch: pytest.MonkeyPatch) -> tuple[list[dict], list]:

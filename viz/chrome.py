@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -23,40 +22,6 @@ if TYPE_CHECKING:
     from viz.app import App
 
 FIRST_HINT = "drag the picture · right-drag to move it · 1–6 for workspaces · F1 for help"
-COLORMAPS = {"gray": "Gray", "viridis": "Viridis", "magma": "Magma", "cividis": "Cividis", "diverging": "Diverging"}
-MAGNIFY = {"lanczos": "Lanczos", "bicubic": "Bicubic", "nearest": "Nearest"}
-
-FIT = Field("Fit", id="View.fit", help="Fit the picture (double-click, or 0).")
-ONE = Field("1:1", id="View.one", help="One screen pixel per sample of what is shown. Lit while that is exactly so: nothing is resampled.")
-GAIN = Field(
-    "",
-    id="Toolbar.gain_db",
-    help="Display gain. Changes what is drawn, not what is computed.",
-    unit="dB",
-    default=0.0,
-    low=-40,
-    high=40,
-    decimals=1,
-)
-COLORMAP = Field(
-    "",
-    id="Toolbar.colormap",
-    help="Colours of scalar maps (one channel); pictures of three channels are shown as they are.",
-    default="gray",
-)
-KERNEL = Field(
-    "",
-    id="View.magnify",
-    help="How samples are enlarged. Reduction always uses Lanczos, so that the view itself never aliases.",
-    default="lanczos",
-)
-MARGINS = Field("Margins", id="View.margins", help="Show the margin that a layer computes around the image frame.")
-GIZMO = Field("Gizmo", id="View.gizmo", help="Show the handles of the pose: ring = rotate, centre = translate.")
-OVERLAY = Field("", id="Toolbar.overlay", help="Which measurement lies over the picture.", default="")
-OVERLAY_OPACITY = Field("", id="Toolbar.opacity", help="Opacity of the measurement: 1 hides the picture below.", default=1.0, decimals=2)
-OVERLAY_GAIN = Field(
-    "", id="Toolbar.overlay_gain_db", help="Gain of the measurement over the picture.", unit="dB", default=0.0, low=-40, high=80, decimals=1
-)
 
 
 def picture(app: App, context: PanelContext) -> ViewState:
@@ -112,6 +77,7 @@ def toolbar(state: ViewState, app: App) -> ViewState:
 def overlay_bar(state: ViewState, app: App) -> ViewState:
     """A second row while something is measured that can lie over the picture."""
     images, view = offered(app.good), state.get(OverlayView)
+            ("Save values for compositing (.exr)", "", commands.SaveValues()),
     if not images and not view.image:
         return state
     imgui.set_cursor_pos_x(0.4 * imgui.get_font_size())
@@ -261,7 +227,7 @@ def measuring_text(app: App) -> str:
 def what_ran(app: App) -> str:
     """ "ran L7–L13, output · 41 ms", "nothing ran" when all was remembered."""
     frame = app.frame or app.good
-    if frame is None:
+    if frame is None or frame.timing.total_s != frame.timing.total_s:  # nan: a film says nothing of what depends on the machine
         return ""
     if not frame.ran:
         return "nothing ran: all remembered"

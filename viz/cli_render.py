@@ -8,20 +8,26 @@ from pathlib import Path
 
 import numpy as np
 
-from viz import capture, cli_latent, compare_picture
+from viz import capture, cli_latent, compare_picture, exr_file, origin
 from viz.band_groups import BandFilter
 from viz.cli_set import add_set_argument, with_settings
-from viz.compare_groups import MODES
+from viz.compare import chosen, others
+from viz.compare_groups import MODES, NAMES, OTHERS
+from viz.compare_pairs import with_networks_beside
+from viz.encoders import VALUES_KEY
 from viz.errors import CommandError
+from viz.export_picture import frame_values
+from viz.film_file import read
 from viz.request import Frame, RenderRequest
 from viz.state import Channels, Compare, CompareView, Device, Latent, Mixing, Noise, Pose, Source, Tap, Tone, Truncation, Unwarp, ViewState
 
-OUTPUTS = (".png", ".npy")
+OUTPUTS = (".png", ".npy", ".exr")
+OUT_HELP = ".png, .exr for the values shown (the image as linear light), or .npy for the layer whole, float32 [C, H, W]"
 
 
 def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
-    parser.add_argument("--out", metavar="FILE", required=True, help=".png, or .npy for the raw float32 array [C, H, W]")
+    parser.add_argument("--out", metavar="FILE", required=True, help=OUT_HELP)
     parser.add_argument("--seed", metavar="N", type=seed_number, default=0, help="z from numpy.random.RandomState(N) (default 0)")
     parser.add_argument(
         "--class", dest="class_index", metavar="I", type=int, default=None, help="class label; default: drawn from the seed"
@@ -51,24 +57,33 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--compare", metavar="NETWORK", default=None, help="a second network under the same latent, pose and layer")
+    parser.add_argument("--compare", metavar="NETWORK", action="append", default=[],
+                        help="another network under the same latent, pose and layer; up to three times")  # fmt: skip
     parser.add_argument("--mode", metavar="M", choices=MODES, default="side", help="with --compare: side, wipe, flip or difference")
+    parser.add_argument("--other", metavar="N", type=int, choices=tuple(OTHERS), default=2,
+                        help="which view wipe, flip and difference set against the first: 2 (default), 3 or 4")  # fmt: skip
+    parser.add_argument("--columns", metavar="N", type=int, choices=range(5), default=0,
+                        help="--mode side: views in a row (default: all, and two by two for four)")  # fmt: skip
     parser.add_argument("--split", metavar="X", type=float, default=0.0, help="--mode wipe: the divider, in widths from the centre")
     parser.add_argument("--difference-gain", metavar="DB", type=float, default=0.0, help="--mode difference: its gain (.png only)")
 
 
 def with_comparison(view: ViewState, options: argparse.Namespace) -> ViewState:
-    """The view with the second network that the flags name beside it."""
-    if options.compare is None:
+    """The view with the networks that the flags name beside it."""
+    if not options.compare:
         return view
-    shown = CompareView(options.mode, options.split, second=options.mode == "flip", gain_db=options.difference_gain)
-    return view.put(Compare(on=True, network=options.compare)).put(shown)
+    view = with_networks_beside(view, options.compare)
+    if options.other not in others(view):
+        raise CommandError(f"--other {options.other} is not there: --compare names {len(options.compare)} beside the first")
+    flips = options.mode == "flip"
+    return view.put(CompareView(options.mode, options.split, flips, options.difference_gain, options.other, options.columns))
 
 
 def add_view_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("state", metavar="STATE", help="a saved view: .json, or a .png captured by this program")
-    parser.add_argument("--out", metavar="FILE", required=True, help=".png, or .npy for the raw float32 array [C, H, W]")
+    parser.add_argument("state", metavar="STATE", help="a saved view (.json), or any file of this program")
+    parser.add_argument("--out", metavar="FILE", required=True, help=OUT_HELP)
     parser.add_argument("--network", metavar="NETWORK", default=None, help="use this network instead of the saved one")
+    parser.add_argument("--shown", action="store_true", help=".npy: the shown channels as they are drawn, and not the layer whole")
     parser.add_argument("--device", metavar="D", default=None, help="auto, cpu, cuda or mps (default: as saved)")
     add_set_argument(parser)
 
@@ -79,12 +94,12 @@ def run_render(options: argparse.Namespace) -> int:
 
 
 def run_view(options: argparse.Namespace) -> int:
-    view = capture.read_view(Path(options.state))
+    view = read(Path(options.state)).views[0]
     if options.network:
         view = view.put(Source(network=options.network))
     if options.device:
         view = view.edit(Device, device=options.device)
-    return write(with_settings(view, options.settings), Path(options.out))
+    return write(with_settings(view, options.settings), Path(options.out), shown=options.shown)
 
 
 def view_from_options(options: argparse.Namespace) -> ViewState:
@@ -120,11 +135,11 @@ def band_of(low: float, high: float) -> BandFilter:
     return BandFilter(on=True, low=low, high=high)
 
 
-def write(view: ViewState, out: Path, save_latent: Path | None = None) -> int:
+def write(view: ViewState, out: Path, save_latent: Path | None = None, *, shown: bool = False) -> int:
     """Renders the view and writes it; checks the name first so that nothing is computed in vain."""
     cli_latent.check(save_latent)
     if out.suffix.lower() not in OUTPUTS:
-        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; .png or .npy is expected")
+        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; {', '.join(OUTPUTS)} is expected")
     if out.parent != Path() and not out.parent.is_dir():
         raise CommandError(f"--out: the folder {out.parent} does not exist")
     frame = render(view)
@@ -132,34 +147,60 @@ def write(view: ViewState, out: Path, save_latent: Path | None = None) -> int:
     cli_latent.save(save_latent, frame)
     if view.get(Compare).on:
         write_comparison(view, frame, out)
+    elif out.suffix.lower() == ".npy" and shown:
+        assert frame.picture is not None
+        capture.save_npy(out, frame.picture.values.transpose(2, 0, 1), seen(view, frame), f"{again(out)} --shown")
     elif out.suffix.lower() == ".npy":
-        capture.save_npy(out, unwarped_raw(view, frame))
+        capture.save_npy(out, unwarped_raw(view, frame), seen(view, frame), again(out))
+    elif out.suffix.lower() == ".exr":
+        write_values(out, frame, seen(view, frame))
     else:
-        assert frame.toned is not None and frame.network is not None
-        source = Source(network=view.get(Source).network, sha256=frame.network.sha256)
-        capture.save_png(out, frame.toned, view.put(source))
+        assert frame.toned is not None
+        capture.save_png(out, frame.toned, seen(view, frame), again(out))
     return 0
 
 
+def again(out: Path) -> str:
+    """What makes a file again from itself."""
+    return f"python {origin.PROGRAM} view FILE --out again{out.suffix}"
+
+
+def seen(view: ViewState, frame: Frame) -> ViewState:
+    """The view with the hash of the weights that it was seen with."""
+    assert frame.network is not None
+    return view.put(Source(network=view.get(Source).network, sha256=frame.network.sha256))
+
+
+def write_values(out: Path, frame: Frame, view: ViewState) -> Path:
+    """What is shown as numbers: an OpenEXR file with view and command inside. Raises CommandError where there are none, OSError."""
+    values, what = frame_values(frame, 1)
+    texts = {capture.KEY: view.to_json(), capture.COMMAND_KEY: again(out), VALUES_KEY: what}
+    return exr_file.save(out, values, texts)
+
+
 def write_comparison(view: ViewState, frame: Frame, out: Path) -> None:
-    """The composed picture, or the raw difference; the distance and what the two do not share are printed."""
-    beside = frame.beside
-    assert beside is not None and frame.network is not None
+    """The composed picture, or the raw difference; the distances and what the views do not share are printed."""
+    assert frame.network is not None
+    number = chosen(view)
+    view_seen = compare_picture.with_hash(seen(view, frame), frame)
     try:
-        if out.suffix.lower() == ".npy":
+        if out.suffix.lower() == ".exr":
+            write_values(out, frame, view_seen)
+        elif out.suffix.lower() == ".npy":
             if view.get(CompareView).mode != "difference" or view.get(Unwarp).on:
                 raise CommandError("a comparison as .npy is the difference: --mode difference, without --untransform")
-            capture.save_npy(out, compare_picture.raw_difference(frame))
+            capture.save_npy(out, compare_picture.raw_difference(frame, number), view_seen, again(out))
         else:
-            source = Source(network=view.get(Source).network, sha256=frame.network.sha256)
-            capture.save_png(out, compare_picture.captured(frame, view), compare_picture.with_hash(view.put(source), frame))
+            capture.save_png(out, compare_picture.captured(frame, view), view_seen, again(out))
     except ValueError as e:
         raise CommandError(str(e)) from e
-    if beside.db is not None:
-        print(f"{beside.unit} {beside.db:.2f} dB")
-    for note in (beside.reason, *beside.notes):
-        if note:
-            print(note, file=sys.stderr)
+    alone = len(frame.others) == 1
+    for n, beside in sorted(frame.others.items()):
+        if beside.db is not None:
+            print(f"{'' if alone else NAMES[n] + ' view: '}{beside.unit} {beside.db:.2f} dB")
+        for note in (beside.reason, *beside.notes):
+            if note:
+                print(note if alone else f"{NAMES[n]} view: {note}", file=sys.stderr)
 
 
 def render(view: ViewState) -> Frame:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from viz import capture
 from viz.cli_set import add_set_argument, with_settings
+from viz.compare_pairs import with_networks_beside
 from viz.errors import CommandError
-from viz.state import Compare, Device, Latent, Source, ViewState
+from viz.film_file import read
+from viz.origin import PROGRAM
+from viz.state import Device, Latent, Source, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -24,9 +27,10 @@ SCREENSHOT_FRAMES = 8  # Dear ImGui and the docking layout settle within these
 def add_window_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("networks", metavar="NETWORK", nargs="*", help="the first is opened, the others are offered as recent")
     parser.add_argument("--list", action="store_true", help="print the bundled and published networks and exit")
-    parser.add_argument("--view", metavar="STATE", help="open a saved view: .json, or a .png captured by this program")
+    parser.add_argument("--view", metavar="STATE", help="open a saved view (.json), or the view in any file of this program")
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
-    parser.add_argument("--compare", metavar="NETWORK", help="show this network beside the first, under the same latent and pose")
+    parser.add_argument("--compare", metavar="NETWORK", action="append", default=[],
+                        help="show this network beside the first, under the same latent and pose; up to three times")  # fmt: skip
     parser.add_argument("--capture-dir", metavar="DIR", type=Path, help="folder for captures (default _screenshots)")
     parser.add_argument("--browse-dir", metavar="DIR", type=Path, help="folder where the open dialog starts")
     parser.add_argument("--size", metavar="WxH", type=size_pair, help="window size (default: as last time, first 1600x900)")
@@ -43,7 +47,7 @@ def add_screenshot_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("network", metavar="NETWORK", nargs="?", help="path, URL, or a name that --list shows")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".png; the view is embedded in it")
     parser.add_argument("--size", metavar="WxH", type=size_pair, default=(1600, 900), help="in pixels (default 1600x900)")
-    parser.add_argument("--view", metavar="STATE", help="a saved view: .json, or a .png captured by this program")
+    parser.add_argument("--view", metavar="STATE", help="a saved view (.json), or any file of this program")
     parser.add_argument("--seed", metavar="N", type=int, default=None, help="seed of the latent")
     parser.add_argument("--workspace", metavar="I", type=int, choices=range(1, 7), default=1, help="1 to 6 (default 1)")
     parser.add_argument("--front", metavar="PANEL", nargs="+", default=[], help="panels to bring to the front of their tabs, by title")
@@ -64,11 +68,11 @@ def run_window(options: argparse.Namespace) -> int:
 def _open(options: argparse.Namespace) -> int:
     from viz import app, settings
 
-    view = capture.read_view(Path(options.view)) if options.view else ViewState()
+    view = read(Path(options.view)).views[0] if options.view else ViewState()
     if options.networks:
         view = view.put(Source(network=options.networks[0]))
     if options.compare:
-        view = view.edit(Compare, on=True, network=options.compare)
+        view = with_networks_beside(view, options.compare)
     return app.run(
         app.AppOptions(
             view=with_settings(view.edit(Device, device=options.device), options.settings),
@@ -93,7 +97,7 @@ def run_screenshot(options: argparse.Namespace) -> int:
     from viz.render_thread import Inline
     from viz.settings import Settings
 
-    view = capture.read_view(Path(options.view)) if options.view else ViewState()
+    view = read(Path(options.view)).views[0] if options.view else ViewState()
     if options.network:
         view = view.put(Source(network=options.network))
     if options.seed is not None:
@@ -107,10 +111,17 @@ def run_screenshot(options: argparse.Namespace) -> int:
             if app.frame is not None and app.frame.error is not None:
                 raise CommandError(f"{app.frame.error.message} {app.frame.error.advice}".strip())
             bring_to_front(app, options.front)
-            capture.save_png(options.out, window.screenshot(), app.state)
+            capture.save_png(options.out, window.screenshot(), app.state, screenshot_command(app, window.plain_size))
         finally:
             app.close()
     return 0
+
+
+def screenshot_command(app: App, size: tuple[int, int]) -> str:
+    """What draws the window again from its picture."""
+    flags = f"--workspace {app.settings.workspace} --size {size[0]}x{size[1]}"
+    scale = f" --font-scale {app.settings.font_scale:g}" if app.settings.font_scale != 1 else ""
+    return f"python {PROGRAM} screenshot --view FILE {flags}{scale} --out again.png"
 
 
 def bring_to_front(app: App, titles: list[str]) -> None:

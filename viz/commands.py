@@ -61,18 +61,37 @@ class SaveMeasurement:
 
 
 @dataclass(frozen=True)
+class SaveValues:
+    """Save what is shown as float32 values: the picture as linear light, anything else as computed, as .exr."""
+
+
+@dataclass(frozen=True)
 class SaveView:
     """Save the view as JSON."""
 
 
 @dataclass(frozen=True)
 class StartExport:
-    """Render the session's film in the background, into the captures folder. `kind` is a suffix without its dot; "png" a sequence."""
+    """Render the session's film in the background, into the captures folder. `kind` is a suffix without its dot; "png" and "exr" are
+    sequences. `what` and `window` as in `viz.export_options.ExportOptions`.
+    """
 
     session: Any  # viz.session.Session
     kind: str
     size: int = 1
     lossless: bool = False
+    what: str = "picture"
+    window: tuple[int, int] = (1600, 900)
+
+
+@dataclass(frozen=True)
+class ResumeExport:
+    """Go on with the export that was stopped, or that failed, where it was."""
+
+
+@dataclass(frozen=True)
+class DiscardExport:
+    """Forget the export that was stopped, and the frames kept for it."""
 
 
 @dataclass(frozen=True)
@@ -205,10 +224,13 @@ Command = (
     | StartExport
     | CancelExport
     | SaveSession
+    | SaveValues
     | CopyText
     | SaveLatent
     | UseLatent
     | MakeFigure
+    | ResumeExport
+    | DiscardExport
     | CopyView
     | Paste
     | ChooseWorkspace

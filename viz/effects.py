@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from viz import (
     capture,
     commands,
     compare_pairs,
     compare_picture,
+    export_effects,
     figure_effects,
     film_file,
     latent_effects,
@@ -25,11 +24,12 @@ from viz import (
     undo,
 )
 from viz.canvas import tone_map_of
+from viz.cli_render import write_values
+from viz.cli_window import screenshot_command
 from viz.compare import others, own_values, without
 from viz.encoders import SUFFIXES
 from viz.errors import CommandError
-from viz.export import ExportOptions, check
-from viz.export_job import ExportJob, finished_text
+from viz.origin import PROGRAM, sidecar
 from viz.request import Frame
 from viz.state import Source, StateError, Tone, ViewState
 
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from viz.app import App
 
 NETWORK_SUFFIXES = (".pkl", ".safetensors")
-VIEW_SUFFIXES = (".json", ".png", *SUFFIXES)
+VIEW_SUFFIXES = (".json", ".png", ".exr", ".svg", ".pdf", *SUFFIXES)
+OPEN_AGAIN = f"python {PROGRAM} --view FILE"  # a measurement goes on in the window
 DIALOGS = ("zenity", "kdialog", "qarma", "matedialog")
 
 
@@ -65,13 +66,12 @@ def carry_out(app: App, command: commands.Command) -> None:
             _saved(app, "Raw values", lambda: save_raw(app))
         case commands.SaveMeasurement(what, arrays, figure):
             _saved(app, what, lambda: save_measurement(app, arrays, figure))
+        case commands.SaveValues():
+            _saved(app, "Values", lambda: save_values(app))
         case commands.SaveView():
             _saved(app, "View", lambda: save_view(app))
-        case commands.StartExport():
-            start_export(app, command)
-        case commands.CancelExport():
-            if app.context.film.job is not None:
-                app.context.film.job.cancel()
+        case commands.StartExport() | commands.CancelExport() | commands.ResumeExport() | commands.DiscardExport():
+            export_effects.carry_out(app, command)
         case commands.SaveSession(shown):
             whole = session_effects.current(app) if shown is None else session_effects.complete(app, shown)
             _saved(app, "Session", lambda: session.save(_free(app, ".session.json"), whole))
@@ -115,8 +115,25 @@ def open_network(app: App, ref: str) -> None:
         app.state = app.state.put(Source(network=ref))
 
 
+def carries_session(path: Path) -> bool:
+    """Files that could be something else and are one of ours: exported frames, a layer's values, a measurement's arrays."""
+    if path.is_dir():
+        return (path / "session.json").is_file()
+    return (path.suffix.lower() == ".npy" and sidecar(path).is_file()) or (path.suffix.lower() == ".npz" and film_file.holds_origin(path))
+
+
+def open_session(app: App, path: Path) -> None:
+    try:
+        session_effects.show(app, film_file.read(path), path.name, path.parent)
+    except (StateError, CommandError, OSError) as e:
+        app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
+
+
 def open_path(app: App, path: Path) -> None:
     """Opens a file by what it is. A folder is a folder of snapshots."""
+    if carries_session(path):
+        open_session(app, path)
+        return
     if latent_file.holds_latents(path):
         latent_effects.open_latent(app, path)
         return
@@ -124,10 +141,7 @@ def open_path(app: App, path: Path) -> None:
         latent_effects.look_for(app, path)
         return
     if path.suffix.lower() in VIEW_SUFFIXES:
-        try:
-            session_effects.show(app, film_file.read(path), path.name, path.parent)
-        except (StateError, CommandError, OSError) as e:
-            app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
+        open_session(app, path)
         return
     if path.is_dir() or path.suffix.lower() in NETWORK_SUFFIXES:
         open_network(app, str(path))
@@ -148,31 +162,6 @@ def without_loads(state: ViewState, shown: Frame) -> ViewState:
     return state
 
 
-def start_export(app: App, command: commands.StartExport) -> None:
-    """Begins an export unless one runs; `poll_export` tells its end."""
-    suffix = "" if command.kind == "png" else f".{command.kind}"
-    try:
-        options = ExportOptions(_free(app, suffix), command.size, command.lossless)
-        check(command.session, options)
-    except (OSError, CommandError) as e:
-        app.toasts.add("error", f"The film was not exported: {e}")
-        return
-    if app.context.film.job is None:
-        app.context.film.job = ExportJob(command.session, options, app.window.wake)
-
-
-def poll_export(app: App) -> None:
-    """Says how a finished export ended."""
-    job = app.context.film.job
-    if job is None or job.running:
-        return
-    app.context.film.job = None
-    if job.error:
-        app.toasts.add("error", job.error, job.details)
-    else:
-        app.toasts.add("info", finished_text(job.result))
-
-
 def _free(app: App, suffix: str) -> Path:
     """A numbered name in the captures folder that nothing has."""
     app.capture_folder.mkdir(parents=True, exist_ok=True)
@@ -182,6 +171,10 @@ def _free(app: App, suffix: str) -> Path:
     while f"{number:05d}" in taken:
         number += 1
     return path.with_name(f"{number:05d}{suffix}")
+
+
+def again(suffix: str) -> str:
+    return f"python {PROGRAM} view FILE --out again{suffix}"
 
 
 def save_picture(app: App) -> Path:
@@ -194,20 +187,26 @@ def save_picture(app: App) -> Path:
         pixels = compare_picture.captured(frame, app.state)
     else:
         pixels = tone_map(frame.picture.values, tone_map_of(app.state.get(Tone)))
-    return capture.save_png(capture.next_number(app.capture_folder), pixels, view_to_save(app, frame))
+    return capture.save_png(capture.next_number(app.capture_folder), pixels, view_to_save(app, frame), again(".png"))
+
+
+def save_values(app: App) -> Path:
+    """The values of what is shown, before its colours."""
+    frame = shown_frame(app)
+    return write_values(_free(app, ".exr"), frame, view_to_save(app, frame))
 
 
 def save_raw(app: App) -> Path:
     frame = shown_frame(app)
     assert frame.picture is not None
     values = frame.picture.values.transpose(2, 0, 1)
-    return capture.save_npy(capture.next_number(app.capture_folder).with_suffix(".npy"), values)
+    return capture.save_npy(_free(app, ".npy"), values, view_to_save(app, frame), f"{again('.npy')} --shown")
 
 
 def save_measurement(app: App, arrays: Mapping[str, Any], figure: Callable[[], Any]) -> Path:
-    path = capture.save_png(capture.next_number(app.capture_folder), figure(), view_to_save(app, app.good))
-    with capture.atomic(path.with_suffix(".npz")) as temporary, temporary.open("wb") as f:
-        np.savez_compressed(f, **arrays)
+    view = view_to_save(app, app.good)
+    path = capture.save_png(_free(app, ".png"), figure(), view, OPEN_AGAIN)
+    capture.save_npz(path.with_suffix(".npz"), arrays, view, OPEN_AGAIN)
     return path
 
 
@@ -225,7 +224,12 @@ def save_window(app: App) -> None:
     _saved(
         app,
         "Window",
-        lambda: capture.save_png(capture.next_number(app.capture_folder), app.window.screenshot(), view_to_save(app, app.good)),
+        lambda: capture.save_png(
+            capture.next_number(app.capture_folder),
+            app.window.screenshot(),
+            view_to_save(app, app.good),
+            screenshot_command(app, app.window.plain_size),
+        ),
     )
 
 
@@ -250,6 +254,7 @@ def file_dialog_available() -> bool:
 
 
 free_name = _free
+poll_export = export_effects.poll
 
 
 def saved(app: App, what: str, save: Callable[[], Path]) -> None:

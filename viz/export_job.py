@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import traceback
 from collections.abc import Callable
@@ -20,13 +21,25 @@ class ExportJob:
     def __init__(
         self, session: Session, options: ExportOptions, wake: Wake = lambda: None, run: Callable[..., ExportResult] = export
     ) -> None:
-        self.options = options
+        self.session, self.options = session, options
         self.progress = ExportProgress(0, session.film.frame_count)
         self.result: ExportResult | None = None
         self.error, self.details = "", ""
         self._wake, self._run, self._cancelled = wake, run, threading.Event()
         self._thread = threading.Thread(target=self._work, args=(session,), name="export", daemon=True)
         self._thread.start()
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it ended early and left frames that the next run need not make."""
+        early = bool(self.error) or (self.result is not None and self.result.cancelled)
+        folder = self.options.out if self.options.is_sequence else self.options.frames_folder
+        return early and folder.is_dir() and self.progress.done > 0
+
+    def discard(self) -> None:
+        """Removes the frames kept for a film; those of a sequence stay, they are somebody's pictures."""
+        if not self.options.is_sequence:
+            shutil.rmtree(self.options.frames_folder, ignore_errors=True)
 
     @property
     def running(self) -> bool:

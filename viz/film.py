@@ -23,6 +23,7 @@ class Film:
     past: tuple[Timeline, ...] = ()
     future: tuple[Timeline, ...] = ()
     job: Any = None  # viz.export_job.ExportJob, while one runs or its end is to be told
+    stopped: Any = None  # the ExportJob that was stopped or failed, as long as it can go on
     _noted: Timeline = field(default_factory=Timeline)
 
     def edit(self, timeline: Timeline) -> None:

@@ -51,6 +51,17 @@ def _in_text(path: Path) -> str | None:
     return None if subject is None else origin.session_in(bytes.fromhex(subject.group(1).decode()).decode("utf-16-be", "replace"))
 
 
+def holds_origin(path: Path) -> bool:
+    """Whether an .npz file says where it came from."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as file:
+            return f"{origin.MEMBER}.npy" in file.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def _in_arrays(path: Path) -> str | None:
     import numpy as np  # only where arrays are asked for
 

@@ -98,6 +98,7 @@ WORKSPACES: tuple[Workspace, ...] = (
             "Slice": "bottom",
             "Sticking": "right",
             "Flow": "right",
+            "Timeline": "right.lower",
         },
         lower=0.3,
     ),

@@ -1,5 +1,6 @@
 """Films in the window: playback moves the picture, exports run beside it, and an exported file brings everything back."""
 
+import shutil
 import threading
 import time
 
@@ -124,3 +125,88 @@ def test_an_export_that_cannot_begin_says_why(running):
     running.app.context.emit(commands.StartExport(Session((START,), paths.rotate(START)), "gif", 1, True))
     running.ui.frames(1)
     assert running.app.context.film.job is None and "cannot be lossless" in str(running.app.toasts.log.__dict__)
+
+
+@pytest.mark.window
+def test_the_window_films_a_window_in_a_process_of_its_own(running):
+    seen = []
+    line = paths.ready_made("rotate", START, 0.2, 10)
+    running.app.context.emit(commands.StartExport(Session((START,), line), "png", 1, False, "window", (640, 400)))
+    running.ui.frames(1)
+    job = running.app.context.film.job
+    wait_for(lambda: seen.append(job.progress.preview) or not job.running)
+    assert not job.error, job.error
+    assert job.result.frames == job.result.rendered == 2
+    assert any(p is not None and p.shape == (134, 214, 3) and p.std() > 5 for p in seen)  # every third pixel
+    (folder,) = exported(running)
+    assert sorted(p.name for p in folder.iterdir()) == ["00000.png", "00001.png", "session.json"]
+    effects.open_path(running.app, folder)  # dropped on the window, the folder of frames brings its session back
+    assert running.app.context.film.timeline.frame_count == 2 and running.state.get(Source).sha256
+
+
+def test_a_process_that_fails_or_dies_says_why(tmp_path, monkeypatch):
+    from viz import export_process
+
+    gone = Session((ViewState().put(Source(str(tmp_path / "gone.pkl"))),))
+    with pytest.raises(ExportError, match=r"gone\.pkl"):
+        export_process.export(gone, ExportOptions(tmp_path / "f", what="window"))
+    monkeypatch.setattr("sys.executable", shutil.which("false"))
+    with pytest.raises(ExportError, match="ended with code 1"):
+        export_process.export(gone, ExportOptions(tmp_path / "f", what="window"))
+
+
+@pytest.mark.window
+def test_a_film_that_was_stopped_goes_on_from_the_panel(running):
+    film, emit = running.app.context.film, running.app.context.emit
+    line = paths.ready_made("rotate", START, 30.0, 10)
+    emit(commands.StartExport(Session((START,), line), "mp4", 1, True))
+    running.ui.frames(1)
+    job = film.job
+    wait_for(lambda: job.progress.done > 2)
+    emit(commands.CancelExport())
+    running.ui.frames(1)
+    wait_for(lambda: not job.running)
+    running.ui.frames(1)
+    assert film.job is None and film.stopped is job and job.result.cancelled
+    emit(commands.ResumeExport())
+    running.ui.frames(1)
+    second = film.job
+    assert second is not None and film.stopped is None
+    wait_for(lambda: not second.running)
+    assert second.result.frames == 300 and second.result.rendered == 300 - job.progress.done
+    running.ui.frames(1)
+    assert film.stopped is None and [p.name for p in running.app.options.capture_folder.iterdir()] == ["00000.mp4"]
+
+
+@pytest.mark.window
+def test_frames_of_a_film_that_is_given_up_are_removed(running):
+    film, emit = running.app.context.film, running.app.context.emit
+    emit(commands.StartExport(Session((START,), paths.ready_made("rotate", START, 30.0, 10)), "mp4"))
+    running.ui.frames(1)
+    job = film.job
+    wait_for(lambda: job.progress.done > 2)
+    emit(commands.CancelExport())
+    running.ui.frames(1)
+    wait_for(lambda: not job.running)
+    running.ui.frames(1)
+    emit(commands.DiscardExport())
+    running.ui.frames(1)
+    assert film.stopped is None and not list(running.app.options.capture_folder.iterdir())
+
+
+@pytest.mark.window
+def test_what_is_shown_is_saved_as_values_and_as_numbers(running):
+    import numpy as np
+
+    from viz import cli
+
+    for command in (commands.SaveValues(), commands.SaveRaw(), commands.SaveRaw()):
+        running.app.context.emit(command)
+        running.ui.frames(1)
+    folder = running.app.options.capture_folder
+    names = ["00000.exr", "00001.npy", "00001.npy.json", "00002.npy", "00002.npy.json"]  # a second one does not replace the first
+    assert sorted(p.name for p in folder.iterdir()) == names
+    assert cli.run(["view", str(folder / names[1]), "--out", str(folder / "again.npy"), "--shown"]) == 0
+    assert np.array_equal(np.load(folder / "again.npy"), np.load(folder / names[1]))
+    assert cli.run(["view", str(folder / names[0]), "--out", str(folder / "again.exr")]) == 0
+    assert (folder / "again.exr").read_bytes() == (folder / names[0]).read_bytes()

@@ -43,12 +43,15 @@ FOLDER = Field("Folder", "Settings.capture_folder", "Where pictures are saved.")
 SAVE_PICTURE = Field("Save picture", "Capture.picture", "Saves what the canvas shows, at the network's resolution, with the view inside: "
                      "opening the file brings the view back. C does the same.")  # fmt: skip
 SAVE_WINDOW = Field("Save window", "Capture.window", "Saves the whole window as it is drawn. Shift+C does the same.")
-SAVE_RAW = Field("Save values", "Capture.raw", "Saves the layer's numbers, all channels, float32, as .npy.")
+SAVE_RAW = Field("Save values", "Capture.raw", "Saves the numbers of what is shown, before its colours, float32, as .npy.")
+SAVE_VALUES = Field("Save EXR", "Capture.values", "Saves what is shown as an OpenEXR file with float values: the image as linear light, "
+                    "anything else as computed.")  # fmt: skip
 SAVE_VIEW = Field("Save view", "Capture.view", "Saves the view as JSON. Ctrl+S does the same.")
 CAPTURES = (
     (SAVE_PICTURE, commands.CapturePicture(), True),  # needs a picture
     (SAVE_WINDOW, commands.CaptureWindow(), False),
     (SAVE_RAW, commands.SaveRaw(), True),
+    (SAVE_VALUES, commands.SaveValues(), True),
     (SAVE_VIEW, commands.SaveView(), False),
 )
 NO_PICTURE = "There is no picture yet."

@@ -7,14 +7,13 @@ from dataclasses import replace
 from gui_utils.controls import Field, button, combo, drag_float, input_float, toggle
 from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import item_width
-from viz import commands, paths, timeline
+from viz import paths, timeline
 from viz.easing import EASINGS
-from viz.export_job import time_left_text
 from viz.film import Film
 from viz.panels import Panel, PanelContext
+from viz.panels.export_rows import NOTHING, beside, export_rows
 from viz.panels.parts import wrapped_text
 from viz.panels.timeline_strip import strip
-from viz.session import Session, kept_settings
 from viz.state import ViewState
 from viz.timeline import Keyframe
 
@@ -22,8 +21,8 @@ PLAY = Field(icons.ICON_FA_PLAY, "Timeline.play", "Plays the timeline from the p
 BACK = Field(icons.ICON_FA_BACKWARD, "Timeline.backwards", "Plays it backwards.", default=False)
 LOOP = Field("Loop", "Timeline.loop", "Starts again at the end.", default=False)
 ADD = Field("Add", "Timeline.add", "Puts a keyframe with what is on screen at the playhead (replaces one that stands there).")
-COPY = Field("Duplicate", "Timeline.duplicate", "Copies the selected keyframe to the playhead.")
-DELETE = Field("Delete", "Timeline.delete", "Takes the selected keyframe away.")
+COPY = Field(icons.ICON_FA_COPY, "Timeline.duplicate", "Copies the selected keyframe to the playhead.")
+DELETE = Field(icons.ICON_FA_TRASH, "Timeline.delete", "Takes the selected keyframe away.")
 REVERSE = Field("Reverse", "Timeline.reverse", "Turns the whole timeline round.")
 UNDO = Field(icons.ICON_FA_ARROW_ROTATE_LEFT, "Timeline.undo", "Takes back the last change of the timeline.")
 REDO = Field(icons.ICON_FA_ARROW_ROTATE_RIGHT, "Timeline.redo", "Makes the change again.")
@@ -37,19 +36,6 @@ SECONDS = Field("", "Timeline.seconds", "Length of a ready-made path.", "s", def
 CLOSING = Field("", "Timeline.closing_s", "Time from the last keyframe back to the first. 0: the last one is the first again.", "s back",
                 default=0.0, high=600, decimals=2, speed=0.02)  # fmt: skip
 FPS = Field("", "Timeline.fps", "Frames a second of exported films.", "fps", default=30.0, low=1, high=240, decimals=1, speed=0.2)
-KIND = Field("", "Export.kind", "The kind of file.", default="mp4")
-SIZE = Field("", "Export.size", "Output pixels for one of the picture, resampled by our own Lanczos filter.", default=1)
-EXPORT = Field(
-    "Export", "Export.start", "Renders every frame in the background and writes the film to the captures folder, with the session inside."
-)
-CANCEL = Field("Cancel", "Export.cancel", "Stops after the frame in hand. Frames of a PNG sequence stay.")
-SAVE = Field("Save session", "Export.session", "Saves views, timeline and settings as JSON. Opening the file brings them back.")
-KINDS = {
-    "mp4": "MP4 (H.264)", "mp4 lossless": "MP4, lossless", "webm": "WebM (VP9)", "webm lossless": "WebM, lossless", "gif": "GIF",
-    "png": "PNG sequence",
-}  # fmt: skip
-SIZES = {n: f"{n} x" for n in (1, 2, 3, 4, 6, 8, 16)}
-NOTHING = "The timeline is empty."
 EMPTY = "Add a keyframe, change anything, move the playhead and add another; or choose a ready-made path."
 
 
@@ -62,23 +48,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         _selected(film)
     else:
         wrapped_text(EMPTY)
-    _export(state, context)
+    export_rows(state, context)
     film.note(in_gesture=imgui.is_any_item_active())
     return state
-
-
-def beside(what: Field | float) -> None:
-    """Goes on in this row if a button, or a control of that many em, has room in it; else in the next."""
-    em = imgui.get_font_size()
-    width = imgui.calc_text_size(what.label).x + 2 * imgui.get_style().frame_padding.x if isinstance(what, Field) else what * em
-    imgui.same_line()
-    if imgui.get_content_region_avail().x < width:
-        imgui.new_line()
-
-
-def session_of(state: ViewState, context: PanelContext) -> Session:
-    """What is saved and exported: the view on screen, the timeline, the settings that belong to the work."""
-    return Session((state,), context.film.timeline, kept_settings(context.settings))
 
 
 def _transport(state: ViewState, film: Film) -> ViewState:
@@ -121,18 +93,18 @@ def _stop(film: Film) -> None:
 def _ready_made(state: ViewState, context: PanelContext) -> ViewState:
     film, line = context.film, context.film.timeline
     seconds_s = context.scratch.get("timeline.seconds", SECONDS.default)
-    with item_width(12):
-        name = combo(PRESET, "", {"": "Ready-made paths", **paths.TITLES})
-    beside(5)
-    with item_width(5):
+    with item_width(7.5):
+        name = combo(PRESET, "", {"": "Ready-made", **paths.TITLES})
+    beside(4)
+    with item_width(4):
         context.scratch["timeline.seconds"] = drag_float(SECONDS, seconds_s)
     beside(5)
     with item_width(5):
         if (fps := drag_float(FPS, line.fps)) != line.fps:
             film.edit(replace(line, fps=fps))
     if line.loop:
-        beside(6)
-        with item_width(6):
+        beside(5.5)
+        with item_width(5.5):
             if (closing_s := drag_float(CLOSING, line.closing_s)) != line.closing_s:
                 film.edit(replace(line, closing_s=closing_s))
     if name:
@@ -146,12 +118,12 @@ def _selected(film: Film) -> None:
     line, index = film.timeline, film.selected
     keyframe = line.keyframes[index]
     imgui.align_text_to_frame_padding()
-    imgui.text_unformatted(f"Keyframe {index + 1} of {len(line.keyframes)}")
-    beside(6)
-    with item_width(6):
+    imgui.text_unformatted(f"{index + 1} of {len(line.keyframes)}")
+    beside(5.5)
+    with item_width(5.5):
         time_s = input_float(TIME, keyframe.time_s)
-    beside(6)
-    with item_width(6):
+    beside(5.5)
+    with item_width(5.5):
         easing = combo(EASING, keyframe.easing, tuple(EASINGS))
     beside(SHORT_WAY)
     short_way = toggle(SHORT_WAY, keyframe.short_way)
@@ -169,32 +141,6 @@ def move(film: Film, index: int, time_s: float) -> None:
         others = [k for i, k in enumerate(before.keyframes) if i != index]
         film.timeline = moved
         film.selected = sum(k.time_s < max(0.0, time_s) for k in others)
-
-
-def _export(state: ViewState, context: PanelContext) -> None:
-    job = context.film.job
-    if job is not None and job.running:
-        progress = job.progress
-        imgui.progress_bar(progress.done / max(1, progress.total), (-7 * context.em, 0), time_left_text(progress))
-        beside(CANCEL)
-        if button(CANCEL):
-            context.emit(commands.CancelExport())
-        if progress.preview is not None and context.image is not None:
-            height, width = progress.preview.shape[:2]
-            imgui.image(context.image("export preview", progress.preview), (4 * context.em * width / height, 4 * context.em))
-        return
-    with item_width(9):
-        kind = context.scratch["export.kind"] = combo(KIND, context.scratch.get("export.kind", KIND.default), KINDS)
-    beside(4)
-    with item_width(4):
-        size = context.scratch["export.size"] = combo(SIZE, context.scratch.get("export.size", SIZE.default), SIZES)
-    beside(EXPORT)
-    if button(EXPORT, disabled="" if context.film.timeline.keyframes else NOTHING):
-        suffix, _, lossless = kind.partition(" ")
-        context.emit(commands.StartExport(session_of(state, context), suffix, size, bool(lossless)))
-    beside(SAVE)
-    if button(SAVE):
-        context.emit(commands.SaveSession(session_of(state, context)))
 
 
 PANEL = Panel("Timeline", "bottom", 80, draw, workspaces=(1, 5, 6))

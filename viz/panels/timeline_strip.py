@@ -14,9 +14,10 @@ from viz.state import ViewState
 
 HEIGHT_EM = 3.2
 GRAB_EM = 0.6
+EDGE_EM = 0.6  # before the first moment, so that its keyframe can be seen and taken
 SPARE = 1.15  # the strip is this much longer than the film, so that keyframes can be added behind its end
 SHORTEST_S = 4.0
-HELP = "Drag a keyframe to move it; drag elsewhere to move the playhead. Ctrl: without snapping to frames."
+HELP = "Drag a keyframe to move it; drag elsewhere to move the playhead (its time and frame). Ctrl: without snapping to frames."
 
 
 def strip(state: ViewState, context: PanelContext) -> ViewState:
@@ -34,11 +35,17 @@ def strip(state: ViewState, context: PanelContext) -> ViewState:
             if shown:
                 imgui.text_unformatted(HELP)
     if imgui.is_item_activated():
-        _grab(film, context, (imgui.get_io().mouse_pos.x - at.x) / size[0] * span_s, GRAB_EM * em / size[0] * span_s)
+        _grab(film, context, _time_at(at.x, size[0], span_s), GRAB_EM * em / size[0] * span_s)
     if active:
-        state = _drag(state, context, (imgui.get_io().mouse_pos.x - at.x) / size[0] * span_s)
+        state = _drag(state, context, _time_at(at.x, size[0], span_s))
     _draw(film, (at.x, at.y), size, span_s, bright=hovered or active)
     return state
+
+
+def _time_at(left: float, width: float, span_s: float) -> float:
+    """The moment under the mouse."""
+    edge = EDGE_EM * imgui.get_font_size()
+    return (imgui.get_io().mouse_pos.x - left - edge) / (width - edge) * span_s
 
 
 def shown_span(film: Film) -> float:
@@ -78,7 +85,8 @@ def _drag(state: ViewState, context: PanelContext, time_s: float) -> ViewState:
 def _draw(film: Film, at: tuple[float, float], size: tuple[float, float], span_s: float, *, bright: bool) -> None:
     lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
     corner = (at[0] + size[0], at[1] + size[1])
-    x_of = lambda time_s: at[0] + time_s / span_s * size[0]  # noqa: E731
+    edge = EDGE_EM * em
+    x_of = lambda time_s: at[0] + edge + time_s / span_s * (size[0] - edge)  # noqa: E731
     lines.add_rect_filled(at, corner, _gray(0.095), 0.2 * em)
     lines.push_clip_rect(at, corner, True)
     try:
@@ -94,6 +102,11 @@ def _draw(film: Film, at: tuple[float, float], size: tuple[float, float], span_s
             lines.add_quad_filled((x - half, y), (x, y - half), (x + half, y), (x, y + half), color)
         x = x_of(film.time_s)
         lines.add_line((x, at[1]), (x, corner[1]), accent, 1.5)
+        text = f"{film.time_s:.2f} s · {round(film.time_s * film.timeline.fps)}"
+        room = imgui.calc_text_size(text).x + 0.5 * em
+        left = x if x + room < corner[0] else x - room
+        lines.add_rect_filled((left, at[1]), (left + room, at[1] + 1.3 * em), accent)
+        lines.add_text((left + 0.25 * em, at[1] + 0.1 * em), _gray(0.05), text)
     finally:
         lines.pop_clip_rect()
     lines.add_rect(at, corner, _gray(0.4 if bright else 0.26), 0.2 * em)
@@ -101,9 +114,9 @@ def _draw(film: Film, at: tuple[float, float], size: tuple[float, float], span_s
 
 def _ruler(lines: imgui.ImDrawList, at: tuple[float, float], size: tuple[float, float], span_s: float) -> None:
     em = imgui.get_font_size()
-    step_s = ruler_step(span_s * 4 * em / size[0])
+    step_s, edge = ruler_step(span_s * 4 * em / size[0]), EDGE_EM * em
     for i in range(math.floor(span_s / step_s) + 1):
-        x = at[0] + i * step_s / span_s * size[0]
+        x = at[0] + edge + i * step_s / span_s * (size[0] - edge)
         lines.add_line((x, at[1]), (x, at[1] + size[1]), _gray(0.2))
         lines.add_text((x + 0.25 * em, at[1] + 0.1 * em), _gray(0.55), f"{i * step_s:g} s")
 

@@ -1,18 +1,27 @@
 """The timeline panel: keyframes, playhead, ready-made paths, export; driven like a person would."""
 
+from pathlib import Path
+
 import pytest
 
+from gui_utils.libraries import imgui
 from tests.viz.panels.shown import alias_free_facts, show
 from viz import commands, paths
-from viz.export import ExportProgress
+from viz.export import ExportOptions, ExportProgress
 from viz.film import Film
-from viz.panels.timeline_strip import keyframe_at, ruler_step
+from viz.panels.timeline_strip import EDGE_EM, keyframe_at, ruler_step
 from viz.state import Pose, RotateMotion, View, ViewState
 from viz.timeline import Keyframe, Timeline
 
 R = alias_free_facts()
 START, END = ViewState(), ViewState().edit(Pose, x=0.2)
 LINE = Timeline((Keyframe(0.0, START), Keyframe(2.0, END)))
+
+
+def inside(item):
+    """(left, width, middle) of the part of the strip that stands for time."""
+    edge = EDGE_EM * imgui.get_font_size()
+    return item.left + edge, item.right - item.left - edge, item.center[1]
 
 
 def showing(line=LINE, **film):
@@ -45,7 +54,7 @@ def test_keyframes_are_copied_deleted_and_brought_back():
 def test_the_playhead_is_dragged_over_the_strip():
     with showing() as shown:
         item = shown.ui.item("Timeline.strip")
-        left, width, y = item.left, item.right - item.left, item.center[1]
+        left, width, y = inside(item)
         shown.ui.drag((left + width * 0.1, y), (left + width * 0.25, y))
         assert shown.context.film.time_s == pytest.approx(1.0, abs=0.04)
         assert shown.state.get(Pose).x == pytest.approx(0.1, abs=0.004)
@@ -55,7 +64,7 @@ def test_the_playhead_is_dragged_over_the_strip():
 def test_a_keyframe_is_dragged_over_the_strip_as_one_step():
     with showing() as shown:
         film, item = shown.context.film, shown.ui.item("Timeline.strip")
-        left, width, y = item.left, item.right - item.left, item.center[1]
+        left, width, y = inside(item)
         shown.ui.drag((left + width * 0.5, y), (left + width * 0.75, y), steps=6)
         assert [k.time_s for k in film.timeline.keyframes] == [0.0, pytest.approx(3.0, abs=0.04)] and film.selected == 1
         shown.ui.click("Timeline.undo")
@@ -138,3 +147,26 @@ def test_the_ruler_counts_in_round_numbers(least, step):
 def test_the_nearest_keyframe_within_reach_is_taken():
     film = Film(Timeline((Keyframe(0.0, START), Keyframe(0.1, END))))
     assert (keyframe_at(film, 0.08, 0.1), keyframe_at(film, 0.02, 0.1), keyframe_at(film, 1.0, 0.1)) == (1, 0, None)
+
+
+def test_what_is_filmed_is_chosen_and_what_cannot_be_says_why():
+    with showing() as shown:
+        shown.ui.choose("Export.what", "overlay")
+        assert shown.ui.item("Export.start").disabled  # nothing lies over the picture
+        shown.ui.choose("Export.what", "window")
+        shown.ui.choose("Export.kind", "exr")
+        assert shown.ui.item("Export.start").disabled  # a window has colours only
+        shown.ui.choose("Export.kind", "gif")
+        shown.ui.set("Export.width", 1280)
+        shown.ui.click("Export.start")
+        (command,) = shown.commands
+        assert (command.what, command.kind, command.window) == ("window", "gif", (1280, 900))
+
+
+def test_a_stopped_export_goes_on_or_is_given_up():
+    stopped = Job()
+    stopped.running, stopped.options = False, ExportOptions(Path("00001.mp4"))
+    with showing(stopped=stopped) as shown:
+        shown.ui.click("Export.resume")
+        shown.ui.click("Export.discard")
+        assert shown.commands == [commands.ResumeExport(), commands.DiscardExport()]

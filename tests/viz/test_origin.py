@@ -1,0 +1,118 @@
+"""Every kind of file says which session it shows and which command line makes it again; that command makes the same file."""
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from viz import capture, cli, exr_file, film_file, origin
+from viz.state import Latent, Pose, Source, StateError, ViewState
+
+TINY_R = Path(__file__).resolve().parents[1] / "golden" / "tiny_r.pkl"
+POSED = ["--set", "Pose.x=0.1"]
+RECORD = ["record", str(TINY_R), "--seconds", "0.2", "--fps", "10", "--seed", "3", *POSED]
+WINDOW = ["--what", "window", "--window", "640x400"]
+MADE: dict[str, tuple[list[str], str]] = {  # how each kind of file comes to be, and its name
+    "a picture": (["render", str(TINY_R), "--seed", "3", *POSED], "a.png"),
+    "values of a picture": (["render", str(TINY_R), "--seed", "3", *POSED], "a.exr"),
+    "a layer": (["render", str(TINY_R), "--seed", "3", *POSED], "a.npy"),
+    "MP4": ([*RECORD, "--size", "2"], "a.mp4"),
+    "MP4, lossless": ([*RECORD, "--lossless"], "a.mp4"),
+    "WebM": (RECORD, "a.webm"),
+    "WebM, lossless": ([*RECORD, "--lossless"], "a.webm"),
+    "GIF": (RECORD, "a.gif"),
+    "a film of a measurement": ([*RECORD, "--overlay", "flow.arrows", "--set", "Flow.num=2"], "a.mp4"),
+    "a film of the slice": ([*RECORD, "--what", "slice"], "a.gif"),
+    "a film of Figure 1": ([*RECORD, "--what", "cinema", "--set", "Sticking.num=2"], "a.webm"),
+    "PNG frames": (RECORD, "a"),
+    "EXR frames": ([*RECORD, "--frames", "exr"], "a"),
+    "a figure as SVG": (["figure", "fig1-right", "--network", str(TINY_R), "--seed", "3", "--num", "4", *POSED], "a.svg"),
+    "a figure as PDF": (["figure", "fig4c", "--network", str(TINY_R), "--seed", "3", *POSED], "a.pdf"),
+    "a figure as PNG": (["figure", "layers", "--network", str(TINY_R), "--seed", "3", *POSED], "a.png"),
+    "a film of the window": ([*RECORD, *WINDOW], "a.mp4"),
+    "the window": (["screenshot", str(TINY_R), "--seed", "3", "--size", "640x400", "--workspace", "2", *POSED], "a.png"),
+}
+NEEDS_WINDOW = ("a film of the window", "the window")
+
+
+def command_in(path: Path) -> str:
+    """The command line that a file carries, read without this program's own reader where the format has a common one."""
+    if path.is_dir():
+        return command_in(min(path.glob("0*")))
+    data = path.read_bytes()
+    match path.suffix:
+        case ".png":
+            with Image.open(path) as picture:
+                return picture.info[capture.COMMAND_KEY]
+        case ".exr":
+            return exr_file.read_texts(path)[capture.COMMAND_KEY]
+        case ".npy":
+            return json.loads(origin.sidecar(path).read_text())["command"]
+        case ".gif":
+            return data[data.rindex(b'{"command": "') :].decode("latin-1").split('"')[3]  # at the start of a comment's first block
+        case ".svg" | ".pdf":
+            text = data.decode("latin-1") if path.suffix == ".svg" else bytes.fromhex(
+                data.decode("latin-1").split("/Subject <")[1].split(">")[0]).decode("utf-16")  # fmt: skip
+            return text[text.index('{"command": "') :].split('"')[3]
+    import av
+
+    with av.open(str(path)) as container:
+        return {k.lower(): v for k, v in container.metadata.items()}["comment"]
+
+
+def files(path: Path) -> list[Path]:
+    return sorted(p for p in path.iterdir()) if path.is_dir() else [path]
+
+
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.window) if k in NEEDS_WINDOW else k for k in MADE])
+def test_a_file_makes_itself_again_by_the_command_that_it_carries(kind, tmp_path, monkeypatch):
+    words, name = MADE[kind]
+    monkeypatch.chdir(tmp_path)
+    assert cli.run([*words, "--out", name if "." in name else f"{name}/"]) == 0
+    found = film_file.read(Path(name))
+    view = found.film.at(0.0)
+    assert view.get(Latent).x == 3.0 and view.get(Pose).x == 0.1 and view.get(Source).network == str(TINY_R)
+    python, program, *again = shlex.split(command_in(Path(name)))
+    assert (python, program) == ("python", "visualizer.py")
+    moved = Path("elsewhere") / name  # the file alone, under another name, is enough
+    moved.parent.mkdir()
+    shutil.move(name, moved)
+    if name.endswith(".npy"):
+        shutil.move(f"{name}.json", f"{moved}.json")
+    assert cli.run([str(moved) if word == "FILE" else word for word in again]) == 0
+    made = again[again.index("--out") + 1]
+    if kind == "the window":  # it shows how long rendering took, in the menu bar
+        pixels = [np.asarray(Image.open(path))[24:] for path in (moved, made)]
+        assert pixels[0].shape == (376, 640, 3) and np.array_equal(pixels[0], pixels[1])
+        return
+    for first, second in zip(files(moved), files(Path(made)), strict=True):
+        assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_a_measurement_carries_its_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["flow", str(TINY_R), "--num", "2", "--out", "a.npz"]
+    assert cli.run(words) == 0
+    with np.load("a.npz", allow_pickle=False) as file:
+        assert json.loads(str(file[origin.MEMBER]))["command"] == f"python visualizer.py {shlex.join(words)}"
+    with pytest.raises(StateError, match="holds no session"):
+        film_file.read(Path("a.npz"))
+
+
+def test_arrays_of_the_window_carry_their_view(tmp_path):
+    view = ViewState().edit(Latent, x=7.0)
+    capture.save_npz(tmp_path / "a.npz", {"x": np.arange(3)}, view, "python visualizer.py --view FILE")
+    assert film_file.read(tmp_path / "a.npz").views == (view,)
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
+        assert set(file.files) == {"x", "origin"} and file["x"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["a.svg", "a.pdf", "a.exr", "a.npz", "a.npy"])
+def test_a_file_of_somebody_else_is_refused_in_a_sentence(name, tmp_path):
+    (tmp_path / name).write_bytes(b"<svg><metadata>{}</metadata></svg>" if name == "a.svg" else b"%PDF /Subject <feff00>")
+    with pytest.raises(StateError, match=rf"{name} (holds no session|is not a readable)"):
+        film_file.read(tmp_path / name)

@@ -12,6 +12,7 @@ from gui_utils.window import Window, WindowOptions
 from tests import guide
 from tests.drive import Driver
 from viz import cli, guide_text
+from viz.analysis import overlays
 from viz.guide_window import GuideWindow
 from viz.panels import discover
 
@@ -132,3 +133,13 @@ def test_the_guide_is_part_of_the_package():
     for pattern in data:
         assert list((ROOT / "viz").glob(pattern)), pattern
     assert {"guide/*.md", "tour.session.json"} <= set(data) and os.fspath(guide_text.FOLDER).endswith("guide")
+
+
+def test_every_measurement_has_a_command_and_the_guide_names_it():
+    """The table of commands: one row a panel with a measurement, each command one that exists."""
+    rows = re.findall(r"^\| ([^|]+) \| (`.+) \|$", guide_text.source("beyond-the-window"), re.MULTILINE)
+    named = " ".join(panel for panel, _ in rows).lower()
+    missing = [overlay.name for overlay in overlays() if overlay.name not in named]
+    assert not missing
+    commands = [word for _, text in rows for word in re.findall(r"`([a-z-]+) ", text) if not word.startswith("-")]
+    assert len(commands) >= 20 and {*commands} <= {name for name, *_ in cli.COMMANDS}

@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from viz.cli_break import HELP as BREAK_HELP
+from viz.cli_break import Breaking, breaking
 from viz.errors import CommandError
 from viz.state import GROUPS, StateError, ViewState
 
@@ -16,6 +18,7 @@ EXAMPLE = "BreakIt.window=nearest"
 def add_set_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", metavar="GROUP.FIELD=VALUE", dest="settings", action="append", default=[], type=setting,
                         help=f"any value of the view, as a saved view names it, e.g. {EXAMPLE}; may be repeated")  # fmt: skip
+    parser.add_argument("--break", metavar="LAYERS:NAME=VALUE", dest="settings", action="append", type=breaking, help=BREAK_HELP)
 
 
 def setting(text: str) -> tuple[str, str, Any]:
@@ -30,10 +33,14 @@ def setting(text: str) -> tuple[str, str, Any]:
         return group, field, value
 
 
-def with_settings(view: ViewState, settings: Sequence[tuple[str, str, Any]]) -> ViewState:
+def with_settings(view: ViewState, settings: Sequence[tuple[str, str, Any] | Breaking]) -> ViewState:
     """The view with these values. Raises CommandError for a group, field or value that does not exist."""
     kinds = {kind.__name__: kind for kind in GROUPS}
-    for group, field, value in settings:
+    for change in settings:
+        if isinstance(change, Breaking):
+            view = change.applied(view)
+            continue
+        group, field, value = change
         if group not in kinds:
             raise CommandError(f"--set {group}.{field}: there is no group {group}; there are {', '.join(sorted(kinds))}")
         known = kinds[group].__dataclass_fields__

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from torch_utils.resample import warp
+from viz import cli
 from viz.memory import Memory
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
@@ -17,7 +19,7 @@ from viz.stages import Run
 from viz.stages.channel_colors import phase, principal
 from viz.stages.channel_order import TEST_SHIFT, beyond, energy, ordered
 from viz.stages.channels import choose
-from viz.state import Channels, LearnedPose, Noise, Pose, Source, Tap, ViewState
+from viz.state import Channels, Latent, LearnedPose, Noise, Pose, Source, Tap, ViewState
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
@@ -201,3 +203,27 @@ def test_the_panel_offers_them():
         assert shown.state.get(Channels) == Channels(mode="sheet", sort="error")
         picture = frame_of(facts).picture
         assert picture is not None and shown.ui.item("Channels.mode.phase").right < 25 * 16
+
+
+@pytest.mark.parametrize(
+    ("words", "channels"),
+    [
+        (["--channels", "5,0,3"], Channels(triple=(5, 0, 3), first=5)),
+        (["--set", "Channels.mode=sheet", "--set", "Channels.sort=energy"], Channels(mode="sheet", sort="energy")),
+        (["--set", "Channels.mode=sheet", "--set", "Channels.sort=error"], Channels(mode="sheet", sort="error")),
+        (["--set", "Channels.mode=sheet", "--set", "Channels.sort=band"], Channels(mode="sheet", sort="band")),
+        (["--set", "Channels.mode=pca"], Channels(mode="pca")),
+        (["--set", "Channels.mode=phase"], Channels(mode="phase")),
+    ],
+    ids=lambda value: value.mode + value.sort if isinstance(value, Channels) else "",
+)  # fmt: skip
+def test_the_command_line_draws_what_the_window_draws(words, channels, tmp_path):
+    pipeline = Pipeline(headless=True)
+    network = str(GOLDEN / "tiny_r.pkl")
+    layer = pipeline.render(RenderRequest(1, ViewState().put(Source(network)))).network.taps[3].name
+    view = ViewState().put(Source(network)).put(Tap(layer)).put(Latent(x=2.0)).put(channels)
+    expected = pipeline.render(RenderRequest(2, view)).toned
+    assert cli.run(["render", network, "--seed", "2", "--layer", layer, *words, "--out", str(tmp_path / "a.png")]) == 0
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png").convert("RGB")), expected)
+    plain = pipeline.render(RenderRequest(3, view.reset(Channels))).toned
+    assert plain.shape != expected.shape or not np.array_equal(plain, expected)

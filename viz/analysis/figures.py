@@ -13,6 +13,7 @@ from viz.overlay_tone import pixels_of
 from viz.request import OverlayArrows, OverlayImage
 
 SIZE, SMOOTH = (720, 400), 3  # of a chart's inside, and how many times larger it is drawn
+SQUARE = 560  # pixels along the side of a plane
 DOTS = 55  # longer lines are drawn without their points
 GRID, INK = (225, 225, 225), (0, 0, 0)
 
@@ -68,6 +69,27 @@ def line_chart(
     for i, name in enumerate(lines if len(lines) > 1 else ()):
         ink.text((canvas.width - 8 * SMOOTH, (8 + 18 * i) * SMOOTH), name, _rgb(i), font, anchor="ra")
     return _finished(canvas, x, y, title)
+
+
+def dots_figure(
+    at: np.ndarray, colors: np.ndarray, sizes: np.ndarray, x: Axis, y: Axis, title: str, *, circles: Mapping[str, float]
+) -> np.ndarray:
+    """Dots [n, 2] in `colors` [n, 3] (0 to 1) of radius `sizes` [n] (parts of the width) on a square; `circles` by name and radius."""
+    side = SQUARE * SMOOTH
+    canvas = Image.new("RGB", (side, side), (255, 255, 255))
+    ink, font = ImageDraw.Draw(canvas), ImageFont.load_default(13 * SMOOTH)
+
+    def place(u: float, v: float) -> tuple[float, float]:
+        return (u - x.low) / (x.high - x.low) * side, (v - y.low) / (y.high - y.low) * side
+
+    for name, radius in ((name, radius) for name, radius in circles.items() if radius < max(x.high, y.high)):
+        ink.ellipse((*place(-radius, -radius), *place(radius, radius)), outline=(120, 120, 120), width=SMOOTH)
+        right = min(place(radius * 0.7072, 0)[0] + 4 * SMOOTH, side - 30 * SMOOTH)
+        ink.text((right, max(place(0, -radius * 0.7072)[1] - 18 * SMOOTH, 2)), name, (90, 90, 90), font)
+    for (u, v), color, size in sorted(zip(at, colors, sizes, strict=True), key=lambda dot: -dot[2]):
+        (cx, cy), r = place(float(u), float(v)), float(size) * side
+        ink.ellipse((cx - r, cy - r, cx + r, cy + r), fill=tuple(round(255 * c) for c in color))
+    return framed(np.asarray(canvas.resize((SQUARE, SQUARE), Image.Resampling.LANCZOS)), x, y, title)
 
 
 def bar_chart(names: Sequence[str], heights: Sequence[float | None], y: Axis, title: str) -> np.ndarray:

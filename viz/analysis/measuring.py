@@ -14,9 +14,10 @@ import numpy as np
 
 from viz.analysis.metrics_cli import at_least_one
 from viz.cli_render import add_engine_arguments, seed_number
+from viz.cli_set import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.request import Frame, OverlayResult, RenderRequest
-from viz.state import Device, Latent, Pose, Source, Truncation, ViewState
+from viz.state import BreakIt, Device, Latent, Pose, Source, Truncation, ViewState
 
 OUTPUTS = (".png", ".npz")
 
@@ -44,6 +45,7 @@ def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: st
     parser.add_argument("--out", metavar="FILE", type=Path, help=".png: a figure; .npz: the numbers as arrays")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_engine_arguments(parser)
+    add_set_argument(parser)
 
 
 def view_of(options: argparse.Namespace) -> ViewState:
@@ -51,7 +53,7 @@ def view_of(options: argparse.Namespace) -> ViewState:
     view = ViewState().put(Source(network=options.network)).put(Latent(x=float(options.seed))).put(Truncation(psi=options.psi))
     if hasattr(options, "translate"):
         view = view.put(Pose(x=options.translate[0], y=options.translate[1], turns=options.rotate / 360))
-    return view.put(Device(device=options.device, backend=options.backend))
+    return with_settings(view.put(Device(device=options.device, backend=options.backend)), options.settings)
 
 
 def check_out(out: Path | None) -> None:
@@ -86,9 +88,12 @@ def measured(view: ViewState, name: str) -> tuple[Frame, OverlayResult]:
 
 
 def check_pose(view: ViewState, frame: Frame) -> None:
+    """CommandError for what this network has not: a grid to pose, filters to break."""
     facts, pose = frame.network, view.get(Pose)
-    if facts is not None and not facts.has_pose and (pose.x, pose.y, pose.turns) != (0, 0, 0):
+    if facts is not None and not facts.has_pose and pose.moved:
         raise CommandError(f"{facts.name} ({facts.config_name}) has no input grid: --translate and --rotate cannot act on it")
+    if facts is not None and facts.kind != "alias-free" and view.get(BreakIt).on:
+        raise CommandError(f"{facts.name} ({facts.config_name}) has no designed filters: --break cannot act on it")
 
 
 def need_grid(frame: Frame) -> None:

@@ -1,4 +1,4 @@
-"""Commands `flow`, `flicker`, `by-layer` and `sweep`: what happens to one latent's picture when its pose changes."""
+"""Commands `flow`, `equivariance`, `flicker`, `by-layer` and `sweep`: what happens to one latent's picture when its pose changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from viz.analysis import flicker, flow_chart, layer_chart, sweep_chart
+from viz.analysis import flicker, flow_chart, layer_chart, live_equivariance, sweep_chart
 from viz.analysis.measuring import (
     Measured,
     add_view_arguments,
@@ -24,7 +24,9 @@ from viz.analysis.measuring import (
 )
 from viz.errors import CommandError
 from viz.figure import Axis
-from viz.state import Flicker, Flow, LayerEquivariance, Pose, Sweep, ViewState
+from viz.state import Equivariance, Flicker, Flow, LayerEquivariance, Pose, Sweep, ViewState
+
+IDENTITY = "The pose is the identity, so there is nothing to follow; --translate X Y or --rotate DEGREES moves the picture"
 
 # ------------------------------------------------------------------------------------------------------------- flow
 
@@ -65,6 +67,43 @@ def run_flow(options: argparse.Namespace) -> int:
         table = colormap_table(image.colormap)
         colors = table[np.round(np.clip(image.arrows.shares, 0, 1) * (len(table) - 1)).astype(int)]
         return arrows_figure(frame.toned, image.arrows, colors, f"detail attached {attached}")
+
+    return emit(Measured(facts, lines, arrays, figure), options)
+
+
+# ------------------------------------------------------------------------------------------------------ equivariance
+
+ERRORS = {"level": live_equivariance.LEVEL, "signed": live_equivariance.SIGNED, "log": live_equivariance.LOG}
+
+
+def add_equivariance_arguments(parser: argparse.ArgumentParser) -> None:
+    add_view_arguments(parser, num=0, counted="")
+    parser.add_argument("--image", choices=tuple(ERRORS), default="level", help="the error that a .png shows (default level, in dB)")
+
+
+def equivariance_view(options: argparse.Namespace) -> ViewState:
+    return view_of(options).put(Equivariance(on=True))
+
+
+def run_equivariance(options: argparse.Namespace) -> int:
+    check_out(options.out)
+    view = equivariance_view(options)
+    if view.get(Pose) == Pose():
+        raise CommandError(IDENTITY)
+    frame, result = measured(view, live_equivariance.NAME)
+    need_grid(frame)
+    now: live_equivariance.Now = result.values
+    pose = {"translate": list(options.translate), "rotate": options.rotate}
+    facts = {**begun(frame, options), **pose, "kind": now.kind, "db": finite(now.db), "compared": now.valid_share}
+    title, number, remark = live_equivariance.texts(now)
+    lines = (f"{facts['network']}: seed {options.seed}", f"{title}: {number}", remark)
+    image = result.images[ERRORS[options.image]]
+    arrays = {name: result.images[key].values for name, key in ERRORS.items()} | {"mask": image.mask, "db": array_of([now.db])}
+
+    def figure() -> np.ndarray:
+        from viz.analysis.figures import picture_figure
+
+        return picture_figure(image, f"{image.label}; {title.split(' ')[0]} {number}")
 
     return emit(Measured(facts, lines, arrays, figure), options)
 
@@ -117,7 +156,7 @@ def run_by_layer(options: argparse.Namespace) -> int:
     check_out(options.out)
     view = by_layer_view(options)
     if view.get(Pose) == Pose():
-        raise CommandError("The pose is the identity, so there is nothing to follow; --translate X Y or --rotate DEGREES moves the picture")
+        raise CommandError(IDENTITY)
     frame, result = measured(view, layer_chart.NAME)
     need_grid(frame)
     found: layer_chart.Layers = result.values

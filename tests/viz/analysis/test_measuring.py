@@ -10,12 +10,40 @@ from PIL import Image
 from tests.viz.analysis.test_charts import plot_point
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz import cli, figure
-from viz.analysis import flicker, flow_chart, layer_chart, polar, sticking_average, sweep_chart
+from viz.analysis import (
+    break_it,
+    filter_view,
+    flicker,
+    flow_chart,
+    fourier_view,
+    layer_chart,
+    live_equivariance,
+    polar,
+    sticking_average,
+    sweep_chart,
+)
 from viz.analysis.equivariance import SweepPoint
 from viz.analysis.slice_strip import Collected
+from viz.cli_break import breaking
+from viz.layer_groups import LayerBreak
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
-from viz.state import Flicker, Flow, Latent, LayerEquivariance, Pose, Slice, Source, Sticking, Sweep, ViewState
+from viz.state import (
+    BreakIt,
+    Equivariance,
+    Filters,
+    Flicker,
+    Flow,
+    FourierView,
+    Latent,
+    LayerEquivariance,
+    Pose,
+    Slice,
+    Source,
+    Sticking,
+    Sweep,
+    ViewState,
+)
 
 GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
 TINY_R, TINY_SG2 = (str(GOLDEN / f"tiny_{name}.pkl") for name in ("r", "sg2"))
@@ -27,7 +55,9 @@ POSE = ["--translate", "0.05", "-0.02", "--rotate", "36"]
 def window(view, name):
     """The last result that the window would show."""
     pipeline = Pipeline()
-    *_, last = pipeline.refine(pipeline.render(RenderRequest(1, view)))
+    frame = pipeline.render(RenderRequest(1, view))
+    assert frame is not None
+    *_, last = pipeline.refine(frame)
     return last.overlays[name].values
 
 
@@ -167,3 +197,84 @@ def test_rings_surround_what_there_is():
         assert centre < rings[0] and list(rings) == sorted(rings)
         assert not len(known) or (centre < known.min() and rings[-1] >= known.max())
     assert polar.angle_of(0, 1) == 90 and polar.angle_of(-1, -1) == 225
+
+
+# ------------------------------------------------------------------------------------- one picture, design, input, breaking
+
+
+def test_equivariance(capsys, tmp_path):
+    seen = window(POSED.put(Equivariance(True)), live_equivariance.NAME)
+    found = printed(capsys, "equivariance", TINY_R, "--seed", "4", *POSE, "--image", "signed", "--out", str(tmp_path / "a.png"))
+    assert found["db"] == pytest.approx(seen.db, abs=0.01) and found["kind"] == seen.kind == "eq_r"
+    assert found["compared"] == pytest.approx(seen.valid_share)
+    assert cli.run(["equivariance", TINY_R]) == 1 and "identity" in capsys.readouterr().err
+
+
+def test_filters(capsys, tmp_path):
+    seen = window(VIEW.put(Filters(True)), filter_view.NAME).layers
+    found = printed(capsys, "filters", TINY_R, "--out", str(tmp_path / "a.npz"))["layers"]
+    assert [layer["name"] for layer in found] == [layer.spec.name for layer in seen]
+    pairs = [(layer[side], getattr(one, side)) for layer, one in zip(found, seen, strict=True) for side in ("up", "down")]
+    assert any(one is not None for _, one in pairs)
+    for printed_one, one in pairs:
+        assert (printed_one is None) == (one is None)
+        if one is not None:
+            assert printed_one["attenuation_db"] == pytest.approx(one.attenuation_db) and printed_one["n"] == one.lowpass.support
+    with np.load(tmp_path / "a.npz") as file:
+        assert np.array_equal(file[f"{seen[1].spec.name}, up, taps"], seen[1].up.taps)
+    assert cli.run(["filters", TINY_SG2]) == 1 and "no designed filters" in capsys.readouterr().err
+
+
+def test_fourier(capsys, tmp_path):
+    seen = window(POSED.put(FourierView(True)), fourier_view.NAME)
+    found = printed(capsys, "fourier", TINY_R, "--seed", "4", *POSE, "--out", str(tmp_path / "a.png"))
+    assert np.allclose([[w["right"], w["down"]] for w in found["waves"]], seen.freqs)
+    assert [w["amplitude"] for w in found["waves"]] == pytest.approx(seen.amplitudes.tolist())
+    assert [w["phase_degrees"] / 360 for w in found["waves"]] == pytest.approx(seen.phases.tolist())
+    assert (found["f_c"], found["damped"]) == (seen.bandwidth, seen.damped)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.width > 500 and len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 50
+    assert cli.run(["fourier", TINY_SG2]) == 1 and "not from waves" in capsys.readouterr().err
+
+
+def test_break_it(capsys):
+    broken = BreakIt(own=(LayerBreak(1, upsampling=1, window="nearest"), LayerBreak(2, upsampling=1, window="nearest", support=4)))
+    seen = window(VIEW.put(broken), break_it.NAME)
+    words = ["--break", "L1-L2:m=1,window=nearest", "--break", "2:n=4"]
+    found = printed(capsys, "break-it", TINY_R, "--seed", "4", *words)
+    assert found["summary"] == broken.summary()
+    for kind in ("eq_t", "eq_t_frac", "eq_r"):
+        whole, after = seen.db(kind)
+        assert found[kind]["whole"] == pytest.approx(whole, abs=0.05) and found[kind]["broken"] == pytest.approx(after, abs=0.05)
+        assert found[kind]["change"] == pytest.approx(after - whole, abs=0.1)
+    assert found["seconds"]["whole"] > 0 and found["seconds"]["ratio"] > 0
+    assert cli.run(["break-it", TINY_R]) == 1 and "Nothing is broken" in capsys.readouterr().err
+    assert cli.run(["break-it", TINY_SG2, *words]) == 1 and "no designed filters" in capsys.readouterr().err
+
+
+def test_every_measurement_takes_a_broken_network(capsys):
+    view = POSED.put(BreakIt(noise=0.5)).put(Equivariance(True))
+    found = printed(capsys, "equivariance", TINY_R, "--seed", "4", *POSE, "--break", "all:noise=0.5")
+    assert found["db"] == pytest.approx(window(view, live_equivariance.NAME).db, abs=0.01)
+    assert found["db"] < printed(capsys, "equivariance", TINY_R, "--seed", "4", *POSE)["db"] - 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("nearest", "not LAYERS:NAME=VALUE"), ("L1-:m=1", "are not layers"), ("all:q=1", "cannot be broken"), ("all:m=x", "a whole number"),
+     ("L5-L3:m=1", "are not layers")],
+)  # fmt: skip
+def test_what_cannot_be_broken_is_wrong_usage(text, sentence, capsys):
+    with pytest.raises(SystemExit):
+        cli.run(["break-it", TINY_R, "--break", text])
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_order_of_breaking_counts_and_values_are_checked(capsys):
+    said = [breaking(text) for text in ("all:noise=0.5", "L3:f_c=-1", "all:noise=0", "3,5:pool=max")]
+    view = ViewState()
+    for one in said:
+        view = one.applied(view)
+    own = (LayerBreak(3, noise=0.5, cutoff_octaves=-1.0, pool="max"), LayerBreak(5, pool="max"))
+    assert view.get(BreakIt) == BreakIt(own=own)
+    assert cli.run(["break-it", TINY_R, "--break", "all:window=hamming"]) == 1 and "hamming" in capsys.readouterr().err

@@ -186,6 +186,11 @@ class StartTour:
 
 
 @dataclass(frozen=True)
+class ShowSticking:
+    """Show texture sticking and its cure side by side, or go back to what was on screen before."""
+
+
+@dataclass(frozen=True)
 class ShowGuide:
     """Open the user guide, or close it."""
 
@@ -241,6 +246,7 @@ Command = (
     | Redo
     | ToggleHelp
     | StartTour
+    | ShowSticking
     | ShowGuide
     | ToggleChrome
     | ToggleCompare

@@ -95,8 +95,8 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.layout_reset_due = True
         case commands.ToggleHelp():
             app.help_shown = not app.help_shown
-        case commands.StartTour():
-            tour_card.start(app)
+        case commands.StartTour() | commands.ShowSticking():
+            tour_card.carry_out(app, command)
         case commands.ShowGuide():
             app.guide.toggle()
         case commands.ToggleChrome():

@@ -344,10 +344,11 @@ class NoiseMotion:
 
 @dataclass(frozen=True)
 class TranslateMotion:
-    """Spirals onto a circle of radius 0.1 image widths around the origin."""
+    """Spirals onto a circle around the origin; its radius is in image widths."""
 
     on: bool = False
     widths_per_s: float = ranged(0.01, 0, 10)
+    radius: float = ranged(0.1, 0, 4)
 
 
 @dataclass(frozen=True)

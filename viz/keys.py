@@ -149,6 +149,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("ctrl+shift+z", "ctrl+y"), "redo", "Edit", _command(commands.Redo()), repeats=True),
     Binding(("pause",), "stop all animation", "Edit", _stop),
     Binding(("f5",), "render again", "Edit", _command(commands.RetryRender())),
+    Binding(("t",), "texture sticking and its cure, in motion; again: back", "Help", _command(commands.ShowSticking())),
     Binding(("f1", "shift+slash"), "this sheet", "Help", _command(commands.ToggleHelp())),
     Binding(("shift+f1",), "the user guide", "Help", _command(commands.ShowGuide())),
     Binding(("ctrl+q",), "quit", "File", _command(commands.Quit())),

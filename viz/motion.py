@@ -18,7 +18,7 @@ from viz.state import (
     ViewState,
 )
 
-CIRCLE = 0.1  # image widths: the radius that the translation spirals onto
+CIRCLE = TranslateMotion().radius  # image widths
 STEP_S = 1 / 240  # longest integration step of the spiral
 
 
@@ -38,7 +38,7 @@ def animate(state: ViewState, dt: float) -> ViewState:
         state = _next_seeds(state, NoiseMotion, Noise, dt)
     translate = state.get(TranslateMotion)
     if translate.on:
-        x, y = spiral(state.get(Pose).x, state.get(Pose).y, translate.widths_per_s, dt)
+        x, y = spiral(state.get(Pose).x, state.get(Pose).y, translate.widths_per_s, dt, translate.radius)
         state = state.edit(Pose, x=x, y=y)
     rotate = state.get(RotateMotion)
     if rotate.on:
@@ -47,10 +47,10 @@ def animate(state: ViewState, dt: float) -> ViewState:
     return state
 
 
-def spiral(x: float, y: float, widths_per_s: float, dt: float) -> tuple[float, float]:
-    """Moves a point at constant speed onto the circle of radius `CIRCLE` around the origin, then along it.
+def spiral(x: float, y: float, widths_per_s: float, dt: float, radius: float = CIRCLE) -> tuple[float, float]:
+    """Moves a point at constant speed onto the circle of this radius (image widths) around the origin, then along it.
 
-    The velocity points from p to `CIRCLE p/|p| + (p_y, -p_x)`: a radial part that vanishes on the circle, and a
+    The velocity points from p to `radius p/|p| + (p_y, -p_x)`: a radial part that vanishes on the circle, and a
     tangential one.
     """
     steps = max(1, math.ceil(dt / STEP_S))
@@ -58,7 +58,7 @@ def spiral(x: float, y: float, widths_per_s: float, dt: float) -> tuple[float, f
     for _ in range(steps):
         r = math.hypot(x, y)
         ux, uy = (x / r, y / r) if r > 1e-9 else (1.0, 0.0)
-        dx, dy = CIRCLE * ux + y - x, CIRCLE * uy - x - y
+        dx, dy = radius * ux + y - x, radius * uy - x - y
         length = math.hypot(dx, dy)
         if length > 1e-12:
             x, y = x + step * dx / length, y + step * dy / length

@@ -54,6 +54,7 @@ class Tour:
     steps: tuple[Step, ...] = ()
     index: int | None = None
     noticed: set[int] = field(default_factory=set)
+    demonstration: tuple[ViewState, ViewState] | None = None  # of sticking (`viz.demonstration`): the view before it, and its own
     arriving: int = ARRIVAL_FRAMES  # frames in which the card takes its place and the panel it speaks of comes to the front
 
     @property

@@ -8,13 +8,13 @@ from gui_utils import controls, theme
 from gui_utils.controls import Field
 from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import color_scope, dim_text, font_scope, style_scope
-from viz import commands, tour, workspaces
+from viz import commands, demonstration, tour, workspaces
 from viz.panels.parts import wrapped_text
 
 if TYPE_CHECKING:
     from viz.app import App
 
-WIDTH_EM, MARGIN_EM = 25.0, 0.8
+WIDTH_EM, MARGIN_EM = 20.3, 0.3  # within the left side
 FLAGS = sum(
     getattr(imgui.WindowFlags_, name).value
     for name in ("no_title_bar", "no_resize", "no_scrollbar", "no_collapse", "no_docking", "no_saved_settings", "no_focus_on_appearing")
@@ -28,7 +28,8 @@ STOP = Field("Stop", "Tour.stop", "The tour ends here; what is on screen stays."
 
 
 def draw(app: App) -> None:
-    """The offer, or the step the tour is at."""
+    """The offer, or the step the tour is at; or what the demonstration of sticking shows."""
+    demonstration.draw(app)
     current = app.tour
     if current.step is None and not current.offered:
         return
@@ -36,11 +37,8 @@ def draw(app: App) -> None:
         if current.arriving and current.step.where != workspaces.PICTURE:
             imgui.set_window_focus(app.arrangement.window_name(current.step.where))
         _outline(app, current.step.where)
-    em, area = imgui.get_font_size(), app.canvas.placement
-    viewport = imgui.get_main_viewport()
-    left, bottom = viewport.work_pos.x, viewport.work_pos.y + viewport.work_size.y - 2 * em
-    if area is not None and app.chrome_shown:
-        left = area.area.x  # at the foot of the window: over the panel below the picture, where there is one
+    em, viewport = imgui.get_font_size(), imgui.get_main_viewport()
+    left, bottom = viewport.work_pos.x, viewport.work_pos.y + viewport.work_size.y - 2 * em  # over the left side, not over the picture
     place = (imgui.Cond_.always if current.arriving else imgui.Cond_.appearing).value  # after that it can be dragged away
     current.arriving = max(0, current.arriving - 1)
     imgui.set_next_window_pos((left + MARGIN_EM * em, bottom - MARGIN_EM * em), place, (0.0, 1.0))
@@ -62,12 +60,24 @@ def start(app: App) -> None:
     _show(app)
 
 
+def carry_out(app: App, command: commands.Command) -> None:
+    match command:
+        case commands.StartTour():
+            start(app)
+        case commands.ShowSticking():
+            demonstration.toggle(app)
+
+
 def _offer(app: App) -> None:
     _title("Shall we look around?")
     wrapped_text("A guided tour of two minutes: drag, turn, layers, spectra, and what aliasing does to a picture.", dim=False)
     imgui.spacing()
     if controls.button(BEGIN):
         app.context.emit(commands.StartTour())
+    imgui.same_line()
+    if controls.button(demonstration.SHOW):
+        app.context.emit(commands.ShowSticking())
+        _remember(app)
     imgui.same_line()
     if controls.button(NOT_NOW):
         app.tour.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from gui_utils.controls import Field
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, dim_text, item_width, style_scope
 from gui_utils.text import MISSING, duration_text, number_text, unit_text
-from viz import commands, demonstration, figure_effects, keys, workspaces
+from viz import commands, figure_effects, keys, workspaces
 from viz.canvas_overlay import offered
 from viz.canvas_view import zoom_to
 from viz.compare_bar import compare_bar, other_values
@@ -22,6 +23,40 @@ if TYPE_CHECKING:
     from viz.app import App
 
 FIRST_HINT = "drag the picture · right-drag to move it · 1–6 for workspaces · F1 for help"
+COLORMAPS = {"gray": "Gray", "viridis": "Viridis", "magma": "Magma", "cividis": "Cividis", "diverging": "Diverging"}
+MAGNIFY = {"lanczos": "Lanczos", "bicubic": "Bicubic", "nearest": "Nearest"}
+
+FIT = Field("Fit", id="View.fit", help="Fit the picture (double-click, or 0).")
+ONE = Field("1:1", id="View.one", help="One screen pixel per sample of what is shown. Lit while that is exactly so: nothing is resampled.")
+GAIN = Field(
+    "",
+    id="Toolbar.gain_db",
+    help="Display gain. Changes what is drawn, not what is computed.",
+    unit="dB",
+    default=0.0,
+    low=-40,
+    high=40,
+    decimals=1,
+)
+COLORMAP = Field(
+    "",
+    id="Toolbar.colormap",
+    help="Colours of scalar maps (one channel); pictures of three channels are shown as they are.",
+    default="gray",
+)
+KERNEL = Field(
+    "",
+    id="View.magnify",
+    help="How samples are enlarged. Reduction always uses Lanczos, so that the view itself never aliases.",
+    default="lanczos",
+)
+MARGINS = Field("Margins", id="View.margins", help="Show the margin that a layer computes around the image frame.")
+GIZMO = Field("Gizmo", id="View.gizmo", help="Show the handles of the pose: ring = rotate, centre = translate.")
+OVERLAY = Field("", id="Toolbar.overlay", help="Which measurement lies over the picture.", default="")
+OVERLAY_OPACITY = Field("", id="Toolbar.opacity", help="Opacity of the measurement: 1 hides the picture below.", default=1.0, decimals=2)
+OVERLAY_GAIN = Field(
+    "", id="Toolbar.overlay_gain_db", help="Gain of the measurement over the picture.", unit="dB", default=0.0, low=-40, high=80, decimals=1
+)
 
 
 def picture(app: App, context: PanelContext) -> ViewState:
@@ -77,7 +112,6 @@ def toolbar(state: ViewState, app: App) -> ViewState:
 def overlay_bar(state: ViewState, app: App) -> ViewState:
     """A second row while something is measured that can lie over the picture."""
     images, view = offered(app.good), state.get(OverlayView)
-            ("Save values for compositing (.exr)", "", commands.SaveValues()),
     if not images and not view.image:
         return state
     imgui.set_cursor_pos_x(0.4 * imgui.get_font_size())
@@ -145,6 +179,7 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
             ("Capture picture", "c", commands.CapturePicture()),
             ("Capture window", "shift+c", commands.CaptureWindow()),
             ("Save raw values (.npy)", "", commands.SaveRaw()),
+            ("Save values for compositing (.exr)", "", commands.SaveValues()),
             *((f"Save latent ({suffix})", "", commands.SaveLatent(suffix)) for suffix in (".npz", ".npy", ".safetensors")),
             ("Quit", "ctrl+q", commands.Quit()),
         ),
@@ -174,7 +209,6 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
         (
             ("Keys and gestures", "f1", commands.ToggleHelp()),
             ("Guided tour (two minutes)", "", commands.StartTour()),
-            ("Texture sticking (ten seconds)", "t", commands.ShowSticking()),
             ("User guide", "shift+f1", commands.ShowGuide()),
         ),
     ),
@@ -266,7 +300,6 @@ def _status_text(app: App) -> None:
     found = app.canvas.probe
     if found is None:
         dim_text(FIRST_HINT)
-        demonstration.invitation(app)
         return
     values = "  ".join(f"{v:+.4f}" for v in found.values)
     channels = ", ".join(str(c) for c in found.channels)

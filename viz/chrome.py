@@ -2,70 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gui_utils import controls, layout, theme
-from gui_utils.controls import Field
+from gui_utils import layout, theme
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, dim_text, item_width, style_scope
-from gui_utils.text import MISSING, duration_text, number_text, unit_text
-from viz import commands, demonstration, figure_effects, keys, workspaces
-from viz.canvas_overlay import offered
-from viz.canvas_view import zoom_to
+from gui_utils.scopes import color_scope, dim_text, style_scope
+from gui_utils.text import MISSING, duration_text, unit_text
+from viz import commands, figure_effects, keys, workspaces
 from viz.compare_bar import compare_bar, other_values
 from viz.panels import PanelContext
-from viz.state import Channels, OverlayView, Tone, View, ViewState
+from viz.state import ViewState
+from viz.toolbar import overlay_bar, toolbar
 
 if TYPE_CHECKING:
     from viz.app import App
 
 FIRST_HINT = "drag the picture · right-drag to move it · 1–6 for workspaces · F1 for help"
-COLORMAPS = {"gray": "Gray", "viridis": "Viridis", "magma": "Magma", "cividis": "Cividis", "diverging": "Diverging"}
-MAGNIFY = {"lanczos": "Lanczos", "bicubic": "Bicubic", "nearest": "Nearest"}
-
-FIT = Field("Fit", id="View.fit", help="Fit the picture (double-click, or 0).")
-ONE = Field("1:1", id="View.one", help="One screen pixel per sample of what is shown. Lit while that is exactly so: nothing is resampled.")
-GAIN = Field(
-    "",
-    id="Toolbar.gain_db",
-    help="Display gain. Changes what is drawn, not what is computed.",
-    unit="dB",
-    default=0.0,
-    low=-40,
-    high=40,
-    decimals=1,
-)
-COLORMAP = Field(
-    "",
-    id="Toolbar.colormap",
-    help="Colours of scalar maps (one channel); pictures of three channels are shown as they are.",
-    default="gray",
-)
-KERNEL = Field(
-    "",
-    id="View.magnify",
-    help="How samples are enlarged. Reduction always uses Lanczos, so that the view itself never aliases.",
-    default="lanczos",
-)
-MARGINS = Field("Margins", id="View.margins", help="Show the margin that a layer computes around the image frame.")
-GIZMO = Field("Gizmo", id="View.gizmo", help="Show the handles of the pose: ring = rotate, centre = translate.")
-OVERLAY = Field("", id="Toolbar.overlay", help="Which measurement lies over the picture.", default="")
-OVERLAY_OPACITY = Field("", id="Toolbar.opacity", help="Opacity of the measurement: 1 hides the picture below.", default=1.0, decimals=2)
-OVERLAY_GAIN = Field(
-    "", id="Toolbar.overlay_gain_db", help="Gain of the measurement over the picture.", unit="dB", default=0.0, low=-40, high=80, decimals=1
-)
 
 
 def picture(app: App, context: PanelContext) -> ViewState:
     """Toolbar and canvas; a message stands over the canvas while there is no picture."""
     em = imgui.get_font_size()
-    imgui.set_cursor_pos((0.4 * em, 0.35 * em))
+    imgui.set_cursor_pos_y(0.35 * em)
     state = toolbar(app.state, app)
     state = overlay_bar(state, app)
-    state = compare_bar(state, app.good)
+    state = compare_bar(state)
     imgui.set_cursor_pos((0, imgui.get_cursor_pos_y() + 0.1 * em))
     state = app.canvas.draw(state, context, app.good)
     if app.frame is not None and app.frame.error is not None:
@@ -74,71 +37,6 @@ def picture(app: App, context: PanelContext) -> ViewState:
         text = app.renderer.progress.text if app.renderer.progress else "Starting"
         _banner(app, f"{text} …", "")
     return state
-
-
-def toolbar(state: ViewState, app: App) -> ViewState:
-    view, tone = state.get(View), state.get(Tone)
-    placement, content = app.canvas.placement, app.canvas.content
-    missing = "" if placement and content else "There is no picture yet."
-    if controls.button(FIT, disabled=missing):
-        view = dataclasses.replace(view, zoom=0.0, center_x=0.0, center_y=0.0)
-    imgui.same_line()
-    exact = placement is not None and content is not None and placement.exact(content)
-    if controls.toggle(ONE, exact, disabled=missing) != exact and placement and content and app.good and app.good.network:
-        view = zoom_to(view, placement, content.sampling_rate / app.good.network.resolution)
-    imgui.same_line()
-    percent = 100 * placement.pixels_per_sample(content) if placement and content else None
-    imgui.align_text_to_frame_padding()
-    dim_text(f"{number_text(percent, '%', 0):>6}")
-    imgui.same_line()
-    with item_width(7):
-        gain = controls.slider_float(GAIN, tone.gain_db)
-    imgui.same_line()
-    with item_width(6.5):
-        colormap = controls.combo(COLORMAP, tone.colormap, COLORMAPS, disabled=_scalar_only(state, app))
-    imgui.same_line()
-    with item_width(6):
-        magnify = controls.combo(KERNEL, view.magnify, MAGNIFY)
-    imgui.same_line()
-    margins = controls.toggle(MARGINS, view.margins)
-    imgui.same_line()
-    no_pose = "" if app.good is None or app.good.network is None or app.good.network.has_pose else "This network has no input grid to move."
-    gizmo = controls.toggle(GIZMO, view.gizmo, disabled=no_pose)
-    return state.put(dataclasses.replace(view, magnify=magnify, margins=margins, gizmo=gizmo)).put(
-        dataclasses.replace(tone, gain_db=gain, colormap=colormap)
-    )
-
-
-def overlay_bar(state: ViewState, app: App) -> ViewState:
-    """A second row while something is measured that can lie over the picture."""
-    images, view = offered(app.good), state.get(OverlayView)
-    if not images and not view.image:
-        return state
-    imgui.set_cursor_pos_x(0.4 * imgui.get_font_size())
-    names = {
-        "": "no overlay",
-        **({view.image: f"{view.image} (not measured)"} if view.image else {}),
-        **{name: image.label for name, image in images.items()},
-    }
-    with item_width(13):
-        chosen = controls.combo(OVERLAY, view.image, names)
-    if chosen != view.image:
-        view = dataclasses.replace(view, image=chosen, gain_db=0.0)
-    reason = "" if view.image else "Nothing lies over the picture."
-    imgui.same_line()
-    with item_width(8):
-        opacity = controls.slider_float(OVERLAY_OPACITY, view.opacity, disabled=reason)
-    imgui.same_line()
-    with item_width(7):
-        gain = controls.slider_float(OVERLAY_GAIN, view.gain_db, disabled=reason)
-    return state.put(dataclasses.replace(view, opacity=opacity, gain_db=gain))
-
-
-def _scalar_only(state: ViewState, app: App) -> str:
-    shown = app.good.picture.shape[2] if app.good and app.good.picture else 3
-    if shown == 1 or state.get(Channels).mode in ("single", "sheet"):
-        return ""
-    return "Three channels are shown as red, green and blue; choose one channel, or the contact sheet, for a colormap."
 
 
 def _banner(app: App, message: str, advice: str) -> None:
@@ -209,7 +107,6 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
         (
             ("Keys and gestures", "f1", commands.ToggleHelp()),
             ("Guided tour (two minutes)", "", commands.StartTour()),
-            ("Texture sticking (ten seconds)", "t", commands.ShowSticking()),
             ("User guide", "shift+f1", commands.ShowGuide()),
         ),
     ),
@@ -301,7 +198,6 @@ def _status_text(app: App) -> None:
     found = app.canvas.probe
     if found is None:
         dim_text(FIRST_HINT)
-        demonstration.invitation(app)
         return
     values = "  ".join(f"{v:+.4f}" for v in found.values)
     channels = ", ".join(str(c) for c in found.channels)

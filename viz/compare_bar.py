@@ -1,42 +1,42 @@
-"""A row under the toolbar while views are compared: layout, which view, gain of the difference, and how far the two are apart."""
+"""A row under the toolbar while views are compared: layout, which view, gain of the difference."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from gui_utils import controls
-from gui_utils.libraries import imgui
-from gui_utils.scopes import dim_text, item_width
-from viz.canvas_captions import number_of
 from viz.canvas_view import Probe
 from viz.compare import MODE_NAMES, chosen, others
 from viz.compare_groups import NAMES
-from viz.panels.compare import GAIN, MODE, ONE_STEP, OTHER
-from viz.request import Frame
+from viz.panels.compare import GAIN, MODE, OTHER
 from viz.state import Compare, CompareView, ViewState
+from viz.tool_row import Tool, tool_row
 
 
-def compare_bar(state: ViewState, frame: Frame | None) -> ViewState:
+def compare_bar(state: ViewState) -> ViewState:
     """The state with what was chosen in the row."""
     if not state.get(Compare).on:
         return state
-    shown, numbers = state.get(CompareView), others(state)
-    imgui.set_cursor_pos_x(0.4 * imgui.get_font_size())
-    with item_width(8):
-        mode = controls.combo(_bar(MODE), shown.mode, MODE_NAMES)
-    other = shown.other
+    mode, numbers = state.get(CompareView).mode, others(state)
+    tools = [Tool(_bar(MODE), _mode, 8, label="Layout")]
     if len(numbers) > 1 and mode != "side":
-        imgui.same_line()
-        with item_width(6):
-            other = controls.combo(_bar(OTHER), chosen(state), {n: NAMES[n] for n in numbers})
-    imgui.same_line()
-    with item_width(6):
-        gain = controls.slider_float(_bar(GAIN), shown.gain_db, disabled="" if mode == "difference" else ONE_STEP)
-    imgui.same_line()
-    imgui.align_text_to_frame_padding()
-    beside = frame.others.get(chosen(state)) if frame else None
-    dim_text(number_of(beside) if mode != "side" or len(numbers) == 1 else "")
-    return state.edit(CompareView, mode=mode, gain_db=gain, other=other)
+        tools.append(Tool(_bar(OTHER), _other, 6, label="With"))
+    if mode == "difference":
+        tools.append(Tool(_bar(GAIN), _gain, 6, label="Gain"))
+    return tool_row(state, "compare", tools)
+
+
+def _mode(field: controls.Field, state: ViewState) -> ViewState:
+    return state.edit(CompareView, mode=controls.combo(field, state.get(CompareView).mode, MODE_NAMES))
+
+
+def _other(field: controls.Field, state: ViewState) -> ViewState:
+    names = {n: NAMES[n] for n in others(state)}
+    return state.edit(CompareView, other=controls.combo(field, chosen(state), names)) if names else state
+
+
+def _gain(field: controls.Field, state: ViewState) -> ViewState:
+    return state.edit(CompareView, gain_db=controls.slider_float(field, state.get(CompareView).gain_db))
 
 
 def other_values(found: Mapping[int, Probe]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 IN_FILES = {1: 1, 2: 2, 3: 3, 4: 2}  # columns, where none are asked for
-IN_WINDOW = {1: (1,), 2: (2,), 3: (3, 2, 1), 4: (2, 4, 1)}  # what is tried; two stand beside each other, so that rows can be compared
+IN_WINDOW = {1: (1,), 2: (2, 1), 3: (3, 2, 1), 4: (2, 4, 1)}  # what is tried, the usual first
+MUCH_LARGER = 1.25  # another arrangement must make pictures so much larger
 
 
 def columns_in_files(count: int, wanted: int) -> int:
@@ -16,7 +17,7 @@ def columns_in_files(count: int, wanted: int) -> int:
 def columns_in_window(count: int, wanted: int, size: tuple[float, float], gap: float, above: float) -> int:
     """The columns that make square pictures largest in a part of the window (width, height); `above` is kept free in each cell.
 
-    Of equals the first in `IN_WINDOW`.
+    The usual one unless another makes them much larger.
     """
     if wanted:
         return min(wanted, count)
@@ -25,7 +26,9 @@ def columns_in_window(count: int, wanted: int, size: tuple[float, float], gap: f
         width, height = cell_size(count, columns, size, gap)
         return min(width, height - above)
 
-    return max(IN_WINDOW[count], key=lambda columns: round(side(columns)))
+    usual = IN_WINDOW[count][0]
+    best = max(IN_WINDOW[count], key=side)
+    return best if side(best) >= MUCH_LARGER * side(usual) else usual
 
 
 def cell_size(count: int, columns: int, size: tuple[float, float], gap: float) -> tuple[float, float]:

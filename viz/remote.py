@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from viz.compare_picture import captured, compared
 from viz.errors import CommandError
 from viz.groups import DEFAULT_NETWORK
 from viz.request import Frame, NetworkFacts, RenderRequest
@@ -47,7 +48,7 @@ class _Viewer:
     def values(self) -> np.ndarray:
         raise NotImplementedError
 
-    def pixels(self) -> np.ndarray:
+    def pixels(self, *, first: bool = False) -> np.ndarray:
         raise NotImplementedError
 
     def edit(self, group: type, **changes: Any) -> None:
@@ -95,11 +96,11 @@ class Session(_Viewer):
         assert raw is not None
         return raw
 
-    def pixels(self) -> np.ndarray:
-        """uint8 [H, W, 3]: through the tone mapping."""
-        toned = self.frame().toned
-        assert toned is not None
-        return toned
+    def pixels(self, *, first: bool = False) -> np.ndarray:
+        """uint8 [H, W, 3]: through the tone mapping. Where views are compared, all of them in their layout, or the `first` alone."""
+        frame = self.frame()
+        assert frame.toned is not None
+        return captured(frame, self._view) if compared(self._view) and not first else frame.toned
 
     def facts(self) -> NetworkFacts:
         facts = self.frame().network
@@ -124,9 +125,9 @@ class Client(_Viewer):
         """float32 [C, H, W]: the channels on show, before the tone mapping."""
         return np.load(io.BytesIO(self._ask("/frame.npy")), allow_pickle=False)
 
-    def pixels(self) -> np.ndarray:
-        """uint8 [H, W, 3]: the picture as it is captured."""
-        with Image.open(io.BytesIO(self._ask("/frame.png"))) as picture:
+    def pixels(self, *, first: bool = False) -> np.ndarray:
+        """uint8 [H, W, 3]: the picture as it is captured. Where views are compared, all of them in their layout, or the `first` alone."""
+        with Image.open(io.BytesIO(self._ask("/first.png" if first else "/frame.png"))) as picture:
             return np.asarray(picture.convert("RGB"))
 
     def facts(self) -> dict[str, Any]:

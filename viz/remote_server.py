@@ -2,10 +2,11 @@
 
     GET  /state       the view as JSON             POST /state   show this view
     GET  /frame.npy   float32 [C, H, W] on show    GET  /frame.png   the picture, as captured, with the view inside
+    GET  /first.png   the first view alone, where several are compared; /frame.npy and /facts are always of that one
     GET  /facts       what is known of the network
 
 Opt-in. Whoever asks needs the token that was printed; other hosts, names that are not this machine's (a page that rebinds its
-name), and pages in a browser are refused, before a body is read. Nothing is served but these five. Errors are JSON: {"error": text}.
+name), and pages in a browser are refused, before a body is read. Nothing is served but these six. Errors are JSON: {"error": text}.
 Frames are those that answer the view which was shown last.
 """
 
@@ -24,8 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from viz.compare import others
 from viz.errors import CommandError
 from viz.motion import moving
+from viz.request import Frame
 from viz.state import RENDERED, StateError, ViewState
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ LARGEST_BODY = 16 << 20
 TIMEOUT_S = 110.0
 MOST_WAITING = 64  # requests that are being answered at once
 JSON = "application/json"
-PATHS = {"GET": ("/state", "/frame.npy", "/frame.png", "/facts"), "POST": ("/state",)}
+PATHS = {"GET": ("/state", "/frame.npy", "/frame.png", "/first.png", "/facts"), "POST": ("/state",)}
 
 
 @dataclasses.dataclass(eq=False)
@@ -210,32 +213,48 @@ def _frame(app: App, asked: Asked) -> bool:
     frame = app.renderer.frame
     if frame is None or not (moving(app.state) or frame.request.view == app.state.only(*RENDERED)):
         return False
-    if frame.error is not None:
-        asked.refuse(409, f"{frame.error.message} {frame.error.advice}".strip())
+    error = frame.error
+    if asked.path == "/frame.png" and error is None:
+        if not _complete(app, frame):
+            return False
+        error = next((beside.frame.error for beside in frame.others.values() if beside.frame.error is not None), None)
+    if error is not None:
+        asked.refuse(409, f"{error.message} {error.advice}".strip())
     elif asked.path == "/facts":
         asked.answer(200, json.dumps(dataclasses.asdict(frame.network), default=str), "application/json")  # type: ignore[arg-type]
     else:
-        assert frame.picture is not None
-        asked.answer(200, *_picture(app, frame.picture, asked.path))
+        asked.answer(200, *_picture(app, frame, asked.path))
     return True
 
 
-def _picture(app: App, picture: Any, path: str) -> tuple[bytes, str]:
+def _complete(app: App, frame: Frame) -> bool:
+    """Whether all views that are compared are there; while something moves, also those that lag."""
+    shown = [frame.others.get(number) for number in others(frame.request.view)]
+    return all(beside is not None and (moving(app.state) or not beside.stale) for beside in shown)
+
+
+def _picture(app: App, frame: Frame, path: str) -> tuple[bytes, str]:
     from PIL import Image, PngImagePlugin
 
     from gui_utils.tone import tone_map
     from viz.canvas import tone_map_of
     from viz.capture import KEY
+    from viz.compare_picture import captured
     from viz.effects import view_to_save
     from viz.state import Tone
 
-    data, values = io.BytesIO(), np.asarray(picture.values)
+    assert frame.picture is not None
+    data, values = io.BytesIO(), np.asarray(frame.picture.values)
     if path == "/frame.npy":
         np.save(data, np.ascontiguousarray(values.transpose(2, 0, 1), dtype=np.float32))
         return data.getvalue(), "application/octet-stream"
     info = PngImagePlugin.PngInfo()
     info.add_text(KEY, view_to_save(app, app.good).to_json())
-    Image.fromarray(tone_map(values, tone_map_of(app.state.get(Tone)))).save(data, format="PNG", pnginfo=info)
+    if path == "/frame.png" and others(frame.request.view):
+        pixels = captured(frame, app.state)
+    else:
+        pixels = tone_map(values, tone_map_of(app.state.get(Tone)))
+    Image.fromarray(pixels).save(data, format="PNG", pnginfo=info)
     return data.getvalue(), "image/png"
 
 

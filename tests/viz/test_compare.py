@@ -514,20 +514,20 @@ def test_nothing_of_gl_is_left_behind(tmp_path):
     assert live_objects() == before
 
 
-def test_the_spectrum_panel_draws_the_second_profile_beside_the_first():
+def test_the_spectrum_panel_draws_all_profiles_with_one_zero():
     from tests.viz.panels.shown import spectrum_of
     from viz.panels import PanelContext
-    from viz.panels.spectrum import second_profile
+    from viz.panels.spectrum import profiles, shown_spectra
     from viz.request import Beside
     from viz.state import SpectrumView
 
     frame = frame_of(alias_free_facts(), spectrum=spectrum_of())
     louder = dataclasses.replace(frame, spectrum=dataclasses.replace(spectrum_of(), power=4 * spectrum_of().power))
-    assert second_profile(PanelContext(frame=frame), SpectrumView(absolute=True)) is None
-    context = PanelContext(frame=dataclasses.replace(frame, others={2: Beside(louder)}))
-    radii, levels = second_profile(context, SpectrumView(absolute=True))
-    alone = second_profile(PanelContext(frame=dataclasses.replace(frame, others={2: Beside(frame)})), SpectrumView(absolute=True))
-    assert radii[-1] == 32 and np.allclose(levels - alone[1], 10 * np.log10(4))
+    context = PanelContext(frame=dataclasses.replace(frame, others={2: Beside(louder), 3: Beside(frame)}))
+    lines = profiles(shown_spectra(context), context, SpectrumView(absolute=True))
+    assert list(lines) == [1, 2, 3] and lines[2][0][-1] == 32
+    assert np.allclose(lines[2][1] - lines[1][1], 10 * np.log10(4)) and np.array_equal(lines[3][1], lines[1][1])
+    assert list(shown_spectra(PanelContext(frame=frame))) == [1]
 
 
 def test_the_window_opens_on_a_comparison(monkeypatch):

@@ -12,6 +12,8 @@ from gui_utils.tone import tone_map
 from tests.viz.test_app import GOLDEN, START, Running
 from viz import remote_server
 from viz.canvas import tone_map_of
+from viz.compare_pairs import with_views
+from viz.compare_picture import GAP, captured
 from viz.remote import Client, RemoteError, Session
 from viz.remote_server import RemoteServer
 from viz.state import Equivariance, Latent, Pose, Source, Tap, Tone, ViewState
@@ -172,6 +174,19 @@ def test_frames_are_those_of_the_window(running):
     assert np.array_equal(pixels, tone_map(frame.picture.values, tone_map_of(running.state.get(Tone))))
     facts = meanwhile(running, running.client.facts)
     assert (facts["name"], facts["resolution"], len(facts["taps"])) == ("tiny_r", 32, len(frame.network.taps))
+
+
+@pytest.mark.window
+def test_compared_pixels_are_those_of_the_window_or_the_first_alone(running):
+    tiny_t = str(GOLDEN / "tiny_t.pkl")
+    asked = with_views(START, {"network": tiny_t}, {"own_latent": True, "x": 2.0})
+    meanwhile(running, lambda: running.client.show(asked))
+    pixels = meanwhile(running, running.client.pixels)
+    assert np.array_equal(pixels, captured(running.app.renderer.frame, asked)) and pixels.shape == (32, 3 * 32 + 2 * GAP, 3)
+    alone = meanwhile(running, lambda: running.client.pixels(first=True))
+    assert np.array_equal(alone, pixels[:, :32])
+    session = Session(view=asked)
+    assert np.array_equal(session.pixels(), pixels) and np.array_equal(session.pixels(first=True), alone)
 
 
 @pytest.mark.window

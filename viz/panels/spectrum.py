@@ -11,6 +11,7 @@ from gui_utils.controls import Field, checkbox, choice, combo, slider_float
 from gui_utils.libraries import imgui, implot
 from gui_utils.scopes import item_width
 from gui_utils.text import MISSING, number_text
+from viz.compare_groups import NAMES
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import cached, columns, reset_button, wrapped_text
 from viz.panels.spectrum_math import Map, colors, decibels, make_map, radial_profile, reference
@@ -38,6 +39,9 @@ OFF = "The spectrum is switched off."
 F_C, F_T, NYQUIST = plots.series_color(4), plots.series_color(1), (1.0, 1.0, 1.0)
 PROFILE_EM, SCALE_EM, SMALLEST_EM = 11.0, 3.0, 14.0
 BESIDE_EM = 30.0  # from this width, the profile stands beside the map
+CAPTION_EM, LEAST_EM, GAP_EM = 1.6, 10.5, 0.3  # of maps side by side
+EDGE = 1.04  # of the map, over s/2: the circle there is seen whole
+Spectra = dict[int, SpectrumResult]  # by the number of the view
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
@@ -48,8 +52,15 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if spectrum is None:
         wrapped_text("There is no spectrum yet.")
         return state
-    _plots(spectrum, state.get(SpectrumView), context)
+    _plots(shown_spectra(context), state.get(SpectrumView), context)
     return state
+
+
+def shown_spectra(context: PanelContext) -> dict[int, SpectrumResult]:
+    """The spectra of all views that are compared, by number; of the first alone otherwise."""
+    frame = context.frame
+    views = {} if frame is None else {1: frame, **{n: beside.frame for n, beside in sorted(frame.others.items())}}
+    return {n: each.spectrum for n, each in views.items() if each.spectrum is not None}
 
 
 def _computed(state: ViewState) -> ViewState:
@@ -93,40 +104,66 @@ def read_out(right: float, up: float, levels: Map) -> str:
     return f"{number_text(math.hypot(right, up))} cycles / image\n→ {number_text(right)}  ↑ {number_text(up)}   {level}"
 
 
-def _plots(spectrum: SpectrumResult, view: SpectrumView, context: PanelContext) -> None:
-    """The map over the profile, or beside it where the panel is wide; no higher than the panel if that leaves a readable map."""
+def _plots(spectra: Spectra, view: SpectrumView, context: PanelContext) -> None:
+    """The maps over the profiles, or beside them where the panel is wide; no higher than the panel if that leaves readable maps."""
     room = imgui.get_content_region_avail()
     em = imgui.get_font_size()
     width_em, height_em = room.x / em, room.y / em - SCALE_EM
-    if width_em < BESIDE_EM:
-        side_em = min(width_em, max(SMALLEST_EM, height_em - PROFILE_EM))
-        _map(spectrum, view, context, side_em)
+    if width_em < BESIDE_EM or len(spectra) > 1:
+        _maps(spectra, view, context, (width_em, max(SMALLEST_EM, height_em - PROFILE_EM)))
         _scale(view)
-        _profile(spectrum, view, context, PROFILE_EM)
+        _profile(spectra, view, context, PROFILE_EM)
         return
     side_em = min(width_em / 2, max(SMALLEST_EM, height_em))
     with columns("spectrum", (side_em, 0)) as visible:
         if visible:
             imgui.table_next_column()
-            _map(spectrum, view, context, side_em)
+            _maps(spectra, view, context, (side_em, max(SMALLEST_EM, height_em)))
             _scale(view)
             imgui.table_next_column()
-            _profile(spectrum, view, context, side_em)
+            _profile(spectra, view, context, side_em)
 
 
-def _map(spectrum: SpectrumResult, view: SpectrumView, context: PanelContext, side_em: float) -> None:
+def _maps(spectra: Spectra, view: SpectrumView, context: PanelContext, room_em: tuple[float, float]) -> None:
+    """One map; or one for each view that is compared, side by side, with the same axes and the same range of colours."""
+    edge = EDGE * max(spectrum.nyquist for spectrum in spectra.values())
+    if len(spectra) == 1:
+        for number, spectrum in spectra.items():
+            _map(number, spectrum, view, context, (min(room_em), edge))
+        return
+    count = max(1, min(len(spectra), int(room_em[0] / LEAST_EM), 2 if len(spectra) == 4 else 3))
+    rows = math.ceil(len(spectra) / count)
+    side_em = min(room_em[0] / count, max(LEAST_EM, room_em[1] / rows - CAPTION_EM)) - GAP_EM
+    with columns("maps", (side_em,) * count, rows=rows) as visible:
+        if visible:
+            for number, spectrum in spectra.items():
+                imgui.table_next_column()
+                imgui.text_unformatted(_caption(number, context))
+                _map(number, spectrum, view, context, (side_em, edge))
+
+
+def _caption(number: int, context: PanelContext) -> str:
+    frame = context.frame
+    assert frame is not None
+    facts = frame.network if number == 1 else frame.others[number].frame.network
+    return f"{NAMES[number]}: {facts.config_name}" if facts is not None else NAMES[number]
+
+
+def _map(number: int, spectrum: SpectrumResult, view: SpectrumView, context: PanelContext, side: tuple[float, float]) -> None:
+    """`side`: of the plot in em, and of its axes from the middle in cycles per image."""
+    side_em, edge = side
     most_cells = max(64, int((side_em - 4) * imgui.get_font_size()))
     key = (view.absolute, most_cells)
-    levels = cached(context, "spectrum.map", spectrum, lambda: make_map(spectrum, view, most_cells), key=key)
-    edge = 1.04 * spectrum.nyquist  # the circle at s/2 is seen whole
+    levels = cached(context, f"spectrum.map.{number}", spectrum, lambda: make_map(spectrum, view, most_cells), key=key)
     axes = plots.Axes("cycles / image", "", x=(-edge, edge), y=(-edge, edge), equal=True, legend="")
-    with plots.plot(f"##map {edge:g}", axes, (-1, side_em)) as shown:
+    with plots.plot(f"##map {number} {edge:g}", axes, (side_em if side_em < SMALLEST_EM else -1, side_em)) as shown:
         if not shown:
             return
         if context.image is not None:
             key = (view.range_db, view.colormap)
-            pixels = cached(context, "spectrum.pixels", levels, lambda: colors(levels.db, view.range_db, view.colormap), key=key)
-            plots.picture("##power", context.image("spectrum", pixels), levels.x, levels.up)
+            name = f"spectrum.pixels.{number}"
+            pixels = cached(context, name, levels, lambda: colors(levels.db, view.range_db, view.colormap), key=key)
+            plots.picture("##power", context.image(f"spectrum {number}" if number > 1 else "spectrum", pixels), levels.x, levels.up)
         for i, (frequency, name, color) in enumerate(marks(spectrum) if view.circles else ()):
             plots.circle(frequency, "", color)
             angle = math.pi * (0.25 + 0.5 * i)  # each in a corner of its own
@@ -163,40 +200,51 @@ def _name(name: str, x: float, y: float, color: plots.Color) -> None:
     implot.annotation(x, y, imgui.ImVec4(0.75 * color[0], 0.75 * color[1], 0.75 * color[2], 1.0), imgui.ImVec2(0, 0), True, name)
 
 
-def second_profile(context: PanelContext, view: SpectrumView) -> tuple[np.ndarray, np.ndarray] | None:
-    """Radii and levels of the second view's spectrum, while two are compared; each has its own mean as 0 dB, where that is chosen."""
-    beside = context.frame.beside if context.frame else None
-    spectrum = beside.frame.spectrum if beside else None
-    if spectrum is None:
-        return None
-    radii, power = cached(context, "spectrum.second", spectrum, lambda: radial_profile(spectrum))
-    return radii, decibels(power, reference(spectrum, view))
+def profiles(spectra: Spectra, context: PanelContext, view: SpectrumView) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Radii and levels of every view's spectrum, by number; each has its own mean as 0 dB, where that is chosen."""
+    found = {}
+    for number, spectrum in spectra.items():
+        radii, power = cached(context, f"spectrum.profile.{number}", spectrum, lambda spectrum=spectrum: radial_profile(spectrum))
+        zero = reference(spectrum, view)
+        name = f"spectrum.levels.{number}"
+        found[number] = radii, cached(context, name, power, lambda power=power, zero=zero: decibels(power, zero), key=view.absolute)
+    return found
 
 
-def _profile(spectrum: SpectrumResult, view: SpectrumView, context: PanelContext, height_em: float) -> None:
-    radii, power = cached(context, "spectrum.profile", spectrum, lambda: radial_profile(spectrum))
-    levels = cached(context, "spectrum.levels", power, lambda: decibels(power, reference(spectrum, view)), key=view.absolute)
-    high = float(levels[1:].max()) if len(levels) > 1 else 0.0
-    low = max(float(levels[1:].min()) if len(levels) > 1 else -1.0, high - 2 * view.range_db)
-    second = second_profile(context, view)
-    legend = "" if second is None else "in"
-    axes = plots.Axes("cycles / image", "dB, mean over circles", x=(0.0, 1.06 * spectrum.nyquist), y=(low - 5, high + 5), legend=legend)
-    with plots.plot(f"##profile {radii[-1]:g} {view.absolute}", axes, (-1, height_em)) as shown:
+def _profile(spectra: Spectra, view: SpectrumView, context: PanelContext, height_em: float) -> None:
+    lines = profiles(spectra, context, view)
+    inner = [levels[1:] for _, levels in lines.values() if len(levels) > 1]
+    high = max((float(levels.max()) for levels in inner), default=0.0)
+    low = max(min((float(levels.min()) for levels in inner), default=-1.0), high - 2 * view.range_db)
+    nyquist = max(spectrum.nyquist for spectrum in spectra.values())
+    several = len(spectra) > 1
+    axes = plots.Axes(
+        "cycles / image", "dB, mean over circles", x=(0.0, 1.06 * nyquist), y=(low - 5, high + 5), legend="in" if several else ""
+    )
+    with plots.plot(f"##profile {nyquist:g} {view.absolute}", axes, (-1, height_em)) as shown:
         if not shown:
             return
-        plots.line("mean over circles" if second is None else "first", radii, levels, plots.series_color(0))
-        if second is not None:
-            plots.line("second", *second, plots.series_color(1))
-        for i, (frequency, name, color) in enumerate(marks(spectrum) if view.circles else ()):
+        for number, (radii, levels) in lines.items():
+            color = plots.series_color(number - 1)
+            plots.line(NAMES[number].lower() if several else "mean over circles", radii, levels, color)
+            if several:  # a number on the line, so that not the colour alone tells them apart
+                at = round((0.2 + 0.12 * number) * (len(radii) - 1))
+                _name(str(number), float(radii[at]), float(levels[at]), color)
+        first = next(iter(spectra.values()))
+        for i, (frequency, name, color) in enumerate(marks(first) if view.circles else ()):
             plots.vertical_line(frequency, "", color)
             _name(name, frequency, high + 5 - (0.16 * i + 0.1) * (high - low + 10), color)  # one below the other
+        plots.cursor_text(lambda x, _: read_profiles(x, lines))
 
-        def read(x: float, _: float) -> str:
-            ring = round(x / float(radii[1])) if len(radii) > 1 else 0
-            level = number_text(float(levels[ring]), "dB") if 0 <= ring < len(levels) else MISSING
-            return f"{number_text(x)} cycles / image: {level}"
 
-        plots.cursor_text(read)
+def read_profiles(x: float, lines: dict[int, tuple[np.ndarray, np.ndarray]]) -> str:
+    """What the cursor reads at this frequency, of every line."""
+    texts = []
+    for number, (radii, levels) in lines.items():
+        ring = round(x / float(radii[1])) if len(radii) > 1 else 0
+        level = number_text(float(levels[ring]), "dB") if 0 <= ring < len(levels) else MISSING
+        texts.append(level if len(lines) == 1 else f"{NAMES[number].lower()} {level}")
+    return f"{number_text(x)} cycles / image: {', '.join(texts)}"
 
 
 PANEL = Panel("Spectrum", "right", 30, draw, resets=(Spectrum, SpectrumView))

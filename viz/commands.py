@@ -224,18 +224,18 @@ Command = (
     | CapturePicture
     | CaptureWindow
     | SaveRaw
+    | SaveValues
     | SaveMeasurement
     | SaveView
     | StartExport
     | CancelExport
+    | ResumeExport
+    | DiscardExport
     | SaveSession
-    | SaveValues
     | CopyText
     | SaveLatent
     | UseLatent
     | MakeFigure
-    | ResumeExport
-    | DiscardExport
     | CopyView
     | Paste
     | ChooseWorkspace

@@ -23,12 +23,21 @@ WARPS = 4  # of a block, each with a task of its own; as in banded.cuh
 OLDEST = 80  # compute capability: the first whose tensor cores multiply 16 x 16 by 16 x 8
 MOST_RANK = 4  # registers
 MOST_FALL_TAPS = 16  # two blocks of 16 hold 8 outputs; and that the roundings can be tried in no time
-_GROUPS = (4, 5)  # of eight columns of a strip
-_TASKS = 12000  # enough for every multiprocessor of a large GPU to be busy until near the end
-_FEWEST_ROWS = 96  # of a part, since each computes eight more
 _SCALES = tuple(2.0 ** (k / 16 - (k > 8)) for k in range(16))  # by which a filter may be scaled before it is rounded
 
 _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int, ctypes.c_float
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """How the work is divided; the defaults are of an H100. `tests.bench.gpu_tune` measures others."""
+
+    groups: tuple[int, ...] = (4, 5)  # of eight columns of a strip, to choose from by the number of products
+    tasks: int = 12000  # enough for every multiprocessor of a large GPU to be busy until near the end
+    fewest_rows: int = 96  # of a part, since each computes eight more
+
+
+DIVISION = Division()
 
 
 class BandedCall(ctypes.Structure):
@@ -190,6 +199,7 @@ class Banded:
     rank: int
     up: tuple[int, int]
     out_size: tuple[int, int]
+    division: Division = DIVISION
 
     def kernel(self, mode: Mode, grain: int) -> Kernel:
         sizes = {"UP_X": self.up[0], "UP_Y": self.up[1], "RANK": self.rank, "GROUPS": self.groups, "GRAIN": grain, "MODE": int(mode)}
@@ -201,7 +211,7 @@ class Banded:
 
     def part_rows(self, planes: int) -> int:
         """Rows of the output, a multiple of 8, so that there are enough tasks."""
-        parts = min(max(1, _TASKS // (planes * self.strips)), max(1, self.out_size[1] // _FEWEST_ROWS))
+        parts = min(max(1, self.division.tasks // (planes * self.strips)), max(1, self.out_size[1] // self.division.fewest_rows))
         return 8 * math.ceil(self.out_size[1] / parts / 8)
 
 
@@ -211,7 +221,7 @@ def products(groups: int, rank: int, up: tuple[int, int]) -> float:
     return 2 * blocks / up[1] + 2 * blocks + 2 * (2 * groups * (rank // 2) + single) + groups * rank
 
 
-def banded(plan: Plan, gain: float) -> Banded:
+def banded(plan: Plan, gain: float, division: Division = DIVISION) -> Banded:
     """For a plan without objection; `gain` is the non-linearity's, and joins the rise (its sign, the fall)."""
     rises = [plan.rise.x, plan.rise.y * abs(gain)]
     falls = [plan.fall.x * math.copysign(1.0, gain), plan.fall.y]
@@ -224,9 +234,9 @@ def banded(plan: Plan, gain: float) -> Banded:
     matrices += [*_fall_x_matrices(made[2]), *_fall_y_matrices(made[3])]
     lift = math.prod(float(rises[axis].sum()) / plan.up[axis] for axis in (0, 1))
     rank = plan.fall.rank
-    groups = min(_GROUPS, key=lambda g: -(-plan.out_size[0] // (8 * g)) * products(g, rank, plan.up))
+    groups = min(division.groups, key=lambda g: -(-plan.out_size[0] // (8 * g)) * products(g, rank, plan.up))
     table = np.stack([fragment(m) for m in matrices]).tobytes()
-    return Banded(table, (firsts[0], firsts[1]), lift, groups, rank, plan.up, plan.out_size)
+    return Banded(table, (firsts[0], firsts[1]), lift, groups, rank, plan.up, plan.out_size, division)
 
 
 @lru_cache(maxsize=4096)  # a few kilobytes each; recorded CUDA graphs go on pointing to them

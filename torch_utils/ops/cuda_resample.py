@@ -139,13 +139,13 @@ class Prepared:
         return y
 
 
-def prepare(x: Tensor, plan: Plan, middle: Middle) -> Prepared:
-    """What launches for x and all like it need."""
+def prepare(x: Tensor, plan: Plan, middle: Middle, division: cuda_banded.Division = cuda_banded.DIVISION) -> Prepared:
+    """What launches for x and all like it need; on tensor cores, divided so."""
     y = empty_like(x, plan.out_size)
     layout = torch.contiguous_format if y.is_contiguous() else torch.channels_last
     if cuda_banded.objection(plan, middle.mode, middle.slope, x.dtype) is None and _tensor_cores(x.device):
         gain = middle.gain if middle.mode == Mode.ACTIVATE else 1.0
-        made = cuda_banded.banded(plan, gain)
+        made = cuda_banded.banded(plan, gain, division)
         call, table = cuda_banded.call_of(made, x, y, middle.slope, middle.clamp)
         kernel = made.kernel(middle.mode, cuda_banded.grain_of(x, made.first[0]))
         return Prepared(kernel, -(-call.tasks // cuda_banded.WARPS), 0, call, tuple(y.shape), layout, False, table)

@@ -141,13 +141,13 @@ class Canvas:
         """Ring = rotate, centre = translate. Faint until the mouse is near, so that it does not hide the picture."""
         assert self.placement is not None
         pose, em = state.get(Pose), imgui.get_font_size()
-        moved = (pose.x, pose.y, pose.turns) != (0, 0, 0)
+        moved = pose.moved
         dragging = self.gesture.kind if self.gesture else ""
         part = gestures.grip(self.placement, pose, self.mouse(), em) if hovered and not dragging else ""
         if not (moved or part or dragging in ("rotate", "translate")):
             return
         cx, cy = placement.to_screen(pose.x, pose.y)
-        radius = gestures.RING * placement.scale
+        radius = gestures.RING * pose.scale * placement.scale
         ring = color(theme.ACCENT, 0.95 if "rotate" in (dragging,) or part == "ring" else 0.35)
         center = color(theme.ACCENT, 0.95 if dragging == "translate" or part == "center" else 0.45)
         angle = -pose.turns * 2 * np.pi
@@ -160,7 +160,8 @@ class Canvas:
         lines.add_circle((cx, cy), 0.55 * em, shadow, 0, 3.5)
         lines.add_circle((cx, cy), 0.55 * em, center, 0, 1.5)
         if dragging in ("rotate", "translate") or part:
-            text = f"{pose.turns * 360:+.1f}°   {pose.x:+.3f}, {pose.y:+.3f} widths"
+            scale = f"   × {pose.scale:.2f}" if pose.scale != 1 else ""
+            text = f"{pose.turns * 360:+.1f}°   {pose.x:+.3f}, {pose.y:+.3f} widths{scale}"
             _label(lines, (cx + 0.9 * em, cy - 0.9 * em), text)
 
     def _scan_line(self, lines: imgui.ImDrawList, line: Slice) -> None:

@@ -140,7 +140,7 @@ def _next_seed(view: ViewState, catalogue: Catalogue) -> ViewState:
 
 def _unmoved(view: ViewState, catalogue: Catalogue) -> ViewState | None:
     pose = view.get(Pose)
-    return with_views(view, {"own_pose": True}) if (pose.x, pose.y, pose.turns) != (0, 0, 0) else None
+    return with_views(view, {"own_pose": True}) if pose.moved else None
 
 
 def _truncated(view: ViewState, catalogue: Catalogue) -> ViewState:

@@ -65,7 +65,7 @@ def grip(placement: Placement, pose: Pose, point: tuple[float, float], em: float
     distance = math.hypot(point[0] - cx, point[1] - cy)
     if distance <= CENTER_GRIP_EM * em:
         return "center"
-    if abs(distance - RING * placement.scale) <= RING_GRIP_EM * em:
+    if abs(distance - RING * pose.scale * placement.scale) <= RING_GRIP_EM * em:
         return "ring"
     return ""
 

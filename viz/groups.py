@@ -96,20 +96,25 @@ class Noise:
 
 @dataclass(frozen=True)
 class Pose:
-    """Rotation, then translation, of the Fourier input grid. `snap` rounds the translation to whole pixels."""
+    """Scale and rotation, then translation, of the Fourier input grid. `snap` rounds the translation to whole pixels."""
 
     x: float = 0.0
     y: float = 0.0
     turns: float = ranged(0.0, turn=True)
     snap: bool = False
+    scale: float = ranged(1.0, 0.1, 10.0, geometric=True)
 
     def matrix(self, resolution: int | None = None) -> tuple[tuple[float, float, float], ...]:
         """Forward 3x3 matrix in image widths; `resolution` is needed for `snap`."""
         x, y = self.x, self.y
         if self.snap and resolution:
             x, y = round(x * resolution) / resolution, round(y * resolution) / resolution
-        c, s = math.cos(self.turns * math.tau), math.sin(self.turns * math.tau)
+        c, s = self.scale * math.cos(self.turns * math.tau), self.scale * math.sin(self.turns * math.tau)
         return ((c, s, x), (-s, c, y), (0.0, 0.0, 1.0))
+
+    @property
+    def moved(self) -> bool:
+        return (self.x, self.y, self.turns, self.scale) != (0, 0, 0, 1)
 
 
 @dataclass(frozen=True)

@@ -43,11 +43,15 @@ KEPT = 400  # numbers of the history
 
 @dataclass(frozen=True)
 class Now:
-    """The number of one picture. `kind` None: the pose is the identity, and there is nothing to compare."""
+    """The number of one picture. `kind` None: the pose is the identity, and there is nothing to compare.
+
+    `scaled`: the pose enlarges or reduces, of which the paper measures nothing; the operators are those of EQ-R.
+    """
 
     kind: Kind | None
     db: float | None
     valid_share: float = 0.0
+    scaled: bool = False
 
 
 # ---------------------------------------------------------------------------------------------------- computation
@@ -67,7 +71,8 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         return
     found = difference(unposed(run), posed(run), pose, sampling_rate=ready.facts.resolution)
     share = float(found.mask.float().mean())
-    yield OverlayResult(Now(found.kind, found.db, share), images=error_images(found, run.view.get(BandFilter)))
+    now = Now(found.kind, found.db, share, run.view.get(Pose).scale != 1)
+    yield OverlayResult(now, images=error_images(found, run.view.get(BandFilter)))
 
 
 def unposed(run: Run) -> Any:
@@ -143,6 +148,8 @@ HELP = {
     "eq_r": "turned (and moved); both pictures pass the same band limit",
 }
 
+SCALED = "scaled (and turned, moved): no figure of the paper, whose networks need not follow; the operators are those of EQ-R"
+
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts = context.network
@@ -171,6 +178,8 @@ def texts(now: Now | None) -> tuple[str, str, str]:
         return "EQ", MISSING, ""
     if now.kind is None:
         return "EQ", MISSING, "The pose is the identity. Move or turn the picture to see how well the network follows."
+    if now.scaled:
+        return "scaling, of this picture", number_text(now.db, "dB"), f"{SCALED}; {100 * now.valid_share:.0f} % compared"
     return f"{LABELS[now.kind]} of this picture", number_text(now.db, "dB"), f"{HELP[now.kind]}; {100 * now.valid_share:.0f} % compared"
 
 

@@ -155,9 +155,9 @@ def text_at(x: np.ndarray, y: np.ndarray, at: float, unit: str) -> str:
 def place(pose: Pose, over: str, resolution: int) -> float | None:
     """Where the pose on screen lies on the axis (pixels or turns); None where it is not on it at all."""
     if over == "angle":
-        return pose.turns % 1.0 if (pose.x, pose.y) == (0, 0) else None
+        return pose.turns % 1.0 if (pose.x, pose.y, pose.scale) == (0, 0, 1) else None
     shift = pose.x * resolution
-    return shift if (pose.y, pose.turns) == (0, 0) and 0 <= shift <= 1 else None
+    return shift if (pose.y, pose.turns, pose.scale) == (0, 0, 1) and 0 <= shift <= 1 else None
 
 
 def go_to(state: ViewState, value: float, resolution: int) -> ViewState:

@@ -34,6 +34,9 @@ MOVE = {
 LIMIT = Field("Limit", "Pose.limit", "The network has not learned what lies further from the middle; the grid stops there.")
 TURN = Field("Rotate", "Pose.turns", "Rotates the picture by rotating the input grid; positive is counter-clockwise.", "°", symbol="α",
              default=0.0, low=-180, high=180, decimals=2, speed=0.1)  # fmt: skip
+SCALE = Field("Scale", "Pose.scale", "Enlarges the picture by enlarging the input grid, around its middle. The paper asks no network to "
+              "follow that: it shows how far equivariance goes beyond movement and rotation.", "×", default=1.0, low=0.25, high=4,
+              decimals=3, speed=0.005)  # fmt: skip
 DRAG_MOVE = Field("Drag", "Pose.drag", "Press and drag to move, 0.02 image widths per pixel and em of the font.", "widths")
 DRAG_MOVE_SLOWLY = Field("Drag slowly", "Pose.drag_slowly", "Press and drag to move, 50 times finer.", "widths")
 DRAG_TURN = Field("Drag", "Pose.drag_turn", "Press and drag sideways to rotate, 0.02 turns per pixel and em of the font.", "turns")
@@ -132,6 +135,7 @@ def _turn(state: ViewState, facts: NetworkFacts | None, reason: str) -> ViewStat
     new = drag_float(TURN, degrees, disabled=reason)
     if new != degrees:
         state = state.edit(Pose, turns=new / 360)
+    state = state.edit(Pose, scale=drag_float(SCALE, state.get(Pose).scale, disabled=reason))
     em = imgui.get_font_size()
     dx, _ = drag_button(DRAG_TURN, disabled=reason)
     imgui.same_line()

@@ -32,7 +32,7 @@ def run(run: Run) -> Unwarped:
     ready: Ready = run.inputs["load"]
     values = run.inputs["band"].values
     pose = run.view.get(Pose)
-    if not run.view.get(Unwarp).on or not ready.facts.has_pose or (pose.x, pose.y, pose.turns) == (0, 0, 0):
+    if not run.view.get(Unwarp).on or not ready.facts.has_pose or not pose.moved:
         return Unwarped(values, None)
     tap = ready.facts.tap(run.view.get(Tap).layer)
     with torch.inference_mode():

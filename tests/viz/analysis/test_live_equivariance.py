@@ -10,7 +10,7 @@ from viz.analysis import live_equivariance as live
 from viz.analysis.equivariance import equivariance_now
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
-from viz.state import Equivariance, OverlayView, Pose, Source, ViewState
+from viz.state import Equivariance, LayerEquivariance, OverlayView, Pose, Source, ViewState
 
 GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
 VIEW = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl"))).edit(Equivariance, on=True)
@@ -42,6 +42,21 @@ def test_the_number_is_that_of_the_computation(pose, kind):
     clear = mean_square > 1e-8
     assert np.allclose(level[clear], 10 * np.log10(mean_square[clear] / 4), atol=0.1)
     assert level.min() >= -161
+
+
+def test_the_input_follows_a_scaled_pose_and_the_layers_need_not():
+    """The input is a continuous signal, so any affine pose samples it elsewhere; what comes after it has learned shifts and turns only.
+
+    A pose whose scale went the other way would leave nothing in common at the input either.
+    """
+    pose = Pose(turns=0.03, scale=1.25)
+    source = VIEW.put(Source("globe-r-64")).put(pose).edit(Equivariance, on=False).edit(LayerEquivariance, on=True)
+    pipeline = Pipeline()
+    *_, frame = (*pipeline.refine(pipeline.render(RenderRequest(1, source))),)
+    by_layer = frame.overlays["by layer"].columns[0].numbers
+    assert by_layer["input"] > 45 and by_layer["L6_84_96"] < 20
+    result, _ = measured(VIEW.put(pose))
+    assert result.values.scaled and "EQ-R" not in live.texts(result.values)[0] and "no figure of the paper" in live.texts(result.values)[2]
 
 
 def test_without_a_pose_there_is_nothing_to_compare():

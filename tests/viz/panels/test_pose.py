@@ -32,6 +32,14 @@ def test_rotation_is_typed_in_degrees_and_kept_in_turns():
         assert shown.state.get(Pose).turns == -0.5
 
 
+def test_scale_is_a_factor_and_reset_with_the_rest():
+    with show("pose", network=R) as shown:
+        shown.ui.set("Pose.scale", 1.5)
+        assert shown.state.get(Pose) == Pose(scale=1.5) and shown.state.get(Pose).matrix()[0] == (1.5, 0.0, 0.0)
+        shown.ui.click("Pose.reset")
+        assert shown.state.get(Pose) == Pose()
+
+
 @pytest.mark.parametrize(("name", "per_em"), [("Pose.drag", 0.02), ("Pose.drag_slowly", 0.0004)])
 def test_dragging_moves_in_both_directions(name, per_em):
     with show("pose", network=R) as shown:

@@ -65,8 +65,9 @@ OVERLAY = Overlay(NAME, LayerEquivariance, (*LATENT, *CONDITIONS, Pose), run)
 ON = Field("By layer", "LayerEquivariance.on", "Makes the same comparison at every layer, each at its own sampling rate and with its "
            "margin: the layer's own variance over the error, in dB.", default=False)  # fmt: skip
 IDENTITY = "The pose is the identity. Move or turn the picture to see which layers follow."
+MEANING = "Each layer's own variance over its error."
 EMPTY = "Where equivariance breaks: one bar for each layer. Click a bar to look at its layer."
-ROOM_EM = 36.0  # narrower plots number the layers instead of naming them
+NAME_EM, MARGINS_EM = 2.1, 4.0  # room for the name of a layer, and beside the plot
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
@@ -82,7 +83,14 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if layers is not None and not layers.posed:
         wrapped_text(IDENTITY)
         return state
+    wrapped_text(MEANING)
     return _bars(state, facts, layers.found if layers else ())
+
+
+def tick_names(facts: NetworkFacts, room_em: float) -> list[str]:
+    """Of every layer, such as L5; where there is no room, of every second or third."""
+    step = math.ceil(NAME_EM * len(facts.taps) / max(1.0, room_em - MARGINS_EM))
+    return [tap.name.split("_")[0] if i % step == 0 else "" for i, tap in enumerate(facts.taps)]
 
 
 def finite(db: float | None) -> float:
@@ -96,12 +104,11 @@ def _bars(state: ViewState, facts: NetworkFacts, found: tuple[tuple[str, float |
     low, high = (min(0.0, float(known.min()) - 3), float(known.max()) + 6) if len(known) else (0.0, 60.0)
     count, room = len(facts.taps), imgui.get_content_region_avail()
     em = imgui.get_font_size()
-    axes = plots.Axes("", "own variance / error, dB", x=(-0.6, count - 0.4), y=(low, high), follow=True, legend="")
+    axes = plots.Axes("", "dB", x=(-0.6, count - 0.4), y=(low, high), follow=True, legend="")
     with plots.plot("##by layer", axes, (-1, max(7.0, room.y / em - 0.3))) as shown:
         if not shown:
             return state
-        names = [tap.name.split("_")[0] if room.x / em > ROOM_EM else str(i) for i, tap in enumerate(facts.taps)]
-        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), names)
+        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), tick_names(facts, room.x / em))
         selected = next(i for i, tap in enumerate(facts.taps) if tap.name == facts.tap_name(state.get(Tap).layer))
         plots.bars("dB", np.arange(len(heights)), np.nan_to_num(heights), 0.7, plots.series_color(0))
         if selected < len(heights):

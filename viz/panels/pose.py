@@ -135,7 +135,6 @@ def _turn(state: ViewState, facts: NetworkFacts | None, reason: str) -> ViewStat
     new = drag_float(TURN, degrees, disabled=reason)
     if new != degrees:
         state = state.edit(Pose, turns=new / 360)
-    state = state.edit(Pose, scale=drag_float(SCALE, state.get(Pose).scale, disabled=reason))
     em = imgui.get_font_size()
     dx, _ = drag_button(DRAG_TURN, disabled=reason)
     imgui.same_line()
@@ -144,7 +143,8 @@ def _turn(state: ViewState, facts: NetworkFacts | None, reason: str) -> ViewStat
         state = gestures.rotate(state, (dx * FAST_PER_EM + slow_x * SLOW_PER_EM) / em, facts)
     motion = state.get(RotateMotion)
     on, speed = animate_row(ANIMATE_TURN, TURN_SPEED, motion.on, motion.turns_per_s, disabled=reason)
-    return state.edit(RotateMotion, on=on, turns_per_s=speed)
+    state = state.edit(RotateMotion, on=on, turns_per_s=speed)
+    return state.edit(Pose, scale=drag_float(SCALE, state.get(Pose).scale, disabled=reason))
 
 
 def _learned(state: ViewState, context: PanelContext, reason: str) -> ViewState:

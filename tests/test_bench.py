@@ -17,7 +17,7 @@ def test_a_fair_share_of_the_cores(threads, busy, cores, share):
 
 
 def test_operations_and_bytes_of_each_operator():
-    x, weight, taps = torch.randn(1, 8, 10, 12), torch.randn(16, 8, 3, 3), torch.full((12,), 1 / 12)
+    x, weight, taps = torch.randn(1, 8, 10, 12), torch.randn(16, 8, 3, 3), torch.tensor([2.0, 3, 4, 5, 6, 7, 7, 6, 5, 4, 3, 2])
     calls = counted(
         lambda: (
             ops.modulated_conv2d(x, weight, torch.ones(1, 8), padding=1),
@@ -30,7 +30,7 @@ def test_operations_and_bytes_of_each_operator():
     products = SHARE_OF_PRODUCTS.get(choose(ConvShape(1, 8, 16, 10, 12, 3, 1)).algorithm, 1.0) * 9
     assert conv == Work("modulated_conv2d", 2 * 8 * 16 * 120 * products, 4 * (8 * 120 + 16 * 8 * 9 + 8 + 16 * 120))
     assert resampled.operations == 2 * 8 * 6 * (10 * 24 + 20 * 24)  # six taps a phase: along x on every row, then along y
-    rise, fall = 6 * (10 * 24 + 20 * 24), 12 * (20 * 12 + 10 * 12)
+    rise, fall = 3 * (10 * 24 + 20 * 24), 5 * 10 * 24 + 6 * 10 * 12  # half of six and twelve; of these, the pivot's tap is 1
     assert filtered.operations == 2 * 8 * (rise + fall)
     assert doubled.operations == 2 * 8 * 120 * 16 * 9
 

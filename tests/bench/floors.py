@@ -1,9 +1,9 @@
 """Below what time no picture can be made: the operations and bytes of each operator's call, over ceilings measured in the same run.
 
 Counted are the multiply-adds of the products that the chosen algorithm needs (Winograd's 36 for a 4x4 tile, Strassen's seven eighths, a
-filter's phases pass by pass at its own rank) and each tensor once, read or written; transforms, packing and what would be read twice are
-not, so that it stays a floor. A call takes at least the larger of operations over the arithmetic rate and bytes over the bandwidth of a
-copy; a picture at least the sum. What stays in a cache may beat the second.
+filter's phases pass by pass at its own rank, half of them where it mirrors itself) and each tensor once, read or written; transforms,
+additions alone, packing and what would be read twice are not, so that it stays a floor. A call takes at least the larger of operations
+over the arithmetic rate and bytes over the bandwidth of a copy; a picture at least the sum. What stays in a cache may beat the second.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from tests.bench.conv import measured_peak
 from torch_utils.ops.conv_choice import ConvShape, choose
-from torch_utils.ops.native import decompose
+from torch_utils.ops.native import Separable, decompose, pivoted, separable
 from torch_utils.ops.reference import taps_of
 
 SHARE_OF_PRODUCTS = {"winograd": 36 / (16 * 9), "strassen": 7 / 8}
@@ -110,14 +111,24 @@ def _ranks(filter: Tensor | None) -> int:
     return 0 if filter is None else 1 if filter.ndim == 1 else decompose(filter.cpu().numpy()).rank
 
 
+def _products(filter: Tensor | None, terms: Callable[[Separable], Separable] = lambda parts: parts) -> tuple[float, float]:
+    """Products for one sample of a pass along x, along y, all terms together: none for a tap of 0 or 1, one for two mirrored taps."""
+    if filter is None:
+        return 0.0, 0.0
+    taps = filter.cpu().contiguous().numpy()
+    parts = terms(separable(taps.tobytes(), taps.shape, False, 1.0, 1.0))
+    x, y = (np.count_nonzero((f != 0) & (f != 1)) / (2 if np.array_equal(f, f[:, ::-1]) else 1) for f in (parts.x, parts.y))
+    return x, y
+
+
 def _filtered(tensors: tuple[Tensor | None, ...], options: Any, y: Tensor) -> float:
     x, fu, fd = tensors[:3]
     assert x is not None
     planes, (high_in, width, height) = x.shape[0] * x.shape[1], (x.shape[2], y.shape[3], y.shape[2])
-    up_taps, down_taps = (taps_of(None if f is None else f.shape) for f in (fu, fd))
+    (up_x, up_y), (down_x, down_y) = _products(fu), _products(fd, pivoted)
     wide, high = width * options.down[0], height * options.down[1]
-    rise = _ranks(fu) * (up_taps[0] / options.up[0] * high_in * wide + up_taps[1] / options.up[1] * high * wide)
-    fall = _ranks(fd) * (down_taps[0] * high * width + down_taps[1] * height * width)
+    rise = up_x / options.up[0] * high_in * wide + up_y / options.up[1] * high * wide
+    fall = down_y * height * wide + down_x * height * width
     return 2.0 * planes * (rise + fall)
 
 

@@ -362,6 +362,54 @@ def test_radial_filters_are_short_sums_of_separable_ones(name):
     assert np.abs(fewer - f).max() > 1e-6 * np.abs(f).max()
 
 
+@pytest.mark.parametrize("name", radial_filters())
+def test_pivoted_terms_are_the_same_filter_with_fewer_products(name):
+    with np.load(GOLDEN / "filters.npz") as stored:
+        f = stored[name]
+    parts = native.pivoted(native.decompose(f))
+    sum_of_parts = np.einsum("ki,kj->ij", parts.y.astype(np.float64), parts.x.astype(np.float64))
+    assert np.abs(sum_of_parts - f).max() <= 1e-6 * np.abs(f).max()
+    assert np.array_equal(parts.y[:, native.PIVOTS[parts.rank]], np.eye(parts.rank))
+    assert np.abs(parts.y).max() == 1
+    assert np.array_equal(parts.x, parts.x[:, ::-1])
+    assert np.array_equal(parts.y, parts.y[:, ::-1])
+
+
+def test_terms_without_pivots_stay_as_they_are():
+    for f in (np.random.default_rng(0).normal(size=(12, 12)), np.outer(np.arange(12.0), np.ones(12)), np.ones((8, 8))):
+        terms = native.decompose(f)
+        assert native.pivoted(terms) is terms
+    rest = np.array([1.0, 2, 3, 4, 5, 0])  # nothing at the pivot
+    terms = native.decompose(np.outer(np.concatenate([rest, rest[::-1]]), np.ones(12)))
+    assert native.pivoted(terms) is terms
+
+
+@pytest.mark.parametrize("index", [1, 5], ids=["2 up", "4 up"])
+@pytest.mark.parametrize("value", [1e4, 1e32, float("inf"), float("nan")])
+def test_one_large_sample_changes_no_bit_far_from_it(index, value, level):
+    """Where all samples are small, the clamp is left out; where none is huge, four rows rise by sums and differences."""
+    (x, fu, fd, b), options = layer_call(layer_of("r256", index), channels=2)
+    large, before = x.clone(), torch.get_num_threads()
+    large[:, :, -6, 17] = value
+    results = []
+    try:
+        with use("native"):
+            small = filtered_lrelu(x, fu, fd, b, **options | {"clamp": 256.0})
+            for threads in (1, 3):
+                torch.set_num_threads(threads)
+                results.append(filtered_lrelu(large, fu, fd, b, **options | {"clamp": 256.0}))
+    finally:
+        torch.set_num_threads(before)
+    with use("reference"):
+        expected = filtered_lrelu(large, fu, fd, b, **options | {"clamp": 256.0})
+    assert torch.equal(results[0].nan_to_num(), results[1].nan_to_num())
+    assert torch.equal(results[0].isnan(), expected.isnan())
+    assert_close(results[0].nan_to_num(), expected.nan_to_num())
+    far = small.shape[2] * 2 // 3
+    assert torch.equal(results[0][:, :, :far], small[:, :, :far])
+    assert not torch.equal(results[0], small)
+
+
 @pytest.mark.parametrize(
     "options", [{"slope": 1.5}, {"slope": -0.1}, {"gain": -1.0}, {"gain": 0.0}, {"up": 17}], ids=lambda o: "-".join(map(str, *o.items()))
 )

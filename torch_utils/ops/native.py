@@ -102,6 +102,41 @@ def decompose(f: np.ndarray, tolerance: float = RANK_TOLERANCE) -> Separable:
     return Separable(_contiguous(x[:rank]), _contiguous(y[:rank]))
 
 
+PIVOTS = {1: (5,), 2: (3, 5), 3: (1, 3, 5), 4: (0, 1, 3, 5)}  # by the number of terms; as in resample_kernels.h
+PIVOTED_TAPS = 12
+MOST_PIVOTED_TAP = 4.0  # more would cost precision
+
+
+@lru_cache(maxsize=256)
+def pivoted(filters: Separable) -> Separable:
+    """The same sum by other terms: `y[k]` has tap 1 at the k-th of PIVOTS and 0 at the others, which then need no products.
+
+    A sum Y^T X is (G^-1 Y)^T (G^T X) for any invertible G. With Y's columns at the pivots as G, K^2 of the 6 K products of K symmetric
+    terms go. At these pivots no tap of a radial low-pass filter is above 1. Returns `filters` where they do not suit it.
+    """
+    pivots = list(PIVOTS.get(filters.rank, ()))
+    y, x = filters.y.astype(np.float64), filters.x.astype(np.float64)
+    if not pivots or y.shape[1] != PIVOTED_TAPS or not np.array_equal(y, y[:, ::-1]):
+        return filters
+    mixing = y[:, pivots]
+    try:
+        y = np.linalg.solve(mixing, y)
+    except np.linalg.LinAlgError:
+        return filters
+    if np.abs(y).max() > MOST_PIVOTED_TAP:
+        return filters
+    y[:, pivots] = np.eye(filters.rank)
+    return Separable(_mirrored_like(filters.x, mixing.T @ x), _mirrored_like(filters.y, y))
+
+
+def _mirrored_like(like: np.ndarray, values: np.ndarray) -> _FLOATS:
+    """`values`, their second half mirroring the first exactly where that is so in `like`."""
+    half = like.shape[1] // 2
+    if np.array_equal(like, like[:, ::-1]):
+        values = np.concatenate([values[:, : like.shape[1] - half], values[:, :half][:, ::-1]], axis=1)
+    return _contiguous(values)
+
+
 @lru_cache(maxsize=256)
 def separable(taps: bytes, shape: tuple[int, ...], flip_filter: bool, gain_x: float, gain_y: float) -> Separable:
     """A filter's float32 values as the kernels take them: in correlation order, short sums for 2-D ones, gains folded in; remembered."""
@@ -211,7 +246,7 @@ def filtered_lrelu_native(
     """
     up, down, padding = options.up, options.down, options.padding
     rise = _filters(fu, flip_filter=options.flip_filter, gain_x=up[0], gain_y=up[1] * options.gain)
-    fall = _filters(fd, flip_filter=options.flip_filter)
+    fall = pivoted(_filters(fd, flip_filter=options.flip_filter))
     taps_up, taps_down = (rise.x.shape[1], rise.y.shape[1]), (fall.x.shape[1], fall.y.shape[1])
     middle = options.upsampling.size(x.shape[3], x.shape[2], taps_up)
     size = options.downsampling.size(*middle, taps_down)
@@ -254,10 +289,10 @@ def upfirdn2d_native(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Te
     planes = math.lcm(up[0], down[0])
     if filters.rank == 1 and planes <= MOST_PLANES:
         if up == (1, 1):
-            return _resample(x, one, filters, _Pass(up, down, padding, size), none)
+            return _resample(x, one, pivoted(filters), _Pass(up, down, padding, size), none)
         return _resample(x, filters, one, _Pass(up, down, padding, size), none)
     if up == (1, 1) and planes <= MOST_PLANES and filters.rank * (taps[0] + taps[1] * down[0]) < taps[0] * taps[1]:
-        return _resample(x, one, filters, _Pass(up, down, padding, size), none)
+        return _resample(x, one, pivoted(filters), _Pass(up, down, padding, size), none)
     if f is None or f.ndim == 1:
         f = torch.from_numpy(np.outer(filters.y[0], filters.x[0]))
         options = UpfirdnOptions(up, down, options.padding, True, 1.0)

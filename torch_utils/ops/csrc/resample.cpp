@@ -24,26 +24,6 @@ struct Channel {
     float scale, bias, out_scale;
 };
 
-// Memory that the next steps will need, asked for piece by piece while the columns keep the processor busy: otherwise reading a chunk,
-// computing it and writing it take turns, and large images take half as long again.
-struct Ahead {
-    const char *x, *y;
-    int64_t x_bytes, y_bytes;
-
-    // Inlined by force: GCC takes a function that only prefetches for one without effect, and drops the calls.
-    __attribute__((always_inline)) void fetch(int part, int parts) const {
-        for (int64_t at = x_bytes * part / parts & -64; at < x_bytes * (part + 1) / parts; at += 64) __builtin_prefetch(x + at, 0, 2);
-        for (int64_t at = y_bytes * part / parts & -64; at < y_bytes * (part + 1) / parts; at += 64) __builtin_prefetch(y + at, 1, 2);
-    }
-};
-
-// Rows [first, first + count) of an image as far as they exist; none where rows do not follow each other.
-void set_input_ahead(const AfResample &call, const float *image, int first, int count, Ahead *ahead) {
-    const int begin = most(0, least(first, call.h)), end = most(begin, least(first + count, call.h));
-    ahead->x = (const char *)(image + begin * call.x_row);
-    ahead->x_bytes = call.x_row <= 2 * (int64_t)call.w ? (end - begin) * call.x_row * 4 : 0;
-}
-
 // One input row into planes, scaled and biased, zero outside the image.
 AF_PASS void copy_row(const Plan &p, const Channel &channel, const float *row, float *out) {
     int width = p.call->w, origin = p.ax.origin, planes = p.x_planes;
@@ -89,29 +69,36 @@ void rise_copied_row(const Plan &p, const float *x, float *h) {
                     p.vectors, 0);
 }
 
-// Straight from the image; false: this case needs a copied row.
-bool rise_source_row(const Plan &p, const Channel &channel, const float *row, float *h) {
+// Straight from the image; false: this case needs a copied row. `peak` becomes at least the row's.
+bool rise_source_row(const Plan &p, const Channel &channel, const float *row, float *h, uint32_t *peak) {
 #if AF_LANES == 16
     const int first = most(0, -p.ax.origin), last = p.call->w - p.ax.origin;
     const RowSource source = {(const float *)((uintptr_t)row + (intptr_t)p.ax.origin * 4), first, last, channel.scale, channel.bias};
 #define AF_CASE(n, m) \
-    case n * 8 + m: rise_row<n, m>(source, h, p.vectors, p.h_column, p.up_x); return true
-    if (p.x_planes == 1) switch (p.ax.phase_taps * 8 + p.ax.up) {
-            AF_CASE(1, 1);
-            AF_CASE(6, 2);
-            AF_CASE(6, 4);
-            AF_CASE(4, 2);
-            AF_CASE(4, 4);
-            AF_CASE(8, 2);
-            AF_CASE(8, 4);
-        }
+    case n * 8 + m: found = rise_row<n, m>(source, h, p.vectors, p.h_column, p.up_x); break
+    uint32_t found = 0;
+    if (p.x_planes != 1) return false;
+    switch (p.ax.phase_taps * 8 + p.ax.up) {
+        AF_CASE(1, 1);
+        AF_CASE(6, 2);
+        AF_CASE(6, 4);
+        AF_CASE(4, 2);
+        AF_CASE(4, 4);
+        AF_CASE(8, 2);
+        AF_CASE(8, 4);
+        default: return false;
+    }
 #undef AF_CASE
-#endif
+    *peak = found > *peak ? found : *peak;
+    return true;
+#else
     return false;
+#endif
 }
 
 // Input rows [first, first + count) into slots of the columns; four at a time, so that no copy is read back while it is still being written.
-void rise_rows(const Plan &p, const Channel &channel, int first, int count, int slot, float *scratch) {
+// `peak` becomes at least the largest magnitude in them, or more than any.
+void rise_rows(const Plan &p, const Channel &channel, int first, int count, int slot, float *scratch, uint32_t *peak) {
     const size_t row_floats = (size_t)p.x_length * p.x_planes;
     float *rows = scratch + p.x_at, *h = scratch + p.h_at + (size_t)slot * L;
     for (int start = 0; start < count; start += 4) {
@@ -123,8 +110,9 @@ void rise_rows(const Plan &p, const Channel &channel, int first, int count, int 
             float *out = h + (size_t)(start + i) * L;
             if (y < 0 || y >= p.call->h) {
                 for (int v = 0; v < p.columns; v++) *(Vec *)(out + v * p.h_column) = Vec{};
-            } else if (!rise_source_row(p, channel, row, out)) {
+            } else if (!rise_source_row(p, channel, row, out, peak)) {
                 copy_row(p, channel, row, rows + i * row_floats);
+                *peak = UINT32_MAX;
                 copied[i] = true;
             }
         }
@@ -134,7 +122,9 @@ void rise_rows(const Plan &p, const Channel &channel, int first, int count, int 
 }
 
 template <class Act>
-void rise_one_column(const Plan &p, const Vec *h, Vec *a, int groups, const Act &act) {
+void rise_one_column(const Plan &p, const Vec *h, Vec *a, int groups, uint32_t peak, const Act &act) {
+    if (p.mirrored && peak <= p.mirrored_peak) return rise_column_mirrored<6>(h, a, groups, p.mirrored_y, act);
+    if (p.mirrored) return rise_column_wary<6>(h, a, groups, p.up_y, p.mirrored_y, act);
 #define AF_CASE(n, m) \
     case n * 8 + m: return rise_column<n, m>(h, a, groups, p.up_y, n, m, act)
     switch (p.ay.phase_taps * 8 + p.ay.up) {
@@ -153,6 +143,12 @@ void rise_one_column(const Plan &p, const Vec *h, Vec *a, int groups, const Act 
 void fall_one_column(const Plan &p, const Vec *a, float *t, int rows) {
     const Axis &ay = p.ay;
     int rank = p.call->rank;
+    if (p.pivoted) switch (rank) {
+            case 1: return fall_column_pivoted<1>(a, t, rows, p.t_pitch, p.t_part, p.down_y);
+            case 2: return fall_column_pivoted<2>(a, t, rows, p.t_pitch, p.t_part, p.down_y);
+            case 3: return fall_column_pivoted<3>(a, t, rows, p.t_pitch, p.t_part, p.down_y);
+            case 4: return fall_column_pivoted<4>(a, t, rows, p.t_pitch, p.t_part, p.down_y);
+        }
 #define AF_CASE(taps, d, k) \
     case (taps * 8 + d) * 8 + k: return fall_column_symmetric<taps, d, k>(a, t, rows, p.t_pitch, p.t_part, p.down_y, taps, d, k)
     if (p.symmetric_y && rank < 8 && ay.down < 8) switch ((ay.taps_down * 8 + ay.down) * 8 + rank) {
@@ -250,8 +246,9 @@ AF_PASS void finish_row(const Plan &p, const Channel &channel, const float *from
     }
 }
 
-template <class Act>
-void run_band(const Plan &p, const Channel &channel, int begin, int end, float *scratch, const Act &act) {
+// `small` does what `act` does where all samples are below the clamp.
+template <class Act, class Small>
+void run_band(const Plan &p, const Channel &channel, int begin, int end, float *scratch, const Act &act, const Small &small) {
     const Axis &ay = p.ay;
     float *h = scratch + p.h_at, *t = scratch + p.t_at, *row = scratch + p.y_at;
     const Vec out_scale = broadcast(channel.out_scale);
@@ -259,27 +256,31 @@ void run_band(const Plan &p, const Channel &channel, int begin, int end, float *
     int group = (ay.down * begin + ay.skip) / ay.up;  // the next to be computed
     int a_first = group * ay.up;                      // the upsampled row that a[0] is
     int a_kept = 0, h_kept = 0;
+    uint32_t peak = 0;                                // of the input so far
     for (int from = begin; from < end; from += p.rows) {
         int to = least(from + p.rows, end);
         int last = (ay.down * (to - 1) + ay.skip + ay.taps_down - 1) / ay.up;
         int groups = most(0, last - group + 1);
         int needed = groups > 0 ? groups + ay.phase_taps - 1 : h_kept;
-        rise_rows(p, channel, group + ay.origin + h_kept, needed - h_kept, h_kept, scratch);
+        rise_rows(p, channel, group + ay.origin + h_kept, needed - h_kept, h_kept, scratch, &peak);
         int next = ay.down * to + ay.skip;                                     // the first upsampled row of the next chunk
         int a_end = (group + groups) * ay.up;
         int next_kept = most(0, a_end - most(next, a_first));
         int next_group = most(group + groups, next / ay.up);
         int next_h_kept = most(0, needed - (next_group - group));
-        Ahead ahead = {nullptr, (const char *)(channel.y + (size_t)from * p.call->out_w), 0, (int64_t)(to - from) * p.call->out_w * 4};
+        const char *y = (const char *)(channel.y + (size_t)from * p.call->out_w);
+        Ahead ahead = {nullptr, nullptr, y, y + (int64_t)(to - from) * p.call->out_w * 4, 0, 0};
         const int new_rows = p.rows * ay.down / ay.up + 1;
         if (to < end) set_input_ahead(*p.call, channel.x, next_group + ay.origin + next_h_kept, new_rows, &ahead);
         else if (channel.next_x != nullptr) set_input_ahead(*p.call, channel.next_x, ay.origin, new_rows + ay.phase_taps, &ahead);
+        ahead.cut(p.columns);
         for (int v = 0; v < p.columns; v++) {
-            ahead.fetch(v, p.columns);
+            ahead.fetch();
             Vec *mine = kept + (size_t)v * p.kept_rows;
             Vec *column = (Vec *)(h + v * p.h_column);
             for (int i = 0; i < a_kept; i++) a[i] = mine[i];
-            rise_one_column(p, column, a + a_kept, groups, act);
+            if (peak <= p.safe_peak) rise_one_column(p, column, a + a_kept, groups, peak, small);
+            else rise_one_column(p, column, a + a_kept, groups, peak, act);
             fall_one_column(p, a + (ay.down * from + ay.skip - a_first), t + (size_t)v * L, to - from);
             if (to < end) {
                 for (int i = 0; i < next_kept; i++) mine[i] = a[a_end - a_first - next_kept + i];
@@ -308,9 +309,10 @@ void run_task(const Plan &p, int image, int begin, int end, float *scratch) {
                        call.in_scale ? call.in_scale[image] : 1.0f, call.bias ? call.bias[c] : 0.0f,
                        call.out_scale ? call.out_scale[image] : 1.0f};
     if (call.activate) {
-        run_band(p, channel, begin, end, scratch, Activation{broadcast(call.slope), broadcast(-call.clamp), broadcast(call.clamp)});
+        const Vec slope = broadcast(call.slope);
+        run_band(p, channel, begin, end, scratch, Activation{slope, broadcast(-call.clamp), broadcast(call.clamp)}, Unclamped{slope});
     } else {
-        run_band(p, channel, begin, end, scratch, Identity{});
+        run_band(p, channel, begin, end, scratch, Identity{}, Identity{});
     }
 }
 

@@ -51,6 +51,12 @@ struct Activation {
     Vec operator()(Vec u) const { return larger(low, smaller(high, larger(u * slope, u))); }
 };
 
+// For samples that are known to stay below the clamp.
+struct Unclamped {
+    Vec slope;
+    Vec operator()(Vec u) const { return larger(u * slope, u); }
+};
+
 struct Identity {
     Vec operator()(Vec u) const { return u; }
 };
@@ -123,6 +129,59 @@ AF_PASS void rise_column(const Vec *h, OutVecs a, int groups, const Vec *taps, i
     for (; g < groups; g++) rise_groups<N, M, 1>(h + g, a + g * M, taps, act);
 }
 
+// Four rows for each input row where the taps mirror each other: rows r and 3 - r have each other's taps in turn, so their sum and difference
+// are products of half as many sums and differences of inputs.
+constexpr float MIRRORED_MOST = 1e30f;  // differences of larger samples would be inf - inf
+
+template <int N, int G, class Act>
+inline __attribute__((always_inline)) void rise_groups_mirrored(const Vec *h, Vec *a, const Vec *taps, const Act &act) {
+    Vec x[N + G - 1], even[G][2], odd[G][2];
+#pragma GCC unroll 16
+    for (int j = 0; j < N + G - 1; j++) x[j] = h[j];
+#pragma GCC unroll 8
+    for (int j = 0; j < N / 2; j++)
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) {
+            const Vec plus = x[g + j] + x[g + N - 1 - j], minus = x[g + j] - x[g + N - 1 - j];
+#pragma GCC unroll 2
+            for (int r = 0; r < 2; r++) {
+                const Vec *tap = taps + (r * N / 2 + j) * 2;
+                even[g][r] = j == 0 ? tap[0] * plus : even[g][r] + tap[0] * plus;
+                odd[g][r] = j == 0 ? tap[1] * minus : odd[g][r] + tap[1] * minus;
+            }
+        }
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+#pragma GCC unroll 2
+        for (int r = 0; r < 2; r++) {
+            a[g * 4 + r] = act(even[g][r] + odd[g][r]);
+            a[g * 4 + 3 - r] = act(even[g][r] - odd[g][r]);
+        }
+}
+
+template <int N, class Act>
+AF_PASS void rise_column_mirrored(const Vec *h, OutVecs a, int groups, const Vec *taps, const Act &act) {
+    int g = 0;
+    for (; g + 2 <= groups; g += 2) rise_groups_mirrored<N, 2>(h + g, a + g * 4, taps, act);
+    for (; g < groups; g++) rise_groups_mirrored<N, 1>(h + g, a + g * 4, taps, act);
+}
+
+inline bool all_below(const Vec *rows, int count, float most) {
+    int above = 0;
+    for (int i = 0; i < count; i++)
+        for (int lane = 0; lane < AF_LANES; lane++) above |= !(rows[i][lane] <= most && rows[i][lane] >= -most);
+    return above == 0;
+}
+
+// The same where some samples are too large: what each group takes depends on its own samples only.
+template <int N, class Act>
+AF_PASS void rise_column_wary(const Vec *h, OutVecs a, int groups, const Vec *taps, const Vec *mirrored_taps, const Act &act) {
+    for (int g = 0; g < groups; g++) {
+        if (all_below(h + g, N, MIRRORED_MOST)) rise_groups_mirrored<N, 1>(h + g, a + g * 4, mirrored_taps, act);
+        else rise_groups<N, 4, 1>(h + g, a + g * 4, taps, act);
+    }
+}
+
 template <class Act>
 AF_PASS void rise_column_any(const Vec *h, OutVecs a, int groups, const Vec *taps, int n, int m, const Act &act) {
     for (int g = 0; g < groups; g++)
@@ -159,6 +218,52 @@ AF_PASS void fall_column_symmetric(const Vec *a, float *t, int rows, size_t pitc
     int o = 0;
     for (; o + G <= rows; o += G) fall_rows<T, D, K, G>(a + o * D, t + o * pitch, pitch, part, taps);
     for (; o < rows; o++) fall_rows<T, D, K, 1>(a + o * D, t + o * pitch, pitch, part, taps);
+}
+
+// The same where the terms are `pivoted`: of its K pivots, term k has tap 1 at its own and 0 at the others', so that a term begins with its
+// pivot's pair and K (T / 2 - K) products remain of K T / 2.
+constexpr int PIVOTED_TAPS = 12;
+
+constexpr int pivot_of(int terms, int k) { return terms == 4 && k == 0 ? 0 : PIVOTED_TAPS / 2 - 1 - 2 * (terms - 1 - k); }
+
+constexpr bool is_pivot(int terms, int tap) {
+    for (int k = 0; k < terms; k++)
+        if (pivot_of(terms, k) == tap) return true;
+    return false;
+}
+
+template <int K, int G>
+inline __attribute__((always_inline)) void fall_rows_pivoted(const Vec *a, float *t, size_t pitch, size_t part, const Vec *taps) {
+    constexpr int T = PIVOTED_TAPS;
+    Vec sum[G][K], row[T + 2 * (G - 1)];
+#pragma GCC unroll 64
+    for (int j = 0; j < T + 2 * (G - 1); j++) row[j] = a[j];
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+#pragma GCC unroll 4
+        for (int k = 0; k < K; k++) sum[g][k] = row[2 * g + pivot_of(K, k)] + row[2 * g + T - 1 - pivot_of(K, k)];
+#pragma GCC unroll 16
+    for (int j = 0; j < T / 2; j++) {
+        if (is_pivot(K, j)) continue;
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) {
+            Vec pair = row[2 * g + j] + row[2 * g + T - 1 - j];
+#pragma GCC unroll 4
+            for (int k = 0; k < K; k++) sum[g][k] += taps[k * T + j] * pair;
+        }
+    }
+#pragma GCC unroll 4
+    for (int g = 0; g < G; g++)
+#pragma GCC unroll 4
+        for (int k = 0; k < K; k++) *(Vec *)(t + k * part + g * pitch) = sum[g][k];
+}
+
+template <int K>
+AF_PASS void fall_column_pivoted(const Vec *a, float *t, int rows, size_t pitch, size_t part, const Vec *taps) {
+    constexpr int G = 4;
+    int o = 0;
+    for (; o + G <= rows; o += G) fall_rows_pivoted<K, G>(a + o * 2, t + o * pitch, pitch, part, taps);
+    for (; o < rows; o++) fall_rows_pivoted<K, 1>(a + o * 2, t + o * pitch, pitch, part, taps);
 }
 
 AF_PASS void fall_column_any(const Vec *a, float *t, int rows, size_t pitch, size_t part, const Vec *taps, int count, int d, int rank) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "isa.h"
 #include "resample.h"
@@ -29,9 +30,12 @@ struct Plan {
     int rows, groups, h_rows, a_rows, kept_rows;   // capacities of a chunk
     size_t t_pitch, t_part, h_column;              // in floats
     size_t x_at, h_at, a_at, kept_at, t_at, y_at, floats;
-    Vec *up_x, *up_y, *down_x, *down_y, *folded_x;  // taps as vectors
+    bool mirrored;                                 // resample_kernels.h: the vertical upsampling filter
+    Vec *up_x, *up_y, *mirrored_y, *down_x, *down_y, *folded_x;  // taps as vectors
     int32_t *window_up, *window_down;              // where taps' windows begin
     bool symmetric_x, symmetric_y;                 // the downsampling filters
+    bool pivoted;                                  // resample_kernels.h: the vertical ones
+    uint32_t safe_peak, mirrored_peak;             // inputs up to here stay below the clamp, below MIRRORED_MOST; the bits of a float
     bool folded;                                   // resample_fold.h serves the last pass
 };
 
@@ -53,11 +57,46 @@ void spread_up(const float *taps, const Axis &axis, Vec *out) {
         }
 }
 
+// Half sums and differences of tap j and tap N - 1 - j of phases 0 and 1, as rise_groups_mirrored takes them.
+void spread_mirrored(const Vec *taps, int n, Vec *out) {
+    for (int r = 0; r < 2; r++)
+        for (int j = 0; j < n / 2; j++) {
+            *out++ = (taps[r * n + j] + taps[r * n + n - 1 - j]) * 0.5f;
+            *out++ = (taps[r * n + j] - taps[r * n + n - 1 - j]) * 0.5f;
+        }
+}
+
 bool all_symmetric(const float *taps, int count, int rank) {
     for (int k = 0; k < rank; k++)
         for (int j = 0; j < count; j++)
             if (taps[k * count + j] != taps[k * count + count - 1 - j]) return false;
     return true;
+}
+
+bool all_pivoted(const float *taps, int rank) {
+    for (int k = 0; k < rank; k++)
+        for (int i = 0; i < rank; i++)
+            if (taps[k * PIVOTED_TAPS + pivot_of(rank, i)] != (i == k ? 1.0f : 0.0f)) return false;
+    return true;
+}
+
+// The largest sum of magnitudes of a phase: by how much the filter may raise the largest sample.
+float most_gain(const float *taps, const Axis &axis) {
+    float found = 0;
+    for (int r = 0; r < axis.up; r++) {
+        float sum = 0;
+        for (int k = r; k < axis.taps_up; k += axis.up) sum += taps[k] < 0 ? -taps[k] : taps[k];
+        found = sum > found ? sum : found;
+    }
+    return found;
+}
+
+// The bits of the largest sample that `gain` does not raise above `most`.
+uint32_t peak_for(float most, float gain) {
+    const float value = most / gain;
+    uint32_t bits = 0;
+    if (value > 0) memcpy(&bits, &value, sizeof bits);
+    return bits;
 }
 
 void lay_out_rows(Plan &p) {
@@ -111,21 +150,29 @@ void *spread_taps(Plan &p) {
     size_t down_x = (size_t)call.rank * ax.taps_down, down_y = (size_t)call.rank * ay.taps_down;
     p.symmetric_x = all_symmetric(call.down_filter_x, ax.taps_down, call.rank);
     p.symmetric_y = all_symmetric(call.down_filter_y, ay.taps_down, call.rank);
+    p.pivoted = p.symmetric_y && ay.taps_down == PIVOTED_TAPS && ay.down == 2 && call.rank <= 4 && all_pivoted(call.down_filter_y, call.rank);
+    const float gain_x = most_gain(call.up_filter_x, ax), gain_y = most_gain(call.up_filter_y, ay);
+    p.safe_peak = peak_for(0.99f * call.clamp, gain_x * gain_y);
+    p.mirrored_peak = peak_for(0.99f * MIRRORED_MOST, gain_x);
     p.folded = p.symmetric_x && ax.taps_down == FOLD_TAPS && ax.down == 2 && (p.planes == 2 || p.planes == 4) && call.activate &&
                call.clamp <= FOLD_CLAMP && call.rank <= 4 && L == 16;
+    p.mirrored = L == 16 && ay.up == 4 && ay.taps_up == 24 && ax.up == 4 && ax.taps_up == 24 && p.x_planes == 1 &&
+                 all_symmetric(call.up_filter_y, ay.taps_up, 1);
     size_t folded_x = p.folded ? (size_t)call.rank * folded_taps(p.planes) : 0;
     size_t windows = (size_t)p.planes * ax.phase_taps + (size_t)p.y_planes * ax.taps_down;
     void *memory = nullptr;
-    if (posix_memalign(&memory, 64, (up_x + up_y + down_x + down_y + folded_x) * sizeof(Vec) + windows * sizeof(int32_t)) != 0) return nullptr;
+    if (posix_memalign(&memory, 64, (up_x + 2 * up_y + down_x + down_y + folded_x) * sizeof(Vec) + windows * sizeof(int32_t)) != 0) return nullptr;
     p.up_x = (Vec *)memory;
     p.up_y = p.up_x + up_x;
-    p.down_x = p.up_y + up_y;
+    p.mirrored_y = p.up_y + up_y;
+    p.down_x = p.mirrored_y + up_y;
     p.down_y = p.down_x + down_x;
     p.folded_x = p.down_y + down_y;
     p.window_up = (int32_t *)(p.folded_x + folded_x);
     p.window_down = p.window_up + (size_t)p.planes * ax.phase_taps;
     spread_up(call.up_filter_x, ax, p.up_x);
     spread_up(call.up_filter_y, ay, p.up_y);
+    if (p.mirrored) spread_mirrored(p.up_y, ay.phase_taps, p.mirrored_y);
     for (size_t i = 0; i < down_x; i++) p.down_x[i] = broadcast(call.down_filter_x[i]);
     for (size_t i = 0; i < down_y; i++) p.down_y[i] = broadcast(call.down_filter_y[i]);
     for (int q = 0; q < p.planes; q++)

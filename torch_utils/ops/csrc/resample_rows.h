@@ -41,18 +41,25 @@ inline __attribute__((always_inline)) void add_windows(Vec low, Vec high, const 
     }
 }
 
-// One row to M planes of `vectors` vectors; vector v of the result goes to h + v * column.
+// One row to M planes of `vectors` vectors; vector v of the result goes to h + v * column. Returns the largest magnitude in the row, as the
+// bits of a float: these are in the order of the magnitudes, with what is not a number above all.
 template <int N, int M>
-AF_PASS void rise_row(const RowSource &source, float *h, int vectors, size_t column, const Vec *taps) {
+AF_PASS uint32_t rise_row(const RowSource &source, float *h, int vectors, size_t column, const Vec *taps) {
     const Vec scale = broadcast(source.scale), bias = broadcast(source.bias);
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
     Vec low = load_source(source, 0, scale, bias);
+    __m512i peak = _mm512_and_epi32(_mm512_castps_si512(low), magnitude);
     for (int i = 0; i < vectors; i++) {
-        Vec high = load_source(source, (i + 1) * 16, scale, bias), sum[M];
+        const int at = (i + 1) * 16;
+        const bool inside = at >= source.first && at + 16 <= source.last;
+        Vec high = inside ? load(source.row + at) * scale + bias : load_source(source, at, scale, bias), sum[M];
+        peak = _mm512_max_epu32(peak, _mm512_and_epi32(_mm512_castps_si512(high), magnitude));
         add_windows<N, M, 0>(low, high, taps, sum);
 #pragma GCC unroll 4
         for (int r = 0; r < M; r++) *(Vec *)(h + (size_t)(r * vectors + i) * column) = sum[r];
         low = high;
     }
+    return _mm512_reduce_max_epu32(peak);
 }
 
 template <int P, int W, int COUNT>

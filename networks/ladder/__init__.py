@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
@@ -86,12 +87,22 @@ ABLATED = (
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one network. `measured_db` goes by "eq_t", "eq_t_frac", "eq_r"; None where there is no grid to move."""
+    """What was measured of one network. `measured_db` goes by "eq_t", "eq_t_frac", "eq_r"; None where there is no grid to move.
+
+    `card` is what its model card says of its training: PSNR against targets, a Fréchet distance.
+    """
 
     line: Line
     parameters: int
     seconds_per_image: float
     measured_db: Mapping[str, float | None]
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def quality(self) -> dict[str, tuple[float | None, str]]:
+        """Figures of the pictures by the head of their column, with how they are written."""
+        psnr, frechet = self.card.get("psnr_db"), next((v for k, v in self.card.items() if _is_frechet(k)), None)
+        return {"PSNR": (psnr, "{:.2f}"), "Fréchet": (frechet, "{:.3g}")}
 
 
 def small_config(line: Line, resolution: int, *, capacity: float = 1 / 16) -> GeneratorConfig:
@@ -126,17 +137,26 @@ def contrast_db(network: Generator, *, samples: int = 16, seed: int = 0) -> floa
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The measured figures, and beside them the published ones of the same lines."""
+    """The measured figures, and beside them the published ones of the same lines. Figures of pictures only where there are any."""
     width = max(24, *(len(row.line.name) + len(row.line.change) + 2 for row in rows)) if rows else 24
-    measured = "".join(f"{name:>11}" for name in ("parameters", "ms/image", "EQ-T", "EQ-T_frac", "EQ-R"))
+    quality = [name for name in ("PSNR", "Fréchet") if any(row.quality[name][0] is not None for row in rows)]
+    measured = "".join(f"{name:>11}" for name in ("parameters", "ms/image", "EQ-T", "EQ-T_frac", "EQ-R", *quality))
     published = "".join(f"{name:>8}" for name in ("FID", "EQ-T", "EQ-R"))
     groups = f"{'':<{width}}{'measured here, dB':>{len(measured)}}   |{'in the paper':>{len(published)}}"
-    return "\n".join([groups, f"{'':<{width}}{measured}   |{published}", *(_text(row, width) for row in rows)])
+    lines = [groups, f"{'':<{width}}{measured}   |{published}", *(_text(row, width, quality) for row in rows)]
+    labels = {value for row in rows for key, value in row.card.items() if key.endswith("_label")}
+    return "\n".join([*lines, *(f"Fréchet: {label}." for label in sorted(labels))])
 
 
-def _text(row: Row, width: int) -> str:
+def _is_frechet(name: str) -> bool:
+    return name.startswith("frechet_") and not name.endswith("_label")
+
+
+def _text(row: Row, width: int, quality: Sequence[str]) -> str:
     line = row.line
     measured = "".join(f"{_number(row.measured_db.get(kind)):>11}" for kind in ("eq_t", "eq_t_frac", "eq_r"))
+    shown = (row.quality[name] for name in quality)
+    measured += "".join(f"{'—' if value is None else form.format(value):>11}" for value, form in shown)
     published = "".join(f"{_number(value):>8}" for value in (line.fid, line.eq_t, line.eq_r))
     name = f"{line.name}  {line.change}".rstrip()
     return f"{name:<{width}}{_size(row.parameters):>11}{1000 * row.seconds_per_image:>11.1f}{measured}   |{published}"

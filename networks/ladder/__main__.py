@@ -1,4 +1,5 @@
-"""Measures every rung of the ladder and prints the table beside the paper's: EQ-T, EQ-T_frac, EQ-R, time, parameters.
+"""Measures every rung of the ladder and prints the table beside the paper's: EQ-T, EQ-T_frac, EQ-R, time, parameters, for
+trained ones also what their model cards say of their pictures (PSNR against targets, a Fréchet distance).
 
     python -m networks.ladder [--resolution 64] [--samples 32] [--rungs D E F] [--ablations] [--capacity 0.0625] [--seed 0]
     python -m networks.ladder --networks DIR        # trained networks, each named by its rung: b.safetensors, T.pkl, ...
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -28,6 +30,7 @@ from networks.train.loop import train
 from networks.train.options import Options, chooses_layers
 from networks.train.processes import join
 
+Found = tuple[Line, Generator, dict[str, Any]]  # with the model card's part on training
 SUFFIXES = (".safetensors", ".pkl")
 ROUNDS = 5
 UNMOVED = 0.0  # no rung is shown a moved picture: what it does when its input moves, its architecture does
@@ -44,9 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = []
     are_trained = options.networks or options.train
     found = _trained(options.networks, lines) if options.networks else (_training if options.train else _untrained)(options, lines)
-    for line, network in found:
+    for line, network, card in found:
         offset_db = 0.0 if are_trained else contrast_db(network) if network.has_pose else 0.0
-        rows.append(measured(line, network, options.samples, offset_db))
+        rows.append(replace(measured(line, network, options.samples, offset_db), card=card))
         print(f"measured {line.name}", file=sys.stderr, flush=True)
     if not rows:
         raise SystemExit(
@@ -75,12 +78,12 @@ def seconds_per_image(network: Generator) -> float:
     return statistics.median(times[1:])
 
 
-def _untrained(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[tuple[Line, Generator]]:
+def _untrained(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[Found]:
     for line in lines:
-        yield line, untrained(line, options.resolution, seed=options.seed, capacity=options.capacity)
+        yield line, untrained(line, options.resolution, seed=options.seed, capacity=options.capacity), {}
 
 
-def _training(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[tuple[Line, Generator]]:
+def _training(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[Found]:
     """Each rung, trained on the same data and images in a folder of its own; what was begun there goes on."""
     processes = join("auto")
     prepare_machine(processes)
@@ -92,18 +95,25 @@ def _training(options: argparse.Namespace, lines: Sequence[Line]) -> Iterator[tu
         wanted = replace(wanted, images=options.images, seed=options.seed, channel_base=config.channel_base, channel_max=config.channel_max)
         layers = options.layers if chooses_layers(config) else None
         wanted = replace(wanted, moves=UNMOVED, num_layers=layers, early_margin=options.early_margin)
+        wanted = replace(wanted, frechet=options.frechet, frechet_images=options.frechet_images)
         try:
             train(wanted, processes, resume=exists(folder / NAME), quiet=False)
         except TrainingError as error:
             raise SystemExit(f"networks.ladder: {line.name}: {error}") from None
-        yield line, load(str(folder / "snapshot.safetensors")).network
+        yield _loaded(line, folder / "snapshot.safetensors")
 
 
-def _trained(folder: Path, lines: Sequence[Line]) -> Iterator[tuple[Line, Generator]]:
+def _trained(folder: Path, lines: Sequence[Line]) -> Iterator[Found]:
     files = {path.stem.upper(): path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES}
     for line in lines:
         if line.ablation is None and line.rung in files:
-            yield line, load(str(files[line.rung])).network
+            yield _loaded(line, files[line.rung])
+
+
+def _loaded(line: Line, path: Path) -> Found:
+    loaded = load(str(path))
+    card = loaded.metadata.get("training")
+    return line, loaded.network, card if isinstance(card, dict) else {}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--capacity", type=float, default=1 / 16, help="channels of these, against the usual (default 1/16)")
     parser.add_argument("--layers", type=int, metavar="N", help="layers before ToRGB of newly trained T and R (default 14)")
     parser.add_argument("--early-margin", type=int, metavar="M", help="margin for the first three quarters of a training; less is faster")
+    parser.add_argument("--frechet", default="none", help="features for Fréchet distances of trained networks, as in networks.train")
+    parser.add_argument("--frechet-images", type=int, default=2000, metavar="N", help="pictures of each kind for these (default 2000)")
     parser.add_argument("--samples", type=int, default=32, help="pictures a network (default 32)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights")
     return parser

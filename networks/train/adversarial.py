@@ -11,15 +11,14 @@ from . import augment, losses
 from .averages import decay
 from .discriminator import Discriminator
 from .errors import TrainingError
-from .features import Extractor, extractor
+from .figures import FrechetFigure
 from .forward import Pass, picture
-from .frechet import Moments, frechet_distance, moments
 from .generator import TrainedGenerator, discriminator_optimiser, load_optimiser, optimiser_state, step, weights_generator
 from .given import augmentation_in, drawn_augmentation, drawn_latents, drawn_noise, noise_in, styles_in
 from .graphed import Found, Phases, Values, recorder_for
 from .options import Options
 from .pictures import Pictures
-from .processes import Draws, Processes, generator_for, sent
+from .processes import Draws, Processes, sent
 
 ADA_EVERY = 4  # steps between adjustments of p
 PATH_MEAN_DECAY = 0.99
@@ -49,8 +48,7 @@ class AdversarialTraining:
         self.path_mean = torch.zeros((), device=processes.device)
         self._recorder = recorder_for(processes, wanted=options.graph)
         self._phases = self._new_phases()
-        self.extractor: Extractor | None = None
-        self.real_moments: Moments | None = None
+        self._frechet = FrechetFigure(options, processes)
         rows = processes.share(options.batch or 1)
         self._rows = rows.stop - rows.start
         if self._rows % min(options.group, self._rows):
@@ -191,24 +189,9 @@ class AdversarialTraining:
         """Training pictures."""
         return self.pictures.examples(count)
 
-    @torch.no_grad()
     def figures(self, images: int) -> dict[str, float | str]:
         """The Fréchet distance between training pictures and those of the averaged generator, with its label."""
-        if self.options.frechet == "none":
-            return {}
-        if self.extractor is None:
-            self.extractor = extractor(self.options.frechet, self.processes.device)
-        count, vectors, device = self.options.frechet_images, self.extractor.vectors, self.processes.device
-        if self.real_moments is None:
-            self.real_moments = moments(vectors(part.to(device)) for part in self.pictures.examples(count).split(16))
-        network = self.generator.average
-        z = torch.randn(count, network.z_dim, generator=generator_for(2, "measured"))
-        shown = (network.synthesize(network.map(part.to(device))) for part in z.split(16))
-        distance = frechet_distance(self.real_moments, moments(vectors(p.clamp(-1, 1)) for p in shown if p is not None))
-        return {
-            self.extractor.name: round(distance, 4),
-            f"{self.extractor.name}_label": f"{self.extractor.label}, {count} pictures of each",
-        }
+        return self._frechet.of(self.generator.average, self.pictures.examples)
 
     def state(self) -> dict[str, Any]:
         """All that changes. Features that come with a package are left out."""

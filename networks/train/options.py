@@ -103,9 +103,8 @@ class Options:
         _require(self.discriminator in DISCRIMINATORS, "discriminator", self.discriminator, f"one of {', '.join(DISCRIMINATORS)}")
         _require(self.augment in ("none", "ada") or _is_probability(self.augment), "augment", self.augment, "none, ada, or from 0 to 1")
         _require(not (self.moves and self.config.upper() == "A"), "moves", self.moves, "0 for A, which has no input grid to move")
-        known = self.frechet in EXTRACTORS[:2] or (self.frechet.startswith("torchscript:") and not self.supervised)
-        _require(known and not (self.supervised and self.frechet != "none"), "frechet", self.frechet, f"one of {', '.join(EXTRACTORS)}"
-                 + (" (globes are compared with their targets: none)" if self.supervised else ""))  # fmt: skip
+        known = self.frechet in EXTRACTORS[:2] or self.frechet.startswith("torchscript:")
+        _require(known, "frechet", self.frechet, f"one of {', '.join(EXTRACTORS)}")
 
     @property
     def supervised(self) -> bool:

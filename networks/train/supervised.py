@@ -12,6 +12,7 @@ from torch import Tensor
 from . import globes
 from .averages import average_half_life, decay
 from .errors import DataError
+from .figures import FrechetFigure
 from .forward import Pass, picture
 from .generator import TrainedGenerator, cosine
 from .given import drawn_noise, noise_in
@@ -32,6 +33,7 @@ class SupervisedTraining:
         if self.generator.config.z_dim < globes.FEWEST_LATENTS:
             raise DataError(f"--z-dim is {self.generator.config.z_dim}, but globes need at least {globes.FEWEST_LATENTS}")
         self.surface = globes.load_map(Path(options.data.removeprefix(GLOBES)), options.map_width).to(processes.device)
+        self._frechet = FrechetFigure(options, processes)
         self._recorder = recorder_for(processes, wanted=options.graph)
         self._phases = self._new_phases()
 
@@ -86,12 +88,19 @@ class SupervisedTraining:
 
     @torch.no_grad()
     def figures(self, images: int) -> dict[str, float | str]:
-        """Peak signal-to-noise ratio of the averaged generator against the targets of fixed fresh latents, range 2."""
+        """Peak signal-to-noise ratio of the averaged generator against the targets of fixed fresh latents, range 2; and, if asked for, the
+        Fréchet distance from globes of other latents.
+        """
         network = self.generator.average
         z = torch.randn(MEASURED, network.z_dim, generator=generator_for(1000, "measured")).to(self.processes.device)
         targets = globes.render(z, network.img_resolution, self.surface)
         shown = torch.cat([_shown(network, part) for part in z.split(8)])
-        return {"psnr_db": round(10 * math.log10(4 / float((shown - targets).square().mean())), 2)}
+        psnr_db = round(10 * math.log10(4 / float((shown - targets).square().mean())), 2)
+        return {"psnr_db": psnr_db, **self._frechet.of(network, self._globes)}
+
+    def _globes(self, count: int) -> Tensor:
+        z = torch.randn(count, self.generator.config.z_dim, generator=generator_for(3, "real"))
+        return torch.cat([globes.render(part.to(self.processes.device), self.options.resolution, self.surface) for part in z.split(8)])
 
     @property
     def translation_limit(self) -> float | None:

@@ -155,17 +155,20 @@ def combo(field: Field, value: T, choices: Sequence[T] | Mapping[T, str], *, dis
 
 
 def choice(field: Field, value: T, choices: Sequence[T] | Mapping[T, str], *, disabled: str = "") -> T:
-    """One of a few `choices`, side by side. Tests find each as "Group.field.<choice>"."""
+    """One of a few `choices`, side by side, on another line where there is no room. Tests find each as "Group.field.<choice>"."""
 
     def draw(_: str) -> T:
         chosen = value
         spacing = imgui.get_style().item_inner_spacing.x
+        edge = imgui.get_cursor_screen_pos().x + imgui.get_content_region_avail().x
         imgui.begin_group()
         try:
             for i, each in enumerate(choices):
-                if i:
+                text = _choice_text(choices, each)
+                needed = spacing + imgui.get_frame_height() + spacing + imgui.calc_text_size(text, hide_text_after_double_hash=True).x
+                if i and imgui.get_item_rect_max().x + needed <= edge:
                     imgui.same_line(0, spacing)
-                if imgui.radio_button(f"{_choice_text(choices, each)}###{field.id}.{each}", each == value) and each != value:
+                if imgui.radio_button(f"{text}###{field.id}.{each}", each == value) and each != value:
                     chosen = each
         finally:
             imgui.end_group()
@@ -314,7 +317,7 @@ def _pasted(field: Field, value: T) -> T | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        number = float(imgui.get_clipboard_text().strip())
+        number = float((imgui.get_clipboard_text() or "").strip())
     except ValueError:
         return None
     if not math.isfinite(number):

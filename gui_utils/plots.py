@@ -19,6 +19,9 @@ from gui_utils.libraries import imgui, implot
 from gui_utils.theme import SERIES
 
 Color = tuple[float, float, float]
+LEGEND_ROW_EM, LEGEND_GAP_EM = 1.3, 1.6  # height of an entry; what stands beside its text
+_entries: dict[str, None] = {}  # of the plot that is being drawn, for its legend
+_legend_em: dict[str, tuple[float, int]] = {}  # by plot: how wide its legend is in one row, and its entries, as last drawn
 
 
 @dataclass(frozen=True)
@@ -46,20 +49,24 @@ class Axes:
 def plot(name: str, axes: Axes, size_em: tuple[float, float] = (-1, 12)) -> Iterator[bool]:
     """A plot; yields whether it is visible. Negative sizes fill. Double-click fits, wheel zooms, drag pans."""
     em = imgui.get_font_size()
-    size = (-1.0 if size_em[0] < 0 else size_em[0] * em, -1.0 if size_em[1] < 0 else size_em[1] * em)
+    _entries.clear()
+    wide = axes.legend == "out" and _legend_em.get(name, (0.0, 0))[0] * em > imgui.get_content_region_avail().x
+    rows = _legend_em[name][1] if wide else 0
+    size = (-1.0 if size_em[0] < 0 else size_em[0] * em, -1.0 if size_em[1] < 0 else (size_em[1] + max(0, rows - 1) * LEGEND_ROW_EM) * em)
     flags = implot.Flags_.no_mouse_text.value | (implot.Flags_.equal.value if axes.equal else 0)
     flags |= 0 if axes.legend else implot.Flags_.no_legend.value
     shown = implot.begin_plot(name, size, flags)
     try:
         if shown:
-            _set_up(axes)
+            _set_up(axes, column=wide)
         yield shown
     finally:
         if shown:
             implot.end_plot()
+            _legend_em[name] = (sum(imgui.calc_text_size(label).x / em + LEGEND_GAP_EM for label in _entries), len(_entries))
 
 
-def _set_up(axes: Axes) -> None:
+def _set_up(axes: Axes, *, column: bool = False) -> None:
     y_flags = implot.AxisFlags_.invert.value if axes.invert_y else 0
     bare = implot.AxisFlags_.no_decorations.value if axes.bare else 0
     implot.setup_axes(axes.x_label, axes.y_label, bare, y_flags | bare)
@@ -70,7 +77,8 @@ def _set_up(axes: Axes) -> None:
         if limits is not None:
             implot.setup_axis_limits(axis, *limits, when.value)
     if axes.legend:
-        location, flags = (implot.Location_.south, implot.LegendFlags_.horizontal | implot.LegendFlags_.outside)
+        across = implot.LegendFlags_.none if column else implot.LegendFlags_.horizontal
+        location, flags = implot.Location_.south, across | implot.LegendFlags_.outside
         if axes.legend == "in":
             location, flags = implot.Location_.north_east, implot.LegendFlags_.none
         implot.setup_legend(location.value, int(flags))
@@ -98,6 +106,8 @@ def line(label: str, x: np.ndarray, y: np.ndarray, color: Color | None = None, *
     """A line through the points; NaN breaks it. x, y: one-dimensional, of equal length."""
     if len(x) != len(y):
         raise ValueError(f"line {label!r}: {len(x)} positions and {len(y)} values")
+    if not label.startswith("##"):
+        _entries[label] = None
     implot.plot_line(label, _numbers(x), _numbers(y), _spec(color, weight))
 
 
@@ -133,6 +143,16 @@ def horizontal_line(y: float, label: str = "", color: Color = (1.0, 1.0, 1.0)) -
     implot.plot_inf_lines(f"##line {label} {y}", _numbers(np.array([y])), spec)
     if label:
         _label_at(label, implot.get_plot_limits().x.min, y, color, below=False)
+
+
+def dot(x: float, y: float, color: Color) -> None:
+    """A point with a weight of its own: the newest of a line, which alone draws nothing."""
+    at = implot.plot_to_pixels(x, y)
+    implot.push_plot_clip_rect()
+    try:
+        implot.get_plot_draw_list().add_circle_filled((at.x, at.y), 0.22 * imgui.get_font_size(), _packed(color))
+    finally:
+        implot.pop_plot_clip_rect()
 
 
 def circle(radius: float, label: str = "", color: Color = (1.0, 1.0, 1.0), center: tuple[float, float] = (0.0, 0.0)) -> None:

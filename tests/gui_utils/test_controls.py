@@ -275,3 +275,13 @@ def test_the_tooltip_says_help_symbol_unit_and_reason():
 @pytest.mark.parametrize("unit, expected", [("%", "%.2f%%"), ("°", "%.2f°"), ("dB", "%.2f dB"), ("", "%.2f")])
 def test_units_in_formats_are_escaped(unit, expected):
     assert Field("", "t", unit=unit).format() == expected
+
+
+def test_choices_without_room_stand_on_another_line():
+    b = Bench(lambda v, **k: controls.choice(KIND, v, {"a": "Alpha", "b": "Beta", "c": "Gamma " * 4}, **k), "a")
+    with Driver(lambda: (imgui.set_next_window_size((26 * imgui.get_font_size(), 200)), b.draw())) as ui:
+        ui.frames(3)
+        first, second, third = (ui.item(f"Test.kind.{name}") for name in "abc")
+        assert first.top == second.top < third.top and third.left < second.left
+        ui.click("Test.kind.c")
+    assert b.value == "c"

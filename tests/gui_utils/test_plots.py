@@ -65,3 +65,29 @@ def test_equal_axes_make_circles_round():
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="3 positions and 4 values"):
         plots.line("x", np.zeros(3), np.zeros(4))
+
+
+@pytest.mark.parametrize(("width", "rows"), [(900, 1), (260, 6)])
+def test_a_legend_that_would_be_cut_off_becomes_a_column(width, rows):
+    """The plot grows by what the column takes, so that the lines keep their room."""
+    heights = []
+
+    def draw():
+        imgui.set_next_window_pos((0, 0))
+        imgui.set_next_window_size((width, 700))
+        imgui.begin("Legend")
+        start = imgui.get_cursor_pos_y()
+        with plot("##legend", Axes("x", "y", legend="out"), (-1, 12)) as shown:
+            if shown:
+                for i in range(6):
+                    plots.line(f"line number {i}", np.arange(3.0), np.arange(3.0) + i)
+                inner = implot.get_plot_size().y
+        heights.append((imgui.get_cursor_pos_y() - start, inner))
+        imgui.end()
+
+    with Driver(draw) as ui:
+        ui.frames(4)
+        em = 16
+        whole, inner = heights[-1]
+        assert whole == pytest.approx((12 + (rows - 1) * plots.LEGEND_ROW_EM) * em, abs=2 * em)
+        assert inner > 6 * em

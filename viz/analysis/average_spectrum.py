@@ -113,7 +113,7 @@ class Curves:
     edge: float
 
     def lines(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        return {"0°": self.axis0, "45°": self.diagonal, "mean over circles": self.radial}
+        return {"0°": self.axis0, "45°": self.diagonal, "radial": self.radial}
 
 
 def curves(sums: SetPower, label: str) -> Curves:

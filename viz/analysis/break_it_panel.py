@@ -202,21 +202,24 @@ def _price(context: PanelContext) -> None:
         progress_bar(f"{done} of {SAMPLES} samples", result.fraction if result is not None else 0.0, can_cancel=False)
 
 
-TITLES = ("", *(LABELS[kind] for kind in KINDS), "a picture")
+TITLES = ("dB", *(LABELS[kind] for kind in KINDS), "a picture")
 
 
 def rows(toll: Toll) -> tuple[tuple[str, ...], ...]:
     """The whole network, the broken one, and the change, under TITLES."""
     pairs = [toll.db(kind) for kind in KINDS]
     return (
-        ("whole", *(number_text(whole, "dB") for whole, _ in pairs), duration_text(toll.whole_s)),
-        ("broken", *(number_text(broken, "dB") for _, broken in pairs), duration_text(toll.broken_s)),
-        ("change", *(number_text(toll.change(kind), "dB") for kind in KINDS), number_text(toll.time_ratio, "×", 2)),
+        ("whole", *(number_text(whole) for whole, _ in pairs), duration_text(toll.whole_s)),
+        ("broken", *(number_text(broken) for _, broken in pairs), duration_text(toll.broken_s)),
+        ("change", *(number_text(toll.change(kind)) for kind in KINDS), number_text(toll.time_ratio, "×", 2)),
     )
 
 
+TOLL_FLAGS = int(imgui.TableFlags_.row_bg | imgui.TableFlags_.borders_inner_v | imgui.TableFlags_.sizing_stretch_prop)
+
+
 def _table(toll: Toll) -> None:
-    with table_scope("##toll", len(TITLES), int(imgui.TableFlags_.row_bg | imgui.TableFlags_.borders_inner_v)) as visible:
+    with table_scope("##toll", len(TITLES), TOLL_FLAGS) as visible:
         if not visible:
             return
         for title in TITLES:

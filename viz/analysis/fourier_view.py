@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NAME = "fourier input"
 Array = npt.NDArray[np.float64]
-HUES = 12  # colours that phases are divided into
+HUES = 48  # colours that phases are divided into
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,13 +138,13 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         if result is not None and not result.stale:
             wrapped_text(NOTHING)
         return state
-    imgui.text_unformatted(f"learned pose  {learned_text(found.learned)}")
-    imgui.text_unformatted(
-        f"{len(found.freqs)} waves, {found.damped or 'none'} damped; canvas {number_text(found.canvas[0], '×', 2)} the image"
-    )
+    wrapped_text(f"learned pose  {learned_text(found.learned)}", dim=False)
+    waves = f"{len(found.freqs)} waves, {found.damped or 'none'} damped; canvas {number_text(found.canvas[0], '×', 2)} the image"
+    wrapped_text(waves, dim=False)
     side = min(22.0, imgui.get_content_region_avail().x / imgui.get_font_size())
     wrapped_text(WAVES)
     _waves(found, side)
+    _phases(side)
     wrapped_text(WINDOW)
     _window(found, side)
     return state
@@ -166,6 +166,22 @@ def _waves(found: Fourier, side_em: float) -> None:
         plots.circle(found.nyquist, "s/2", (0.7, 0.7, 0.7))
         _points(found)
         plots.cursor_text(lambda x, y: wave_text(found, x, y))
+
+
+def _phases(side_em: float) -> None:
+    """Which colour is which phase, from half a turn below to half a turn above."""
+    em, lines, start = imgui.get_font_size(), imgui.get_window_draw_list(), imgui.get_cursor_screen_pos()
+    width, height = side_em * em / HUES, 0.6 * em
+    for i in range(HUES):
+        color = imgui.color_convert_float4_to_u32(imgui.ImVec4(*phase_color((i + 0.5) / HUES - 0.5), 1.0))
+        lines.add_rect_filled((start.x + i * width, start.y), (start.x + (i + 1) * width, start.y + height), color)
+    imgui.dummy((side_em * em, height))
+    left = imgui.get_cursor_pos_x()
+    for text, part in (("−180°", 0.0), ("phase 0°", 0.5), ("180°", 1.0)):
+        if part:
+            imgui.same_line()
+        imgui.set_cursor_pos_x(left + part * (side_em * em - imgui.calc_text_size(text).x))
+        imgui.text_disabled(text)
 
 
 def _points(found: Fourier) -> None:

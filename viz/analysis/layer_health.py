@@ -146,8 +146,8 @@ DTYPE = Field("16 bits", "LayerHealth.dtype", "float16: 11 significant bits up t
 DTYPES = {"float16": "float16", "bfloat16": "bfloat16"}
 COLUMNS = (
     ("Layer", "Click a row to look at that layer. A dot: the network computes it in 16 bits on a graphics card."),
-    ("alone", "Detail over error in dB, with this layer alone in 16 bits: 60 dB is a thousandth."),
-    ("chain", "The same with this layer and all before it in 16 bits."),
+    ("dB alone", "Detail over error in dB, with this layer alone in 16 bits: 60 dB is a thousandth."),
+    ("dB chain", "The same with this layer and all before it in 16 bits."),
     ("clamp", "Values that the clamp cuts off, between up- and downsampling."),
     ("max |x|", "Largest magnitude there, before the clamp. float16 ends at 65504."),
     ("dead", "Channels that do not vary over the image, for this latent."),
@@ -221,7 +221,7 @@ def texts(health: Health, *, half: bool = False) -> tuple[str, ...]:
     clamped = MISSING if health.clamped is None else "none" if health.clamped == 0 else f"{significant(100 * health.clamped, 2)} %"
     dead = f"{len(health.dead)} of {health.channels}" if health.dead else "none"
     name = health.name.split("_")[0] + (" ·" if half else "")
-    return name, number_text(health.own_db, "dB"), number_text(health.chain_db, "dB"), clamped, significant(health.largest, 3), dead
+    return name, number_text(health.own_db), number_text(health.chain_db), clamped, significant(health.largest, 3), dead
 
 
 def alarms(health: Health) -> tuple[bool, ...]:

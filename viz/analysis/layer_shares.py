@@ -18,6 +18,7 @@ from gui_utils.controls import Field
 from gui_utils.libraries import imgui, implot
 from gui_utils.text import number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
+from viz.analysis.layer_chart import tick_names
 from viz.analysis.parts import progress, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, wrapped_text
@@ -99,6 +100,7 @@ ON = Field("Out of band", "LayerShares.on", "Measures, at every layer, how much 
            "an upper bound.",
            default=False)  # fmt: skip
 EMPTY = "The share of each layer's power beyond f_c, beyond f_t, and folded, in dB: −20 dB is a hundredth. Click to look at a layer."
+MEANING = "Shares of each layer's power."
 NOTHING = "The layers of this network have no designed cutoff."
 
 
@@ -123,17 +125,17 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if found and result is not None and result.fraction >= 1 and all((s.cutoff, s.stopband, s.folded) == (None,) * 3 for s in found):
         wrapped_text(NOTHING)
         return state
+    wrapped_text(MEANING)
     return _plot(state, facts, found)
 
 
 def _plot(state: ViewState, facts: NetworkFacts, found: tuple[LayerShare, ...]) -> ViewState:
     count, room, em = len(facts.taps), imgui.get_content_region_avail(), imgui.get_font_size()
-    axes = plots.Axes("", "dB of the layer's power", x=(-0.6, count - 0.4), y=(LOWEST_DB, 3.0), follow=True, legend="out")
+    axes = plots.Axes("", "dB", x=(-0.6, count - 0.4), y=(LOWEST_DB, 3.0), follow=True, legend="out")
     with plots.plot("##out of band", axes, (-1, max(7.0, room.y / em - 0.3))) as shown:
         if not shown:
             return state
-        names = [tap.name.split("_")[0] for tap in facts.taps]
-        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), names)
+        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), tick_names(facts, room.x / em))
         at = np.arange(len(found))
         for i, (title, field) in enumerate(CURVES.items()):
             plots.line(title, at, np.array([decibels(getattr(share, field)) for share in found]), plots.series_color(i), weight=2.5)

@@ -108,7 +108,7 @@ def run_health(options: argparse.Namespace) -> int:
         {"name": h.name, **{field: finite(getattr(h, field)) for field in numbers}, "dead": h.dead, "channels": h.channels} for h in found
     ]
     facts = {**begun(frame, options), "dtype": options.dtype, "layers": layers}
-    titles = ("layer", "alone", "up to it", "clamped", "largest", "dead channels")
+    titles = ("layer", "dB alone", "dB up to it", "clamped", "largest", "dead channels")
     table = (f"  {row[0]:<8}" + "".join(f"{cell:>14}" for cell in row[1:]) for row in (titles, *map(layer_health.texts, found)))
     lines = (f"{facts['network']}: {options.dtype} against float32, seed {options.seed}", *table)
     arrays: dict[str, np.ndarray] = {"layer": np.array([h.name for h in found]), "dead": np.array([len(h.dead) for h in found])}

@@ -186,15 +186,17 @@ def texts(now: Now | None) -> tuple[str, str, str]:
 def _history(values: np.ndarray) -> None:
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 60.0)
-    axes = plots.Axes("pictures", "dB", x=(0, KEPT), y=(low - 3, high + 3), follow=True, legend="")
+    axes = plots.Axes("pictures, the newest at 0", "dB", x=(-KEPT, 0.02 * KEPT), y=(low - 3, high + 3), follow=True, legend="")
     room = imgui.get_content_region_avail().y / imgui.get_font_size()
     with plots.plot("##history", axes, (-1, min(12.0, max(7.0, room - 0.5)))) as shown:
         if not shown:
             return
-        plots.line("dB", np.arange(len(values)) + KEPT - len(values), values, plots.series_color(0))
+        plots.line("dB", np.arange(len(values)) + 1.0 - len(values), values, plots.series_color(0))
+        if len(values) and np.isfinite(values[-1]):
+            plots.dot(0.0, float(values[-1]), plots.series_color(0))
 
         def read(x: float, _: float) -> str:
-            i = round(x) - KEPT + len(values)
+            i = round(x) - 1 + len(values)
             return number_text(float(values[i]), "dB") if 0 <= i < len(values) else MISSING
 
         plots.cursor_text(read)

@@ -120,12 +120,12 @@ def texts(found: Progressed | None, kind: Kind) -> tuple[str, str, str]:
     estimate = found.newest.estimates.get(kind) if found else None
     if estimate is None:
         return LABELS[kind], MISSING, MISSING
-    interval = MISSING if estimate.low is None else f"{number_text(estimate.low)} to {number_text(estimate.high, 'dB')}"
+    interval = MISSING if estimate.low is None else f"{number_text(estimate.low)} to {number_text(estimate.high)}"
     return LABELS[kind], number_text(estimate.db, "dB"), interval
 
 
 def _table(found: Progressed | None, kinds: tuple[Kind, ...]) -> None:
-    flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value
+    flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value | imgui.TableFlags_.sizing_stretch_prop.value
     with table_scope("##metrics", 3, flags) as visible:
         if not visible:
             return

@@ -90,6 +90,7 @@ OVERLAY = Overlay(NAME, Nonlinearity, (*LATENT, *CONDITIONS, Pose, Tap), run)
 ON = Field("Nonlinearity", "Nonlinearity.on", "Repeats the selected layer step by step: upsampling, leaky ReLU, filter, downsampling.",
            default=False)  # fmt: skip
 EMPTY = "The harmonics that the selected layer's leaky ReLU makes, and what its filter leaves of them to fold back."
+BEYOND = "Share of power beyond s/2 after"
 NONE = "No layer up to the selected one has a filtered nonlinearity."
 COLORS = {UPSAMPLED: 0, ACTIVATED: 1, FILTERED: 2, DOWNSAMPLED: 3}
 
@@ -106,6 +107,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         wrapped_text(NONE if filtered_tap(facts.taps, facts.tap_name(state.get(Tap).layer)) is None else "Not measured yet.")
         return state
     headline(*texts(inside))
+    wrapped_text(BEYOND)
     _numbers(inside)
     _plot(inside)
     return state
@@ -115,7 +117,7 @@ def texts(inside: Inside) -> tuple[str, str, str]:
     folded = inside.shares.folded
     value = MISSING if folded is None else number_text(decibels(folded), "dB")
     of = "" if inside.channels == inside.total_channels else f" Measured on {inside.channels} of {inside.total_channels} channels."
-    return f"{inside.name}: energy that folds back", value, f"Of the layer's power, after the filter, beyond s/2.{of}"
+    return f"{inside.name}: energy that folds back", value, f"What its filter leaves beyond s/2, of its power.{of}"
 
 
 def rows(inside: Inside) -> tuple[tuple[str, float | None], ...]:
@@ -125,8 +127,8 @@ def rows(inside: Inside) -> tuple[tuple[str, float | None], ...]:
 
 
 def percent_text(share: float | None) -> str:
-    """Per cent, and dB beside it, for shares that may be tiny."""
-    return MISSING if share is None else f"{100 * share:.3g}%  ({number_text(decibels(share), 'dB')})"
+    """dB, and per cent beside it, for shares that may be tiny."""
+    return MISSING if share is None else f"{number_text(decibels(share), 'dB')}  ({100 * share:.3g}%)"
 
 
 def _numbers(inside: Inside) -> None:
@@ -136,7 +138,7 @@ def _numbers(inside: Inside) -> None:
         for name, share in rows(inside):
             imgui.table_next_row()
             imgui.table_next_column()
-            imgui.text_disabled(f"beyond s/2 {name}")
+            imgui.text_disabled(short(name))
             imgui.table_next_column()
             imgui.text_unformatted(percent_text(share))
 
@@ -144,7 +146,7 @@ def _numbers(inside: Inside) -> None:
 def _plot(inside: Inside) -> None:
     high = max(float(np.nanmax(level)) for _, level in inside.curves.values())
     last = max(float(frequency[-1]) for frequency, _ in inside.curves.values())
-    axes = plots.Axes("cycles / image", "dB, mean over circles", x=(0.0, last), y=(high - DEEPEST_DB, high + 6), legend="out")
+    axes = plots.Axes("cycles / image, mean over circles", "dB", x=(0.0, last), y=(high - DEEPEST_DB, high + 6), legend="out")
     room = imgui.get_content_region_avail().y / imgui.get_font_size()
     with plots.plot(f"##inside {inside.name}", axes, (-1, max(10.0, room - 0.5))) as shown:
         if not shown:

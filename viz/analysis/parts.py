@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gui_utils import theme
 from gui_utils.controls import Field, checkbox, combo, slider_float
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, dim_text, font_scope
+from gui_utils.scopes import color_scope, font_scope
 from gui_utils.toasts import progress_bar
 from viz.panels import PanelContext
 from viz.panels.parts import wrapped_text
@@ -63,7 +63,7 @@ def over_the_picture(state: ViewState, field: Field, images: Mapping[str, str], 
 
 def headline(label: str, value: str, note: str = "") -> None:
     """The one number that a panel is about."""
-    dim_text(label)
+    wrapped_text(label)
     with font_scope(1.8):
         imgui.text_unformatted(value)
     if note:

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         save_png(out, curves_figure(found, other) if options.curves or other is not None else figure(found), None)
     print(f"{out}: {found.count} pictures of {found.label}, mean {found.mean:.2f}, standard deviation {found.std:.2f} (0 to 255)")
     if other is not None:
-        axis, level = difference(found, other)["mean over circles"]
+        axis, level = difference(found, other)["radial"]
         middle = float(np.median(level[axis > axis[-1] / 2]))
         print(f"minus {other.count} pictures of {other.label}: {middle:+.2f} dB in the upper half of the frequencies (median over circles)")
     return 0

@@ -18,7 +18,7 @@ ON = Field("Band filter", "BandFilter.on", "Shows only a band of frequencies of 
 ERROR = Field("of the error", "BandFilter.error", "The same for the error map of the Equivariance panel.", default=False)
 LOW = Field("From", "BandFilter.low", "Where the band begins; 0 keeps the mean.", "cycles / image", default=8.0, low=0, high=HIGHEST,
             decimals=1, power=2)  # fmt: skip
-HIGH = Field("To", "BandFilter.high", "Where the band ends; 0 is no end.", "cycles / image", default=0.0, low=0, high=HIGHEST, decimals=1,
+HIGH = Field("To (0: all)", "BandFilter.high", "Where the band ends.", "cycles / image", default=0.0, low=0, high=HIGHEST, decimals=1,
              power=2)  # fmt: skip
 SOFTNESS = Field("Softness", "BandFilter.softness", "Width of the band's edges, as a part of their frequency; sharp edges ring.",
                  default=0.25, low=0, high=1, decimals=2)  # fmt: skip

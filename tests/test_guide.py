@@ -1,6 +1,7 @@
 """The user guide is true: its commands run, its keys are those of the keyboard table, and every panel is in it."""
 
 import itertools
+import json
 import os
 import re
 import shlex
@@ -46,6 +47,29 @@ def test_python_in_the_guide_runs(code):
     names: dict = {}
     exec(code, names)
     assert names["values"].shape == (3, 64, 64) and names["pixels"].shape == (64, 64, 3)
+
+
+def test_the_numbers_of_the_demonstrations_are_those_that_come_out(capsys):
+    """Measured as the page says, to what it says, give or take a little."""
+
+    def measured(command, network, *words):
+        assert cli.run([command, network, "--seed", "3", *words, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    text = guide_text.source("demonstrations")
+    r, b = "globe-still-r-64", "globe-still-b-64"
+    attached = [measured("flow", network, "--num", "4")["attached"] for network in (r, b)]
+    kept = [measured("sticking", network, "--space", "pose", "--num", "8")["kept"] for network in (r, b)]
+    assert "about 95 % in R, 4 % in StyleGAN2" in text and attached == pytest.approx([0.95, 0.04], abs=0.02)
+    assert "about 7 % in R, 85 % in StyleGAN2" in text and kept == pytest.approx([0.07, 0.85], abs=0.02)
+    stuck = [measured("slice", network, "--num", "16")["stuck"] for network in (r, b)]
+    assert "0.2 % in R, 13 % in StyleGAN2" in text and stuck == pytest.approx([0.002, 0.13], abs=0.01)
+    points = [[p["db"] for p in measured("sweep", n, "--over", "shift", "--num", "5")["points"]] for n in (r, b)]
+    assert "55 and 80 dB in R, 35 and 30 dB in StyleGAN2" in text
+    assert [p[i] for p in points for i in (2, 4)] == pytest.approx([55, 80, 35, 30], abs=3)
+    lost = measured("break-it", r, "--break", "all:m=1")
+    assert "about 35 dB of EQ-T and 22 dB of EQ-T_frac" in text
+    assert (lost["eq_t"]["change"], lost["eq_t_frac"]["change"]) == pytest.approx((-35, -22), abs=2)
 
 
 def test_there_are_commands_to_check():

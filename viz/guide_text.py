@@ -9,7 +9,10 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent / "guide"
-PAGES = ("first-minute", "panels", "compare-and-films", "beyond-the-window", "training", "numbers", "keys", "formats", "troubleshooting")
+PAGES = (
+    "first-minute", "demonstrations", "panels", "compare-and-films", "beyond-the-window", "training", "numbers", "keys", "formats",
+    "troubleshooting",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

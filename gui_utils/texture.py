@@ -66,10 +66,19 @@ class _Texture:
             self.name = new_texture(filter_name=self._filter)
         if (width, height) != self.size:
             gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, self._internal, width, height, 0, self._format, self._type, data)
+            self._check_storage(width, height)
             self.size = (width, height)
             self.allocations += 1
         elif data is not None:
             gl.glTexSubImage2D(gl.GL_TEXTURE_2D, 0, 0, 0, width, height, self._format, self._type, data)
+
+    def _check_storage(self, width: int, height: int) -> None:
+        """Asked where storage is made, which is seldom: elsewhere errors of GL are not looked at."""
+        error = int(gl.glGetError())
+        if error:
+            self.size = (0, 0)
+            cause = "has no memory left" if error == gl.GL_OUT_OF_MEMORY else f"reports error {error:#x}"
+            raise TextureError(f"the graphics driver {cause} for a texture of {width} x {height} texels")
 
     def delete(self) -> None:
         if self.name:

@@ -303,7 +303,7 @@ class Window:
 
     @property
     def clipboard(self) -> str:
-        return imgui.get_clipboard_text()
+        return imgui.get_clipboard_text() or ""  # None where there is no text
 
     @clipboard.setter
     def clipboard(self, text: str) -> None:

@@ -180,7 +180,7 @@ class App:
     def _carry_out(self) -> None:
         commands, self.context.commands = self.context.commands, []
         for command in commands:
-            effects.carry_out(self, command)
+            effects.attempt(self, command)
         if self.window_capture_due:
             self.window_capture_due -= 1
             self.window.redraw()

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gui_utils import theme
+from gui_utils.errors import TextureError
 from gui_utils.libraries import imgui
+from gui_utils.shader import ShaderError
 from gui_utils.tone import ToneMap
 from viz import gestures
 from viz.canvas_badge import draw_badge
@@ -42,6 +44,7 @@ class Canvas:
         self.placement: Placement | None = None
         self.content: Content | None = None
         self.probe: Probe | None = None
+        self.trouble = ""  # why the picture could not be drawn; "" while it can
         self.overlay = CanvasOverlay()
         self.overlay_image: OverlayImage | None = None
         self.overlay_probe: tuple[float, ...] | None = None
@@ -59,7 +62,11 @@ class Canvas:
         view = state.get(View)
         self.content = Content.of(picture, margins=view.margins)
         self.placement = place(view, self.comparison.arrange(state, frame, area), self.content, frame.network.resolution)
-        self._paint(picture, state, context, frame)
+        self.trouble = ""
+        try:
+            self._paint(picture, state, context, frame)
+        except (TextureError, ShaderError, MemoryError) as e:  # the next frame tries again
+            self.trouble = f"The picture cannot be drawn: {e or 'there is no memory left'}."
         mixed = compared(state) and state.get(CompareView).mode != "side"  # a measurement is of the first view alone
         self.overlay_image = None if mixed else offered(frame).get(state.get(OverlayView).image)
         if self.overlay_image is not None:

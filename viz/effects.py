@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,17 @@ if TYPE_CHECKING:
 NETWORK_SUFFIXES = (".pkl", ".safetensors")
 VIEW_SUFFIXES = (".json", ".png", ".exr", ".svg", ".pdf", *SUFFIXES)
 OPEN_AGAIN = f"python {PROGRAM} --view FILE"  # a measurement goes on in the window
+UNFORESEEN = "failed in a way that was not foreseen"
 DIALOGS = ("zenity", "kdialog", "qarma", "matedialog")
+
+
+def attempt(app: App, command: commands.Command) -> None:
+    """Carries one command out, the border of the window: what nobody has foreseen is told as well, and must not end it."""
+    try:
+        carry_out(app, command)
+    except Exception as e:
+        what = f"{type(command).__name__} {UNFORESEEN}: {type(e).__name__}: {e}"
+        app.toasts.add("error", what, "".join(traceback.format_exception(e)))
 
 
 def carry_out(app: App, command: commands.Command) -> None:
@@ -265,7 +276,7 @@ def saved(app: App, what: str, save: Callable[[], Path]) -> None:
 def _saved(app: App, what: str, save) -> None:
     try:
         path = save()
-    except (OSError, StateError) as e:
+    except (OSError, StateError, CommandError) as e:
         app.toasts.add("error", f"{what} was not saved: {e}", f"Folder: {app.capture_folder}")
         return
     app.toasts.add("info", f"{what} saved: {path}")

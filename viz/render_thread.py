@@ -120,13 +120,15 @@ class RenderThread:
         try:
             return pipeline.render(request, newest=self._newest, may_stop=may_stop, progress=self._report)
         except Exception as e:  # stages are caught inside; whatever else happens, the thread lives on and says so
-            details = "".join(traceback.format_exception(e))
-            return Frame(request, error=RenderError("pipeline", f"{type(e).__name__}: {e}", "Details are in the log.", details))
+            return _failed(request, e)
 
     def _refine(self, pipeline: Pipeline, frame: Frame) -> None:
-        """Measurements, while nothing newer waits. What fails inside a measurement is shown in its place."""
-        for refined in pipeline.refine(frame, newest=self._newest, settled=self._settled):
-            self._publish(refined)
+        """Measurements, while nothing newer waits. What fails inside a measurement is shown in its place, all else over the picture."""
+        try:
+            for refined in pipeline.refine(frame, newest=self._newest, settled=self._settled):
+                self._publish(refined)
+        except Exception as e:
+            self._publish(_failed(frame.request, e))
 
     def _settled(self) -> bool:
         """Whether nothing newer comes within a moment: whether a drag or an animation is over."""
@@ -162,6 +164,11 @@ class RenderThread:
         while (request := self._next()) is not None:
             self._publish(Frame(request, error=message))
             self._rest()
+
+
+def _failed(request: RenderRequest, error: Exception) -> Frame:
+    details = "".join(traceback.format_exception(error))
+    return Frame(request, error=RenderError("pipeline", f"{type(error).__name__}: {error}", "Details are in the log.", details))
 
 
 class Inline:

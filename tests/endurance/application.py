@@ -27,6 +27,7 @@ from tests.endurance.held import Held, held_now
 from viz import commands, workspaces
 from viz.app import App, AppOptions
 from viz.autosave import Autosave
+from viz.effects import UNFORESEEN
 from viz.pipeline import Pipeline
 from viz.remote_server import RemoteServer
 from viz.render_thread import Inline, RenderThread
@@ -155,6 +156,11 @@ class Endurance(Errands):
         for name, result in frame.overlays.items():
             if result.error is not None and not any(text in result.error.message for text in MISSING):
                 raise Broken(f"the measurement {name} is an error: {result.error.message}\n{result.error.details}")
+        for entry in app.toasts.log.entries:
+            if UNFORESEEN in entry.text:
+                raise Broken(f"{entry.text}\n{entry.details}")
+        if app.canvas.trouble:
+            raise Broken(app.canvas.trouble)
         if self.window.should_close:
             raise Broken("the window closed itself")
         self.coverage.look(self.app, frame)

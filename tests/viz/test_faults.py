@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from gui_utils import gl
+from gui_utils.libraries import imgui
 from tests.viz.test_app import GOLDEN, START, Running
 from torch_utils import ops
-from viz import capture, commands, encoders, paths
+from viz import autosave, capture, commands, effects, encoders, paths, settings
+from viz.render_thread import RenderThread
 from viz.session import Session
-from viz.state import Equivariance, Latent, Pose, Source, Spectrum, Sticking, Tap, ViewState
+from viz.state import Compare, CompareView, Equivariance, Latent, Pose, Source, Spectrum, Sticking, Tap, ViewState
 
 pytestmark = pytest.mark.window
 DEADLINE_S = 60
@@ -218,3 +220,145 @@ def test_an_encoder_that_is_killed(running, monkeypatch, where):
         assert_works(running)
     path = exported(running, "mp4")
     assert path.is_file() and len(errors(running)) == 1
+
+
+# ------------------------------------------------------------------------------------------------ around the engine
+
+
+def test_a_texture_for_which_the_graphics_driver_has_no_memory(running, monkeypatch):
+    before = running.ui.screenshot()
+    with monkeypatch.context() as planted:
+        planted.setattr(gl, "glTexImage2D", lambda *_: None)
+        planted.setattr(gl, "glGetError", lambda: gl.GL_OUT_OF_MEMORY)
+        running.app.state = running.state.edit(Tap, layer=running.app.frame.network.taps[3].name)  # another size: other storage
+        running.ui.frames(4)
+        trouble = running.app.canvas.trouble
+        assert "no memory left for a texture of 108 x 36" in trouble or "no memory left for a texture" in trouble
+        running.ui.click("Latent.x") if running.ui.exists("Latent.x") else running.ui.key("1")  # everything else goes on
+        assert (running.ui.screenshot() != before).any()
+    running.ui.frames(2)
+    assert running.app.canvas.trouble == ""
+    running.app.state = running.state.reset(Tap)
+    running.ui.frames(3)
+    assert_works(running)
+
+
+def test_a_render_thread_whose_pipeline_fails_where_nothing_is_expected_to(tmp_path, monkeypatch):
+    running = Running(tmp_path)
+    inline, thread = running.app.renderer, RenderThread(running.window.wake, lambda: inline.pipeline)
+    running.app.renderer = thread
+    try:
+        for name in ("render", "refine"):
+            with monkeypatch.context() as planted:
+                planted.setattr(inline.pipeline, name, lambda *_, **__: 1 / 0)
+                ask(running, x=float(len(name)))
+                assert thread.wait_idle(DEADLINE_S)
+                running.ui.frames(2)
+                assert "ZeroDivisionError" in running.app.frame.error.message and running.app.good.picture is not None
+            ask(running, x=0.5)
+            assert thread.wait_idle(DEADLINE_S)
+            running.ui.frames(2)
+            assert running.app.frame.error is None and running.app.frame.request.view == running.app.submitted
+    finally:
+        running.close()
+
+
+def test_settings_that_cannot_be_written(running, tmp_path):
+    folder = tmp_path / "settings"
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.write_text("a file where the folder should be")  # nobody can write into that, not even root
+    saving = autosave.Autosave(folder, clock=lambda: 100.0 * running.ui.frame_count)
+    running.app.attached.append(saving)
+    running.ui.key("b")
+    running.app.context.emit(commands.Bookmark())
+    running.app.context.emit(commands.ChangeSettings((("font_scale", 1.2),)))
+    ask(running, x=2.0)
+    running.ui.frames(4)
+    assert any("Settings were not saved" in text for text in errors(running))
+    assert running.app.settings.font_scale == 1.2 and running.app.settings.bookmarks  # for this sitting they hold
+    told = [entry.text for entry in running.app.toasts.log.entries if entry.level == "warning"]
+    assert sum("not saved automatically" in text for text in told) == 1
+    assert_works(running)
+
+
+def test_a_command_that_fails_in_a_way_nobody_has_foreseen(running, monkeypatch):
+    with monkeypatch.context() as planted:
+        planted.setattr(effects, "save_picture", lambda app: 1 / 0)
+        running.ui.key("c")
+        running.ui.frames(2)
+    assert "CapturePicture failed in a way that was not foreseen: ZeroDivisionError" in errors(running)[0]
+    assert_works(running)
+
+
+def test_values_of_a_comparison_cannot_be_saved_and_that_is_said(running):
+    running.app.state = running.state.edit(Compare, on=True).edit(CompareView, mode="wipe")
+    running.ui.frames(3)
+    running.app.context.emit(commands.SaveValues())
+    running.ui.frames(2)
+    assert errors(running) == ["Values was not saved: EXR holds the values of one view: end the comparison, or choose the difference"]
+    assert_works(running)
+
+
+CLIPBOARDS = ["", "{", "\x00\x01", "{}" * 50_000, '{"format": "aliasfree-view", "version": "?"}', "/no/such/file.pkl", "\ud7ff \U0001f600"]
+
+
+@pytest.mark.parametrize("text", CLIPBOARDS)
+def test_a_clipboard_with_nothing_to_open(running, text):
+    view = running.state
+    running.window.clipboard = text
+    running.ui.key("ctrl+v")
+    running.ui.frames(2)
+    assert running.state == view
+    assert any(entry.level in ("warning", "error") for entry in running.app.toasts.log.entries)
+    assert_works(running)
+
+
+def test_a_clipboard_that_does_not_answer(running, monkeypatch):
+    """Where another program owns the selection and hangs, GLFW gives nothing."""
+    with monkeypatch.context() as planted:
+        planted.setattr(imgui, "get_clipboard_text", lambda: None)
+        running.ui.key("ctrl+v")
+        running.ui.frames(2)
+        running.ui.click("Latent.offset_x", button=1) if running.ui.exists("Latent.offset_x") else None  # its menu offers to paste
+        running.ui.frames(2)
+        running.ui.key("escape")
+    assert any("nothing to open" in entry.text for entry in running.app.toasts.log.entries)
+    assert_works(running)
+
+
+def test_a_network_file_that_is_cut_short_while_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "net.pkl"
+    shutil.copyfile(GOLDEN / "tiny_r.pkl", path)
+    whole = path.read_bytes()
+    running = Running(tmp_path, ViewState().put(Source(str(path))))
+    try:
+        for kept in (0, 1, 1000, len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:kept])
+            running.app.context.emit(commands.ReloadNetwork())
+            running.ui.frames(3)
+            assert running.app.frame.error is not None and running.app.frame.error.stage == "load", kept
+            assert "net.pkl" in errors(running)[-1] and "Traceback" not in errors(running)[-1]
+            assert running.app.good.picture is not None
+        path.write_bytes(whole)
+        running.app.context.emit(commands.ReloadNetwork())
+        running.ui.frames(3)
+        assert_works(running)
+    finally:
+        running.close()
+
+
+@pytest.mark.parametrize("torn", [b"", b"{", b"\x00\xff" * 400, b"[1, 2]", b'{"format": "aliasfree-session", "version": 1, "views": 7}'])
+def test_a_start_with_torn_settings_layout_and_sessions(tmp_path, torn):
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    for name in ("settings.json", autosave.NOW, autosave.LAST, "layout.ini"):
+        (folder / name).write_bytes(torn)
+    loaded, note = settings.load(folder / "settings.json")
+    running = Running(tmp_path, ini_path=folder / "layout.ini")
+    try:
+        running.app.attached.append(autosave.Autosave(folder))
+        assert loaded == settings.Settings() and ("could not be read" in note or torn.startswith(b'{"format'))
+        assert_works(running)
+    finally:
+        running.close()

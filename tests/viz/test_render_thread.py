@@ -110,6 +110,21 @@ def test_an_exception_in_the_pipeline_itself_leaves_a_living_thread(thread, plan
     assert thread.wait_idle(DEADLINE_S) and thread.frame.error is None
 
 
+def test_an_exception_while_measuring_leaves_a_living_thread(thread, planned, monkeypatch):
+    def failing(frame, *, newest, settled):
+        yield frame
+        raise MemoryError("planted")
+
+    planned.gate.set()
+    with monkeypatch.context() as fault:
+        fault.setattr(planned, "refine", failing)
+        thread.submit(view(0))
+        assert thread.wait_idle(DEADLINE_S)
+        assert "planted" in thread.frame.error.message and thread.frame.request.view == view(0)
+    thread.submit(view(1))
+    assert thread.wait_idle(DEADLINE_S) and thread.frame.error is None and thread.frame.request.view == view(1)
+
+
 def test_closing_stops_a_long_load():
     started = threading.Event()
 

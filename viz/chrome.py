@@ -33,6 +33,8 @@ def picture(app: App, context: PanelContext) -> ViewState:
     state = app.canvas.draw(state, context, app.good)
     if app.frame is not None and app.frame.error is not None:
         _banner(app, app.frame.error.message, app.frame.error.advice)
+    elif app.canvas.trouble:
+        _banner(app, app.canvas.trouble, "A smaller window, or another layer, needs less.")
     elif app.good is None:
         text = app.renderer.progress.text if app.renderer.progress else "Starting"
         _banner(app, f"{text} …", "")

@@ -26,7 +26,9 @@ class Order:
         now: dict[Of, Sequence[object]] = {"view": view_past, "timeline": timeline_past}
         for name, past in now.items():
             seen = self._seen[name]
-            if past is not seen and len(past) >= len(seen) and past:  # as long as before: the oldest step was forgotten
+            if past is not seen and len(past) >= len(seen) and past:
+                if len(past) == len(seen) and name in self.done:  # as long as before: the oldest step was forgotten
+                    self.done.remove(name)
                 self.done.append(name)
                 self.undone.clear()
             elif len(past) < len(seen) and name in self.done:

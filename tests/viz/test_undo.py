@@ -36,6 +36,13 @@ def test_a_new_step_ends_what_could_be_made_again():
     assert order.again(both) is None and order.back(both) == "timeline"
 
 
+def test_the_order_holds_no_more_steps_than_the_histories_do():
+    order, limit = Order(), 5
+    for i in range(100):
+        order.observe(tuple(range(max(0, i - limit), i)), ("a",) * min(i, 1))
+    assert sorted(order.done) == ["timeline"] + ["view"] * limit
+
+
 def test_forgotten_steps_are_passed_over():
     order, past = Order(), (1,)
     order.observe(past, ())

@@ -87,14 +87,14 @@ def other_caption(beside: Beside | None, state: ViewState, number: int, known: K
     return Caption((*_lines(title, facts, beside.frame), *((note, DIM) for note in beside.notes)))
 
 
-def difference_caption(beside: Beside, state: ViewState, number: int) -> Caption:
+def difference_caption(frame: Frame, beside: Beside, state: ViewState, number: int) -> Caption:
     """What the difference shows, and its colours."""
     if beside.difference is None:
         return Caption(((f"{NAMES[number]} − first", INK), (beside.reason, theme.WARNING)))
     gain_db = state.get(CompareView).gain_db
     gain = f" · gain {number_text(gain_db, 'dB', 1)}" if gain_db else ""
     zero = "white" if beside.difference.shape[2] == 1 else "grey"
-    title = f"{NAMES[number]} − first: {name_of(beside.frame)}" + (f" {ELLIPSIS}" if beside.stale else "")
+    title = f"{NAMES[number]} − first: {name_of(beside.frame)} − {name_of(frame)}" + (f" {ELLIPSIS}" if beside.stale else "")
     return Caption(((title, INK), (f"{number_of(beside)} · {zero} is no difference{gain}", DIM)))
 
 
@@ -123,8 +123,9 @@ def own_text(own: OwnValues) -> str:
     if own.own_noise:
         parts.append(f"noise {own.noise_seed}" if own.noise == "random" else f"noise {'stored' if own.noise == 'const' else own.noise}")
     if own.own_pose:
-        moved = (own.pose_x, own.pose_y, own.turns) != (0, 0, 0)
-        parts.append(f"pose {own.pose_x:+.3f}, {own.pose_y:+.3f}, {360 * own.turns:+.1f}°" if moved else "not moved")
+        moved = (own.pose_x, own.pose_y, own.turns, own.scale) != (0, 0, 0, 1)
+        scaled = f" × {own.scale:.2f}" if own.scale != 1 else ""
+        parts.append(f"pose {own.pose_x:+.3f}, {own.pose_y:+.3f}, {360 * own.turns:+.1f}°{scaled}" if moved else "not moved")
     if own.own_layer:
         parts.append("layer of its own")
     if own.intact:

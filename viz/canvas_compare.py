@@ -87,7 +87,7 @@ class CanvasCompare:
         elif flipped(state):
             self._captions = {other: shown[other]}
         elif mode == "difference":
-            self._captions = {other: difference_caption(beside, state, other)}
+            self._captions = {other: difference_caption(frame, beside, state, other)}
         else:
             self._captions = shown if mode == "wipe" else {1: shown[1]}
         return self._below_captions(whole, height_of(shown))

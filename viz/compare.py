@@ -67,7 +67,7 @@ def other_view(view: ViewState, number: int) -> ViewState:
     if own.own_noise:
         second = second.put(Noise(mode=own.noise, seed=own.noise_seed))
     if own.own_pose:
-        second = second.edit(Pose, x=own.pose_x, y=own.pose_y, turns=own.turns)
+        second = second.edit(Pose, x=own.pose_x, y=own.pose_y, turns=own.turns, scale=own.scale)
     second = second.put(broken_in(view, number))
     return second.put(Tap(layer=own.layer)) if own.own_layer else second
 
@@ -164,7 +164,8 @@ def swapped(view: ViewState, first: NetworkFacts | None, other: NetworkFacts | N
     if own.own_noise:
         changes.update(noise=view.get(Noise).mode, noise_seed=view.get(Noise).seed)
     if own.own_pose:
-        changes.update(pose_x=view.get(Pose).x, pose_y=view.get(Pose).y, turns=view.get(Pose).turns)
+        pose = view.get(Pose)
+        changes.update(pose_x=pose.x, pose_y=pose.y, turns=pose.turns, scale=pose.scale)
     if own.own_layer:
         changes.update(layer=view.get(Tap).layer)
     elif first is not None and other is not None:

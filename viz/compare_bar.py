@@ -8,7 +8,7 @@ from gui_utils import controls
 from viz.canvas_view import Probe
 from viz.compare import MODE_NAMES, chosen, others
 from viz.compare_groups import NAMES
-from viz.panels.compare import GAIN, MODE, OTHER
+from viz.panels.compare import CHOSEN, GAIN, MODE
 from viz.state import Compare, CompareView, ViewState
 from viz.tool_row import Tool, tool_row
 
@@ -20,7 +20,7 @@ def compare_bar(state: ViewState) -> ViewState:
     mode, numbers = state.get(CompareView).mode, others(state)
     tools = [Tool(_bar(MODE), _mode, 8, label="Layout")]
     if len(numbers) > 1 and mode != "side":
-        tools.append(Tool(_bar(OTHER), _other, 6, label="With"))
+        tools.append(Tool(_bar(CHOSEN), _other, 6, label="With"))
     if mode == "difference":
         tools.append(Tool(_bar(GAIN), _gain, 6, label="Gain"))
     return tool_row(state, "compare", tools)

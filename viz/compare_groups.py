@@ -35,6 +35,7 @@ class OwnValues:
     pose_x: float = 0.0
     pose_y: float = 0.0
     turns: float = ranged(0.0, turn=True)
+    scale: float = ranged(1.0, 0.1, 10.0, geometric=True)
     own_layer: bool = False
     layer: str = ""
     intact: bool = False

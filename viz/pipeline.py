@@ -69,6 +69,7 @@ class Pipeline:
         whenever another network is wanted.
         """
         self._newest, self._progress = newest, progress
+        self.networks.kept = load.KEPT + max(0, len(others(request.view)) - 1)
         start = time.perf_counter()
         run = self._run(request)
         view = run.view

@@ -63,13 +63,14 @@ def preset(name: str) -> compare_pairs.Choice:
 
 
 def test_each_view_follows_the_first_but_for_what_is_its_own():
-    view = FOUR.edit(Pose, turns=0.1).edit(BreakIt, upsampling=1)
+    view = FOUR.edit(Pose, turns=0.1, scale=1.5).edit(BreakIt, upsampling=1)
     second, third, fourth = (compare.other_view(view, n) for n in (2, 3, 4))
     assert (second.get(Source).network, third.get(Source).network) == (TINY_T, TINY_R)
     assert [each.get(Latent).x for each in (second, third, fourth)] == [3.0, 7.0, 3.0]
     assert all(each.get(Pose).turns == 0.1 and not compare.others(each) for each in (second, third, fourth))
     assert second.get(BreakIt) == third.get(BreakIt) == BreakIt(upsampling=1)  # what is broken is shared, too
     assert fourth.get(BreakIt) == BreakIt(window="nearest")
+    assert compare.other_view(view.edit(Compare, own_pose=True), 2).get(Pose) == Pose()
     assert compare.other_view(view.edit(Compare, intact=True), 2).get(BreakIt) == BreakIt()
 
 

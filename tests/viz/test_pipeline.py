@@ -12,6 +12,8 @@ from PIL import Image
 from networks.loading import load
 from tests.golden import fill
 from viz import contact_sheet
+from viz.compare_groups import OTHERS, OWN_BREAKS
+from viz.compare_pairs import with_views
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.stages.channels import choose
@@ -22,7 +24,6 @@ from viz.state import (
     DRAWN,
     RENDERED,
     Channels,
-    Compare,
     Device,
     Latent,
     LearnedPose,
@@ -153,7 +154,7 @@ def test_a_pose_does_not_exist_for_stylegan2():
 
 def test_every_rendered_group_is_read_by_a_stage_and_no_drawn_group_is_but_tone():
     read = {kind for stage in Pipeline(headless=True).stages for kind in stage.reads}
-    assert read == {*RENDERED, Tone} - {*ANALYSES, Compare}  # which decides the second view, and no stage
+    assert read == {*RENDERED, Tone} - {*ANALYSES, *OTHERS.values(), *OWN_BREAKS.values()}  # which decide the other views, and no stage
     assert read & set(DRAWN) == {Tone}
 
 
@@ -376,6 +377,9 @@ def test_networks_that_are_not_used_any_more_are_let_go():
     for name in ("tiny_r", "tiny_t", "tiny_sg2", "tiny_sg2_orig", "tiny_t_cond"):
         assert pipeline.render(RenderRequest(1, ViewState().put(Source(str(GOLDEN / f"{name}.pkl"))))).error is None
     assert len(pipeline.networks._ready) == 3
+    names = [{"network": str(GOLDEN / f"{name}.pkl")} for name in ("tiny_t", "tiny_sg2", "tiny_t_cond")]
+    frame = pipeline.render(RenderRequest(1, with_views(TINY_R, *names)))
+    assert len([*pipeline.refine(frame)][-1].others) == 3 and len(pipeline.networks._ready) == 5  # four, and one before
 
 
 def test_a_reload_reads_the_file_again(tmp_path):

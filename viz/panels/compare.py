@@ -26,7 +26,6 @@ ADD = Field(f"{icons.ICON_FA_PLUS} Add a view", "Compare.add", "One more view, u
 REMOVE = Field(icons.ICON_FA_XMARK, "Compare.remove", "Without the {which} view; those behind it move up.")
 CHOSEN = Field("", "CompareView.other", "The view whose own values are below, and that wipe, flip, difference and Swap act with, together "
                "with the first. Shift+X goes on to the next.", default=2)  # fmt: skip
-OTHER = Field("With", "CompareView.other", CHOSEN.help, default=2)
 NETWORK = Field("Network", "network", "A file, an address or a name; empty: the same network.", default="")
 CHOOSE = Field("", "choose", "Bundled and recent networks.")
 MODE = Field("", "CompareView.mode", "Side by side; a divider to drag; one in the place of the other (hold X for the other one); or the "

@@ -28,6 +28,7 @@ NOISE_SEED = Field("Noise seed", "noise_seed", "The seed that noise is drawn fro
 POSE_X = Field("Right", "pose_x", "Translation of this view.", "widths", default=0.0, low=-1, high=1, decimals=3)
 POSE_Y = Field("Down", "pose_y", "Translation of this view.", "widths", default=0.0, low=-1, high=1, decimals=3)
 TURNS = Field("Turn", "turns", "Rotation of this view, counter-clockwise.", "turns", default=0.0, low=-0.5, high=0.5, decimals=3)
+SCALE = Field("Scale", "scale", "Enlargement of this view.", default=1.0, low=0.5, high=2.0, decimals=3)
 LAYER = Field("Layer", "layer", "The layer of this view.", default="")
 INTACT = Field("Intact", "intact", "This view is the network as it is, whatever is broken in the first (panel Break it).", default=False)
 WINDOW = Field("Filter", "window", "The design of this view's filters, as in the panel Break it.", default="")
@@ -108,7 +109,8 @@ def _in_common(state: ViewState, field: str) -> dict[str, Any]:
     if field == "own_noise":
         return {"noise": state.get(Noise).mode, "noise_seed": state.get(Noise).seed}
     if field == "own_pose":
-        return {"pose_x": state.get(Pose).x, "pose_y": state.get(Pose).y, "turns": state.get(Pose).turns}
+        pose = state.get(Pose)
+        return {"pose_x": pose.x, "pose_y": pose.y, "turns": pose.turns, "scale": pose.scale}
     return {"layer": state.get(Tap).layer} if field == "own_layer" else {}
 
 
@@ -134,6 +136,7 @@ def values(state: ViewState, number: int, other: NetworkFacts | None) -> ViewSta
             pose_x=slider_float(named(POSE_X), own.pose_x),
             pose_y=slider_float(named(POSE_Y), own.pose_y),
             turns=slider_float(named(TURNS), own.turns),
+            scale=slider_float(named(SCALE), own.scale),
         )
     if own.own_layer and other is not None:
         own = replace(own, layer=combo(named(LAYER), own.layer if own.layer in _layers(other) else "", _layers(other)))

@@ -19,7 +19,7 @@ from viz.stages import SUPERSEDED, Run, Stage
 from viz.state import BreakIt, Device, Source, ViewState
 from viz.weights import other_weights
 
-KEPT = 5  # networks in memory: four that are compared, and the one before
+KEPT = 3  # networks in memory: the shown one, the one before, and one to compare with
 KEPT_COPIES = 4  # networks broken on purpose; all but their filters is shared
 
 
@@ -53,9 +53,10 @@ def choose_device(name: str) -> torch.device:
 
 
 class NetworkStore:
-    """Keeps the last `KEPT` networks by (reference, device, reload count). A failure is never kept: the next try loads again."""
+    """Keeps the last `kept` networks by (reference, device, reload count). A failure is never kept: the next try loads again."""
 
     def __init__(self) -> None:
+        self.kept = KEPT  # more while more are compared
         self._ready: OrderedDict[Hashable, Ready] = OrderedDict()
         self._copies: OrderedDict[Hashable, Ready] = OrderedDict()  # broken on purpose, sharing the weights of one of `_ready`
 
@@ -96,7 +97,7 @@ class NetworkStore:
         network = loaded.network.to(device)
         ready = Ready(loaded, network, facts(loaded, device, source), device, (loaded.sha256, str(device), source.reload))
         self._ready[key] = ready
-        while len(self._ready) > KEPT:
+        while len(self._ready) > self.kept:
             dropped = self._ready.popitem(last=False)[1]
             self._copies = OrderedDict((k, v) for k, v in self._copies.items() if v.whole is not dropped)
         return ready

@@ -145,7 +145,7 @@ def table(rows: Sequence[Row]) -> str:
     groups = f"{'':<{width}}{'measured here, dB':>{len(measured)}}   |{'in the paper':>{len(published)}}"
     lines = [groups, f"{'':<{width}}{measured}   |{published}", *(_text(row, width, quality) for row in rows)]
     labels = {value for row in rows for key, value in row.card.items() if key.endswith("_label")}
-    return "\n".join([*lines, *(f"Fréchet: {label}." for label in sorted(labels))])
+    return "\n".join([*lines, *(f"{label}." for label in sorted(labels))])
 
 
 def _is_frechet(name: str) -> bool:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from networks.loading import load
 from networks.loading.catalogue import BUNDLED_FOLDER
+from networks.measures.metrics import measure
 from tests.networks.loading.pickles import GOLDEN
 
 PSNR_16_DB = 30.93  # of the first 16 of the card's 256 latents, on targets of 8 bits
@@ -66,6 +67,17 @@ def test_the_three_of_one_experiment_are_what_their_card_states(kind):
     drawn = pictures(loaded.network, np.random.RandomState(1000).randn(256, 16)[:16])
     psnr_db = 10 * math.log10(4 / (drawn - targets).square().mean().item())
     assert float(stated["the first 16 of them"].removesuffix(" dB")) == pytest.approx(psnr_db, abs=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", STILL)
+def test_the_three_are_as_equivariant_as_their_card_states(kind):
+    *_, found = measure(load(f"globe-still-{kind}-64").network, num=64)
+    assert found is not None, "nothing interrupts it"
+    rows = {line.split("|")[1].strip(): line.split("|")[2:5] for line in card().splitlines() if line.count("|") == 5}
+    for metric, row in (("eq_t", "EQ-T, 64 samples"), ("eq_t_frac", "EQ-T_frac"), ("eq_r", "EQ-R")):
+        stated = float(rows[row][list(STILL).index(kind)].strip().removesuffix(" dB"))
+        assert found.estimates[metric].db == pytest.approx(stated, abs=0.3), metric
 
 
 def test_the_three_were_trained_alike():

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from networks.build import build
-from networks.configs import rung
+from networks.configs import RUNGS, rung
 from networks.layers import FilteredLayer
 from networks.stylegan2_blocks import NoisyConv
 from networks.train import losses
@@ -101,9 +101,11 @@ def test_gradients_of_the_discriminator_in_double() -> None:
     assert gradient is not None and (values[0] - values[1]) / (2 * step) == pytest.approx(float(gradient[0, 1, 2, 0]), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["A", "C", "F", "T", "R"])
+@pytest.mark.parametrize("name", RUNGS)
 def test_gradients_of_a_generator_s_layer_in_double(name: str) -> None:
-    """With respect to features, w and all parameters; an upsampling layer of each kind."""
+    """With respect to features, w and all parameters, an upsampling layer of each rung; and the gradients' own with respect to features and
+    w, which path lengths are.
+    """
     network = build(rung(name, 8, **TINY, **({"num_layers": 4} if name in "TR" else {})))
     layers = [m for m in network.synthesis.modules() if isinstance(m, NoisyConv | FilteredLayer)]
     layer = max(layers, key=lambda m: m.doubles if isinstance(m, NoisyConv) else m.spec.up_factor).double().requires_grad_(True)
@@ -123,6 +125,8 @@ def test_gradients_of_a_generator_s_layer_in_double(name: str) -> None:
         return y[:, :, ::3, ::3]
 
     assert torch.autograd.gradcheck(run, (x, w, *found.values()), fast_mode=True, atol=1e-5)
+    held = [value.detach() for value in found.values()]
+    assert torch.autograd.gradgradcheck(lambda x, w: run(x, w, *held), (x, w), fast_mode=True, atol=1e-5)
 
 
 def test_the_deviation_tells_groups_without_variety() -> None:

@@ -129,6 +129,17 @@ def test_a_resumed_run_equals_an_uninterrupted_one(kind: str, photos: Path, glob
     ]
 
 
+def test_a_run_against_the_projected_discriminator_goes_on_without_carrying_the_features(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite_pytorch")
+    changes = {"config": "T", "crop": 0.8, "discriminator": "projected"}
+    train(tiny(photos, tmp_path / "whole", **changes))
+    Run(tiny(photos, tmp_path / "parts", **changes), Processes()).go(until=4, quiet=True)
+    Run(tiny(photos, tmp_path / "parts", **changes), Processes(), resume=True).go(quiet=True)
+    first, _ = assert_same_state(tmp_path / "whole", tmp_path / "parts")
+    parts = {name.partition(".")[0] for name in first["training"]["discriminator"]}
+    assert parts == {"across", "down", "judges"} and first["options"]["gamma"] == 0
+
+
 def test_the_seed_decides_the_run(photos: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         torch.manual_seed(hash(name) % 1000)  # torch's own generator has no part in it

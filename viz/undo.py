@@ -26,11 +26,11 @@ class Order:
         now: dict[Of, Sequence[object]] = {"view": view_past, "timeline": timeline_past}
         for name, past in now.items():
             seen = self._seen[name]
-            if past is not seen and len(past) >= len(seen) and past:
-                if len(past) == len(seen) and name in self.done:  # as long as before: the oldest step was forgotten
-                    self.done.remove(name)
+            if past is not seen and len(past) >= len(seen) and past:  # as long as before: the oldest step was forgotten
                 self.done.append(name)
                 self.undone.clear()
+                if self.done.count(name) > len(past):
+                    self.done.remove(name)
             elif len(past) < len(seen) and name in self.done:
                 del self.done[len(self.done) - 1 - self.done[::-1].index(name)]
         self.skip(view_past, timeline_past)

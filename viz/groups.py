@@ -227,9 +227,9 @@ class Sticking:
 
     on: bool = False
     num: int = ranged(64, 2, 10**5)
-    strength: float = ranged(0.1, 0, 4)
+    strength: float = ranged(0.25, 0, 4)
     space: str = ranged("w", choices=("w", "z", "pose"))
-    hold_pose: bool = True
+    hold_pose: bool = False
     seed: int = ranged(0, 0, 2**32 - 1)
     reach_px: float = ranged(2.0, 0, 64)
 

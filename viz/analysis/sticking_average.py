@@ -31,7 +31,9 @@ NAME = "sticking"
 MEAN, DEVIATION, DETAIL = f"{NAME}.mean", f"{NAME}.deviation", f"{NAME}.detail"
 IMAGES = {MEAN: "the mean", DEVIATION: "deviation from the mean", DETAIL: "share of detail kept"}
 DEVIATION_RANGE = 0.5  # of pictures in [-1, 1]
-FINE = 1 / 8  # of the resolution, in cycles per image: half the highest frequency and more is detail, and a quarter of it
+FINE = {"w": 1 / 4, "z": 1 / 4, "pose": 1 / 8}  # of the resolution, in cycles per image: from here on the score counts
+
+# Around a latent, what a picture shows stays where it is, and with it the coarser octaves: only the finest tells what sticks.
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     jitter = Jitter(options.strength, options.seed, options.hold_pose)
     fixed = {**conditions(run), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
     rate = float(ready.facts.resolution)
-    where, bands = DetailMap(FINE * rate, independent=options.space != "pose"), octaves(rate)
+    where, bands = DetailMap(FINE[options.space] * rate, independent=options.space != "pose"), octaves(rate)
     neighbour, pose, ws = None, None, run.inputs["latent"].ws
     if options.space == "z":
         neighbour = neighbour_in_z(run)
@@ -123,7 +125,7 @@ OVERLAY = Overlay(NAME, Sticking, (*LATENT, *CONDITIONS, Pose), run)
 ON = Field("Average", "Sticking.on", "Averages pictures from a neighbourhood of the latent; any change begins anew.", default=False)
 NUM = Field("Pictures", "Sticking.num", "How many pictures are averaged.", default=64, low=2, high=100_000)
 STRENGTH = Field("Radius", "Sticking.strength", "Standard deviation of the neighbourhood, as a part of that of all latents.",
-                 default=0.1, low=0, high=1, decimals=3, power=2)  # fmt: skip
+                 default=0.25, low=0, high=1, decimals=3, power=2)  # fmt: skip
 SPACE = Field(
     "Gaussian in",
     "Sticking.space",
@@ -133,7 +135,8 @@ SPACE = Field(
 SPACES = {"w": "w", "z": "z", "pose": "pose"}
 REACH = Field("Shifts", "Sticking.reach_px", "Standard deviation of the pose's shifts. Little survives of detail that moves along, all of "
               "detail that stays on the pixels.", "px", default=2.0, low=0, high=16, power=2)  # fmt: skip
-HOLD = Field("Hold pose", "Sticking.hold_pose", "Keeps the pose that the network derives from w: only detail differs.", default=True)
+HOLD = Field("Hold pose", "Sticking.hold_pose", "Every picture gets the pose that the network derives from the latent on screen: "
+             "then detail of R stays in place too, and little can be told apart.", default=False)  # fmt: skip
 SEED = Field("Seed", "Sticking.seed", "Of the neighbours.", default=0, high=2**32 - 1)
 IMAGE = Field("Show", "Sticking.image", "Lays a result over the picture.", default="")
 RESET = Field("Reset", "Sticking.reset", "The defaults, switched off.")
@@ -149,7 +152,8 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = progress(state, Sticking, result, f"{kept.count if kept else 0} of {state.get(Sticking).num}")
     no_grid = state.get(Sticking).space == "pose" and context.network is not None and not context.network.has_pose
     headline(*texts(kept, NO_GRID if no_grid else ""))
-    _octaves(kept)
+    if kept is not None:
+        _octaves(kept)
     state = over_the_picture(state, IMAGE, IMAGES, Sticking, disabled=reason)
     return _options(state)
 
@@ -158,7 +162,7 @@ def texts(kept: Kept | None, reason: str = "") -> tuple[str, str, str]:
     if kept is None:
         return "detail kept", MISSING, reason
     share = number_text(None if kept.share is None else 100 * kept.share, "%")
-    note = "100 % for detail that never moves, 0 % for detail that is elsewhere in every picture."
+    note = "100 % for detail that never moves, 0 % for detail that is elsewhere in every picture. Shifts of the pose tell most."
     return f"detail kept, from {number_text(kept.low, decimals=0)} cycles per image", share, note
 
 
@@ -178,9 +182,9 @@ def _options(state: ViewState) -> ViewState:
     )
 
 
-def _octaves(kept: Kept | None) -> None:
+def _octaves(kept: Kept) -> None:
     """One bar for each octave."""
-    bands = kept.octaves if kept else ()
+    bands = kept.octaves
     axes = plots.Axes("octave from (cycles / image)", "% kept", x=(-0.6, max(1, len(bands)) - 0.4), y=(0, 105), follow=True, legend="")
     with plots.plot("##octaves", axes, (-1, 9)) as shown:
         if not shown or not bands:

@@ -23,13 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reach", metavar="PIXELS", type=float, default=default.reach_px,
                         help=f"deviation of the shifts, with --space pose (default {default.reach_px:g})")  # fmt: skip
     parser.add_argument("--neighbours-seed", metavar="S", type=seed_number, default=default.seed, help="of the neighbours (default 0)")
-    parser.add_argument("--move-pose", action="store_true", help="let every neighbour have the pose that the network learned for it")
+    parser.add_argument("--hold-pose", action="store_true", help="give every neighbour the pose of the latent itself")
     parser.add_argument("--image", choices=tuple(IMAGES), default="mean", help="what a .png shows (default mean)")
 
 
 def view(options: argparse.Namespace) -> ViewState:
     group = Sticking(on=True, num=max(2, options.num), strength=options.radius, space=options.space, reach_px=options.reach,
-                     hold_pose=not options.move_pose, seed=options.neighbours_seed)  # fmt: skip
+                     hold_pose=options.hold_pose, seed=options.neighbours_seed)  # fmt: skip
     return view_of(options).put(group)
 
 

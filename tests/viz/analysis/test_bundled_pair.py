@@ -1,8 +1,7 @@
 """What the sticking scores are for: of bundled networks fitted to the same pictures, StyleGAN2 (rung B) sticks and R does not.
 
-The average over neighbouring latents says nothing about this trio (they were fitted by regression, so all have their detail in the
-same places); the average over shifts of the pose and the flow of detail do. Once there is a pair of GANs ("name-a-128" and
-"name-r-128"), its averages over latents are compared too.
+Over shifts of the pose the two are far apart, and so is the flow of detail. Over neighbouring latents they differ less, since both show
+what they were fitted to; every picture must have the pose of its own latent, and only the finest octave counts.
 """
 
 import numpy as np
@@ -12,12 +11,12 @@ import torch
 from networks.loading import catalogue, load
 from viz.analysis.flow import flow
 from viz.analysis.sticking import Jitter, average, shifted
+from viz.analysis.sticking_average import FINE
 from viz.stages.latent import draw_z
-from viz.state import Flow
+from viz.state import Flow, Sticking
 
-SEEDS, PICTURES, RADIUS, REACH_PX = range(3), 32, 0.2, 2.0
-CLEARLY = 0.1  # of the detail
-FINE = 1 / 8  # of the resolution, in cycles per image
+SEEDS, PICTURES, REACH_PX = range(3), 32, 2.0
+CLEARLY = 0.08  # of the detail
 
 
 def pairs(config):
@@ -34,14 +33,15 @@ def latents(network):
 
 
 def kept_over_latents(network, ws):
-    *_, last = average(network, ws, num=PICTURES, jitter=Jitter(RADIUS))
-    return last.detail.score(FINE * network.img_resolution)
+    options = Sticking()
+    *_, last = average(network, ws, num=PICTURES, jitter=Jitter(options.strength, options.seed, options.hold_pose))
+    return last.detail.score(FINE[options.space] * network.img_resolution)
 
 
 def kept_over_poses(network, ws):
     rate = network.img_resolution
     *_, last = average(network, ws, num=PICTURES, neighbour=lambda _: ws, pose=lambda i: shifted(np.eye(3), i, REACH_PX, rate))
-    return last.detail.score(FINE * rate)
+    return last.detail.score(FINE["pose"] * rate)
 
 
 def attached(network, ws):
@@ -69,7 +69,8 @@ def test_stylegan2_keeps_its_detail_on_the_pixels_while_the_pose_moves(names):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("names", pairs("A"))
+@pytest.mark.parametrize("names", pairs("B"))
 def test_stylegan2_keeps_clearly_more_of_its_detail_over_latents(names):
-    a, r = means(kept_over_latents, names)
-    assert a > r + CLEARLY
+    """As the panel and `sticking` measure unless told otherwise: twice as much, and by a margin."""
+    b, r = means(kept_over_latents, names)
+    assert b > r + CLEARLY and b > 1.6 * r

@@ -67,8 +67,8 @@ def printed(capsys, *words):
 
 
 def test_sticking(capsys, tmp_path):
-    kept = window(VIEW.put(Sticking(True, 5, 0.3, "z", hold_pose=False, seed=2)), sticking_average.NAME)
-    words = ["--seed", "4", "--num", "5", "--radius", "0.3", "--space", "z", "--move-pose", "--neighbours-seed", "2"]
+    kept = window(VIEW.put(Sticking(True, 5, 0.3, "z", hold_pose=True, seed=2)), sticking_average.NAME)
+    words = ["--seed", "4", "--num", "5", "--radius", "0.3", "--space", "z", "--hold-pose", "--neighbours-seed", "2"]
     found = printed(capsys, "sticking", TINY_R, *words, "--out", str(tmp_path / "a.npz"))
     assert found["kept"] == pytest.approx(kept.share, abs=1e-4) and found["num"] == 5
     assert [o["kept"] for o in found["octaves"]] == pytest.approx([share for _, _, share in kept.octaves], abs=1e-4)

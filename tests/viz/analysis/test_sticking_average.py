@@ -116,4 +116,4 @@ def test_options():
         shown.ui.click("Sticking.space.z")
         shown.ui.click("Sticking.hold_pose")
         shown.ui.set("Sticking.strength", 0.5)
-        assert shown.state.get(Sticking) == Sticking(True, 12, 0.5, "z", False, 0)
+        assert shown.state.get(Sticking) == Sticking(True, 12, 0.5, "z", True, 0)

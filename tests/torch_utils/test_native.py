@@ -448,6 +448,18 @@ def test_large_2d_filters_are_exact():
         assert_close(actual, upfirdn2d(x, f, up=4, padding=(25, 22, 25, 22), gain=16))
 
 
+@pytest.mark.parametrize(("channels", "taps", "alone"), [(7, 12, True), (8, 12, False), (8, 5, True)])
+def test_many_channels_with_a_large_2d_filter_are_left_to_torch(channels, taps, alone, monkeypatch):
+    """Which convolves them faster; a filter of full rank, since others are short sums of separable ones."""
+    x, f, calls, direct = torch.randn(1, channels, 9, 9), torch.randn(taps, taps), [], native._direct
+    monkeypatch.setattr(native, "_direct", lambda *call: calls.append(call) or direct(*call))
+    with use("native"):
+        actual = upfirdn2d(x, f, padding=taps)
+    with use("reference"):
+        assert_close(actual, upfirdn2d(x, f, padding=taps))
+    assert bool(calls) == alone
+
+
 def test_openmp_is_torchs_own():
     maps = Path("/proc/self/maps")
     if not maps.exists() or not native_library.library().af_has_openmp():

@@ -21,10 +21,11 @@ from .backend import Call, Implementation, Unavailable
 from .dispatch import register
 from .filtered_lrelu import FilteredLreluOptions
 from .reference import HALVES
-from .upfirdn2d import UpfirdnOptions
+from .upfirdn2d import UpfirdnOptions, upfirdn2d_reference
 
 RANK_TOLERANCE = 1e-6  # of the largest tap
 MOST_TERMS = 6
+MANY_CHANNELS, LARGE_PHASE = 8, 30  # torch computes many channels side by side: from here on its convolution by a full 2-D filter is faster
 MOST_PLANES = 16  # least common multiple of a row's factors; as in resample.cpp
 
 _FLOATS = np.ndarray
@@ -278,7 +279,10 @@ def _unfused(
 
 
 def upfirdn2d_native(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Tensor:
-    """`upfirdn2d`: separable filters in two passes, 2-D ones as a sum of separable ones where that is less work, otherwise tap by tap."""
+    """`upfirdn2d`: separable filters in two passes, 2-D ones as a sum of separable ones where that is less work, otherwise tap by tap.
+
+    Many channels with a large filter of that last kind, which no network here has, are left to torch.
+    """
     filters = _filters(f, flip_filter=options.flip_filter, gain_y=options.gain)
     taps = (filters.x.shape[1], filters.y.shape[1])
     size = options.resampling.size(x.shape[3], x.shape[2], taps)
@@ -296,6 +300,8 @@ def upfirdn2d_native(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Te
     if f is None or f.ndim == 1:
         f = torch.from_numpy(np.outer(filters.y[0], filters.x[0]))
         options = UpfirdnOptions(up, down, options.padding, True, 1.0)
+    if x.shape[1] >= MANY_CHANNELS and f.numel() > LARGE_PHASE * up[0] * up[1]:
+        return upfirdn2d_reference(x, f, options)
     return _direct(x, f, options, size)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gui_utils.tone import colormap_table
 from viz.drawing import FAINT, INK, Box, Color, Item, Line, Picture, Text
 from viz.figure import Axis, ticks
 
@@ -40,12 +41,16 @@ class Curve:
 
 @dataclass(frozen=True)
 class Scales:
-    """Both axes; `named` are ticks of the x axis with a text of their own; `log2` counts y in octaves (its axis holds log2 values)."""
+    """Both axes; `named` are ticks of the x axis with a text of their own; `log2` counts y in octaves (its axis holds log2 values).
+
+    `legend`: "right" or "left", where it does not hide the curves.
+    """
 
     x: Axis
     y: Axis
     named: tuple[tuple[float, str], ...] = ()
     log2: bool = False
+    legend: str = "right"
 
 
 def chart(place: Place, scales: Scales, curves: Sequence[Curve], title: str = "", marks: Iterable[tuple[float, str]] = ()) -> list[Item]:
@@ -61,7 +66,7 @@ def chart(place: Place, scales: Scales, curves: Sequence[Curve], title: str = ""
             ]
     for curve in curves:
         items += _curve(curve, place, at)
-    items += _legend(place, curves)
+    items += _legend(place, curves, scales.legend)
     return [*items, *frame(place, scales, at, title)]
 
 
@@ -72,6 +77,17 @@ def picture(place: Place, pixels: np.ndarray, x: Axis | None = None, y: Axis | N
         return [*items, Box(place.x, place.y, place.width, place.height), *_title(place, title)]
     scales = Scales(x, Axis(y.label, y.high, y.low))
     return [*items, *frame(place, scales, _placing(place, scales), title)]
+
+
+def color_scale(place: Place, colormap: str, axis: Axis) -> list[Item]:
+    """The colours of a picture at `place`, to its right, with the values they stand for: `axis.low` below."""
+    bar = Place(place.x + place.width + 6, place.y, 7, place.height)
+    table = (colormap_table(colormap)[::-1, None, :] * 255 + 0.5).astype(np.uint8)
+    items: list[Item] = [Picture(bar.x, bar.y, bar.width, bar.height, table), Box(bar.x, bar.y, bar.width, bar.height)]
+    for value in ticks(axis, max(2, round(bar.height / 40))):
+        y = bar.y + (axis.high - value) / (axis.high - axis.low) * bar.height
+        items += [Line(((bar.x + bar.width, y), (bar.x + bar.width + TICK, y))), Text(bar.x + bar.width + 5, y + 3, number(value), SIZE)]
+    return [*items, Text(bar.x + bar.width, place.y - 5, axis.label, SIZE, "end")]
 
 
 def frame(place: Place, scales: Scales, at, title: str) -> list[Item]:
@@ -147,10 +163,12 @@ def _curve(curve: Curve, place: Place, at) -> list[Item]:
     return [Line(tuple(run), curve.color, 1.2, curve.dash) for run in runs if len(run) > 1]
 
 
-def _legend(place: Place, curves: Sequence[Curve]) -> list[Item]:
+def _legend(place: Place, curves: Sequence[Curve], side: str) -> list[Item]:
     named = [curve for curve in curves if curve.label]
     items: list[Item] = []
     for i, curve in enumerate(named if len(named) > 1 else ()):
         x, y = place.x + place.width - 6, place.y + 11 + LEGEND_ROW * i
-        items += [Text(x - 20, y, curve.label, SIZE, "end", color=INK), Line(((x - 16, y - 3), (x, y - 3)), curve.color, 1.4, curve.dash)]
+        x = place.x + 22 if side == "left" else x
+        text = Text(x + 4, y, curve.label, SIZE, color=INK) if side == "left" else Text(x - 20, y, curve.label, SIZE, "end", color=INK)
+        items += [text, Line(((x - 16, y - 3), (x, y - 3)), curve.color, 1.4, curve.dash)]
     return items

@@ -1,5 +1,8 @@
 """The paper's figures for any network: Figure 1 left and right, 4a, 4c, 6, and a strip of all layers. Each is a drawing.
 
+They are made for print at their own size, letters of 7 to 9 points: Figure 1 (right) and 4c for a column of 3.5 inches, the others for
+the width of a page, 7 inches.
+
 All numbers come from the same functions as the window's: overlays, the slice, the filter view. Imports torch only inside the
 pipeline that it is given.
 """
@@ -14,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gui_utils.tone import ToneMap, tone_map
-from viz.chart import COLORS, Curve, Place, Scales, chart, picture
+from viz.chart import COLORS, Curve, Place, Scales, chart, color_scale, picture
 from viz.drawing import Drawing, Item, Text
+from viz.drawing_file import helvetica_width
 from viz.errors import CommandError
 from viz.figure import Axis
 from viz.request import Frame, OverlayImage, RenderRequest
@@ -42,7 +46,9 @@ Report = Callable[[float | None], None]
 WALK_SEEDS, WALK_PICTURES = 2.0, 128
 SPECTRUM_DB = (-60.0, 30.0)
 RESPONSE_DB = -110.0
-GAP, MARGIN, ROW = 56.0, 44.0, 30.0
+GAP, MARGIN, ROW = 46.0, 44.0, 26.0
+EDGE, BAR = 14.0, 36.0  # right of the last chart, and room for a colour scale
+NO_VALUE = 225  # grey where there is nothing to measure
 
 
 @dataclass(frozen=True)
@@ -91,13 +97,15 @@ def average(recipe: Recipe) -> Drawing:
     kept: overlay.Kept = result.values
     share = "—" if kept.share is None else f"{100 * kept.share:.1f} %"
     shown = ((frame.toned, "the picture"), (_pixels(result.images[overlay.MEAN]), f"mean of {kept.count} around it"),
-             (_pixels(result.images[overlay.DETAIL]), f"share of detail kept: {share}"))  # fmt: skip
-    side, items = 170.0, []
+             (_pixels(result.images[overlay.DETAIL]), f"detail kept: {share}"))  # fmt: skip
+    side, items = 106.0, []
     for i, (pixels, title) in enumerate(shown):
         assert pixels is not None
         axis = Axis("image widths", -0.5, 0.5)
-        items += picture(Place(MARGIN + i * (side + GAP), ROW, side, side), pixels, axis, axis, title)
-    return _drawing(recipe, frame, "Figure 1 (left)", 3 * side + 2 * GAP + MARGIN + 16, side + ROW + 36, items)
+        place = Place(MARGIN + i * (side + GAP), ROW, side, side)
+        items += picture(place, pixels, axis, axis, title)
+    items += color_scale(place, result.images[overlay.DETAIL].colormap, Axis("", 0.0, 1.0))
+    return _drawing(recipe, frame, "Figure 1 (left)", MARGIN + 3 * side + 2 * GAP + BAR, side + ROW + 32, items)
 
 
 def walk(recipe: Recipe) -> Drawing:
@@ -113,11 +121,11 @@ def walk(recipe: Recipe) -> Drawing:
         collected.see(line, frame.picture)
         recipe.report((i + 1) / count)
     score, half = collected.score(), collected.length / 2
-    stuck = "" if score is None else f"; {100 * score:.1f} % of its detail stands still"
-    place = Place(MARGIN, ROW, 420.0, 150.0)
+    stuck = "" if score is None else f"; {100 * score:.1f} % of detail stands still"
+    place = Place(MARGIN, ROW, 194.0, 90.0)
     axes = Axis(f"seeds, from {recipe.view.get(Latent).x:g} on", 0.0, WALK_SEEDS), Axis("image widths", -half, half)
-    items = picture(place, pixels_of(collected.values, Tone()), *axes, f"a line of {count} pictures{stuck}")
-    return _drawing(recipe, frame, "Figure 1 (right)", place.width + MARGIN + 16, place.height + ROW + 36, items)
+    items = picture(place, pixels_of(collected.values, Tone()), *axes, f"{count} pictures{stuck}")
+    return _drawing(recipe, frame, "Figure 1 (right)", place.width + MARGIN + EDGE, place.height + ROW + 32, items)
 
 
 # ------------------------------------------------------------------------------------------------------- Figure 4
@@ -134,7 +142,7 @@ def filters(recipe: Recipe) -> Drawing:
     if not present:
         raise CommandError(f"{layer.spec.name} has no filters: its rate stays the same")
     for row, (name, response) in enumerate(present):
-        y = ROW + row * 210
+        y = ROW + row * 170
         lowpass, rate = response.lowpass, response.lowpass.sampling_rate
         taps = response.profile
         t = (np.arange(len(taps)) - (len(taps) - 1) / 2) / rate
@@ -142,7 +150,7 @@ def filters(recipe: Recipe) -> Drawing:
         low = min(0.0, float(taps.min())) - 0.08 * peak
         scales = Scales(Axis("image widths", -reach, reach), Axis("tap", low, 1.1 * peak))
         kind = "radial" if response.taps.ndim == 2 else "separable"
-        items += chart(Place(MARGIN, y, 190, 140), scales, [Curve("", t, taps, COLORS[0], stems=True)],
+        items += chart(Place(MARGIN, y, 160, 110), scales, [Curve("", t, taps, COLORS[0], stems=True)],
                        f"{layer.spec.name}, {name}: {len(taps)} taps, {kind}")  # fmt: skip
         lines = [Curve("along an axis", response.frequency, response.axis_db, COLORS[0]),
                  Curve("at 45°", response.frequency, response.diagonal_db, COLORS[1], (3, 2))]  # fmt: skip
@@ -150,8 +158,8 @@ def filters(recipe: Recipe) -> Drawing:
         marks = ((lowpass.cutoff, "f_c"), (response.stopband, "f_c + f_h"))
         fallen = response.attenuation_db
         title = "response" if fallen is None else f"response: {fallen:.1f} dB down beyond f_c + f_h"
-        items += chart(Place(MARGIN + 190 + GAP, y, 250, 140), scales, lines, title, marks)
-    return _drawing(recipe, frame, "Figure 4a", MARGIN + 190 + GAP + 250 + 16, ROW + 210 * len(present) - 34, items)
+        items += chart(Place(MARGIN + 160 + GAP, y, 230, 110), scales, lines, title, marks)
+    return _drawing(recipe, frame, "Figure 4a", MARGIN + 160 + GAP + 230 + EDGE, ROW + 170 * len(present) - 26, items)
 
 
 def design(recipe: Recipe) -> Drawing:
@@ -168,9 +176,9 @@ def design(recipe: Recipe) -> Drawing:
     values = np.concatenate([line.y[np.isfinite(line.y) & (line.y > -20)] for line in lines])
     low, high = math.floor(values.min()), math.ceil(values.max() + 1.2)
     names = tuple((float(i), name) for i, name in enumerate(curves.names))
-    scales = Scales(Axis("layer", -0.4, count - 0.6), Axis("cycles per image", low, high), names, log2=True)
-    items = chart(Place(MARGIN, ROW, 460, 220), scales, lines, "design of the layers")
-    return _drawing(recipe, frame, "Figure 4c", MARGIN + 460 + 16, ROW + 220 + 60, items)
+    scales = Scales(Axis("layer", -0.4, count - 0.6), Axis("cycles per image", low, high), names, log2=True, legend="left")
+    items = chart(Place(MARGIN, ROW, 194, 170), scales, lines, "design of the layers")
+    return _drawing(recipe, frame, "Figure 4c", MARGIN + 194 + EDGE, ROW + 170 + 54, items)
 
 
 def _filters(recipe: Recipe) -> tuple[Frame, Any]:
@@ -196,13 +204,14 @@ def spectra(recipe: Recipe) -> Drawing:
     low, high = SPECTRUM_DB
     tone = ToneMap(gain=1 / (high - low), offset=-low / (high - low), signed=False, colormap="viridis")
     axis = Axis("cycles per image", -found.edge, found.edge)
-    title = f"{found.count} pictures, {low:g} to {high:g} dB".replace("-", "−")
-    items = picture(Place(MARGIN, ROW, 200, 200), tone_map(found.heat_db, tone), axis, axis, title)
+    heat, title = Place(MARGIN, ROW, 160, 160), f"mean of {found.count} pictures"
+    items = picture(heat, tone_map(found.heat_db, tone), axis, axis, title)
+    items += color_scale(heat, "viridis", Axis("dB", low, high))
     pairs = list(found.lines().items())
     lines = [Curve(label, x, y, COLORS[i], ((), (4, 2), (1, 1.5))[i % 3]) for i, (label, (x, y)) in enumerate(pairs)]
     scales = Scales(Axis("cycles per image", 0.0, float(max(x.max() for _, (x, _) in pairs))), Axis("dB over white noise", low, high))
-    items += chart(Place(MARGIN + 200 + GAP, ROW, 260, 200), scales, lines, "slices", ((found.edge, "s/2"),))
-    return _drawing(recipe, frame, "Figure 6", MARGIN + 200 + GAP + 260 + 16, ROW + 200 + 36, items)
+    items += chart(Place(MARGIN + 160 + BAR + GAP, ROW, 204, 160), scales, lines, "slices", ((found.edge, "s/2"),))
+    return _drawing(recipe, frame, "Figure 6", MARGIN + 160 + BAR + GAP + 204 + EDGE, ROW + 160 + 32, items)
 
 
 def layers(recipe: Recipe) -> Drawing:
@@ -210,7 +219,7 @@ def layers(recipe: Recipe) -> Drawing:
     first = recipe.frame(recipe.plain)
     assert first.network is not None
     taps = first.network.taps
-    columns, side = min(6, len(taps)), 84.0
+    columns, side = min(6, len(taps)), 68.0
     items: list[Item] = []
     for i, tap in enumerate(taps):
         last = tap is taps[-1]
@@ -218,12 +227,12 @@ def layers(recipe: Recipe) -> Drawing:
         frame = recipe.frame(view)
         assert frame.toned is not None
         height, width = frame.toned.shape[:2]
-        place = Place(16 + i % columns * (side + 14), ROW + i // columns * (side + 40), side, side * height / width)
+        place = Place(EDGE + i % columns * (side + 12), ROW + i // columns * (side + 34), side, side * height / width)
         items += picture(place, frame.toned, title=tap.name)
-        items.append(Text(place.x, place.y + place.height + 10, f"{tap.channels} x {tap.size[0]}², s = {tap.sampling_rate:g}", 7))
+        items.append(Text(place.x, place.y + place.height + 10, f"{tap.channels} × {tap.size[0]}², s = {tap.sampling_rate:g}", 7))
         recipe.report((i + 1) / len(taps))
     rows = -(-len(taps) // columns)
-    return _drawing(recipe, first, "Layers", 18 + columns * (side + 14), ROW + rows * (side + 40) + 4, items)
+    return _drawing(recipe, first, "Layers", 2 * EDGE - 12 + columns * (side + 12), ROW + rows * (side + 34) - 16, items)
 
 
 FIGURES: dict[str, tuple[str, Callable[[Recipe], Drawing]]] = {
@@ -239,7 +248,8 @@ FIGURES: dict[str, tuple[str, Callable[[Recipe], Drawing]]] = {
 def _pixels(image: OverlayImage) -> np.ndarray:
     from viz.overlay_tone import pixels_of
 
-    return pixels_of(image)
+    pixels = pixels_of(image)
+    return pixels if image.mask is None else np.where(image.mask[:, :, None], pixels, np.uint8(NO_VALUE))
 
 
 def _drawing(recipe: Recipe, frame: Frame, title: str, width: float, height: float, items: list[Item]) -> Drawing:
@@ -248,4 +258,5 @@ def _drawing(recipe: Recipe, frame: Frame, title: str, width: float, height: flo
     assert facts is not None
     latent = recipe.view.get(Latent)
     caption = f"{title}: {facts.name} (config {facts.config_name}, {facts.resolution} px), latent {latent.x:g}, {latent.y:g}"
-    return Drawing(width, height + 16, (*items, Text(16, height + 9, caption, 7, color=(90, 90, 90))), caption)
+    size = min(7.0, 7.0 * (width - 2 * EDGE) / max(1.0, 7.0 * helvetica_width(caption)))  # a long name is set smaller
+    return Drawing(width, height + 16, (*items, Text(EDGE, height + 9, caption, size, color=(90, 90, 90))), caption)

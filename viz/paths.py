@@ -13,7 +13,7 @@ from viz.timeline import Keyframe, Timeline
 CIRCLE_POINTS = 24  # a spline through these stays within 0.02 % of the radius and 2 % of the speed
 SEEDS_PER_ROUND = 4
 NOISE_SEEDS_PER_S = 10
-STICKING_SHARE = 0.1  # of the way to the next seed: far enough that detail moves, near enough that the picture stays
+STICKING_SHARE = 1.0  # of the way to the next seed: the picture must move by more than a period of its detail, or all of it seems to stick
 
 
 def translate_circle(view: ViewState, seconds_s: float = 4.0, *, radius: float = CIRCLE) -> Timeline:
@@ -56,7 +56,7 @@ def noise_walk(view: ViewState, seconds_s: float = 4.0, *, seeds_per_s: float = 
 
 
 def sticking_cinema(view: ViewState, seconds_s: float = 8.0) -> Timeline:
-    """Figure 1 while the latent walks: both its measurements on, the learned pose held, a short way to the next seed and back.
+    """Figure 1 while the latent walks: both its measurements on, the learned pose held, to the next seed and back.
 
     Detail that sticks stands still in the average (left) and draws straight streaks in the slice (right).
     """

@@ -106,9 +106,11 @@ class OverlayCamera(PictureCamera):
         if options.values:
             return self._values(frame, image)
         pixels = frame_pixels(frame, self.size, options.size)
-        if image is None and not index:
-            there = ", ".join(name for result in frame.overlays.values() for name in result.images)
-            raise ExportError(f"no {view.get(OverlayView).image or 'measurement'} lies over the picture; there is {there or 'none'}")
+        name = view.get(OverlayView).image
+        result = frame.overlays.get(name.partition(".")[0])
+        if image is None and not index and (result is None or result.images):  # one without images has nothing to say of this view
+            there = ", ".join(known for each in frame.overlays.values() for known in each.images)
+            raise ExportError(f"no {name or 'measurement'} lies over the picture; there is {there or 'none'}")
         if image is None:
             return pixels
         assert frame.picture is not None

@@ -54,6 +54,14 @@ def test_a_measurement_hides_the_picture_as_far_as_it_is_opaque(tmp_path, pipeli
     assert np.array_equal(pngs(tmp_path / "b"), pngs(tmp_path / "c")) and (pngs(tmp_path / "a")[0] != pngs(tmp_path / "b")[0]).any()
 
 
+def test_where_there_is_nothing_to_measure_the_picture_stands_alone(tmp_path, pipeline):
+    shown = film(LEVEL.edit(Pose, x=0.0))  # its first frame is not moved: it has no error
+    export(shown, ExportOptions(tmp_path / "a", what="overlay"), pipeline=pipeline)
+    export(shown, ExportOptions(tmp_path / "b"), pipeline=pipeline)
+    (first, second), (plain, other) = pngs(tmp_path / "a"), pngs(tmp_path / "b")
+    assert np.array_equal(first, plain) and (second != other).any()
+
+
 def test_arrows_are_drawn_over_the_picture_and_the_scale_where_it_can_be_read(tmp_path, pipeline):
     shown = film(TINY_R.edit(Flow, on=True, num=2).edit(OverlayView, image="flow.arrows"), 0.1)
     export(shown, ExportOptions(tmp_path / "a", what="overlay", size=10), pipeline=pipeline)

@@ -60,11 +60,12 @@ class KnownEquivariance:
 
 def stored_equivariance(metadata: Mapping[str, Any]) -> dict[str, float]:
     """What a network's file says of itself: kind -> dB."""
+    training = metadata.get("training", {})
     try:
-        training = json.loads(metadata.get("training", "{}"))
-    except (TypeError, ValueError):
+        training = json.loads(training) if isinstance(training, str) else training
+    except ValueError:
         return {}
-    if not isinstance(training, dict):
+    if not isinstance(training, Mapping):
         return {}
     return {kind: float(v) for kind in ("eq_t", "eq_r") if isinstance(v := training.get(f"{kind}_db"), int | float)}
 

@@ -312,7 +312,13 @@ def test_captions_tell_which_is_which_and_how_far_apart():
     assert "on its way" in shown[3].whole
     assert shown[4].lines[0][0].endswith("…") and "Broken: nearest in all layers" in shown[4].whole
     assert "EQ" not in shown[4].whole  # that of the whole network is not the broken one's
-    assert stored_equivariance({"training": "[]"}) == stored_equivariance({"training": 3}) == {}
+    assert stored_equivariance({"training": "[]"}) == stored_equivariance({"training": 3}) == stored_equivariance({"training": "{"}) == {}
+
+
+def test_a_bundled_network_tells_its_equivariance_in_the_caption(pipeline):
+    frame = ask(pipeline, ViewState().put(Source("globe-r-64")))
+    assert "EQ-T" in captions(frame, ViewState(), (1,), KnownEquivariance())[1].whole
+    assert sorted(stored_equivariance(frame.network.metadata)) == ["eq_r", "eq_t"]
 
 
 def test_a_line_that_does_not_fit_ends_in_an_ellipsis():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from viz import session, session_layout, session_networks
 from viz.session import Session
@@ -12,6 +14,9 @@ from viz.state import StateError
 
 if TYPE_CHECKING:
     from viz.app import App
+
+LONGEST_PASTED = 16384
+NOTHING = "There is nothing to open in the clipboard: a view or session as JSON, a file's path or an address is expected."
 
 
 def show(app: App, opened: Session, name: str, folder: Path | None = None) -> None:
@@ -82,14 +87,24 @@ def paste(app: App) -> None:
     elif path := _path(text):
         open_path(app, path)
     else:
-        app.toasts.add("warning", "There is nothing to open in the clipboard: a view or session as JSON, a path or an address is expected.")
+        app.toasts.add(
+            "warning", NOTHING, "A picture itself cannot be pasted, only the name of its file: save it, then drop or open the file."
+        )
 
 
 def _path(text: str) -> Path | None:
-    if not text or "\n" in text or len(text) > 4096:
+    """The file that a path, or an address of a file as file managers copy it, leads to; of several lines the first such one."""
+    if len(text) > LONGEST_PASTED:
         return None
-    path = Path(text.removeprefix("file://").strip('"')).expanduser()
-    try:
-        return path if path.exists() else None
-    except (OSError, ValueError):
-        return None
+    for line in text.splitlines():
+        line = line.strip().strip('"').strip("'")
+        if line.lower().startswith("file:"):
+            line = unquote(urlsplit(line).path)
+            line = line.lstrip("/") if os.name == "nt" else line  # file:///C:/folder
+        try:
+            path = Path(line).expanduser()
+            if line and path.exists():
+                return path
+        except (OSError, ValueError, RuntimeError):
+            continue
+    return None

@@ -35,7 +35,7 @@ class KnownNetworks:
         saved with, what loading had to say.
         """
         found: list[str] = []
-        for part in (frame, *((frame.beside.frame,) if frame.beside else ())):
+        for part in (frame, *(beside.frame for beside in frame.others.values())):
             facts = part.network
             if facts is None:
                 continue

@@ -15,7 +15,7 @@ from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.session import Session
 from viz.stages.latent import draw_z
-from viz.state import Latent, LatentPath, Mixing, OwnLatent, Pose, Source, Truncation, ViewState
+from viz.state import Inversion, Latent, LatentPath, Mixing, OwnLatent, Pose, Source, Truncation, ViewState
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 TINY_R = str(GOLDEN / "tiny_r.pkl")
@@ -211,6 +211,23 @@ def test_the_view_is_copied_and_pasted(running):
     running.ui.key("ctrl+v")
     running.ui.frames(3)
     assert running.app.good.network.name == "tiny_t"
+
+
+@pytest.mark.window
+@pytest.mark.parametrize("form", ["{path}", '"{path}"', "{uri}", "copy\n{uri}", "{uri}\r\nfile:///nowhere/b.png\r\n"])
+def test_a_file_that_a_file_manager_copied_is_opened(running, tmp_path, form):
+    """Its name as text, or its address with what must be written otherwise there; a picture is looked for, a latent is shown."""
+    running.ui.key("escape")
+    picture = tmp_path / "my picture, 100%.png"
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(picture)
+    facts = running.app.good.network
+    latent = latent_file.write(tmp_path / "my latent ä.npz", {"ws": np.zeros((1, facts.num_ws, facts.w_dim), np.float32)})
+    for path in (picture, latent):
+        running.window.clipboard = form.format(path=path, uri=path.as_uri())
+        running.ui.key("ctrl+v")
+        running.ui.frames(3)
+    assert running.state.get(Inversion).picture == str(picture) and running.state.get(OwnLatent).file == str(latent)
+    assert running.app.frame.error is None
 
 
 @pytest.mark.window

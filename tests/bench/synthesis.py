@@ -158,12 +158,12 @@ def _with_bf16(network: AliasFreeGenerator | StyleGAN2Generator, ws: Tensor) -> 
 
 
 def peak_memory(case: Case) -> float:
-    """GiB of a process that makes three pictures of this case and nothing else."""
+    """GiB of a process that makes three pictures of this case and nothing else. (Its `ru_maxrss` would begin with this process's.)"""
     code = (
-        "import resource, torch; from tests.bench.synthesis import CASES; from torch_utils.heap import keep_freed_memory;"
+        "import torch; from tests.bench.synthesis import CASES; from torch_utils.heap import keep_freed_memory;"
         f"keep_freed_memory(); case = next(c for c in CASES if c.name == {case.name!r}); n = case.network();\n"
         "with torch.inference_mode():\n  for _ in range(3): n.synthesize(n.map(torch.randn(1, 512)))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)"
+        "print(next(int(line.split()[1]) for line in open('/proc/self/status') if line.startswith('VmHWM')) / 2**20)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=1800, check=True)
     return float(done.stdout)

@@ -10,7 +10,7 @@ from gui_utils import layout, theme
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, dim_text, style_scope
 from gui_utils.text import MISSING, duration_text, unit_text
-from viz import commands, figure_effects, keys, workspaces
+from viz import commands, demonstration, figure_effects, keys, workspaces
 from viz.compare_bar import compare_bar, other_values
 from viz.panels import PanelContext
 from viz.state import ViewState
@@ -109,6 +109,7 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
         (
             ("Keys and gestures", "f1", commands.ToggleHelp()),
             ("Guided tour (two minutes)", "", commands.StartTour()),
+            ("Texture sticking (ten seconds)", "t", commands.ShowSticking()),
             ("User guide", "shift+f1", commands.ShowGuide()),
         ),
     ),
@@ -200,6 +201,7 @@ def _status_text(app: App) -> None:
     found = app.canvas.probe
     if found is None:
         dim_text(FIRST_HINT)
+        demonstration.invitation(app)
         return
     values = "  ".join(f"{v:+.4f}" for v in found.values)
     channels = ", ".join(str(c) for c in found.channels)

@@ -1,4 +1,4 @@
-"""Makes the README's pictures anew, each by the `screenshot` command with a view written here: `python -m tests.pictures`."""
+"""Makes the README's pictures anew, each by the `screenshot` command with a view written here: `python -m tests.pictures [NAME ...]`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image, ImageDraw
+
 from viz import cli
 from viz.compare_groups import Compare
+from viz.figure import figure_font
 from viz.groups import (
     AverageSpectrum,
     Channels,
@@ -28,6 +31,7 @@ from viz.groups import (
     Tap,
     Tone,
 )
+from viz.layer_groups import LayerBreak
 from viz.state import BreakIt, Filmstrip, Filters, FourierView, LayerHealth, ViewState
 
 OUT = Path(__file__).resolve().parent.parent / ".github" / "images"
@@ -59,9 +63,14 @@ PICTURES: dict[str, tuple[ViewState, int]] = {  # name -> view and workspace
     "metrics": (START.edit(Metrics, on=True, num=16).edit(Flicker, on=True).edit(OverlayView, image="flicker.deviation"), 4),
     "filters": (LAYER.edit(Filters, on=True), 2),
     "health": (START.edit(LayerHealth, on=True).edit(Filmstrip, on=True), 2),
-    "sticking": (START.edit(Sticking, on=True, num=64, strength=0.3).edit(OverlayView, image="sticking.mean"), 5),
+    "break-it": (START.put(BreakIt(upsampling=1, own=(LayerBreak(3, window="nearest"), LayerBreak(5, pool="max"), LayerBreak(8)))), 2),
+    "out-of-band": (LAYER.edit(LayerShares, on=True).edit(AverageSpectrum, on=True, num=16), 3),
+    "sticking": (START.edit(Sticking, on=True, num=64).edit(OverlayView, image="sticking.mean"), 5),
 }
+ROW = "layer-views"
 FRONT = {
+    "break-it": ["Break it"],
+    "out-of-band": ["Average spectrum", "Out of band"],
     "flow": ["Flow"],
     "flow-broken": ["Flow"],
     "nonlinearity": ["Nonlinearity", "Out of band"],
@@ -74,10 +83,44 @@ FRONT = {
 }  # panels whose tabs are chosen
 
 
-def main() -> int:
+VIEWS = {  # of one layer: title -> further words of `render`
+    "three free channels": ["--channels", "5,40,77", "--normalize"],
+    "principal components": ["--set", "Channels.mode=pca"],
+    "two channels: angle and magnitude": ["--set", "Channels.mode=phase"],
+    "from 8 cycles per image on": ["--channels", "5,40,77", "--band", "8", "0", "--gain", "24"],
+    "all, by equivariance error": ["--set", "Channels.mode=sheet", "--set", "Channels.sort=error", "--normalize"],
+}
+TILE, TITLE = 250, 22  # pixels
+
+
+def views_of_a_layer(out: Path) -> int:
+    """A row of pictures, one layer seen in as many ways, each made by `render`."""
+    row = Image.new("RGB", (len(VIEWS) * (TILE + 6) - 6, TILE + TITLE), (255, 255, 255))
+    ink, font = ImageDraw.Draw(row), figure_font(14)
+    for i, (title, words) in enumerate(VIEWS.items()):
+        tile = out.with_suffix(f".{i}.png")
+        if code := cli.run(["render", "globe-r-64", "--seed", "3", "--layer", "L5_84_96", "--rotate", "15", *words, "--out", str(tile)]):
+            return code
+        with Image.open(tile) as image:
+            large = image.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
+        row.paste(large, (i * (TILE + 6), TITLE))
+        ink.text((i * (TILE + 6), TITLE - 5), title, (0, 0, 0), font, anchor="ls")
+        tile.unlink()
+    row.save(out, optimize=True)
+    return 0
+
+
+def chosen(names: list[str]) -> dict[str, tuple[ViewState, int]]:
+    return {name: PICTURES[name] for name in names} if names else PICTURES
+
+
+def main(names: list[str]) -> int:
+    """All pictures, or those of these names."""
     OUT.mkdir(parents=True, exist_ok=True)
+    if (not names or ROW in names) and (code := views_of_a_layer(OUT / f"{ROW}.png")):
+        return code
     with tempfile.TemporaryDirectory() as folder:
-        for name, (view, workspace) in PICTURES.items():
+        for name, (view, workspace) in chosen([name for name in names if name != ROW]).items() if names != [ROW] else ():
             state = Path(folder) / f"{name}.json"
             state.write_text(view.to_json())
             words = [
@@ -99,4 +142,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

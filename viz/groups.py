@@ -143,9 +143,7 @@ class Tap:
 
 @dataclass(frozen=True)
 class Channels:
-    """Which channels to show: a triple as RGB, one as a scalar map, all as a contact sheet, the principal components as RGB, or two
-    as angle and magnitude.
-    """
+    """Which channels to show: three as RGB, one as a map, all as a sheet, principal components as RGB, or two as angle and magnitude."""
 
     mode: str = ranged("rgb", choices=("rgb", "single", "sheet", "pca", "phase"))
     first: int = ranged(0, 0)

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gui_utils import gl
 from gui_utils.libraries import glfw, imgui
 from gui_utils.named_textures import KEPT_FRAMES
@@ -21,17 +19,19 @@ from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver, chord
 from tests.endurance import files
 from tests.endurance.actions import NETWORKS, SIZES, Action
+from tests.endurance.answers import of_a_file, others, same_picture, wrong
 from tests.endurance.coverage import Coverage
 from tests.endurance.errands import Errands
 from tests.endurance.held import Held, held_now
-from viz import commands, workspaces
+from viz import commands, history, undo, workspaces
+from viz import film as film_module
 from viz.app import App, AppOptions
 from viz.autosave import Autosave
 from viz.effects import UNFORESEEN
 from viz.pipeline import Pipeline
 from viz.remote_server import RemoteServer
 from viz.render_thread import Inline, RenderThread
-from viz.request import Beside, Frame, RenderError, RenderRequest
+from viz.request import RenderRequest
 from viz.settings import Settings
 from viz.state import ANALYSES, GROUPS, MOTION, RENDERED
 from viz.timeline import Timeline
@@ -44,8 +44,6 @@ HOVER_FRAME_S = 0.25  # a tooltip comes after half a second: two frames
 DEADLINE_S = 120
 SCALE = 0.5  # of everything in the window: a quarter of the pixels to fill
 MEMORY_BYTES = 64 << 20
-OF_FILES = ("load", "latent")  # stages whose error tells of a file that is missing, broken, or does not fit: a valid answer
-MISSING = ("there is no such file", "cannot be read as a picture", "There is no picture")
 
 
 class Broken(AssertionError):
@@ -154,8 +152,8 @@ class Endurance(Errands):
             if shown.error is not None and not of_a_file(shown.error):
                 raise Broken(f"the frame is an error: {shown.error.message}\n{shown.error.details}")
         for name, result in frame.overlays.items():
-            if result.error is not None and not any(text in result.error.message for text in MISSING):
-                raise Broken(f"the measurement {name} is an error: {result.error.message}\n{result.error.details}")
+            if (told := wrong(result)) is not None:
+                raise Broken(f"the measurement {name} is an error: {told.message}\n{told.details}")
         for entry in app.toasts.log.entries:
             if UNFORESEEN in entry.text:
                 raise Broken(f"{entry.text}\n{entry.details}")
@@ -302,6 +300,7 @@ class Endurance(Errands):
         app.state, app.chrome_shown, app.help_shown, app.guide.shown = self.start, True, False, False
         app.context.emit(commands.ChangeSettings((("workspace", 1), ("font_scale", 1.0), ("bookmarks", ()), ("recent", ()))))
         app.toasts.log.entries.clear()
+        self._forget_steps()
         shutil.rmtree(self.captures, ignore_errors=True)
         self.ui.frames(REST_FRAMES)
         self.settle()
@@ -318,28 +317,19 @@ class Endurance(Errands):
         self.coverage.seconds["rest"] += time.monotonic() - begun
         return held
 
+    def _forget_steps(self) -> None:
+        """Of undo: they are bounded, and what they hold differs from rest to rest."""
+        app, film = self.app, self.app.context.film
+        if len(app.history.past) > history.LIMIT or len(film.past) > film_module.LIMIT:
+            raise Broken(f"undo holds {len(app.history.past)} and {len(film.past)} steps")
+        app.history, app.undo_order, film.past, film.future = history.History(app.state), undo.Order(), (), ()
+
     def close(self) -> None:
         self.ui.app, self.ui.draw = None, lambda: None
         self.coverage.unwatch()
         self.app.close()
         self.ui.close()
         self.window.close()
-
-
-def others(frame: Frame) -> tuple[Beside, ...]:
-    """The further views of a comparison."""
-    several = getattr(frame, "others", None)
-    return tuple(several.values()) if several is not None else () if frame.beside is None else (frame.beside,)
-
-
-def of_a_file(error: RenderError) -> bool:
-    return error.stage in OF_FILES
-
-
-def same_picture(one: Frame, other: Frame) -> bool:
-    if one.picture is None or other.picture is None:
-        return one.picture is other.picture
-    return np.array_equal(one.picture.values, other.picture.values, equal_nan=True)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tests.endurance import Broken, actions, application
 from tests.endurance.actions import DRAWN, WEIGHTS
 from tests.endurance.held import LIMITS, Held, growing, slopes
 from viz.request import RenderError
-from viz.state import GROUPS, ViewState
+from viz.state import GROUPS, Latent, ViewState
 
 COUNT = 120
 
@@ -55,7 +55,8 @@ def test_what_must_not_be_is_noticed_and_told_with_the_seed(fault, tmp_path, mon
         elif fault == "gl error":
             gl.glEnable(0xFFFF)
         elif fault == "old frame":
-            driven.app.submitted = ViewState()
+            monkeypatch.setattr(driven.app.renderer, "submit", lambda view: 0)
+            driven.app.state = driven.app.state.edit(Latent, x=5.0)
         elif fault == "error frame":
             object.__setattr__(frame, "error", RenderError("synthesis", "planted"))
         elif fault == "wrong picture":

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from networks.ladder import LADDER
 from networks.ladder.__main__ import main
 
 
@@ -39,3 +40,16 @@ def test_rungs_are_trained_once_and_measured(world: Path, tmp_path: Path, capsys
 def test_bad_data_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"networks.ladder: B: .*no map"):
         main(["--train", "globes:nowhere.png", "--rungs", "B", "--out", str(tmp_path)])
+
+
+def test_the_record_has_every_rung_beside_the_papers_figures() -> None:
+    text = (Path(__file__).resolve().parents[2] / "networks" / "LADDER.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")][1:]
+    rows = [row for row in rows if len(row[0]) == 1]
+    assert [row[:2] for row in rows] == [[line.rung, line.change] for line in LADDER]
+    for row, line in zip(rows, LADDER):
+        assert row[-3:] == ["—" if value is None else f"{value:.2f}" for value in (line.fid, line.eq_t, line.eq_r)]
+    eq_t = [float(row[3]) for row in rows[1:]]
+    assert eq_t[:6] == sorted(eq_t[:6]) and min(eq_t[-2:]) > 80
+    eq_r = [float(row[5]) for row in rows[1:]]
+    assert eq_r[-1] > 2 * max(eq_r[:-1])

@@ -223,7 +223,7 @@ def check(view: ViewState, frame: Frame) -> None:
     layer, pose, latent = view.get(Tap).layer, view.get(Pose), view.get(Latent)
     if layer and all(tap.name != layer for tap in facts.taps):
         raise CommandError(f"--layer {layer} is not a layer of {facts.name}; it has {', '.join(t.name for t in facts.taps)}")
-    if not facts.has_pose and (pose.x, pose.y, pose.turns) != (0, 0, 0):
+    if not facts.has_pose and pose.moved:
         raise CommandError(f"{facts.name} ({facts.config_name}) has no input grid: --translate and --rotate cannot act on it")
     if latent.class_index >= max(facts.c_dim, 0) and latent.class_index >= 0:
         raise CommandError(f"--class {latent.class_index} does not exist: {facts.name} has {facts.c_dim or 'no'} classes")

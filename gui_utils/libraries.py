@@ -9,8 +9,7 @@ from __future__ import annotations
 from gui_utils.errors import NO_LIBRARY, WindowError
 
 try:
-    from imgui_bundle import icons_fontawesome_6 as icons
-    from imgui_bundle import imgui, implot
+    from imgui_bundle import icons_fontawesome_6 as icons, imgui, implot
 
     import glfw  # isort: skip  (after imgui_bundle: see above)
 except (ImportError, OSError) as e:  # glfw raises ImportError, a missing .so inside it OSError

@@ -12,13 +12,13 @@ import numpy as np
 from PIL import Image
 
 from gui_utils.libraries import imgui
-from viz import paths
-from viz.export import ExportOptions, export
-from viz.groups import Equivariance, Latent, OverlayView, Source, Sticking
+from viz.export.export import ExportOptions, export
+from viz.export.window_camera import FilmedWindow, Untimed
+from viz.groups.groups import Equivariance, Latent, OverlayView, Source, Sticking
 from viz.pipeline import Pipeline
-from viz.session import Session
+from viz.session.session import Session
 from viz.state import ViewState
-from viz.window_camera import FilmedWindow, Untimed
+from viz.timeline import paths
 
 OUT = Path(__file__).resolve().parent.parent / ".github" / "images"
 FPS = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from viz import keys
-from viz.guide_text import FOLDER
+from viz.guide.text import FOLDER
 
 PATH = FOLDER / "keys.md"
 

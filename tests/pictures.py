@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from viz import cli
-from viz.compare_groups import Compare
-from viz.figure import figure_font
-from viz.groups import (
+from viz.figures.figure import figure_font
+from viz.groups.compare import Compare
+from viz.groups.groups import (
     AverageSpectrum,
     Channels,
     Equivariance,
@@ -31,7 +31,7 @@ from viz.groups import (
     Tap,
     Tone,
 )
-from viz.layer_groups import LayerBreak
+from viz.groups.layer import LayerBreak
 from viz.state import BreakIt, Filmstrip, Filters, FourierView, LayerHealth, ViewState
 
 OUT = Path(__file__).resolve().parent.parent / ".github" / "images"

@@ -12,9 +12,10 @@ import pytest
 from gui_utils.window import Window, WindowOptions
 from tests import guide
 from tests.drive import Driver
-from viz import cli, guide_text
+from viz import cli
 from viz.analysis import overlays
-from viz.guide_window import GuideWindow
+from viz.guide import text as guide_text
+from viz.guide.window import GuideWindow
 from viz.panels import discover
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -156,7 +157,7 @@ def test_the_guide_is_part_of_the_package():
     data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]["viz"]
     for pattern in data:
         assert list((ROOT / "viz").glob(pattern)), pattern
-    assert {"guide/*.md", "tour.session.json"} <= set(data) and os.fspath(guide_text.FOLDER).endswith("guide")
+    assert {"guide/*.md", "tour/tour.session.json"} <= set(data) and os.fspath(guide_text.FOLDER).endswith("guide")
 
 
 def test_every_measurement_has_a_command_and_the_guide_names_it():

@@ -28,7 +28,7 @@ def test_a_wheel_carries_kernels_and_network(tmp_path):
     wheel = next(out.glob("*.whl"))
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "networks/bundled/globe-r-64.safetensors" in names and "torch_utils/ops/csrc/isa.h" in names
-    assert "viz/tour.session.json" in names and "viz/guide/first-minute.md" in names
+    assert "viz/tour/tour.session.json" in names and "viz/guide/first-minute.md" in names
     assert any(name.startswith("torch_utils/ops/lib/libaliasfree") for name in names)
     assert not wheel.name.endswith("-any.whl")  # what is compiled fits one kind of machine
     assert not any(name.startswith("tests/") for name in names)

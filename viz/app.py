@@ -7,7 +7,6 @@ import gc
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,20 +17,24 @@ from gui_utils.libraries import imgui
 from gui_utils.named_textures import NamedTextures
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
-from viz import autosave, chrome, effects, figure_effects, keyboard, latent_effects, session_layout, settings, tour_card, undo, workspaces
-from viz.canvas import Canvas
-from viz.film import leave_path
-from viz.guide_window import GuideWindow
+from viz import chrome, keyboard, settings, undo, workspaces
+from viz.canvas.canvas import Canvas
+from viz.effects import effects, figure as figure_effects, latent as latent_effects
+from viz.export.film import leave_path
+from viz.guide.window import GuideWindow
 from viz.history import History
-from viz.missing_network import MissingNetwork
 from viz.motion import animate, moving
+from viz.options import AppOptions
 from viz.panels import PanelContext, UiTiming, discover
 from viz.render_thread import Renderer, RenderThread
 from viz.request import Frame
-from viz.session import Session
-from viz.session_networks import KnownNetworks
+from viz.session import autosave, layout as session_layout
+from viz.session.missing_network import MissingNetwork
+from viz.session.networks import KnownNetworks
+from viz.session.session import Session
 from viz.state import MOTION, RENDERED, ViewState
-from viz.tour import Tour
+from viz.tour import card as tour_card
+from viz.tour.tour import Tour
 
 RECENT_FRAMES = 120
 DISK_CHECK_S = 2.0
@@ -44,23 +47,6 @@ class Attached(Protocol):
     def each_frame(self, app: App) -> None: ...
     def draw(self, app: App) -> None: ...
     def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class AppOptions:
-    """What the command line decides. `settings_folder` None keeps nothing (headless, tests)."""
-
-    view: ViewState = dataclasses.field(default_factory=ViewState)
-    settings_folder: Path | None = None
-    capture_folder: Path | None = None
-    browse_folder: Path | None = None
-    recent: tuple[str, ...] = ()
-    size: tuple[int, int] | None = None
-    font_scale: float | None = None
-    workspace: int | None = None
-    headless: bool = False
-    offer_tour: bool = False
-    remote_port: int | None = None  # 0 is any free one
 
 
 class App:
@@ -349,7 +335,7 @@ def run(options: AppOptions) -> int:
             session_layout.complete(app)
             autosave.attach(app)
             if options.remote_port is not None:
-                from viz import remote_server  # a server of web pages is not needed at every start
+                from viz.remote import server as remote_server
 
                 remote_server.attach(app, options.remote_port)
             app.loop()

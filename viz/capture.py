@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from viz import origin
+from viz.session import origin
 from viz.state import StateError, ViewState
 
 KEY = "aliasfree-view"  # the PNG text chunk that holds the state's JSON

@@ -10,11 +10,13 @@ from gui_utils import layout, theme
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, dim_text, style_scope
 from gui_utils.text import MISSING, duration_text, unit_text
-from viz import commands, demonstration, figure_effects, keys, workspaces
-from viz.compare_bar import compare_bar, other_values
+from viz import commands, keys, workspaces
+from viz.canvas.toolbar import overlay_bar, toolbar
+from viz.compare.bar import compare_bar, other_values
+from viz.effects import figure as figure_effects
 from viz.panels import PanelContext
 from viz.state import ViewState
-from viz.toolbar import overlay_bar, toolbar
+from viz.tour import demonstration
 
 if TYPE_CHECKING:
     from viz.app import App

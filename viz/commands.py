@@ -73,10 +73,10 @@ class SaveView:
 @dataclass(frozen=True)
 class StartExport:
     """Render the session's film in the background, into the captures folder. `kind` is a suffix without its dot; "png" and "exr" are
-    sequences. `what` and `window` as in `viz.export_options.ExportOptions`.
+    sequences. `what` and `window` as in `viz.export.options.ExportOptions`.
     """
 
-    session: Any  # viz.session.Session
+    session: Any  # viz.session.session.Session
     kind: str
     size: int = 1
     lossless: bool = False
@@ -103,7 +103,7 @@ class CancelExport:
 class SaveSession:
     """Save views, timeline, networks, layout and settings as JSON: of this session, or as they are."""
 
-    session: Any = None  # viz.session.Session
+    session: Any = None  # viz.session.session.Session
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class UseLatent:
 
 @dataclass(frozen=True)
 class MakeFigure:
-    """Draw one of the paper's figures (a name of `viz.paper_figures.FIGURES`) from the view on screen, in the background."""
+    """Draw one of the paper's figures (a name of `viz.figures.paper.FIGURES`) from the view on screen, in the background."""
 
     name: str
     suffix: str = ".svg"

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from viz import commands, compare, gestures
+from viz import commands
+from viz.canvas import gestures
+from viz.compare import compare
 from viz.request import NetworkFacts
 from viz.state import (
     MOTION,

@@ -15,12 +15,12 @@ from networks.loading import LoadError
 from torch_utils import native_library, ops
 from torch_utils.heap import keep_freed_memory
 from torch_utils.ops.dispatch import REFERENCE
-from viz.compare import other_view, others
-from viz.compare_groups import NAMES
-from viz.gpu import GpuWork, cuda_device, out_of_memory
-from viz.later import arrived
+from viz.compare.compare import other_view, others
+from viz.compare.other_views import OtherViews, Settle
+from viz.gpu.gpu import GpuWork, cuda_device, out_of_memory
+from viz.gpu.later import arrived
+from viz.groups.compare import NAMES
 from viz.memory import Memory
-from viz.other_views import OtherViews, Settle
 from viz.refinement import Refinement
 from viz.request import Frame, RenderError, RenderRequest, Timing
 from viz.stages import SUPERSEDED, Run, Stage, _quiet, band, channels, latent, load, picture, spectrum, synthesis, tone, unwarp

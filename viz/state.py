@@ -1,6 +1,6 @@
 """What the user asked for, as one immutable value.
 
-A `ViewState` maps group types (frozen dataclasses, in `viz.groups`) to values; a group left out has its defaults, so each default
+A `ViewState` maps group types (frozen dataclasses, in `viz.groups.groups`) to values; a group left out has its defaults, so each default
 stands in exactly one place. Because the state is a value, comparison, undo, JSON sessions, captures that restore the
 view and headless rendering all come from the same few lines. Standard library only: this module is imported long
 before torch.
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from viz.band_groups import BandFilter
-from viz.compare_groups import Compare, CompareView, FourthBreak, FourthView, SecondBreak, ThirdBreak, ThirdView
-from viz.groups import (
+from viz.groups.band import BandFilter
+from viz.groups.compare import Compare, CompareView, FourthBreak, FourthView, SecondBreak, ThirdBreak, ThirdView
+from viz.groups.groups import (
     AverageSpectrum,
     Channels,
     Device,
@@ -25,20 +25,16 @@ from viz.groups import (
     Flicker,
     Flow,
     Latent,
-    LatentMotion,
     LatentPath,
     LayerEquivariance,
     LayerShares,
     LearnedPose,
     Metrics,
     Mixing,
-    MixingMotion,
     Noise,
-    NoiseMotion,
     Nonlinearity,
     OverlayView,
     Pose,
-    RotateMotion,
     Slice,
     Source,
     Spectrum,
@@ -48,14 +44,14 @@ from viz.groups import (
     Sweep,
     Tap,
     Tone,
-    TranslateMotion,
     Truncation,
     Unwarp,
     View,
 )
-from viz.latent_groups import Inversion, OwnLatent
-from viz.layer_groups import BreakIt, Filmstrip, Filters, FourierView, LayerBreak, LayerHealth
-from viz.saved_json import StateError, checked, finite, parsed
+from viz.groups.latent import Inversion, OwnLatent
+from viz.groups.layer import BreakIt, Filmstrip, Filters, FourierView, LayerBreak, LayerHealth
+from viz.groups.motion import LatentMotion, MixingMotion, NoiseMotion, RotateMotion, TranslateMotion
+from viz.session.saved_json import StateError, checked, finite, parsed
 
 FORMAT, WHAT = "aliasfree-view", "a saved view"
 VERSION = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from viz.groups import Source
+from viz.groups.groups import Source
 
 
 def other_weights(source: Source, name: str, now: str) -> str:

@@ -22,7 +22,7 @@ from networks.loading import LoadedNetwork
 from tests.bench.synthesis import CASES, Case
 from torch_utils import ops
 from torch_utils.ops.cuda_conv import _algorithms_tried
-from viz import handover
+from viz.gpu import handover
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.stages import load

@@ -21,7 +21,7 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[2]
 START = """
 import gc, sys, time
-gc.disable()  # as viz.cli_window does
+gc.disable()  # as viz.cli.window does
 started = float(sys.argv[1])
 from gui_utils.window import Window, WindowOptions
 from viz.app import App, AppOptions

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from viz.keys import BINDINGS
-from viz.paths import PATHS
 from viz.state import GROUPS, Device, OwnLatent, Source
+from viz.timeline.paths import PATHS
 
 NETWORKS = (
     "tiny_r.pkl", "tiny_t.pkl", "tiny_sg2.pkl", "tiny_t_cond.pkl", "tiny_sg2_orig.pkl", "tiny_sg2_resnet_cond.pkl", "tiny_sg2_tf.pkl",

@@ -24,17 +24,17 @@ from tests.endurance.coverage import Coverage
 from tests.endurance.errands import Errands
 from tests.endurance.held import Held, held_now
 from viz import commands, history, undo, workspaces
-from viz import film as film_module
 from viz.app import App, AppOptions
-from viz.autosave import Autosave
-from viz.effects import UNFORESEEN
+from viz.effects.effects import UNFORESEEN
+from viz.export import film as film_module
 from viz.pipeline import Pipeline
-from viz.remote_server import RemoteServer
+from viz.remote.server import RemoteServer
 from viz.render_thread import Inline, RenderThread
 from viz.request import RenderRequest
+from viz.session.autosave import Autosave
 from viz.settings import Settings
 from viz.state import ANALYSES, GROUPS, MOTION, RENDERED
-from viz.timeline import Timeline
+from viz.timeline.timeline import Timeline
 
 FILLED_EVERY = 8  # frames
 STEPS = 2  # of measuring, for each request

@@ -15,15 +15,16 @@ from gui_utils import controls
 from gui_utils.controls import Field
 from gui_utils.libraries import imgui
 from tests.endurance.actions import FIGURES, FILMS, NOT_EDITED, NOT_PRESSED, WEIGHTS
-from viz import commands, effects, workspaces
+from viz import commands, workspaces
 from viz.analysis import overlays
 from viz.app import App
-from viz.guide_text import PAGES
+from viz.effects import effects
+from viz.guide.text import PAGES
 from viz.keys import BINDINGS
-from viz.paths import PATHS
 from viz.request import Frame
 from viz.state import GROUPS
-from viz.tour import all_steps
+from viz.timeline.paths import PATHS
+from viz.tour.tour import all_steps
 
 NOT_ASKED = ("OpenFile",)  # a dialog of the system
 

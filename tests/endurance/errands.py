@@ -14,13 +14,14 @@ import numpy as np
 from tests.endurance import files
 from tests.endurance.actions import BUNDLED, NETWORKS
 from tests.endurance.coverage import Coverage
-from viz import commands, paths
+from viz import commands
 from viz.app import App
-from viz.film import leave_path
+from viz.effects.session import current
+from viz.export.film import leave_path
 from viz.remote import Client, RemoteError
-from viz.session import Session
-from viz.session_effects import current
+from viz.session.session import Session
 from viz.state import MOTION, Latent, Pose, ViewState
+from viz.timeline import paths
 
 DEADLINE_S = 120
 FILM_S, FILM_FPS = 0.4, 10.0

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from viz import latent_file, paths, session
-from viz.session import Session
+from viz import latent_file
+from viz.session import session
+from viz.session.session import Session
 from viz.state import Source, ViewState
+from viz.timeline import paths
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 W_DIM = 16

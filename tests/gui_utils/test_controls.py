@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from gui_utils import controls
 from gui_utils.field import Field, power_to_unit, short, unit_to_power

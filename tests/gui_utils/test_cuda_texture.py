@@ -11,7 +11,7 @@ from gui_utils import cuda_texture, gl
 from gui_utils.errors import SharingError
 from gui_utils.texture import FloatTexture
 from tests.gui_utils.egl_device import EglDevice, NoDevice
-from viz.handover import DevicePicture, DeviceValues, Handover, place
+from viz.gpu.handover import DevicePicture, DeviceValues, Handover, place
 
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")]
 

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from gui_utils.layout import Arrangement
 from gui_utils.layout_text import LayoutError, usable

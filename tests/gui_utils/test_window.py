@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gui_utils import context, gl
-from gui_utils import window as window_module
+from gui_utils import context, gl, window as window_module
 from gui_utils.errors import WindowError
 from gui_utils.libraries import glfw, imgui
 from gui_utils.picture import PicturePainter

@@ -4,8 +4,7 @@ import inspect
 import sys
 
 import torch
-from hypothesis import assume
-from hypothesis import strategies as st
+from hypothesis import assume, strategies as st
 
 from tests.torch_utils.test_native import filters, fits, images
 from torch_utils.ops import bias_act, filtered_lrelu, upfirdn2d, use

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from tests.torch_utils.cuda_calls import ORDERS, PREFIXES, assert_close, compute, factors, filtered_calls, reference
 from tests.torch_utils.cuda_emulator import emulated, library

@@ -9,16 +9,14 @@ import ctypes
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.torch_utils.cuda_calls import ORDERS, compute, reference
 from tests.torch_utils.cuda_emulator import emulated, library
 from tests.torch_utils.test_cuda_arithmetic import VIEWS
 from tests.torch_utils.test_native import layer_call, layer_of
 from torch_utils.native_build import NativeUnavailable, find_toolchain
-from torch_utils.ops import cuda as operators
-from torch_utils.ops import cuda_banded, cuda_resample
+from torch_utils.ops import cuda as operators, cuda_banded, cuda_resample
 
 try:
     find_toolchain()

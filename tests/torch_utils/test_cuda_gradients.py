@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from tests.torch_utils.cuda_calls import ORDERS, assert_close, compute, filtered_calls, reference
 from tests.torch_utils.cuda_emulator import emulated

@@ -6,8 +6,7 @@ import threading
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from torch_utils import native_build, native_library
 from torch_utils.ops import BackendError, conv_choice, decisions, modulated_conv2d, native_conv, use

@@ -5,8 +5,7 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from torch_utils.ops import demodulation, modulated_conv2d, use, weight_energy
 

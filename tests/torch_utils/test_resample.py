@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from torch_utils.lanczos import oriented_filter
 from torch_utils.resample import fractional_shift, integer_shift, pose_matrix, pseudo_warp, unwarp, warp

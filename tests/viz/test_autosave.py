@@ -7,11 +7,12 @@ import pytest
 
 from tests.viz.test_app import START, Running
 from tests.viz.test_faults import full_disk  # noqa: F401  (a fixture)
-from viz import autosave, film_file, session
-from viz.autosave import LAST, LATEST_S, NOW, QUIET_S, Autosave
-from viz.session import Session
+from viz.export import film_file
+from viz.session import autosave, session
+from viz.session.autosave import LAST, LATEST_S, NOW, QUIET_S, Autosave
+from viz.session.session import Session
 from viz.state import Latent, Pose, RotateMotion, Source, ViewState
-from viz.timeline import Keyframe, Timeline
+from viz.timeline.timeline import Keyframe, Timeline
 
 pytestmark = pytest.mark.window
 

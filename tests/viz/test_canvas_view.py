@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from viz.canvas_view import Area, Content, Placement, pan, place, probe, zoom_at
-from viz.gestures import RING, angle_between, grip, limited, rotate, translate, walk, wrapped
+from viz.canvas.gestures import RING, angle_between, grip, limited, rotate, translate, walk, wrapped
+from viz.canvas.placement import Area, Content, Placement, pan, place, probe, zoom_at
 from viz.request import NetworkFacts, Picture
 from viz.state import Latent, Pose, View, ViewState
 

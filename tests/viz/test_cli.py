@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from viz import capture, cli, cli_render
+from viz import capture, cli
+from viz.cli import render as cli_render
 from viz.state import Latent, Mixing, Noise, Pose, Source, Tap, Truncation, Unwarp, ViewState
 
 ROOT = Path(__file__).resolve().parent.parent.parent

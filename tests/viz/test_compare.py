@@ -10,13 +10,14 @@ from PIL import Image
 from networks.loading import catalogue
 from tests.finding import chord
 from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
-from viz import capture, cli, compare, compare_pairs, compare_picture, other_views
-from viz.export import ExportOptions, export
-from viz.film_file import read
+from viz import capture, cli
+from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture
+from viz.export.export import ExportOptions, export
+from viz.export.film_file import read
 from viz.memory import Memory
 from viz.pipeline import Pipeline
 from viz.request import Frame, Picture, RenderRequest
-from viz.session import Session
+from viz.session.session import Session
 from viz.state import (
     BreakIt,
     Compare,
@@ -32,7 +33,7 @@ from viz.state import (
     View,
     ViewState,
 )
-from viz.timeline import Keyframe, Timeline
+from viz.timeline.timeline import Keyframe, Timeline
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 TINY_R, TINY_T, TINY_SG2 = (str(GOLDEN / f"tiny_{name}.pkl") for name in ("r", "t", "sg2"))
@@ -212,7 +213,7 @@ def test_a_second_network_with_other_weights_than_saved_says_so(pipeline):
 
 
 def test_cancelling_a_second_load_gives_up_the_comparison_or_goes_back():
-    from viz.effects import without_loads
+    from viz.effects.effects import without_loads
     from viz.request import Beside
 
     shown = frame_of(alias_free_facts(), BESIDE_T)

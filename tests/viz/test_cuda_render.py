@@ -14,14 +14,14 @@ from networks.generator import Generator
 from tests.networks.test_cuda_graph import Repeating
 from tests.torch_utils.waiting import no_waiting
 from tests.viz.test_pipeline import GOLDEN, TINY_R, TINY_SG2
-from viz import gpu
-from viz.gpu import GpuWork
-from viz.handover import DevicePicture, DeviceValues, Handover
-from viz.later import Later, arrived
+from viz.gpu import gpu
+from viz.gpu.gpu import GpuWork
+from viz.gpu.handover import DevicePicture, DeviceValues, Handover
+from viz.gpu.later import Later, arrived
+from viz.gpu.replay import Replays
 from viz.memory import nbytes
 from viz.pipeline import Pipeline
 from viz.render_thread import RenderThread
-from viz.replay import Replays
 from viz.request import RenderRequest
 from viz.stages import picture
 from viz.state import Channels, Device, Latent, Mixing, Noise, Pose, Source, Tap

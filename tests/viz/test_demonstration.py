@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tests.viz.test_tour import Touring
-from viz import commands, demonstration
+from viz import commands
 from viz.motion import animate
 from viz.remote import Session
 from viz.state import Compare, Device, Latent, Pose, Source, TranslateMotion, Unwarp, ViewState
+from viz.tour import demonstration
 
 
 @pytest.fixture

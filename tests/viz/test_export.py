@@ -10,14 +10,15 @@ import pytest
 from PIL import Image
 
 from gui_utils.tone import PictureView, ToneMap, paint, tone_map
-from viz import cli, encoders, paths
-from viz import export as exporting
-from viz.encoders import ExportError, palette_of
-from viz.export import ExportOptions, export, pixels_of
+from viz import cli
+from viz.export import encoders, export as exporting
+from viz.export.encoders import ExportError, palette_of
+from viz.export.export import ExportOptions, export, pixels_of
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
-from viz.session import Session
+from viz.session.session import Session
 from viz.state import Latent, LatentPath, Pose, Source, Tap, Tone, View, ViewState
+from viz.timeline import paths
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"

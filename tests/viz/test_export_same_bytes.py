@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.viz.test_export import COUNT, FILM, ROOT
-from viz import encoders, film_file
-from viz.export import ExportOptions, export
+from viz.export import encoders, film_file
+from viz.export.export import ExportOptions, export
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.state import Source, Tone

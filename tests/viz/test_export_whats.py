@@ -6,15 +6,17 @@ from PIL import Image
 
 from tests.viz.test_export import FILM, TINY_R, pngs, stop_after
 from tests.viz.test_exr_file import decoded
-from viz import cli, exr_file, film_file, paths
-from viz.encoders import ExportError
-from viz.export import ExportOptions, export
-from viz.export_picture import linear
-from viz.groups import Equivariance, Flow, OverlayView, Slice, Sticking
+from viz import cli
+from viz.export import exr_file, film_file
+from viz.export.encoders import ExportError
+from viz.export.export import ExportOptions, export
+from viz.export.picture import linear
+from viz.groups.groups import Equivariance, Flow, OverlayView, Slice, Sticking
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
-from viz.session import Session
+from viz.session.session import Session
 from viz.state import Pose, Tap
+from viz.timeline import paths
 
 NUM = 3
 
@@ -39,7 +41,7 @@ LEVEL = TINY_R.edit(Equivariance, on=True).edit(OverlayView, image="equivariance
 
 
 def test_a_measurement_hides_the_picture_as_far_as_it_is_opaque(tmp_path, pipeline):
-    from viz.overlay_tone import pixels_of
+    from viz.canvas.overlay_tone import pixels_of
 
     shown = film(LEVEL.edit(Pose, x=0.03))
     export(shown, ExportOptions(tmp_path / "a", what="overlay"), pipeline=pipeline)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from viz import exr_file
-from viz.export_picture import linear
+from viz.export import exr_file
+from viz.export.picture import linear
 
 
 def decoded(path):

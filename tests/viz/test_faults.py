@@ -13,10 +13,14 @@ from gui_utils import gl
 from gui_utils.libraries import imgui
 from tests.viz.test_app import GOLDEN, START, Running
 from torch_utils import ops
-from viz import autosave, capture, commands, effects, encoders, paths, settings
+from viz import capture, commands, settings
+from viz.effects import effects
+from viz.export import encoders
 from viz.render_thread import RenderThread
-from viz.session import Session
+from viz.session import autosave
+from viz.session.session import Session
 from viz.state import Compare, CompareView, Equivariance, Latent, Pose, Source, Spectrum, Sticking, Tap, ViewState
+from viz.timeline import paths
 
 pytestmark = pytest.mark.window
 DEADLINE_S = 60

@@ -7,14 +7,16 @@ import time
 import pytest
 
 from tests.viz.test_app import START, Running
-from viz import commands, effects, paths
-from viz.encoders import ExportError
-from viz.export import ExportOptions, ExportProgress, ExportResult
-from viz.export_job import ExportJob, finished_text, time_left_text
-from viz.film import leave_path
-from viz.session import Session
+from viz import commands
+from viz.effects import effects
+from viz.export.encoders import ExportError
+from viz.export.export import ExportOptions, ExportProgress, ExportResult
+from viz.export.film import leave_path
+from viz.export.job import ExportJob, finished_text, time_left_text
+from viz.session.session import Session
 from viz.state import Latent, LatentPath, Pose, Source, View, ViewState
-from viz.timeline import Timeline
+from viz.timeline import paths
+from viz.timeline.timeline import Timeline
 
 PATIENCE_S = 30
 SESSION = Session((ViewState(),), paths.rotate(ViewState(), 1.0))
@@ -145,7 +147,7 @@ def test_the_window_films_a_window_in_a_process_of_its_own(running):
 
 
 def test_a_process_that_fails_or_dies_says_why(tmp_path, monkeypatch):
-    from viz import export_process
+    from viz.export import process as export_process
 
     gone = Session((ViewState().put(Source(str(tmp_path / "gone.pkl"))),))
     with pytest.raises(ExportError, match=r"gone\.pkl"):

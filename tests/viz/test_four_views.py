@@ -10,16 +10,17 @@ from PIL import Image
 from networks.loading import catalogue
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from tests.viz.test_compare import TINY_R, TINY_T, Clock
-from viz import cli, compare, compare_pairs, compare_picture, other_views
-from viz.canvas_captions import KnownEquivariance, captions, fitting, stored_equivariance
-from viz.compare_layout import columns_in_window
-from viz.compare_pairs import PRESETS, SAME_NETWORK, toggled, with_next, with_views
-from viz.export import ExportOptions, export
-from viz.film_file import read
+from viz import cli
+from viz.canvas.captions import KnownEquivariance, captions, fitting, stored_equivariance
+from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture
+from viz.compare.layout import columns_in_window
+from viz.compare.pairs import PRESETS, SAME_NETWORK, toggled, with_next, with_views
+from viz.export.export import ExportOptions, export
+from viz.export.film_file import read
 from viz.memory import Memory
 from viz.pipeline import Pipeline
 from viz.request import Beside, RenderRequest
-from viz.session import Session
+from viz.session.session import Session
 from viz.state import (
     BreakIt,
     Compare,
@@ -37,7 +38,7 @@ from viz.state import (
     Truncation,
     ViewState,
 )
-from viz.timeline import Keyframe, Timeline
+from viz.timeline.timeline import Keyframe, Timeline
 
 FIRST = ViewState().put(Source(TINY_R)).edit(Latent, x=3.0)
 FOUR = with_views(FIRST, {"network": TINY_T}, {"own_latent": True, "x": 7.0}, BreakIt(window="nearest"))

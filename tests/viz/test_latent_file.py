@@ -13,7 +13,7 @@ from viz import cli, latent_file
 from viz.commands import ChangeSettings
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
-from viz.session import Session
+from viz.session.session import Session
 from viz.stages.latent import draw_z
 from viz.state import Inversion, Latent, LatentPath, Mixing, OwnLatent, Pose, Source, Truncation, ViewState
 
@@ -249,7 +249,7 @@ def test_a_bookmark_has_a_picture_that_is_there_next_time(running, tmp_path):
     (path,) = (tmp_path / "settings" / "bookmarks").iterdir()
     with Image.open(path) as picture:
         assert picture.size == (32, 32)
-    from viz.latent_effects import read_thumbnails
+    from viz.effects.latent import read_thumbnails
 
     found = read_thumbnails(tmp_path / "settings", running.app.settings.bookmarks)
     assert np.array_equal(found[2.0, 0.0], running.app.context.thumbnails[2.0, 0.0])

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from viz import capture, cli, exr_file, film_file, origin
+from viz import capture, cli
+from viz.export import exr_file, film_file
+from viz.session import origin
 from viz.state import Latent, Pose, Source, StateError, ViewState
 
 TINY_R = Path(__file__).resolve().parents[1] / "golden" / "tiny_r.pkl"

@@ -11,14 +11,14 @@ from PIL import Image
 
 from tests.viz.test_app import GOLDEN, Running
 from viz import capture, cli
-from viz.chart import Curve, Place, Scales, chart
 from viz.commands import MakeFigure
-from viz.drawing import Box, Drawing, Line, Picture, Text
-from viz.drawing_file import helvetica_width, pdf, png, save, svg
+from viz.effects.figure import MENU
 from viz.errors import CommandError
-from viz.figure import Axis
-from viz.figure_effects import MENU
-from viz.paper_figures import FIGURES, Recipe
+from viz.figures.chart import Curve, Place, Scales, chart
+from viz.figures.drawing import Box, Drawing, Line, Picture, Text
+from viz.figures.drawing_file import helvetica_width, pdf, png, save, svg
+from viz.figures.figure import Axis
+from viz.figures.paper import FIGURES, Recipe
 from viz.pipeline import Pipeline
 from viz.state import Latent, Source, Tap, ViewState
 

@@ -11,9 +11,9 @@ from PIL import Image
 
 from networks.loading import load
 from tests.golden import fill
-from viz import contact_sheet
-from viz.compare_groups import OTHERS, OWN_BREAKS
-from viz.compare_pairs import with_views
+from viz.canvas import contact_sheet
+from viz.compare.pairs import with_views
+from viz.groups.compare import OTHERS, OWN_BREAKS
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.stages.channels import choose

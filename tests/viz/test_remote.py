@@ -10,12 +10,11 @@ import pytest
 
 from gui_utils.tone import tone_map
 from tests.viz.test_app import GOLDEN, START, Running
-from viz import remote_server
-from viz.canvas import tone_map_of
-from viz.compare_pairs import with_views
-from viz.compare_picture import GAP, captured
-from viz.remote import Client, RemoteError, Session
-from viz.remote_server import RemoteServer
+from viz.canvas.canvas import tone_map_of
+from viz.compare.pairs import with_views
+from viz.compare.picture import GAP, captured
+from viz.remote import Client, RemoteError, Session, server as remote_server
+from viz.remote.server import RemoteServer
 from viz.state import Equivariance, Latent, Pose, Source, Tap, Tone, ViewState
 
 DEADLINE_S = 60

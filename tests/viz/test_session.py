@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from viz import paths, session
-from viz.session import Session
+from viz.session import session
+from viz.session.session import Session
 from viz.settings import Settings
 from viz.state import Device, Latent, Pose, Source, StateError, ViewState
-from viz.timeline import Keyframe, Timeline
+from viz.timeline import paths
+from viz.timeline.timeline import Keyframe, Timeline
 
 VIEW = ViewState().edit(Pose, x=0.25).put(Source("a.pkl"))
 FULL = Session(

@@ -11,11 +11,13 @@ import pytest
 from gui_utils.libraries import imgui
 from gui_utils.window import Window, WindowOptions
 from tests.viz.test_app import GOLDEN, START, Running
-from viz import commands, session, session_effects, session_layout, session_networks
-from viz.session import Session
-from viz.session_networks import located, refs_of
+from viz import commands
+from viz.effects import session as session_effects
+from viz.session import layout as session_layout, networks as session_networks, session
+from viz.session.networks import located, refs_of
+from viz.session.session import Session
 from viz.state import Compare, Latent, Pose, Source, Tone, View, ViewState
-from viz.timeline import Keyframe, Timeline
+from viz.timeline.timeline import Keyframe, Timeline
 
 pytestmark = pytest.mark.window
 

@@ -7,15 +7,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from viz import easing, paths, timeline
-from viz.easing import EASINGS
-from viz.groups import ranged
+from viz.groups.groups import ranged
 from viz.stages.latent import along, blend_weights
 from viz.state import GROUPS, Latent, LatentPath, Noise, Pose, Slice, Source, Sticking, Tap, Tone, Truncation, View, ViewState
-from viz.timeline import Keyframe, Timeline, TimelineError
+from viz.timeline import easing, paths, timeline
+from viz.timeline.easing import EASINGS
+from viz.timeline.timeline import Keyframe, Timeline, TimelineError
 
 START = ViewState().edit(Pose, x=-0.1, turns=0.1).edit(Tone, gain_db=-6.0).edit(Latent, x=3.0)
 END = ViewState().edit(Pose, x=0.3, turns=0.2).edit(Tone, gain_db=6.0).edit(Tap, layer="L1").edit(Latent, x=3.0)

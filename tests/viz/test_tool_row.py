@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.viz.test_app import Running
+from viz.canvas.tool_row import fitting
 from viz.state import CompareView, Source, View, ViewState
-from viz.tool_row import fitting
 
 TINY_R = str(Path(__file__).resolve().parent.parent / "golden" / "tiny_r.pkl")
 TOOLS = ("View.fit", "View.one", "Toolbar.gain_db", "Toolbar.colormap", "View.magnify", "View.margins", "View.gizmo")

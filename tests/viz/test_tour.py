@@ -10,14 +10,16 @@ from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
 from tests.drive import Driver
 from tests.viz.test_app import Running
-from viz import commands, film_file, settings, tour
+from viz import commands, settings
 from viz.app import App, AppOptions
+from viz.export import film_file
 from viz.pipeline import Pipeline
 from viz.render_thread import Inline
 from viz.request import RenderRequest
-from viz.session import Session
+from viz.session.session import Session
 from viz.settings import Settings
 from viz.state import Compare, Latent, Pose, Source, Spectrum, StateError, Tap, ViewState
+from viz.tour import tour
 
 BUNDLED = tuple(entry.name for entry in catalogue() if entry.kind == "bundled")
 PAIR = {"globe-still-r-64", "globe-still-b-64"}

@@ -3,9 +3,10 @@
 import pytest
 
 from tests.viz.test_app import START, Running
-from viz import commands, timeline
+from viz import commands
 from viz.state import Pose
-from viz.timeline import Keyframe
+from viz.timeline import timeline
+from viz.timeline.timeline import Keyframe
 from viz.undo import Order
 
 

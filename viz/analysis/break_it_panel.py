@@ -13,7 +13,7 @@ from gui_utils.toasts import progress_bar
 from networks.measures.comparison import KINDS, LABELS
 from viz.analysis.break_it import NAME, SAMPLES, Toll
 from viz.analysis.parts import result_of
-from viz.layer_groups import BREAKS, WINDOWS
+from viz.groups.layer import BREAKS, WINDOWS
 from viz.panels import Panel, PanelContext
 from viz.panels.layers import SELECTED
 from viz.panels.parts import NO_NETWORK, reset_button, wrapped_text

@@ -13,7 +13,7 @@ from networks.measures.comparison import KINDS, Kind
 from viz.analysis import break_it, break_it_panel, filter_view, fourier_view
 from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, finite, measured, shown, view_of
 from viz.errors import CommandError
-from viz.figure import Axis
+from viz.figures.figure import Axis
 from viz.request import Frame
 from viz.state import BreakIt, Filters, FourierView, Tap, ViewState
 

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from gui_utils.theme import SERIES
-from viz.figure import Axis, framed
-from viz.overlay_tone import pixels_of
+from viz.canvas.overlay_tone import pixels_of
+from viz.figures.figure import Axis, framed
 from viz.request import OverlayArrows, OverlayImage
 
 SIZE, SMOOTH = (720, 400), 3  # of a chart's inside, and how many times larger it is drawn
@@ -111,7 +111,7 @@ def bar_chart(names: Sequence[str], heights: Sequence[float | None], y: Axis, ti
 
 def _canvas(x: Axis, y: Axis):
     """An empty chart, drawn larger than shown, with its grid; and where a point lies on it."""
-    from viz.figure import ticks
+    from viz.figures.figure import ticks
 
     width, height = (n * SMOOTH for n in SIZE)
     canvas = Image.new("RGB", (width, height), (255, 255, 255))

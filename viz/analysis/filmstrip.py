@@ -17,9 +17,9 @@ from gui_utils.controls import Field
 from gui_utils.libraries import imgui
 from gui_utils.scopes import child_scope, dim_text, tooltip_scope
 from gui_utils.text import number_text
-from viz import shared_cursor
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import progress, result_of, switch
+from viz.canvas import shared_cursor
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, wrapped_text
 from viz.request import NetworkFacts, OverlayResult

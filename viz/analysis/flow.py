@@ -21,7 +21,7 @@ from networks.measures.patience import Stop, synthesized
 if TYPE_CHECKING:
     import torch
 
-    from viz.groups import Flow
+    from viz.groups.groups import Flow
 
 FINE = 1 / 8  # of the sampling rate: what lies above, in cycles per image, is detail
 PATCH_SHARE, SMALLEST_PATCH = 1 / 8, 16

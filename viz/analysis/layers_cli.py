@@ -9,7 +9,7 @@ import numpy as np
 from viz.analysis import layer_health, layer_shares, nonlinearity_chart
 from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, finite, measured, shown, view_of
 from viz.errors import CommandError
-from viz.figure import Axis
+from viz.figures.figure import Axis
 from viz.state import LayerHealth, LayerShares, Nonlinearity, Tap, ViewState
 
 

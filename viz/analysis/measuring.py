@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from viz.analysis.metrics_cli import at_least_one
-from viz.cli_render import add_engine_arguments, seed_number
-from viz.cli_set import add_set_argument, with_settings
+from viz.cli.render import add_engine_arguments, seed_number
+from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.request import Frame, OverlayResult, RenderRequest
 from viz.state import BreakIt, Device, Latent, Pose, Source, Truncation, ViewState

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import Any
 
 from networks.measures.comparison import KINDS, LABELS, Kind
-from viz.cli_set import add_set_argument, with_settings
+from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.state import BreakIt, ViewState
 

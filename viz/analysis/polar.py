@@ -9,7 +9,7 @@ import numpy as np
 from gui_utils import plots
 from gui_utils.libraries import imgui
 from gui_utils.text import number_text
-from viz.figure import Axis, ticks
+from viz.figures.figure import Axis, ticks
 
 EDGE = 1.15  # of the outermost ring, so that it is seen whole
 RING, SPOKE = (0.45, 0.45, 0.45), (0.3, 0.3, 0.3)

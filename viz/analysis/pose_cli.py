@@ -23,7 +23,7 @@ from viz.analysis.measuring import (
     view_of,
 )
 from viz.errors import CommandError
-from viz.figure import Axis
+from viz.figures.figure import Axis
 from viz.state import Equivariance, Flicker, Flow, LayerEquivariance, Pose, Sweep, ViewState
 
 IDENTITY = "The pose is the identity, so there is nothing to follow; --translate X Y or --rotate DEGREES moves the picture"

@@ -142,7 +142,7 @@ def export(collected: Collected, tone: Tone) -> SaveMeasurement:
     }
 
     def figure() -> np.ndarray:
-        from viz.figure import Axis, framed
+        from viz.figures.figure import Axis, framed
 
         title = f"stuck {number_text(None if score is None else 100 * score, '%')}"
         return framed(pixels_of(values, tone), Axis("pictures", 0, count), Axis("image widths", -length / 2, length / 2), title)

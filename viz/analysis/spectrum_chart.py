@@ -20,8 +20,7 @@ from viz.analysis.nonlinearity import filtered_tap
 from viz.analysis.nonlinearity_chart import marks
 from viz.analysis.parts import progress, result_of, switch
 from viz.analysis.spectrum_cli import RANGE_DB, figure
-from viz.analysis.spectrum_reference import NAME as REFERENCE
-from viz.analysis.spectrum_reference import averaged
+from viz.analysis.spectrum_reference import NAME as REFERENCE, averaged
 from viz.commands import SaveMeasurement
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, cached, wrapped_text

@@ -85,7 +85,7 @@ def difference_arrays(found: Curves, other: Curves | None) -> dict[str, Any]:
 def curves_figure(found: Curves, other: Curves | None) -> np.ndarray:
     """The curves, or with a reference A - B, in dB over cycles per image."""
     from viz.analysis.figures import line_chart
-    from viz.figure import Axis
+    from viz.figures.figure import Axis
 
     lines = found.lines() if other is None else difference(found, other)
     values = np.concatenate([level[1:] for _, level in lines.values()])
@@ -126,7 +126,7 @@ def _pictures(options: argparse.Namespace, report: Any) -> tuple[str, Iterator[A
 def figure(found: Curves) -> np.ndarray:
     """The map in dB, from -50 to 30, with its axes in cycles per image."""
     from gui_utils.tone import ToneMap, tone_map
-    from viz.figure import Axis, framed
+    from viz.figures.figure import Axis, framed
 
     low, high = RANGE_DB
     tone = ToneMap(gain=1 / (high - low), offset=-low / (high - low), signed=False, colormap="viridis")

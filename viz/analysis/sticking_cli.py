@@ -6,7 +6,7 @@ import argparse
 
 from viz.analysis import sticking_average as overlay
 from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, measured, need_grid, shown, view_of
-from viz.cli_render import seed_number
+from viz.cli.render import seed_number
 from viz.errors import CommandError
 from viz.state import Sticking, ViewState
 

@@ -17,7 +17,7 @@ from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.layer_chart import finite
 from viz.analysis.parts import NO_GRID, progress, result_of, switch
 from viz.analysis.polar import draw_polar, nearest
-from viz.gestures import wrapped
+from viz.canvas.gestures import wrapped
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, wrapped_text
 from viz.request import NetworkFacts, OverlayResult

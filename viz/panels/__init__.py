@@ -16,7 +16,7 @@ import numpy as np
 
 from gui_utils.toasts import Log
 from viz.commands import Command
-from viz.film import Film
+from viz.export.film import Film
 from viz.request import Frame, NetworkFacts, Progress
 from viz.settings import Settings
 from viz.state import ViewState
@@ -70,7 +70,7 @@ class Panel:
 
 def discover() -> tuple[Panel, ...]:
     """All panels, by region and order."""
-    from viz import analysis  # its modules import this one
+    from viz import analysis
 
     names = sorted(m.name for m in pkgutil.iter_modules(__path__))
     modules = [importlib.import_module(f"{__name__}.{name}") for name in names]

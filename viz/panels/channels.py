@@ -9,7 +9,7 @@ from gui_utils.libraries import imgui
 from gui_utils.scopes import table_scope
 from gui_utils.text import MISSING
 from gui_utils.tone import COLORMAPS
-from viz.contact_sheet import page_count
+from viz.canvas.contact_sheet import page_count
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, columns, reset_button, significant, wrapped_text
 from viz.request import Frame, NetworkFacts, Statistics

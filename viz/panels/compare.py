@@ -9,9 +9,9 @@ from gui_utils.controls import Field, button, checkbox, choice, combo, section, 
 from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import table_scope
 from gui_utils.text import MISSING, duration_text, number_text
-from viz.compare import MODE_NAMES, chosen, others, own_values, shows_the_same, swapped, without
-from viz.compare_groups import NAMES, OTHERS, OWN_BREAKS
-from viz.compare_pairs import PRESETS, SAME_NETWORK, Choice, toggled, with_next
+from viz.compare.compare import MODE_NAMES, chosen, others, own_values, shows_the_same, swapped, without
+from viz.compare.pairs import PRESETS, SAME_NETWORK, Choice, toggled, with_next
+from viz.groups.compare import NAMES, OTHERS, OWN_BREAKS
 from viz.panels import Panel, PanelContext
 from viz.panels.compare_own import links, values
 from viz.panels.parts import reset_button, wrapped_text

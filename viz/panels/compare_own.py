@@ -9,9 +9,9 @@ from typing import Any
 from gui_utils.controls import Field, button, checkbox, choice, combo, input_float, input_int, slider_float, toggle
 from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import table_scope
-from viz.compare import broken_in, own_values
-from viz.compare_groups import NAMES, OTHERS, OWN_BREAKS
-from viz.layer_groups import WINDOWS
+from viz.compare.compare import broken_in, own_values
+from viz.groups.compare import NAMES, OTHERS, OWN_BREAKS
+from viz.groups.layer import WINDOWS
 from viz.panels.parts import NO_NETWORK, wrapped_text
 from viz.request import Beside, NetworkFacts
 from viz.state import BreakIt, Latent, Noise, Pose, Tap, Truncation, ViewState

@@ -6,11 +6,11 @@ from gui_utils.controls import Field, button, combo, input_int
 from gui_utils.libraries import imgui
 from gui_utils.scopes import dim_text, item_width, tooltip_scope
 from viz import commands
-from viz.export_job import ExportJob, time_left_text
-from viz.export_options import WHATS
+from viz.export.job import ExportJob, time_left_text
+from viz.export.options import WHATS
 from viz.panels import PanelContext
 from viz.panels.parts import wrapped_text
-from viz.session import Session, kept_settings
+from viz.session.session import Session, kept_settings
 from viz.state import OverlayView, ViewState
 
 WHAT = Field("", "Export.what", "What the film shows. Sticking: the picture, the mean around it and the slice, as in the paper's "

@@ -7,7 +7,7 @@ import math
 from gui_utils import theme
 from gui_utils.libraries import imgui
 from gui_utils.scopes import tooltip_scope
-from viz import gestures
+from viz.canvas import gestures
 from viz.panels import PanelContext
 from viz.state import SEEDS_PER_ROW, Latent, ViewState
 

@@ -13,7 +13,7 @@ from gui_utils.libraries import imgui, implot
 from gui_utils.scopes import table_scope, tooltip_scope
 from gui_utils.text import MISSING, duration_text, number_text, size_text
 from viz import commands
-from viz.handover import Handover, handover
+from viz.gpu.handover import Handover, handover
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, columns, reset_button
 from viz.request import Frame

@@ -8,7 +8,7 @@ from dataclasses import replace
 from gui_utils.controls import Field, checkbox, combo, drag_float, value_row
 from gui_utils.libraries import imgui
 from gui_utils.text import MISSING, number_text
-from viz import gestures
+from viz.canvas import gestures
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import (
     FAST_PER_EM,

@@ -11,7 +11,7 @@ from gui_utils.controls import Field, checkbox, choice, combo, slider_float
 from gui_utils.libraries import imgui, implot
 from gui_utils.scopes import item_width
 from gui_utils.text import MISSING, number_text
-from viz.compare_groups import NAMES
+from viz.groups.compare import NAMES
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import cached, columns, reset_button, wrapped_text
 from viz.panels.spectrum_math import Map, colors, decibels, make_map, radial_profile, reference

@@ -7,15 +7,15 @@ from dataclasses import replace
 from gui_utils.controls import Field, button, combo, drag_float, input_float, toggle
 from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import item_width
-from viz import paths, timeline
-from viz.easing import EASINGS
-from viz.film import Film
+from viz.export.film import Film
 from viz.panels import Panel, PanelContext
 from viz.panels.export_rows import NOTHING, beside, export_rows
 from viz.panels.parts import wrapped_text
 from viz.panels.timeline_strip import strip
 from viz.state import ViewState
-from viz.timeline import Keyframe
+from viz.timeline import paths, timeline
+from viz.timeline.easing import EASINGS
+from viz.timeline.timeline import Keyframe
 
 PLAY = Field(icons.ICON_FA_PLAY, "Timeline.play", "Plays the timeline from the playhead on.", default=False)
 BACK = Field(icons.ICON_FA_BACKWARD, "Timeline.backwards", "Plays it backwards.", default=False)

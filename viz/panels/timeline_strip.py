@@ -7,10 +7,10 @@ import math
 from gui_utils import theme
 from gui_utils.libraries import imgui
 from gui_utils.scopes import tooltip_scope
-from viz import timeline
-from viz.film import Film
+from viz.export.film import Film
 from viz.panels import PanelContext
 from viz.state import ViewState
+from viz.timeline import timeline
 
 HEIGHT_EM = 3.2
 GRAB_EM = 0.6

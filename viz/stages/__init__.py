@@ -41,7 +41,7 @@ class Run:
     superseded: Callable[[], bool] = _never
     load_superseded: Callable[[], bool] = _never
     progress: Callable[[str, float | None, bool], None] = _quiet
-    replays: Any = None  # viz.replay.Replays, for what is synthesised on a GPU
+    replays: Any = None  # viz.gpu.replay.Replays, for what is synthesised on a GPU
 
 
 @dataclass(frozen=True)

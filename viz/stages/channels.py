@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from viz.contact_sheet import page_size
+from viz.canvas.contact_sheet import page_size
 from viz.stages import Run, Stage
 from viz.stages.channel_colors import phase, principal
 from viz.stages.channel_order import NUMBER, ordered

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from viz.later import Later
+from viz.gpu.later import Later
 from viz.stages import Run, Stage
 from viz.stages.load import Ready
 from viz.stages.own_latent import name_of, own_ws

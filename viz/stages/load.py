@@ -11,8 +11,7 @@ from typing import Any
 import torch
 
 from networks.breakage import Breakage, broken
-from networks.loading import LoadCancelled, LoadedNetwork
-from networks.loading import load as load_network
+from networks.loading import LoadCancelled, LoadedNetwork, load as load_network
 from networks.spec import ALIAS_FREE, TapInfo
 from viz.request import NetworkFacts
 from viz.stages import SUPERSEDED, Run, Stage

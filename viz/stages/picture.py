@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from viz.handover import DevicePicture, DeviceValues, handover
-from viz.later import Later
+from viz.gpu.handover import DevicePicture, DeviceValues, handover
+from viz.gpu.later import Later
 from viz.request import Picture, Statistics
 from viz.stages import Run, Stage
 from viz.stages.load import Ready

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from torch_utils import ops
-from viz.replay import Question
+from viz.gpu.replay import Question
 from viz.stages import SUPERSEDED, Run, Stage
 from viz.stages.load import Ready
 from viz.state import Device, LearnedPose, Noise, Pose, Tap, ViewState

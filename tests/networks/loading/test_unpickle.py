@@ -10,8 +10,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from networks.loading import LoadError, load
 from networks.loading.errors import Malformed, Refused

@@ -22,8 +22,7 @@ from networks.ladder.__main__ import _parser as ladder_parser
 from networks.train import together
 from networks.train.adversarial import _discriminator
 from networks.train.checkpoint import exists, load_checkpoint, save_checkpoint
-from networks.train.command_line import main as train_main
-from networks.train.command_line import parser
+from networks.train.command_line import main as train_main, parser
 from networks.train.errors import CheckpointError, TrainingError
 from networks.train.loop import Run, train
 from networks.train.pace import Pace

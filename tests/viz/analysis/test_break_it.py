@@ -10,9 +10,10 @@ import pytest
 from networks.breakage import Breakage, LayerBreakage
 from networks.measures.metrics import measure
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
-from viz import canvas_badge, cli
+from viz import cli
 from viz.analysis import break_it, break_it_panel
-from viz.layer_groups import LayerBreak
+from viz.canvas import badge as canvas_badge
+from viz.groups.layer import LayerBreak
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.stages import load

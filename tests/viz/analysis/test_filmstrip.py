@@ -10,9 +10,9 @@ import torch
 from gui_utils.libraries import imgui
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from tests.viz.test_app import Running
-from viz import shared_cursor
 from viz.analysis import filmstrip
 from viz.analysis.filmstrip import LARGEST, Cell, Region, as_colors, as_picture, region_of
+from viz.canvas import shared_cursor
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import Channels, Filmstrip, Source, Tap, ViewState

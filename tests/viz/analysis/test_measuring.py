@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.viz.analysis.test_charts import plot_point
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
-from viz import cli, figure
+from viz import cli
 from viz.analysis import (
     break_it,
     filter_view,
@@ -24,8 +24,9 @@ from viz.analysis import (
 )
 from viz.analysis.equivariance import SweepPoint
 from viz.analysis.slice_strip import Collected
-from viz.cli_break import breaking
-from viz.layer_groups import LayerBreak
+from viz.cli.broken import breaking
+from viz.figures import figure
+from viz.groups.layer import LayerBreak
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import (

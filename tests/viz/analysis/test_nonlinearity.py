@@ -14,8 +14,7 @@ from tests.networks.agreement import tiny
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from torch_utils.spectra import view_spectrum
 from viz import cli
-from viz.analysis import nonlinearity as inside
-from viz.analysis import nonlinearity_chart as chart
+from viz.analysis import nonlinearity as inside, nonlinearity_chart as chart
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import LayerShares, Nonlinearity, Source, Tap, ViewState

@@ -10,7 +10,7 @@ from gui_utils.libraries import imgui
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz.analysis import slice_strip as ss
 from viz.commands import SaveMeasurement
-from viz.figure import Axis, framed, ticks
+from viz.figures.figure import Axis, framed, ticks
 from viz.request import Picture
 from viz.state import OverlayView, Slice, Tone, ViewState
 

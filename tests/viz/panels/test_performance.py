@@ -2,7 +2,7 @@
 
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz import commands
-from viz.handover import Handover
+from viz.gpu.handover import Handover
 from viz.panels.performance import gpu_rows, layers_text, summary
 from viz.settings import Settings
 from viz.state import Device

@@ -1,7 +1,7 @@
 """Layers and channels: selecting, stepping within the layer, contact sheets, tone."""
 
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
-from viz import contact_sheet
+from viz.canvas import contact_sheet
 from viz.panels.channels import shown_text
 from viz.panels.layers import column_text, layer_rows, measured_columns
 from viz.panels.parts import significant

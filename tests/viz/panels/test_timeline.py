@@ -6,12 +6,13 @@ import pytest
 
 from gui_utils.libraries import imgui
 from tests.viz.panels.shown import alias_free_facts, show
-from viz import commands, paths
-from viz.export import ExportOptions, ExportProgress
-from viz.film import Film
+from viz import commands
+from viz.export.export import ExportOptions, ExportProgress
+from viz.export.film import Film
 from viz.panels.timeline_strip import EDGE_EM, keyframe_at, ruler_step
 from viz.state import Pose, RotateMotion, View, ViewState
-from viz.timeline import Keyframe, Timeline
+from viz.timeline import paths
+from viz.timeline.timeline import Keyframe, Timeline
 
 R = alias_free_facts()
 START, END = ViewState(), ViewState().edit(Pose, x=0.2)

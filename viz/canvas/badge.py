@@ -1,0 +1,34 @@
+"""A badge over the picture while something in the network is broken, so that no broken picture passes for the network's own."""
+
+from __future__ import annotations
+
+from gui_utils import theme
+from gui_utils.libraries import imgui
+from viz.canvas.placement import Area
+from viz.request import Frame
+from viz.state import BreakIt
+
+ALIAS_FREE = "alias-free"
+
+
+def badge_text(frame: Frame | None) -> str:
+    """What is broken in this very picture (not in the view, which may be newer); "" for nothing."""
+    if frame is None or frame.network is None or frame.network.kind != ALIAS_FREE:
+        return ""
+    summary = frame.request.view.get(BreakIt).summary()
+    return f"Broken: {summary}" if summary else ""
+
+
+def draw_badge(frame: Frame | None, area: Area) -> None:
+    """At the top of the picture's area, in the middle."""
+    text = badge_text(frame)
+    if not text:
+        return
+    lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
+    room = max(8 * em, area.width - 2 * em)
+    size = imgui.calc_text_size(text, wrap_width=room)
+    left = max(area.x + 0.5 * em, area.x + (area.width - size.x) / 2)
+    top = area.y + 0.7 * em
+    ground, ink = (imgui.get_color_u32(imgui.ImVec4(*rgb, alpha)) for rgb, alpha in ((theme.WARNING, 0.92), ((0.05, 0.05, 0.05), 1.0)))
+    lines.add_rect_filled((left - 0.6 * em, top - 0.25 * em), (left + size.x + 0.6 * em, top + size.y + 0.25 * em), ground, 0.3 * em)
+    lines.add_text(imgui.get_font(), em, (left, top), ink, text, wrap_width=room)

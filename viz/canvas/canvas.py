@@ -1,0 +1,307 @@
+"""The canvas: shows a frame's picture with our own resampling, and turns drags on it into an edited state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gui_utils import theme
+from gui_utils.errors import TextureError
+from gui_utils.libraries import imgui
+from gui_utils.shader import ShaderError
+from gui_utils.tone import ToneMap
+from viz.canvas import gestures
+from viz.canvas.badge import draw_badge
+from viz.canvas.comparison import CanvasCompare, drag_divider, on_divider
+from viz.canvas.cursor import share_cursor
+from viz.canvas.overlay import CanvasOverlay, offered, value_under
+from viz.canvas.picture import CanvasPicture
+from viz.canvas.placement import Area, Content, Placement, Probe, pan, place, probe, zoom_at
+from viz.compare.compare import compared, own_values
+from viz.panels import PanelContext
+from viz.request import Frame, OverlayImage, Picture
+from viz.state import Channels, CompareView, OverlayView, Pose, Slice, Tone, View, ViewState
+
+STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
+
+
+@dataclass
+class Gesture:
+    """The drag in progress: what it does, and where the mouse was a frame ago."""
+
+    kind: str  # "walk" | "translate" | "rotate" | "pan" | "slice start" | "slice end" | "slice line" | "divider"
+    last: tuple[float, float]
+
+
+class Canvas:
+    """Owns the GL objects of the picture. `draw` is called inside the picture's ImGui window, once a frame."""
+
+    def __init__(self) -> None:
+        self._picture = CanvasPicture()
+        self.comparison = CanvasCompare()
+        self.gesture: Gesture | None = None
+        self.placement: Placement | None = None
+        self.content: Content | None = None
+        self.probe: Probe | None = None
+        self.trouble = ""  # why the picture could not be drawn; "" while it can
+        self.overlay = CanvasOverlay()
+        self.overlay_image: OverlayImage | None = None
+        self.overlay_probe: tuple[float, ...] | None = None
+
+    def draw(self, state: ViewState, context: PanelContext, frame: Frame | None) -> ViewState:
+        """Draws the picture of `frame` (the last good one) over all the space left and handles the mouse."""
+        area = _area()
+        imgui.invisible_button("canvas", (area.width, area.height), _ALL_BUTTONS)
+        hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
+        picture = frame.picture if frame else None
+        self.probe = self.overlay_probe = None
+        if picture is None or frame is None or frame.network is None:
+            self.gesture = None
+            return state
+        view = state.get(View)
+        self.content = Content.of(picture, margins=view.margins)
+        self.placement = place(view, self.comparison.arrange(state, frame, area), self.content, frame.network.resolution)
+        self.trouble = ""
+        try:
+            self._paint(picture, state, context, frame)
+        except (TextureError, ShaderError, MemoryError) as e:  # the next frame tries again
+            self.trouble = f"The picture cannot be drawn: {e or 'there is no memory left'}."
+        mixed = compared(state) and state.get(CompareView).mode != "side"  # a measurement is of the first view alone
+        self.overlay_image = None if mixed else offered(frame).get(state.get(OverlayView).image)
+        if self.overlay_image is not None:
+            self.overlay.draw(self.overlay_image, state.get(OverlayView), self.placement, framebuffer_scale(), view.magnify)
+        self._decorate(picture, state, frame, hovered)
+        if state.get(View).gizmo and not picture.grid and frame.network.has_pose:
+            self._other_gizmos(state, frame, hovered)
+        mouse = self.mouse()
+        if compared(state):
+            self.comparison.read(frame, self.placement, mouse, margins=view.margins)
+            if hovered:
+                self.comparison.crosshair(self.placement, mouse, _mouse())
+        if hovered and self.gesture is None:
+            self.probe = probe(picture, self.placement, self.content, *mouse)
+            if self.overlay_image is not None:
+                self.overlay_probe = value_under(self.overlay_image, self.placement, *mouse)
+        share_cursor(self, context, picture)
+        return self._handle(state, context, mouse, hovered, active)
+
+    def delete(self) -> None:
+        for part in (self._picture, self.comparison, self.overlay):
+            part.delete()
+
+    # ---------------------------------------------------------------------------------------------- drawing
+
+    def mouse(self) -> tuple[float, float]:
+        """The cursor in the first view, also while it is over another."""
+        if self.placement is None:
+            return _mouse()
+        return self.comparison.map_mouse(_mouse(), self.placement.area, held=self.gesture is not None)
+
+    def _paint(self, picture: Picture, state: ViewState, context: PanelContext, frame: Frame) -> None:
+        assert self.placement is not None
+        placement, view, tone = self.placement, state.get(View), tone_map_of(state.get(Tone))
+        error = context.frame is not None and context.frame.error is not None
+        brightness = STALE_BRIGHTNESS if error else 1.0
+
+        def paint(clip: Area | None) -> None:
+            self._picture.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=brightness, clip=clip)
+
+        if compared(state):
+            self.comparison.draw(state, frame, placement, tone, paint)
+        else:
+            paint(None)
+
+    def _decorate(self, picture: Picture, state: ViewState, frame: Frame, hovered: bool) -> None:
+        assert self.placement is not None and self.content is not None and frame.network is not None
+        lines = imgui.get_window_draw_list()
+        area = self.placement.area
+        lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
+        try:
+            if picture.grid:
+                self._sheet_labels(lines, picture)
+            else:
+                if self.content.width != self.content.sampling_rate:  # a layer with margins: show where the image lies
+                    _rectangle(lines, self.placement, (-0.5, -0.5, 0.5, 0.5), color(theme.ACCENT, 0.8))
+                if state.get(View).gizmo and frame.network.has_pose:
+                    self._gizmo(lines, self.placement, state, hovered)
+                if state.get(Slice).on:
+                    self._scan_line(lines, state.get(Slice))
+            if not compared(state):  # else the captions say it
+                draw_badge(frame, area)
+        finally:
+            lines.pop_clip_rect()
+
+    def _other_gizmos(self, state: ViewState, frame: Frame, hovered: bool) -> None:
+        """The handles once more over the views beside that follow the same pose."""
+        assert self.placement is not None
+        for number, area in self.comparison.areas.items():
+            other = frame.others[number].frame.network if number in frame.others else None
+            if other is None or not other.has_pose or own_values(state, number).own_pose:
+                continue
+            lines = imgui.get_window_draw_list()
+            lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
+            self._gizmo(lines, replace(self.placement, area=area), state, hovered)
+            lines.pop_clip_rect()
+
+    def _gizmo(self, lines: imgui.ImDrawList, placement: Placement, state: ViewState, hovered: bool) -> None:
+        """Ring = rotate, centre = translate. Faint until the mouse is near, so that it does not hide the picture."""
+        assert self.placement is not None
+        pose, em = state.get(Pose), imgui.get_font_size()
+        moved = pose.moved
+        dragging = self.gesture.kind if self.gesture else ""
+        part = gestures.grip(self.placement, pose, self.mouse(), em) if hovered and not dragging else ""
+        if not (moved or part or dragging in ("rotate", "translate")):
+            return
+        cx, cy = placement.to_screen(pose.x, pose.y)
+        radius = gestures.RING * pose.scale * placement.scale
+        ring = color(theme.ACCENT, 0.95 if "rotate" in (dragging,) or part == "ring" else 0.35)
+        center = color(theme.ACCENT, 0.95 if dragging == "translate" or part == "center" else 0.45)
+        angle = -pose.turns * 2 * np.pi
+        hx, hy = cx + radius * np.cos(angle), cy + radius * np.sin(angle)
+        shadow = color((0, 0, 0), 0.45)
+        for tint, width in ((shadow, 3.5), (ring, 1.5)):
+            lines.add_circle((cx, cy), radius, tint, 0, width)
+            lines.add_line((cx, cy), (hx, hy), tint, width)
+        lines.add_circle_filled((hx, hy), 0.35 * em, ring)
+        lines.add_circle((cx, cy), 0.55 * em, shadow, 0, 3.5)
+        lines.add_circle((cx, cy), 0.55 * em, center, 0, 1.5)
+        if dragging in ("rotate", "translate") or part:
+            scale = f"   × {pose.scale:.2f}" if pose.scale != 1 else ""
+            text = f"{pose.turns * 360:+.1f}°   {pose.x:+.3f}, {pose.y:+.3f} widths{scale}"
+            _label(lines, (cx + 0.9 * em, cy - 0.9 * em), text)
+
+    def _scan_line(self, lines: imgui.ImDrawList, line: Slice) -> None:
+        """The pixels that the slice is made of; both ends and the line can be dragged."""
+        assert self.placement is not None
+        em = imgui.get_font_size()
+        ends = self.placement.to_screen(line.x0, line.y0), self.placement.to_screen(line.x1, line.y1)
+        for tint, width in ((color((0, 0, 0), 0.6), 4.0), (color(theme.WARNING, 0.95), 2.0)):
+            lines.add_line(*ends, tint, width)
+        for end in ends:
+            lines.add_circle_filled(end, 0.45 * em, color((0, 0, 0), 0.6))
+            lines.add_circle_filled(end, 0.35 * em, color(theme.WARNING, 0.95))
+
+    def _sheet_labels(self, lines: imgui.ImDrawList, picture: Picture) -> None:
+        assert self.placement is not None and self.content is not None
+        rate = self.content.sampling_rate
+        width, height = picture.cell[0] / rate, picture.cell[1] / rate
+        left, top = -self.content.width / rate / 2, -self.content.height / rate / 2
+        for i, channel in enumerate(picture.channels):
+            x, y = left + i % picture.grid * width, top + i // picture.grid * height
+            _rectangle(lines, self.placement, (x, y, x + width, y + height), color((0.5, 0.5, 0.5), 0.5))
+            if width * self.placement.scale > 2.2 * imgui.get_font_size():
+                sx, sy = self.placement.to_screen(x, y)
+                note = picture.notes[i] if picture.notes else ""
+                fits = note and _fits(note, width * self.placement.scale)
+                _label(lines, (sx + 3, sy + 2), f"{channel}  {note}" if fits else str(channel))
+
+    # ---------------------------------------------------------------------------------------------- the mouse
+
+    def _handle(self, state: ViewState, context: PanelContext, mouse: tuple[float, float], hovered: bool, active: bool) -> ViewState:
+        assert self.placement is not None
+        resolution = context.network.resolution if context.network else 1
+        io = imgui.get_io()
+        if hovered and io.mouse_wheel and not io.key_ctrl:
+            state = state.put(zoom_at(state.get(View), self.placement, resolution, io.mouse_wheel, *mouse))
+        if hovered and imgui.is_mouse_double_clicked(0):
+            view = state.get(View)
+            if self.gesture is None or self.gesture.kind in ("walk", "pan"):
+                state = state.put(replace(view, zoom=0.0, center_x=0.0, center_y=0.0))
+        if active and self.gesture is None:
+            self.gesture = Gesture(self._kind(state, context, mouse), mouse)
+        if not active:
+            self.gesture = None
+        if self.gesture is None:
+            return state
+        before, self.gesture.last = self.gesture.last, mouse
+        return state if mouse == before else self._drag(state, context, before, mouse)
+
+    def _kind(self, state: ViewState, context: PanelContext, mouse: tuple[float, float]) -> str:
+        io = imgui.get_io()
+        has_pose = context.network is not None and context.network.has_pose
+        assert self.placement is not None
+        if on_divider(state, self.placement, mouse) and imgui.is_mouse_down(0):
+            return "divider"
+        if imgui.is_mouse_down(2) or imgui.is_key_down(imgui.Key.space):
+            return "pan"
+        if imgui.is_mouse_down(1):
+            return "translate" if has_pose else "none"
+        if io.key_alt:
+            return "rotate" if has_pose else "none"
+        if state.get(Slice).on and state.get(Channels).mode != "sheet":
+            part = gestures.grip_line(self.placement, state.get(Slice), mouse, imgui.get_font_size())
+            if part:
+                return f"slice {part}"
+        if has_pose and state.get(View).gizmo and state.get(Channels).mode != "sheet":
+            part = gestures.grip(self.placement, state.get(Pose), mouse, imgui.get_font_size())
+            if part:
+                return "rotate" if part == "ring" else "translate"
+        return "walk"
+
+    def _drag(self, state: ViewState, context: PanelContext, before: tuple[float, float], after: tuple[float, float]) -> ViewState:
+        assert self.gesture is not None and self.placement is not None
+        dx, dy = after[0] - before[0], after[1] - before[1]
+        match self.gesture.kind:
+            case "pan":
+                resolution = context.network.resolution if context.network else 1
+                return state.put(pan(state.get(View), self.placement, resolution, dx, dy))
+            case "translate":
+                return gestures.translate(state, dx / self.placement.scale, dy / self.placement.scale, context.network)
+            case "rotate":
+                turns = gestures.angle_between(self.placement, state.get(Pose), before, after)
+                return gestures.rotate(state, turns, context.network)
+            case "divider":
+                return drag_divider(state, self.placement, after[0])
+            case "walk":
+                return gestures.walk(state, dx, dy, context.em)
+            case "slice start" | "slice end" | "slice line" as kind:
+                part = kind.removeprefix("slice ")
+                return gestures.drag_line(state, part, dx / self.placement.scale, dy / self.placement.scale)
+        return state
+
+
+_ALL_BUTTONS = (
+    imgui.ButtonFlags_.mouse_button_left.value | imgui.ButtonFlags_.mouse_button_right.value | imgui.ButtonFlags_.mouse_button_middle.value
+)
+
+
+def tone_map_of(tone: Tone) -> ToneMap:
+    return ToneMap(gain=10 ** (tone.gain_db / 20), offset=tone.offset, signed=tone.signed, colormap=tone.colormap)
+
+
+def framebuffer_scale() -> float:
+    return imgui.get_io().display_framebuffer_scale.x or 1.0
+
+
+def color(rgb: tuple[float, float, float], alpha: float = 1.0) -> int:
+    return imgui.get_color_u32(imgui.ImVec4(*rgb, alpha))
+
+
+def _area() -> Area:
+    """The space left in the window, on the framebuffer's pixel grid so that 1:1 is exact."""
+    at, size, scale = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail(), framebuffer_scale()
+    x, y = round(at.x * scale) / scale, round(at.y * scale) / scale
+    imgui.set_cursor_screen_pos((x, y))
+    return Area(x, y, max(1.0, int(size.x * scale) / scale), max(1.0, int(size.y * scale) / scale))
+
+
+def _mouse() -> tuple[float, float]:
+    at = imgui.get_io().mouse_pos
+    return at.x, at.y
+
+
+def _rectangle(lines: imgui.ImDrawList, placement: Placement, rect: tuple[float, float, float, float], tint: int) -> None:
+    a, b = placement.to_screen(rect[0], rect[1]), placement.to_screen(rect[2], rect[3])
+    lines.add_rect(a, b, color((0, 0, 0), 0.5), 0, 3.0)
+    lines.add_rect(a, b, tint, 0, 1.0)
+
+
+def _fits(note: str, width: float) -> bool:
+    """Whether a cell of a contact sheet has room for its number and a word."""
+    return imgui.calc_text_size(note).x + 3 * imgui.get_font_size() < width
+
+
+def _label(lines: imgui.ImDrawList, at: tuple[float, float], text: str) -> None:
+    lines.add_text((at[0] + 1, at[1] + 1), color((0, 0, 0), 0.8), text)
+    lines.add_text(at, color((1, 1, 1), 0.9), text)

@@ -1,0 +1,52 @@
+"""One picture on the canvas: owns its GL objects, uploads a frame's values once, and draws them where a placement says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gui_utils.libraries import imgui
+from gui_utils.picture import PicturePainter
+from gui_utils.texture import FloatTexture
+from gui_utils.tone import PictureView, ToneMap
+from viz.canvas.placement import Area, Content, Placement
+from viz.gpu.handover import place
+from viz.request import Picture
+
+
+class CanvasPicture:
+    """`draw` may be called for one picture after another; only what changed is uploaded and painted again."""
+
+    def __init__(self) -> None:
+        self._painter, self._values, self._mask = PicturePainter(), FloatTexture(), FloatTexture()
+        self._uploaded: Picture | None = None
+
+    def draw(
+        self,
+        picture: Picture,
+        placement: Placement,
+        tone: ToneMap,
+        *,
+        margins: bool,
+        magnify: str,
+        brightness: float,
+        clip: Area | None = None,
+    ) -> None:
+        """Over the placement's area, or the part of it within `clip`."""
+        if picture is not self._uploaded:  # a frame is uploaded once, whatever is drawn over it later
+            place(self._values, picture)
+            if picture.mask is not None:
+                self._mask.upload(picture.mask.astype(np.float32))
+            self._uploaded = picture
+        area, scale = placement.area, imgui.get_io().display_framebuffer_scale.x or 1.0
+        size = max(1, round(area.width * scale)), max(1, round(area.height * scale))
+        shown = PictureView(placement.source(Content.of(picture, margins=margins)), size, tone, magnify, brightness)
+        self._painter.draw(self._values, shown, self._mask if picture.mask is not None else None)
+        lines, part = imgui.get_window_draw_list(), clip or area
+        lines.push_clip_rect((part.x, part.y), (part.x + part.width, part.y + part.height), True)
+        lines.add_image(self._painter.ref, (area.x, area.y), (area.x + area.width, area.y + area.height))
+        lines.pop_clip_rect()
+
+    def delete(self) -> None:
+        for part in (self._painter, self._values, self._mask):
+            part.delete()
+        self._uploaded = None

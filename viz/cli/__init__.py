@@ -1,0 +1,105 @@
+"""The command line: opens the window, or works without one. Every number a flag takes has the unit its help names."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+from viz.session import origin
+
+PROGRAM = "visualizer.py"
+COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(parser)` and `run<suffix>(options)`
+    ("window", "open the window (the default)", "viz.cli.window", "_window"),
+    ("render", "render one picture or layer to a .png or .npy file", "viz.cli.render", "_render"),
+    ("view", "render a saved view (JSON, or a PNG captured by this program)", "viz.cli.render", "_view"),
+    ("play", "render a session as a film, or a film again from itself", "viz.cli.play", "_play"),
+    ("record", "render a ready-made path (rotation, circle, loop through seeds) as a film", "viz.cli.play", "_record"),
+    ("inspect", "print a network's configuration, layers and parameters", "viz.cli.network", "_inspect"),
+    ("convert", "write a network as .safetensors (weights and constructor arguments)", "viz.cli.network", "_convert"),
+    ("screenshot", "draw the whole window to a file, without a display", "viz.cli.window", "_screenshot"),
+    ("metrics", "measure equivariance: EQ-T, EQ-T_frac, EQ-R", "viz.analysis.metrics_cli", ""),
+    ("equivariance", "how well one picture follows its pose: PSNR, and the error as a picture", "viz.analysis.pose_cli", "_equivariance"),
+    ("sticking", "average pictures around a latent: the share of detail kept, which sticks to the pixels", "viz.analysis.sticking_cli", ""),
+    ("slice", "stack one line of the picture over a motion: the share of its detail that stands still", "viz.analysis.slice_cli", ""),
+    ("flow", "which way fine detail moves when the pose moves: the share attached", "viz.analysis.pose_cli", "_flow"),
+    ("flicker", "what changes while the picture moves by fractions of pixels", "viz.analysis.pose_cli", "_flicker"),
+    ("by-layer", "equivariance of one view at every layer", "viz.analysis.pose_cli", "_by_layer"),
+    ("sweep", "equivariance of one latent over shifts from 0 to 1 pixel, or over all angles", "viz.analysis.pose_cli", "_sweep"),
+    ("nonlinearity", "spectra inside a layer: harmonics made, removed, and folded back", "viz.analysis.layers_cli", "_nonlinearity"),
+    ("out-of-band", "at every layer, the power beyond f_c, beyond f_t, and folded back", "viz.analysis.layers_cli", "_out_of_band"),
+    ("health", "at every layer, what 16 bits change, what the clamp cuts off, and dead channels", "viz.analysis.layers_cli", "_health"),
+    ("filters", "taps, responses and design of every layer's filters", "viz.analysis.design_cli", "_filters"),
+    ("fourier", "the waves that the picture begins with, under a pose", "viz.analysis.design_cli", "_fourier"),
+    ("break-it", "what breaking layers costs, in dB and in time", "viz.analysis.design_cli", "_break_it"),
+    ("invert", "look for the latent whose picture is one of your own", "viz.cli.invert", "_invert"),
+    ("figure", "draw one of the paper's figures for a network, as SVG, PDF or PNG", "viz.cli.figure", "_figure"),
+    ("spectrum", "average power spectrum of a network or of a folder of pictures", "viz.analysis.spectrum_cli", ""),
+)
+EPILOG = """\
+Without a command the window opens: visualizer.py [NETWORK ...].
+NETWORK is a path (.pkl, .safetensors, or a folder of snapshots), a URL, or a name that --list shows.
+Exit codes: 0 done, 1 failed (one sentence says why), 2 wrong usage, 130 interrupted.
+"""
+
+
+def run(argv: list[str]) -> int:
+    """Runs one command. Errors that a user can cause end with one clear sentence on stderr, not with a traceback."""
+    parser = build_parser()
+    commands = command_names(parser)
+    first = next((a for a in argv if not a.startswith("-")), None)
+    if first not in commands and not {"-h", "--help"} & set(argv):
+        argv = ["window", *argv]
+    options = parser.parse_args(argv)
+    if argv[0] != "window":
+        origin.note_command(argv)
+    try:
+        return options.function(options)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except ModuleNotFoundError as e:
+        if (e.name or "").split(".")[0] in ("viz", "gui_utils", "networks", "torch_utils"):
+            raise
+        print(f"The Python package {e.name} is missing. Remedy: python -m pip install -e . (in this folder)", file=sys.stderr)
+        return 1
+    except Exception as e:
+        if not known_error(e):
+            raise
+        print(f"{PROGRAM}: {e}", file=sys.stderr)
+        return 1
+
+
+def known_error(error: Exception) -> bool:
+    """Whether this error's own text is meant for users. Names are compared so that torch is imported by no one else."""
+    names = {"CommandError", "LoadError", "LoadCancelled", "StateError", "WindowError", "DeviceError", "BackendError", "OutOfMemoryError"}
+    return isinstance(error, OSError) or any(cls.__name__ in names for cls in type(error).__mro__)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="See whether a generator is alias-free.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, summary, module, prefix in COMMANDS:
+        _add(commands, name, summary, importlib.import_module(module), prefix)
+    return parser
+
+
+def command_names(parser: argparse.ArgumentParser) -> tuple[str, ...]:
+    actions = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return tuple(name for action in actions for name in action.choices)
+
+
+def _add(commands: argparse._SubParsersAction, name: str, summary: str, code: ModuleType, suffix: str) -> None:
+    parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False)
+    add: Callable[[argparse.ArgumentParser], None] = getattr(code, f"add{suffix}_arguments")
+    add(parser)
+    parser.set_defaults(function=getattr(code, f"run{suffix}"))

@@ -1,0 +1,70 @@
+"""`--break LAYERS:NAME=VALUE,...`: breaks layers of the network from the command line, as the panel "Break it" does."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from viz.errors import CommandError
+from viz.groups.layer import BREAKS, WINDOWS, BreakIt, LayerBreak
+from viz.state import StateError, ViewState
+
+NAMES = {"m": "upsampling", "n": "support", "f_c": "cutoff_octaves", **{name: name for name in BREAKS}}
+EXAMPLE = "L3-L5:m=1,window=nearest"
+HELP = (
+    f"break layers as the panel Break it does, e.g. {EXAMPLE} or all:noise=0.1; may be repeated. Names: m (1, 2, 4), n (4, 6, 8), "
+    f"window ({', '.join(WINDOWS)}), f_c (octaves), margin (samples), noise, pool (max, blur)"
+)
+
+
+@dataclass(frozen=True)
+class Breaking:
+    """What one `--break` says: layers (empty: all) and the fields that change."""
+
+    layers: tuple[int, ...]
+    changes: tuple[tuple[str, Any], ...]
+
+    def applied(self, view: ViewState) -> ViewState:
+        """Raises CommandError for a value that a saved view could not have."""
+        broken, changes = view.get(BreakIt).spread(), dict(self.changes)
+        new = broken.with_own(*(replace(broken.of(n), **changes) for n in self.layers)) if self.layers else broken.with_common(**changes)
+        try:
+            return view.put(ViewState.from_dict(ViewState().put(new).to_dict()).get(BreakIt))
+        except StateError as e:
+            raise CommandError(f"--break: {e}") from e
+
+
+def breaking(text: str) -> Breaking:
+    """argparse type."""
+    where, colon, what = text.partition(":")
+    pairs = [pair.partition("=") for pair in what.split(",")]
+    if not colon or not all(equals for _, equals, _ in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not LAYERS:NAME=VALUE, such as {EXAMPLE}")
+    return Breaking(_layers(where), tuple(_change(name.strip(), value.strip()) for name, _, value in pairs))
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    if text.strip().lower() == "all":
+        return ()
+    found: set[int] = set()
+    for part in text.split(","):
+        span = re.fullmatch(r"[Ll]?(\d{1,3})(?:-[Ll]?(\d{1,3}))?", part.strip())
+        numbers = range(int(span[1]), int(span[2] or span[1]) + 1) if span else range(0)
+        if not numbers or numbers[-1] > 255:
+            raise argparse.ArgumentTypeError(f"{text!r} are not layers: all, L3, L3-L5 or L3,L7 is expected")
+        found.update(numbers)
+    return tuple(sorted(found))
+
+
+def _change(name: str, value: str) -> tuple[str, Any]:
+    field = NAMES.get(name)
+    if field is None:
+        raise argparse.ArgumentTypeError(f"{name!r} cannot be broken; {', '.join(n for n in NAMES if NAMES[n] != n)}, "
+                                         f"{', '.join(BREAKS)} can")  # fmt: skip
+    kind = type(getattr(LayerBreak(), field))
+    try:
+        return field, kind(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{name}={value!r}: {'a whole number' if kind is int else 'a number'} is expected") from None

@@ -1,0 +1,80 @@
+"""Command `figure`: one of the paper's figures for a network, as SVG, PDF or PNG."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from viz.cli.render import add_engine_arguments, seed_number
+from viz.cli.values import add_set_argument, with_settings
+from viz.errors import CommandError
+from viz.export.film_file import read
+from viz.session.origin import PROGRAM
+from viz.state import Device, Latent, LatentPath, OwnLatent, Source, Tap, Truncation, ViewState
+
+OUTPUTS = (".svg", ".pdf", ".png")
+
+
+def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
+    from viz.figures.paper import FIGURES
+
+    listed = "; ".join(f"{name}: {title[0].lower() + title[1:]}" for name, (title, _) in FIGURES.items())
+    parser.add_argument("name", metavar="NAME", choices=tuple(FIGURES), help=listed)
+    parser.add_argument("--network", metavar="NETWORK", default=None, help="path, URL, or a name that --list shows")
+    parser.add_argument(
+        "--view", metavar="FILE", type=Path, default=None, help="a saved view, or any file of this program, for all the rest"
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".svg and .pdf keep lines and text; .png has pixels")
+    parser.add_argument("--seed", metavar="N", type=seed_number, default=None, help="of the latent (default 0)")
+    parser.add_argument("--psi", metavar="P", type=float, default=None, help="truncation: 1 none, 0 the mean w (default 1)")
+    parser.add_argument("--layer", metavar="NAME", default="", help="fig4a: the layer (default: the first with both filters)")
+    parser.add_argument("--num", metavar="N", type=int, default=0, help="pictures of fig1-left, fig1-right, fig6 (default 64, 128, 50)")
+    add_set_argument(parser)
+    add_engine_arguments(parser)
+
+
+def run_figure(options: argparse.Namespace) -> int:
+    out: Path = options.out
+    if out.suffix.lower() not in OUTPUTS:
+        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; {', '.join(OUTPUTS)} is expected")
+    if out.parent != Path() and not out.parent.is_dir():
+        raise CommandError(f"--out: the folder {out.parent} does not exist")
+    if options.num < 0 or options.num == 1:
+        raise CommandError(f"--num {options.num}: at least 2 pictures are needed")
+    view = with_settings(_view(options), options.settings)
+    from viz.figures.drawing_file import save
+    from viz.figures.paper import FIGURES, Recipe
+    from viz.pipeline import Pipeline
+    from viz.progress import terminal_progress
+
+    with terminal_progress() as report:
+        recipe = Recipe(view, Pipeline(headless=True), options.num, lambda part: report(f"drawing {options.name}", part, True))
+        if options.layer and options.layer not in (tap.name for tap in recipe.frame(recipe.plain).network.taps):  # type: ignore[union-attr]
+            raise CommandError(f"--layer {options.layer} is not a layer of {view.get(Source).network}")
+        drawing = FIGURES[options.name][1](recipe)
+    save(out, drawing, view.to_json(), figure_command(options.name, out, options.num))
+    print(f"{out}: {drawing.title}")
+    return 0
+
+
+def figure_command(name: str, out: Path, num: int = 0) -> str:
+    """What draws a figure again from itself."""
+    return f"python {PROGRAM} figure {name} --view FILE --out again{out.suffix}" + (f" --num {num}" if num else "")
+
+
+def _view(options: argparse.Namespace) -> ViewState:
+    """The view that the flags ask for, starting from the saved one."""
+    if options.view is None and options.network is None:
+        raise CommandError("--network or --view is needed: which network is drawn?")
+    view = ViewState() if options.view is None else read(options.view).views[0]
+    if options.network is not None:
+        view = view.put(Source(network=options.network))
+    if options.seed is not None:
+        view = view.edit(Latent, x=float(options.seed), y=0.0).reset(LatentPath, OwnLatent)
+    if options.psi is not None:
+        view = view.edit(Truncation, psi=options.psi)
+    if options.layer:
+        view = view.put(Tap(layer=options.layer))
+    return (
+        view if options.view is not None and options.device == "auto" else view.put(Device(device=options.device, backend=options.backend))
+    )

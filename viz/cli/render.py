@@ -1,0 +1,297 @@
+"""Commands `render` and `view`: pictures without a window."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from viz import capture
+from viz.cli import latent as cli_latent
+from viz.cli.values import add_set_argument, with_settings
+from viz.compare import picture as compare_picture
+from viz.compare.compare import chosen, others
+from viz.compare.pairs import with_networks_beside
+from viz.errors import CommandError
+from viz.export import exr_file
+from viz.export.encoders import VALUES_KEY
+from viz.export.film_file import read
+from viz.export.picture import frame_values
+from viz.groups.band import BandFilter
+from viz.groups.compare import MODES, NAMES, OTHERS
+from viz.request import Frame, RenderRequest
+from viz.session import origin
+from viz.state import Channels, Compare, CompareView, Device, Latent, Mixing, Noise, Pose, Source, Tap, Tone, Truncation, Unwarp, ViewState
+
+OUTPUTS = (".png", ".npy", ".exr")
+OUT_HELP = ".png, .exr for the values shown (the image as linear light), or .npy for the layer whole, float32 [C, H, W]"
+
+
+def add_render_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
+    parser.add_argument("--out", metavar="FILE", required=True, help=OUT_HELP)
+    parser.add_argument("--seed", metavar="N", type=seed_number, default=0, help="z from numpy.random.RandomState(N) (default 0)")
+    parser.add_argument(
+        "--class", dest="class_index", metavar="I", type=int, default=None, help="class label; default: drawn from the seed"
+    )
+    cli_latent.add_arguments(parser)
+    parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
+    parser.add_argument("--cutoff", metavar="C", type=int, default=None, help="rows of ws that are truncated (default all)")
+    parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it (default: the image)")
+    parser.add_argument("--translate", metavar=("X", "Y"), type=float, nargs=2, default=(0.0, 0.0), help="image widths, right and down")
+    parser.add_argument("--rotate", metavar="DEGREES", type=float, default=0.0, help="counter-clockwise")
+    parser.add_argument("--untransform", action="store_true", help="undo translation and rotation on the picture")
+    parser.add_argument("--noise", metavar="MODE", type=noise_mode, default=Noise(), help="const, none, or a seed (default const)")
+    parser.add_argument("--mix", metavar=("SEED", "ROWS"), nargs=2, default=None, help="take these rows of ws (e.g. 8-15,17) from SEED")
+    parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
+    parser.add_argument("--band", metavar=("LOW", "HIGH"), type=float, nargs=2, default=None,
+                        help="show only these frequencies, cycles per image; HIGH 0 is no end (.png only)")  # fmt: skip
+    parser.add_argument("--normalize", action="store_true", help="divide each shown channel by its largest magnitude (.png only)")
+    parser.add_argument("--gain", metavar="DB", type=float, default=0.0, help="display gain in dB (.png only)")
+    add_compare_arguments(parser)
+    add_engine_arguments(parser)
+    add_set_argument(parser)
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
+    parser.add_argument("--backend", metavar="B", default="auto", help="kernel backend: auto, reference, ... (default auto)")
+
+
+def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--compare", metavar="NETWORK", action="append", default=[],
+                        help="another network under the same latent, pose and layer; up to three times")  # fmt: skip
+    parser.add_argument("--mode", metavar="M", choices=MODES, default="side", help="with --compare: side, wipe, flip or difference")
+    parser.add_argument("--other", metavar="N", type=int, choices=tuple(OTHERS), default=2,
+                        help="which view wipe, flip and difference set against the first: 2 (default), 3 or 4")  # fmt: skip
+    parser.add_argument("--columns", metavar="N", type=int, choices=range(5), default=0,
+                        help="--mode side: views in a row (default: all, and two by two for four)")  # fmt: skip
+    parser.add_argument("--split", metavar="X", type=float, default=0.0, help="--mode wipe: the divider, in widths from the centre")
+    parser.add_argument("--difference-gain", metavar="DB", type=float, default=0.0, help="--mode difference: its gain (.png only)")
+
+
+def with_comparison(view: ViewState, options: argparse.Namespace) -> ViewState:
+    """The view with the networks that the flags name beside it."""
+    if not options.compare:
+        return view
+    view = with_networks_beside(view, options.compare)
+    if options.other not in others(view):
+        raise CommandError(f"--other {options.other} is not there: --compare names {len(options.compare)} beside the first")
+    flips = options.mode == "flip"
+    return view.put(CompareView(options.mode, options.split, flips, options.difference_gain, options.other, options.columns))
+
+
+def add_view_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("state", metavar="STATE", help="a saved view (.json), or any file of this program")
+    parser.add_argument("--out", metavar="FILE", required=True, help=OUT_HELP)
+    parser.add_argument("--network", metavar="NETWORK", default=None, help="use this network instead of the saved one")
+    parser.add_argument("--shown", action="store_true", help=".npy: the shown channels as they are drawn, and not the layer whole")
+    parser.add_argument("--device", metavar="D", default=None, help="auto, cpu, cuda or mps (default: as saved)")
+    add_set_argument(parser)
+
+
+def run_render(options: argparse.Namespace) -> int:
+    view = cli_latent.with_latent(view_from_options(options), options.latent)
+    return write(view, Path(options.out), options.save_latent)
+
+
+def run_view(options: argparse.Namespace) -> int:
+    view = read(Path(options.state)).views[0]
+    if options.network:
+        view = view.put(Source(network=options.network))
+    if options.device:
+        view = view.edit(Device, device=options.device)
+    return write(with_settings(view, options.settings), Path(options.out), shown=options.shown)
+
+
+def view_from_options(options: argparse.Namespace) -> ViewState:
+    """The view that the flags of `render` ask for."""
+    if options.class_index is not None and options.class_index < 0:
+        raise CommandError(f"--class {options.class_index} is negative; classes count from 0")
+    if options.cutoff is not None and options.cutoff < 0:
+        raise CommandError(f"--cutoff {options.cutoff} is negative; it counts rows of ws")
+    view = ViewState().put(Source(network=options.network)).put(options.noise)
+    view = view.put(Latent(x=float(options.seed), class_index=-1 if options.class_index is None else options.class_index))
+    view = view.put(Truncation(psi=options.psi, cutoff=-1 if options.cutoff is None else options.cutoff))
+    x, y = options.translate
+    view = view.put(Pose(x=x, y=y, turns=options.rotate / 360)).put(Unwarp(on=options.untransform))
+    view = view.put(Tap(layer=options.layer)).put(Tone(gain_db=options.gain))
+    view = view.put(Device(device=options.device, backend=options.backend))
+    if options.band:
+        view = view.put(band_of(*options.band))
+    if options.mix:
+        view = view.put(Mixing(rows=row_list(options.mix[1]), seed=seed_number(options.mix[0])))
+    view = with_comparison(view, options)
+    channels = options.channels or ()
+    mode = "single" if len(channels) == 1 else "rgb"
+    first = channels[0] if channels else 0
+    view = view.put(Channels(mode=mode, first=first, triple=channels if len(channels) == 3 else (), normalize=options.normalize))
+    return with_settings(view, options.settings)
+
+
+def band_of(low: float, high: float) -> BandFilter:
+    if not (0 <= low <= 4096 and 0 <= high <= 4096):
+        raise CommandError(f"--band {low:g} {high:g} is out of range; from 0 to 4096 cycles per image is expected")
+    if 0 < high <= low:
+        raise CommandError(f"--band {low:g} {high:g} ends before it begins")
+    return BandFilter(on=True, low=low, high=high)
+
+
+def write(view: ViewState, out: Path, save_latent: Path | None = None, *, shown: bool = False) -> int:
+    """Renders the view and writes it; checks the name first so that nothing is computed in vain."""
+    cli_latent.check(save_latent)
+    if out.suffix.lower() not in OUTPUTS:
+        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; {', '.join(OUTPUTS)} is expected")
+    if out.parent != Path() and not out.parent.is_dir():
+        raise CommandError(f"--out: the folder {out.parent} does not exist")
+    frame = render(view)
+    check(view, frame)
+    cli_latent.save(save_latent, frame)
+    if view.get(Compare).on:
+        write_comparison(view, frame, out)
+    elif out.suffix.lower() == ".npy" and shown:
+        assert frame.picture is not None
+        capture.save_npy(out, frame.picture.values.transpose(2, 0, 1), seen(view, frame), f"{again(out)} --shown")
+    elif out.suffix.lower() == ".npy":
+        capture.save_npy(out, unwarped_raw(view, frame), seen(view, frame), again(out))
+    elif out.suffix.lower() == ".exr":
+        write_values(out, frame, seen(view, frame))
+    else:
+        assert frame.toned is not None
+        capture.save_png(out, frame.toned, seen(view, frame), again(out))
+    return 0
+
+
+def again(out: Path) -> str:
+    """What makes a file again from itself."""
+    return f"python {origin.PROGRAM} view FILE --out again{out.suffix}"
+
+
+def seen(view: ViewState, frame: Frame) -> ViewState:
+    """The view with the hash of the weights that it was seen with."""
+    assert frame.network is not None
+    return view.put(Source(network=view.get(Source).network, sha256=frame.network.sha256))
+
+
+def write_values(out: Path, frame: Frame, view: ViewState) -> Path:
+    """What is shown as numbers: an OpenEXR file with view and command inside. Raises CommandError where there are none, OSError."""
+    values, what = frame_values(frame, 1)
+    texts = {capture.KEY: view.to_json(), capture.COMMAND_KEY: again(out), VALUES_KEY: what}
+    return exr_file.save(out, values, texts)
+
+
+def write_comparison(view: ViewState, frame: Frame, out: Path) -> None:
+    """The composed picture, or the raw difference; the distances and what the views do not share are printed."""
+    assert frame.network is not None
+    number = chosen(view)
+    view_seen = compare_picture.with_hash(seen(view, frame), frame)
+    try:
+        if out.suffix.lower() == ".exr":
+            write_values(out, frame, view_seen)
+        elif out.suffix.lower() == ".npy":
+            if view.get(CompareView).mode != "difference" or view.get(Unwarp).on:
+                raise CommandError("a comparison as .npy is the difference: --mode difference, without --untransform")
+            capture.save_npy(out, compare_picture.raw_difference(frame, number), view_seen, again(out))
+        else:
+            capture.save_png(out, compare_picture.captured(frame, view), view_seen, again(out))
+    except ValueError as e:
+        raise CommandError(str(e)) from e
+    alone = len(frame.others) == 1
+    for n, beside in sorted(frame.others.items()):
+        if beside.db is not None:
+            print(f"{'' if alone else NAMES[n] + ' view: '}{beside.unit} {beside.db:.2f} dB")
+        for note in (beside.reason, *beside.notes):
+            if note:
+                print(note if alone else f"{NAMES[n]} view: {note}", file=sys.stderr)
+
+
+def render(view: ViewState) -> Frame:
+    """One frame, computed here and now. Raises CommandError with the failing stage's sentence."""
+    from viz.pipeline import Pipeline
+    from viz.progress import terminal_progress
+
+    with terminal_progress() as progress:
+        frame = Pipeline(headless=True).render(RenderRequest(1, view), progress=progress)
+    assert frame is not None  # nothing can supersede a lone request
+    if frame.error:
+        raise CommandError(f"{frame.error.message} {frame.error.advice}".strip())
+    return frame
+
+
+def check(view: ViewState, frame: Frame) -> None:
+    """Says what the network cannot do instead of quietly doing something else."""
+    facts = frame.network
+    assert facts is not None
+    layer, pose, latent = view.get(Tap).layer, view.get(Pose), view.get(Latent)
+    if layer and all(tap.name != layer for tap in facts.taps):
+        raise CommandError(f"--layer {layer} is not a layer of {facts.name}; it has {', '.join(t.name for t in facts.taps)}")
+    if not facts.has_pose and pose.moved:
+        raise CommandError(f"{facts.name} ({facts.config_name}) has no input grid: --translate and --rotate cannot act on it")
+    if latent.class_index >= max(facts.c_dim, 0) and latent.class_index >= 0:
+        raise CommandError(f"--class {latent.class_index} does not exist: {facts.name} has {facts.c_dim or 'no'} classes")
+    if view.get(Noise) != Noise() and not facts.has_noise:
+        raise CommandError(f"{facts.name} ({facts.config_name}) has no noise inputs: --noise cannot act on it")
+    total = frame.picture.total_channels if frame.picture else 0
+    channels = view.get(Channels)
+    if any(i >= total for i in (channels.first, *channels.triple)):
+        raise CommandError(f"--channels: {facts.tap(layer).name} has {total} channels, numbered from 0")
+
+
+def unwarped_raw(view: ViewState, frame: Frame) -> np.ndarray:
+    """The tapped layer whole; with --untransform, all its channels undone."""
+    assert frame.network is not None and frame.raw is not None
+    if not view.get(Unwarp).on:
+        return frame.raw
+    import torch
+
+    from torch_utils.resample import unwarp
+
+    tap = frame.network.tap(view.get(Tap).layer)
+    matrix = view.get(Pose).matrix(frame.network.resolution)
+    return unwarp(torch.from_numpy(frame.raw)[None], matrix, sampling_rate=tap.sampling_rate)[0][0].numpy()
+
+
+def seed_number(text: str) -> int:
+    """argparse type: 0 to 2^32 - 1, what numpy.random.RandomState takes."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f"{value} is not a seed; 0 to {2**32 - 1} is expected")
+    return value
+
+
+def noise_mode(text: str) -> Noise:
+    if text in ("const", "none"):
+        return Noise(mode=text)
+    try:
+        return Noise(mode="random", seed=seed_number(text))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither const, none nor a seed") from None
+
+
+def channel_list(text: str) -> tuple[int, ...]:
+    try:
+        channels = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not I or I,J,K") from None
+    if len(channels) not in (1, 3) or min(channels) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: one channel, or three, counted from 0")
+    return channels
+
+
+def row_list(text: str) -> tuple[int, ...]:
+    """ "8-11,14" -> (8, 9, 10, 11, 14)."""
+    rows: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        try:
+            rows.update(range(int(first), int(last if dash else first) + 1))
+        except ValueError:
+            raise CommandError(f"--mix rows {text!r} is not a list like 8-11,14") from None
+    if not rows or min(rows) < 0 or max(rows) > 255:
+        raise CommandError(f"--mix rows {text!r} is empty or out of range")
+    return tuple(sorted(rows))

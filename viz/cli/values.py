@@ -1,0 +1,54 @@
+"""`--set GROUP.FIELD=VALUE`: any value of the view from the command line, checked like a saved view."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from viz.cli.broken import HELP as BREAK_HELP, Breaking, breaking
+from viz.errors import CommandError
+from viz.state import GROUPS, StateError, ViewState
+
+EXAMPLE = "BreakIt.window=nearest"
+
+
+def add_set_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--set", metavar="GROUP.FIELD=VALUE", dest="settings", action="append", default=[], type=setting,
+                        help=f"any value of the view, as a saved view names it, e.g. {EXAMPLE}; may be repeated")  # fmt: skip
+    parser.add_argument("--break", metavar="LAYERS:NAME=VALUE", dest="settings", action="append", type=breaking, help=BREAK_HELP)
+
+
+def setting(text: str) -> tuple[str, str, Any]:
+    """argparse type: (group, field, value). A value is JSON, or text as it stands."""
+    place, equals, value = text.partition("=")
+    group, dot, field = place.strip().partition(".")
+    if not equals or not dot or not group or not field:
+        raise argparse.ArgumentTypeError(f"{text!r} is not GROUP.FIELD=VALUE, such as {EXAMPLE}")
+    try:
+        return group, field, json.loads(value)
+    except json.JSONDecodeError:
+        return group, field, value
+
+
+def with_settings(view: ViewState, settings: Sequence[tuple[str, str, Any] | Breaking]) -> ViewState:
+    """The view with these values. Raises CommandError for a group, field or value that does not exist."""
+    kinds = {kind.__name__: kind for kind in GROUPS}
+    for change in settings:
+        if isinstance(change, Breaking):
+            view = change.applied(view)
+            continue
+        group, field, value = change
+        if group not in kinds:
+            raise CommandError(f"--set {group}.{field}: there is no group {group}; there are {', '.join(sorted(kinds))}")
+        known = kinds[group].__dataclass_fields__
+        if field not in known:
+            raise CommandError(f"--set {group}.{field}: {group} has no {field}; it has {', '.join(known)}")
+        data = view.to_dict()
+        data[group] = {**data.get(group, {}), field: value}
+        try:
+            view = ViewState.from_dict(data)
+        except StateError as e:
+            raise CommandError(f"--set {e}") from e
+    return view

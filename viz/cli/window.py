@@ -1,0 +1,154 @@
+"""Commands `window` and `screenshot`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from viz import capture
+from viz.cli.values import add_set_argument, with_settings
+from viz.compare.pairs import with_networks_beside
+from viz.errors import CommandError
+from viz.export.film_file import read
+from viz.session.origin import PROGRAM
+from viz.state import Device, Latent, Source, ViewState
+
+if TYPE_CHECKING:
+    from viz.app import App
+
+TAB_FRAMES = 3  # until a tab that was chosen is drawn
+COMPARE_WORKSPACE = 6
+SCREENSHOT_FRAMES = 8  # Dear ImGui and the docking layout settle within these
+
+
+def add_window_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("networks", metavar="NETWORK", nargs="*", help="the first is opened, the others are offered as recent")
+    parser.add_argument("--list", action="store_true", help="print the bundled and published networks and exit")
+    parser.add_argument("--view", metavar="STATE", help="open a saved view (.json), or the view in any file of this program")
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
+    parser.add_argument("--compare", metavar="NETWORK", action="append", default=[],
+                        help="show this network beside the first, under the same latent and pose; up to three times")  # fmt: skip
+    parser.add_argument("--capture-dir", metavar="DIR", type=Path, help="folder for captures (default _screenshots)")
+    parser.add_argument("--browse-dir", metavar="DIR", type=Path, help="folder where the open dialog starts")
+    parser.add_argument("--size", metavar="WxH", type=size_pair, help="window size (default: as last time, first 1600x900)")
+    parser.add_argument("--font-scale", metavar="F", type=float, help="0.8 to 2.0 (default: as last time, first 1.0)")
+    add_set_argument(parser)
+    parser.add_argument(
+        "--remote", action="store_true", help="let programs here ask and set the view (viz.remote); prints address and token"
+    )
+    parser.add_argument("--remote-port", metavar="N", type=int, default=0, help="for --remote (default: any free one)")
+    parser.add_argument("--fresh", action="store_true", help="ignore and keep untouched all remembered settings")
+
+
+def add_screenshot_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("network", metavar="NETWORK", nargs="?", help="path, URL, or a name that --list shows")
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".png; the view is embedded in it")
+    parser.add_argument("--size", metavar="WxH", type=size_pair, default=(1600, 900), help="in pixels (default 1600x900)")
+    parser.add_argument("--view", metavar="STATE", help="a saved view (.json), or any file of this program")
+    parser.add_argument("--seed", metavar="N", type=int, default=None, help="seed of the latent")
+    parser.add_argument("--workspace", metavar="I", type=int, choices=range(1, 7), default=1, help="1 to 6 (default 1)")
+    parser.add_argument("--front", metavar="PANEL", nargs="+", default=[], help="panels to bring to the front of their tabs, by title")
+    parser.add_argument("--font-scale", metavar="F", type=float, default=1.0, help="0.8 to 2.0 (default 1.0)")
+    add_set_argument(parser)
+
+
+def run_window(options: argparse.Namespace) -> int:
+    if options.list:
+        return print_list()
+    gc.disable()  # a collection while modules are made takes 40 ms and finds nothing; `app.run` enables it once the window is there
+    try:
+        return _open(options)
+    finally:
+        gc.enable()
+
+
+def _open(options: argparse.Namespace) -> int:
+    from viz import app, settings
+
+    view = read(Path(options.view)).views[0] if options.view else ViewState()
+    if options.networks:
+        view = view.put(Source(network=options.networks[0]))
+    if options.compare:
+        view = with_networks_beside(view, options.compare)
+    return app.run(
+        app.AppOptions(
+            view=with_settings(view.edit(Device, device=options.device), options.settings),
+            settings_folder=None if options.fresh else settings.folder(),
+            capture_folder=options.capture_dir,
+            browse_folder=options.browse_dir,
+            recent=tuple(options.networks),
+            workspace=COMPARE_WORKSPACE if options.compare else None,
+            size=options.size,
+            font_scale=options.font_scale,
+            remote_port=options.remote_port if options.remote else None,
+        )
+    )
+
+
+def run_screenshot(options: argparse.Namespace) -> int:
+    if options.out.suffix.lower() != ".png":
+        raise CommandError(f"--out {options.out.name} ends in {options.out.suffix or 'nothing'}; .png is expected")
+    from gui_utils.window import Window, WindowOptions
+    from viz.app import App, AppOptions
+    from viz.pipeline import Pipeline
+    from viz.render_thread import Inline
+    from viz.settings import Settings
+
+    view = read(Path(options.view)).views[0] if options.view else ViewState()
+    if options.network:
+        view = view.put(Source(network=options.network))
+    if options.seed is not None:
+        view = view.edit(Latent, x=float(options.seed), y=0.0)
+    app_options = AppOptions(view=with_settings(view, options.settings), workspace=options.workspace, headless=True)
+    with Window(WindowOptions(size=options.size, headless=True, font_scale=options.font_scale)) as window:
+        app = App(app_options, window, Inline(Pipeline()), dataclasses.replace(Settings(), workspace=options.workspace))
+        try:
+            for _ in range(SCREENSHOT_FRAMES):
+                app.step(dt=0.0)
+            if app.frame is not None and app.frame.error is not None:
+                raise CommandError(f"{app.frame.error.message} {app.frame.error.advice}".strip())
+            bring_to_front(app, options.front)
+            capture.save_png(options.out, window.screenshot(), app.state, screenshot_command(app, window.plain_size))
+        finally:
+            app.close()
+    return 0
+
+
+def screenshot_command(app: App, size: tuple[int, int]) -> str:
+    """What draws the window again from its picture."""
+    flags = f"--workspace {app.settings.workspace} --size {size[0]}x{size[1]}"
+    scale = f" --font-scale {app.settings.font_scale:g}" if app.settings.font_scale != 1 else ""
+    return f"python {PROGRAM} screenshot --view FILE {flags}{scale} --out again.png"
+
+
+def bring_to_front(app: App, titles: list[str]) -> None:
+    """Chooses the tabs of these panels. Raises CommandError for one that this workspace has not."""
+    from gui_utils.libraries import imgui
+
+    for title in titles:
+        if title not in app.arrangement.windows:
+            raise CommandError(f"--front {title}: this workspace has {', '.join(app.arrangement.windows)}")
+        imgui.set_window_focus(app.arrangement.window_name(title))
+        for _ in range(TAB_FRAMES):
+            app.step(dt=0.0)
+
+
+def print_list() -> int:
+    """Bundled networks, then published ones, with licence and whether they are here already."""
+    from networks.loading import catalogue
+
+    for entry in catalogue():
+        where = "bundled" if entry.kind == "bundled" else "in the cache" if entry.cached else "download"
+        print(f"{entry.name:<36} {entry.resolution:>5} px  config {entry.config or '—':<3} {where:<13} {entry.licence}")
+    return 0
+
+
+def size_pair(text: str) -> tuple[int, int]:
+    """argparse type for 1600x900."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and 64 <= int(width) <= 16384 and 64 <= int(height) <= 16384):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, from 64 to 16384 pixels each")
+    return int(width), int(height)

@@ -1,0 +1,1 @@
+"""Further views beside the first: how they follow from it, and how they are laid out."""

@@ -1,0 +1,1 @@
+"""What the commands that panels emit really do."""

@@ -1,0 +1,75 @@
+"""Exports from the window: begun, stopped, gone on with, and how they ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from viz import commands
+from viz.effects import session as session_effects
+from viz.errors import CommandError
+from viz.export import process as export_process
+from viz.export.export import check, export
+from viz.export.job import ExportJob, finished_text
+from viz.export.options import ExportOptions
+
+if TYPE_CHECKING:
+    from viz.app import App
+    from viz.session.session import Session
+
+Command = commands.StartExport | commands.CancelExport | commands.ResumeExport | commands.DiscardExport
+
+
+def carry_out(app: App, command: Command) -> None:
+    film = app.context.film
+    match command:
+        case commands.StartExport():
+            start(app, command)
+        case commands.CancelExport():
+            if film.job is not None:
+                film.job.cancel()
+        case commands.ResumeExport():
+            if film.stopped is not None and film.job is None:
+                stopped, film.stopped = film.stopped, None
+                _begin(app, stopped.session, stopped.options)
+        case commands.DiscardExport():
+            if film.stopped is not None:
+                film.stopped.discard()
+                film.stopped = None
+
+
+def start(app: App, command: commands.StartExport) -> None:
+    """Begins an export unless one runs; `poll` tells its end. Frames of a film are kept until it is complete, so that it can go on."""
+    from viz.effects.effects import free_name
+
+    sequence = command.kind in ("png", "exr")
+    try:
+        out = free_name(app, "" if sequence else f".{command.kind}")
+        options = ExportOptions(out, command.size, command.lossless, not sequence, command.what, "png", command.window)
+        if sequence:
+            options = ExportOptions(out, command.size, what=command.what, frames=command.kind, window=command.window)
+        check(command.session, options)
+    except (OSError, CommandError) as e:
+        app.toasts.add("error", f"The film was not exported: {e}")
+        return
+    if app.context.film.job is None:
+        app.context.film.stopped = None
+        _begin(app, session_effects.complete(app, command.session), options)
+
+
+def _begin(app: App, session: Session, options: ExportOptions) -> None:
+    """The whole window is drawn by a process of its own: OpenGL and Dear ImGui have one thread here."""
+    run = export_process.export if options.what == "window" else export
+    app.context.film.job = ExportJob(session, options, app.window.wake, run)
+
+
+def poll(app: App) -> None:
+    """Says how a finished export ended."""
+    film = app.context.film
+    job = film.job
+    if job is None or job.running:
+        return
+    film.job, film.stopped = None, job if job.can_go_on else None
+    if job.error:
+        app.toasts.add("error", job.error, job.details)
+    else:
+        app.toasts.add("info", finished_text(job.result))

@@ -1,0 +1,170 @@
+"""Latents as files and bookmarks: opened by dropping, saved from the menu; thumbnails of bookmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from viz import capture, commands, latent_file
+from viz.canvas.canvas import tone_map_of
+from viz.export.encoders import SESSION_KEY
+from viz.state import Inversion, Latent, LatentPath, OverlayView, OwnLatent, StateError, Tone
+
+if TYPE_CHECKING:
+    from viz.app import App
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")  # that may be looked for
+THUMBNAIL = 64  # pixels along the longer side
+Place = tuple[float, float]
+
+
+def open_latent(app: App, path: Path) -> None:
+    """Shows the (first) latent in a file; a file that does not fit the network on screen changes nothing."""
+    try:
+        latents = latent_file.read(path)
+        facts = app.good.network if app.good else None
+        if facts is not None:
+            latents.check(path.name, z_dim=facts.z_dim, w_dim=facts.w_dim, num_ws=facts.num_ws)
+        own = OwnLatent(str(path.resolve()), sha256=latent_file.digest(path))
+    except (latent_file.LatentError, OSError) as e:
+        app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
+        return
+    app.state = app.state.reset(LatentPath).put(own)
+    more = f", the first of {latents.count}" if latents.count > 1 else ""
+    app.toasts.add("info", f"Latent {latents.kind} of {path.name}{more}. Walking on the seeds leaves it.")
+
+
+def save_latent(app: App, suffix: str) -> Path:
+    """Writes what is on screen into the captures folder. Raises OSError, or StateError where there is no latent."""
+    from viz.effects.effects import free_name
+
+    styles = app.good.styles if app.good else None
+    if styles is None:
+        raise StateError("there is no latent yet")
+    return latent_file.write(free_name(app, suffix), arrays_of(styles, app.good))
+
+
+def use_latent(app: App, ws: np.ndarray) -> None:
+    """Saves what was found, and shows it; what looked for it stops."""
+    from viz.effects.effects import free_name
+
+    try:
+        path = latent_file.write(free_name(app, ".npz"), {"ws": ws})
+    except OSError as e:
+        app.toasts.add("error", f"Latent was not saved: {e}", f"Folder: {app.capture_folder}")
+        return
+    app.state = app.state.edit(Inversion, on=False).reset(OverlayView)
+    open_latent(app, path)
+
+
+def is_plain_picture(path: Path) -> bool:
+    """Whether this is a picture that no program of ours has written a view into."""
+    if path.suffix.lower() not in PICTURES:
+        return False
+    try:
+        with Image.open(path) as picture:
+            return not {capture.KEY, SESSION_KEY} & set(getattr(picture, "text", {}))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+
+
+def look_for(app: App, path: Path) -> None:
+    """A picture without a view inside: it can be looked for in the network."""
+    app.state = app.state.edit(Inversion, picture=str(path.resolve()), on=False)
+    app.toasts.add("info", f"{path.name} holds no view. The Inversion panel (workspace 1) can look for the latent that shows it.")
+
+
+def arrays_of(styles: Any, frame: Any) -> dict[str, np.ndarray]:
+    """ws [1, num_ws, w_dim] as shown; w [1, w_dim] where all rows are the same; z and c where it is one seed, untouched by mixing."""
+    from viz.stages.latent import draw_z
+
+    ws = styles.ws.float().cpu().numpy()
+    arrays = {"ws": ws}
+    if (ws == ws[:, :1]).all():
+        arrays["w"] = ws[:, 0]
+        if len(styles.seeds) == 1 and styles.seeds[0][1] == 1:
+            facts, latent = frame.network, frame.request.view.get(Latent)
+            z, c = draw_z(styles.seeds[0][0], facts.z_dim, facts.c_dim, latent.class_index)
+            arrays.update({"z": z[None]} if c is None else {"z": z[None], "c": c[None]})
+    return arrays
+
+
+def bookmark(app: App) -> None:
+    """Remembers the place on the lattice, with a small picture of what is there."""
+    latent = app.state.get(Latent)
+    if app.state.get(OwnLatent).file:
+        app.toasts.add("warning", "A latent out of a file has no place among the seeds: save it instead (File menu).")
+        return
+    place = (latent.x, latent.y)
+    if app.good is not None and app.good.picture is not None and not app.state.get(LatentPath).seeds:
+        app.context.thumbnails[place] = thumbnail(app)
+    app.change_settings(bookmarks=tuple(dict.fromkeys((*app.settings.bookmarks, place))))
+    if app.options.settings_folder is not None and place in app.context.thumbnails:
+        try:
+            capture.save_png(thumbnail_path(app.options.settings_folder, place), app.context.thumbnails[place], app.state)
+        except OSError as e:
+            app.toasts.add("warning", f"The bookmark's picture was not saved: {e}")
+    app.toasts.add("info", f"Bookmarked latent {latent.x:.2f}, {latent.y:.2f}.")
+
+
+def thumbnail(app: App) -> np.ndarray:
+    """uint8 [h, w, 3] of what is on screen."""
+    from gui_utils.tone import tone_map
+
+    assert app.good is not None and app.good.picture is not None
+    picture = Image.fromarray(tone_map(np.asarray(app.good.picture.values), tone_map_of(app.state.get(Tone))))
+    picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    return np.asarray(picture.convert("RGB"))
+
+
+def forget_pictures(app: App) -> None:
+    """Lets go of the pictures of bookmarks that are no more: the textures, and the files."""
+    for place in [p for p in app.context.thumbnails if p not in app.settings.bookmarks]:
+        del app.context.thumbnails[place]
+        texture = app.images.pop(f"bookmark {place}", None)
+        if texture is not None:
+            texture.delete()
+        if app.options.settings_folder is not None:
+            with suppress(OSError):
+                thumbnail_path(app.options.settings_folder, place).unlink(missing_ok=True)
+
+
+def thumbnail_path(folder: Path, place: Place) -> Path:
+    return folder / "bookmarks" / f"{place[0]!r}_{place[1]!r}.png"
+
+
+def read_thumbnails(folder: Path | None, places: Iterable[Place]) -> dict[Place, np.ndarray]:
+    """Those that are there; what cannot be read is left out."""
+    found: dict[Place, np.ndarray] = {}
+    if folder is None:
+        return found
+    for place in places:
+        try:
+            with Image.open(thumbnail_path(folder, place)) as picture:
+                if max(picture.size) <= THUMBNAIL:
+                    found[place] = np.asarray(picture.convert("RGB"))
+        except (OSError, ValueError, SyntaxError):
+            continue
+    return found
+
+
+def carry_out(app: App, command: commands.Command) -> None:
+    from viz.effects.effects import saved
+    from viz.effects.session import copy_view, paste
+
+    match command:
+        case commands.Bookmark():
+            bookmark(app)
+        case commands.SaveLatent(suffix):
+            saved(app, "Latent", lambda: save_latent(app, suffix))
+        case commands.UseLatent(ws):
+            use_latent(app, ws)
+        case commands.CopyView():
+            copy_view(app)
+        case commands.Paste():
+            paste(app)

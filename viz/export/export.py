@@ -1,0 +1,222 @@
+"""A session's film, frame by frame, to a file: fixed steps, no window, any whole multiple of the picture's size.
+
+The same session on the same machine gives the same bytes. Imports torch only when it makes a pipeline of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gui_utils.tone import ToneMap, tone_map
+from viz.export.camera import Job, camera, rendered
+from viz.export.encoders import Encoder, ExportError, Film, Label, Sequence, film_format, video_library
+from viz.export.options import FRAMES, PROGRAM, WHATS, WINDOW, ExportOptions, ExportProgress, ExportResult, command_line
+from viz.export.picture import frame_pixels, output_size, pixels_of
+from viz.request import NetworkFacts
+from viz.session.session import Session
+from viz.state import MOTION, Noise, Pose, Source, Tap, ViewState
+
+if TYPE_CHECKING:
+    from viz.pipeline import Pipeline
+
+__all__ = [
+    "FRAMES",
+    "PROGRAM",
+    "WHATS",
+    "WINDOW",
+    "ExportOptions",
+    "ExportProgress",
+    "ExportResult",
+    "command_line",
+    "export",
+    "frame_pixels",
+    "output_size",
+    "pixels_of",
+]
+
+MEMORY_BYTES = 1 << 28  # frames seldom share layers: little is worth remembering
+Report = Callable[[ExportProgress], None]
+
+
+def export(
+    session: Session,
+    options: ExportOptions,
+    *,
+    pipeline: Pipeline | None = None,
+    progress: Report = lambda p: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> ExportResult:
+    """Writes the session's film. Raises ExportError with one sentence; frames written before stay where they are."""
+    check(session, options)
+    session = Session.from_json(session.to_json())  # as whoever reads the file will get it: 1 and 1.0 become the same
+    if options.keep_frames and not options.is_sequence:
+        return _by_way_of_frames(session, options, pipeline=pipeline, progress=progress, cancelled=cancelled)
+    run = _Export(session, options, pipeline or _pipeline(), progress, cancelled)
+    return run.run()
+
+
+def check(session: Session, options: ExportOptions) -> None:
+    """What can be known to fail before anything is computed."""
+    if options.size < 1:
+        raise ExportError(f"size is {options.size}; a whole number from 1 is expected")
+    if options.what not in WHATS:
+        raise ExportError(f"what is {options.what!r}; one of {', '.join(WHATS)} is expected")
+    if options.frames not in FRAMES:
+        raise ExportError(f"frames is {options.frames!r}; {' or '.join(FRAMES)} is expected")
+    if options.values and options.what in ("window", "cinema"):
+        raise ExportError("EXR frames hold values, and a window has colours only: PNG frames hold it")
+    if not options.is_sequence:
+        film_format(options.out, lossless=options.lossless)
+        if not options.out.parent.is_dir():
+            raise ExportError(f"the folder {options.out.parent} does not exist")
+        video_library()
+
+
+def identity_of(session: Session, options: ExportOptions) -> str:
+    """A short hash of everything that decides the pixels of a sequence."""
+    asked = f" x{options.size}" if options.flags == f" --size {options.size}" else options.flags  # pictures: as they always were
+    return hashlib.sha256(f"{session.to_json(sort_keys=True)}{asked}".encode()).hexdigest()[:16]
+
+
+def ignored(session: Session, network: NetworkFacts) -> tuple[str, ...]:
+    """What the film asks for and this network does not have. Raises ExportError where a layer does not exist."""
+    views = [k.view for k in session.film.keyframes if k.view.get(Source).network == network.ref]
+    known = {"", *(tap.name for tap in network.taps)}
+    missing = next((layer for view in views if (layer := view.get(Tap).layer) not in known), None)
+    if missing is not None:
+        raise ExportError(f"{missing} is not a layer of {network.name}; it has {', '.join(t.name for t in network.taps)}")
+    notes = []
+    if not network.has_pose and any(view.get(Pose) != Pose() for view in views):
+        notes.append(f"{network.name} ({network.config_name}) has no input grid: translation and rotation do nothing.")
+    if not network.has_noise and any(view.get(Noise) != Noise() for view in views):
+        notes.append(f"{network.name} ({network.config_name}) has no noise inputs: the film stands still where only noise changes.")
+    return tuple(notes)
+
+
+class _Export:
+    """One run through the frames."""
+
+    def __init__(
+        self, session: Session, options: ExportOptions, pipeline: Pipeline, progress: Report, cancelled: Callable[[], bool]
+    ) -> None:
+        self.session, self.options, self.pipeline = session, options, pipeline
+        self.progress, self.cancelled = progress, cancelled
+        self.total = session.film.frame_count
+        self.start_s, self.rendered = time.monotonic(), 0
+
+    def run(self) -> ExportResult:
+        first = rendered(self.pipeline, 0, self._view(0))
+        assert first.network is not None
+        ref = first.request.view.get(Source).network
+        source = replace(first.request.view.get(Source), sha256=first.network.sha256)
+        self.session = self.session.with_source(ref, source)
+        notes = (*first.network.notes, *ignored(self.session, first.network))
+        self.camera = camera(Job(self.session, self.options, self.pipeline))
+        try:
+            return replace(self._film(self.camera.open(first)), notes=notes)
+        finally:
+            self.camera.close()
+
+    def _film(self, size: tuple[int, int]) -> ExportResult:
+        done = 0
+        try:
+            encoder = self._encoder(size)
+        except OSError as e:
+            raise ExportError(f"{self.options.out.name} cannot be written: {e}") from e
+        try:
+            for done in range(self.total):
+                if self.cancelled():
+                    return ExportResult(encoder.stop(keep=False), done, self.rendered, cancelled=True)
+                self._frame(encoder, done)
+            encoder.finish()
+        except BaseException as e:  # also Ctrl+C: what is there is closed properly
+            left = encoder.stop(keep=True)
+            if isinstance(e, OSError | ValueError | RuntimeError | ExportError) or type(e).__module__.startswith("av"):
+                raise ExportError(f"frame {done} of {self.total} was not written: {e}. {_left(done, left)}") from e
+            raise
+        return ExportResult(self.options.out, self.total, self.rendered)
+
+    def _encoder(self, size: tuple[int, int]) -> Encoder:
+        label = Label(self.session.to_json(), command_line(self.options))
+        if self.options.is_sequence:
+            return Sequence(self.options.out, label, identity_of(self.session, self.options), f".{self.options.frames}")
+        return Film(self.options.out, size, self.session.film.fps, label, lossless=self.options.lossless)
+
+    def _frame(self, encoder: Encoder, index: int) -> None:
+        taken, there = None, encoder.has(index)
+        if not there or self.camera.remembers:
+            view = self._view(index)
+            taken = self.camera.take(index, view)
+            if not there:
+                encoder.add(index, taken, view.to_json(), self.camera.holds)
+                self.rendered += 1
+        elapsed = time.monotonic() - self.start_s
+        left = self.total - index - 1
+        eta_s = elapsed / self.rendered * left if self.rendered else None
+        self.progress(ExportProgress(index + 1, self.total, elapsed, eta_s, None if taken is None else _preview(taken)))
+
+    def _view(self, index: int) -> ViewState:
+        film = self.session.film
+        return film.at(film.frame_time(index)).reset(*MOTION)
+
+
+def _by_way_of_frames(
+    session: Session, options: ExportOptions, *, pipeline: Pipeline | None, progress: Report, cancelled: Callable[[], bool]
+) -> ExportResult:
+    """Renders a sequence beside the film, encodes it, and removes it when the film is complete."""
+    folder = options.frames_folder
+    sequence = replace(options, out=folder, keep_frames=False, frames="png")
+    folder.mkdir(exist_ok=True)  # a folder, although its name has a suffix
+    result = _Export(session, sequence, pipeline or _pipeline(), progress, cancelled).run()
+    if result.cancelled:
+        return result
+    kept = Session.from_json((folder / "session.json").read_text(encoding="utf-8"))
+    frames = _pictures(folder, result.frames)
+    first = next(frames)
+    label = Label(kept.to_json(), command_line(options))
+    film = Film(options.out, (first.shape[1], first.shape[0]), kept.film.fps, label, lossless=options.lossless)
+    try:
+        for index, pixels in enumerate(_pictures(folder, result.frames)):
+            film.add(index, pixels, "", "")
+        film.finish()
+    except (OSError, film.errors) as e:
+        film.stop(keep=False)
+        raise ExportError(f"{options.out.name} was not written: {e}. Its frames are kept in {folder.name}; run the same again.") from e
+    shutil.rmtree(folder)
+    return replace(result, path=options.out)
+
+
+def _pictures(folder: Path, count: int) -> Iterator[np.ndarray]:
+    from PIL import Image
+
+    for index in range(count):
+        with Image.open(folder / f"{index:05d}.png") as picture:
+            yield np.asarray(picture.convert("RGB"))
+
+
+def _pipeline() -> Pipeline:
+    from viz.pipeline import Pipeline
+
+    return Pipeline(headless=True, memory_bytes=MEMORY_BYTES)
+
+
+def _preview(taken: np.ndarray) -> np.ndarray:
+    """Something to look at while values are written."""
+    if taken.dtype == np.uint8:
+        return taken
+    finite = taken[np.isfinite(taken)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    span = max(high - low, 1e-12)
+    return tone_map(taken, ToneMap(1 / span, -low / span, signed=False))
+
+
+def _left(done: int, path: Path | None) -> str:
+    return f"The {done} frames before it are kept in {path.name}." if path and done else "Nothing was kept."

@@ -1,0 +1,111 @@
+"""Reads back the session that an exported file carries."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.sax.saxutils import unescape
+
+from PIL import Image
+
+from viz import capture
+from viz.export import exr_file
+from viz.export.encoders import COMMENT_START, SESSION_KEY, SUFFIXES, video_library
+from viz.session import origin, session
+from viz.session.session import Session
+from viz.state import StateError
+
+
+def read(path: Path) -> Session:
+    """The session in a .json file, in whatever this program exported, or in a folder of exported frames.
+
+    Raises StateError where there is none, OSError where the file cannot be read.
+    """
+    if path.is_dir():
+        return session.load(path / "session.json")
+    suffix = path.suffix.lower()
+    readers = {".png": _in_picture, **dict.fromkeys(SUFFIXES, _in_film), ".gif": _in_picture, ".exr": _in_values,
+               ".svg": _in_text, ".pdf": _in_text, ".npz": _in_arrays, ".npy": _beside}  # fmt: skip
+    if suffix not in readers:
+        return session.load(path)
+    path.stat()  # a file that is not there says so itself
+    text = readers[suffix](path)
+    if text is None:
+        raise StateError(f"{path.name} holds no session: only files exported by this program do")
+    return Session.from_json(text)
+
+
+def _in_values(path: Path) -> str | None:
+    try:
+        texts = exr_file.read_texts(path)
+    except ValueError as e:
+        raise StateError(f"{path.name} is not a readable OpenEXR file: {e}") from e
+    return texts.get(SESSION_KEY) or texts.get(capture.KEY)
+
+
+def _in_text(path: Path) -> str | None:
+    """What `viz.figures.drawing_file` has written into a figure."""
+    data = path.read_bytes()
+    if path.suffix.lower() == ".svg":
+        found = re.search(r"<metadata>(.*?)</metadata>", data.decode("utf-8", "replace"), re.S)
+        return None if found is None else origin.session_in(unescape(found.group(1)))
+    subject = re.search(rb"/Subject <feff([0-9a-fA-F]*)>", data, re.I)
+    return None if subject is None else origin.session_in(bytes.fromhex(subject.group(1).decode()).decode("utf-16-be", "replace"))
+
+
+def holds_origin(path: Path) -> bool:
+    """Whether an .npz file says where it came from."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as file:
+            return f"{origin.MEMBER}.npy" in file.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _in_arrays(path: Path) -> str | None:
+    import numpy as np  # only where arrays are asked for
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return origin.session_in(str(file[origin.MEMBER])) if origin.MEMBER in file else None
+    except (OSError, ValueError, EOFError) as e:
+        raise StateError(f"{path.name} is not a readable .npz file: {e}") from e
+
+
+def _beside(path: Path) -> str | None:
+    beside = origin.sidecar(path)
+    return origin.session_in(beside.read_text(encoding="utf-8")) if beside.is_file() else None
+
+
+def _in_picture(path: Path) -> str | None:
+    try:
+        with Image.open(path) as picture:
+            texts = getattr(picture, "text", {})
+            if picture.format == "GIF":
+                return _gif_session(path)
+    except (OSError, SyntaxError, ValueError) as e:
+        raise StateError(f"{path.name} is not a readable picture: {e}") from e
+    return texts.get(SESSION_KEY) or texts.get(capture.KEY)
+
+
+def _gif_session(path: Path) -> str | None:
+    """The session in the comment block that `encoders.add_gif_comment` has put at the end."""
+    data = path.read_bytes()
+    at = data.rfind(COMMENT_START) - 1
+    comment = b""
+    while 0 <= at < len(data) and data[at]:
+        comment += data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
+    return origin.session_in(comment.decode("utf-8", "replace"))
+
+
+def _in_film(path: Path) -> str | None:
+    av = video_library()
+    try:
+        with av.open(str(path)) as container:
+            metadata = {key.lower(): value for key, value in container.metadata.items()}
+    except av.FFmpegError as e:
+        raise StateError(f"{path.name} is not a readable film: {e}") from e
+    return metadata.get("description")

@@ -1,0 +1,92 @@
+"""An export in the background: a thread with a pipeline of its own, while the window stays as quick as it was."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import traceback
+from collections.abc import Callable
+
+from viz.errors import CommandError
+from viz.export.export import export
+from viz.export.options import ExportOptions, ExportProgress, ExportResult
+from viz.session.session import Session
+
+Wake = Callable[[], None]
+
+
+class ExportJob:
+    """Starts at once. `progress`, `result` and `error` are published by assignment; `wake` is called after each."""
+
+    def __init__(
+        self, session: Session, options: ExportOptions, wake: Wake = lambda: None, run: Callable[..., ExportResult] = export
+    ) -> None:
+        self.session, self.options = session, options
+        self.progress = ExportProgress(0, session.film.frame_count)
+        self.result: ExportResult | None = None
+        self.error, self.details = "", ""
+        self._wake, self._run, self._cancelled = wake, run, threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(session,), name="export", daemon=True)
+        self._thread.start()
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it ended early and left frames that the next run need not make."""
+        early = bool(self.error) or (self.result is not None and self.result.cancelled)
+        folder = self.options.out if self.options.is_sequence else self.options.frames_folder
+        return early and folder.is_dir() and self.progress.done > 0
+
+    def discard(self) -> None:
+        """Removes the frames kept for a film; those of a sequence stay, they are somebody's pictures."""
+        if not self.options.is_sequence:
+            shutil.rmtree(self.options.frames_folder, ignore_errors=True)
+
+    @property
+    def running(self) -> bool:
+        return self.result is None and not self.error
+
+    def cancel(self) -> None:
+        """Stops after the frame in hand."""
+        self._cancelled.set()
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        self.cancel()
+        self._thread.join(timeout_s)
+
+    def join(self, timeout_s: float) -> bool:
+        """Waits for the end; False if it took longer."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    # ------------------------------------------------------------------------------- in the export thread
+
+    def _work(self, session: Session) -> None:
+        try:
+            self.result = self._run(session, self.options, progress=self._report, cancelled=self._cancelled.is_set)
+        except CommandError as e:
+            self.error = str(e)
+        except Exception as e:  # the border of the thread: whatever happens becomes a sentence in the window
+            self.details = "".join(traceback.format_exception(e))
+            self.error = f"The export stopped: {type(e).__name__}: {e}"
+        self._wake()
+
+    def _report(self, progress: ExportProgress) -> None:
+        self.progress = progress
+        self._wake()
+
+
+def time_left_text(progress: ExportProgress) -> str:
+    """ "frame 12 of 90, 0:24 left" """
+    left = "" if progress.eta_s is None else f", {_clock(progress.eta_s)} left"
+    return f"frame {progress.done} of {progress.total}{left}"
+
+
+def finished_text(result: ExportResult) -> str:
+    if result.cancelled:
+        return f"Export stopped. {result.frames} frames are kept in {result.path}." if result.path else "Export stopped."
+    return f"Film saved: {result.path}"
+
+
+def _clock(seconds_s: float) -> str:
+    whole = max(0, round(seconds_s))
+    return f"{whole // 60}:{whole % 60:02d}"

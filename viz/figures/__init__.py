@@ -1,0 +1,1 @@
+"""The paper's figures, as vector or pixel files."""

@@ -1,0 +1,1 @@
+"""The typed groups of the view: frozen dataclasses with one default each."""

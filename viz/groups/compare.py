@@ -1,0 +1,94 @@
+"""The groups of the comparison: what each further view has for itself, and how they are laid out. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from viz.groups.groups import ranged
+from viz.groups.layer import BreakIt
+
+MODES = ("side", "wipe", "flip", "difference")
+
+
+@dataclass(frozen=True)
+class OwnValues:
+    """What a view beside the first has for itself. It shares everything with the first, except what is named here.
+
+    `network` "" is the same network (`sha256`: the weights a saved comparison was seen with). Each `own_...` switch gives
+    the view the values that follow it. `intact`: what is broken in the first is whole here; `own_break`: it is broken in its own way,
+    which stands in a group of its own.
+    """
+
+    on: bool = False
+    network: str = ""
+    sha256: str = ""
+    own_latent: bool = False
+    x: float = 0.0
+    y: float = 0.0
+    own_truncation: bool = False
+    psi: float = ranged(1.0, -10, 10)
+    cutoff: int = ranged(-1, -1, special=-1)
+    own_noise: bool = False
+    noise: str = ranged("const", choices=("const", "none", "random"))
+    noise_seed: int = ranged(0, 0, 2**32 - 1)
+    own_pose: bool = False
+    pose_x: float = 0.0
+    pose_y: float = 0.0
+    turns: float = ranged(0.0, turn=True)
+    scale: float = ranged(1.0, 0.1, 10.0, geometric=True)
+    own_layer: bool = False
+    layer: str = ""
+    intact: bool = False
+    own_break: bool = False
+
+
+@dataclass(frozen=True)
+class Compare(OwnValues):
+    """`on`: further views beside this one. The other fields are those of the second view."""
+
+
+@dataclass(frozen=True)
+class ThirdView(OwnValues):
+    """The third view, while the comparison is on too."""
+
+
+@dataclass(frozen=True)
+class FourthView(OwnValues):
+    """The fourth view, while the comparison is on too."""
+
+
+@dataclass(frozen=True)
+class SecondBreak(BreakIt):
+    """What is broken in the second view, where that is its own."""
+
+
+@dataclass(frozen=True)
+class ThirdBreak(BreakIt):
+    """What is broken in the third view, where that is its own."""
+
+
+@dataclass(frozen=True)
+class FourthBreak(BreakIt):
+    """What is broken in the fourth view, where that is its own."""
+
+
+@dataclass(frozen=True)
+class CompareView:
+    """How the views are shown: drawing, not rendering.
+
+    `split` is where the wipe's divider stands, in image widths from the centre. `second`: flipped, so that the other view is
+    seen. `gain_db` is that of the difference, whose zero is mid-grey. `other` (2 to 4): which view wipe, flip and difference
+    act with. `columns` of views side by side; 0 as many as make them largest.
+    """
+
+    mode: str = ranged("side", choices=MODES)
+    split: float = ranged(0.0, -4, 4)
+    second: bool = False
+    gain_db: float = ranged(0.0, -80, 120)
+    other: int = ranged(2, 2, 4, discrete=True)
+    columns: int = ranged(0, 0, 4, discrete=True)
+
+
+OTHERS: dict[int, type[OwnValues]] = {2: Compare, 3: ThirdView, 4: FourthView}  # views beside the first, by number
+OWN_BREAKS: dict[int, type[BreakIt]] = {2: SecondBreak, 3: ThirdBreak, 4: FourthBreak}
+NAMES = {1: "First", 2: "Second", 3: "Third", 4: "Fourth"}

@@ -1,0 +1,144 @@
+"""Groups of the view about the insides of a network: its filters, what breaks them, its input, its layers side by side.
+
+As in `viz.groups.groups`, each default stands here and nowhere else. Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+from viz.groups.groups import ranged
+
+WINDOWS = ("kaiser", "lanczos", "gaussian", "bilinear", "nearest")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """The filters of the network: taps, responses, design."""
+
+    on: bool = False
+
+
+@dataclass(frozen=True)
+class LayerBreak:
+    """What is broken in one layer, number `layer`: see `networks.breakage.LayerBreakage`, which has the same fields."""
+
+    layer: int = ranged(0, 0, 255)
+    upsampling: int = ranged(0, 0, 8, discrete=True)
+    support: int = ranged(0, 0, 16, discrete=True)
+    window: str = ranged("", choices=("", *WINDOWS))
+    cutoff_octaves: float = ranged(0.0, -4, 4)
+    margin: int = ranged(-1, -1, 64, special=-1)
+    noise: float = ranged(0.0, 0, 10)
+    pool: str = ranged("", choices=("", "max", "blur"))
+
+    @property
+    def on(self) -> bool:
+        return LayerBreak(self.layer) != self
+
+    def summary(self) -> str:
+        """ "m = 1, nearest"; "" while nothing is broken."""
+        parts = [f"m = {1 << (self.upsampling.bit_length() - 1)}"] if self.upsampling else []  # m is a power of two
+        parts += [f"n = {self.support}"] if self.support else []
+        parts += [self.window] if self.window else []
+        parts += [f"f_c × {2**self.cutoff_octaves:.2g}"] if self.cutoff_octaves else []
+        parts += [f"margin {self.margin}"] if self.margin >= 0 else []
+        parts += [f"noise {self.noise:.2g}"] if self.noise else []
+        parts += [f"{self.pool}-pool"] if self.pool else []
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class BreakIt:
+    """What is broken in the loaded network, without retraining: see `networks.breakage.Breakage`, which has the same fields.
+
+    `layers` are the numbers (0 for L0) that the common fields mean, empty for all. Each of those has a value that leaves things as
+    they are. `own`: layers with settings of their own, by number, to which nothing of the common ones is done.
+    """
+
+    layers: tuple[int, ...] = ()
+    upsampling: int = ranged(0, 0, 8, discrete=True)
+    support: int = ranged(0, 0, 16, discrete=True)
+    window: str = ranged("", choices=("", *WINDOWS))
+    cutoff_octaves: float = ranged(0.0, -4, 4)
+    margin: int = ranged(-1, -1, 64, special=-1)
+    noise: float = ranged(0.0, 0, 10)
+    pool: str = ranged("", choices=("", "max", "blur"))
+    own: tuple[LayerBreak, ...] = ()
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is broken; which layers are meant breaks nothing by itself."""
+        return self.common().on or any(own.on for own in self.own)
+
+    def common(self, layer: int = 0) -> LayerBreak:
+        """The common settings, as those of one layer."""
+        return LayerBreak(layer, **{name: getattr(self, name) for name in BREAKS})
+
+    def of(self, layer: int) -> LayerBreak:
+        """What is broken in this layer."""
+        own = next((own for own in self.own if own.layer == layer), None)
+        return own or (self.common(layer) if not self.layers or layer in self.layers else LayerBreak(layer))
+
+    def with_own(self, *changed: LayerBreak) -> Self:
+        """These layers with settings of their own; no longer, where those are what they would have anyway."""
+        numbers = {new.layer for new in changed}
+        kept = [own for own in self.own if own.layer not in numbers]
+        rest = replace(self, own=())
+        kept += [new for new in changed if new != rest.of(new.layer)]
+        return replace(self, own=tuple(sorted(kept, key=lambda own: own.layer)))
+
+    def spread(self) -> Self:
+        """The same, said of all layers or of single ones: common settings of a few layers become each one's own."""
+        if not self.layers:
+            return self
+        own = {number: self.common(number) for number in self.layers if self.common().on} | {own.layer: own for own in self.own}
+        return type(self)().with_own(*own.values())
+
+    def with_common(self, **changes: Any) -> Self:
+        """Other common settings; a layer keeps its own ones unless they are now the same."""
+        return replace(self, **changes, own=()).with_own(*self.own)
+
+    def summary(self) -> str:
+        """ "m = 1, nearest in L3, L4; n = 4 in L7"; "" while nothing is broken."""
+        if not self.on:
+            return ""
+        where = _named(self.layers) if self.layers else "all other layers" if self.own else "all layers"
+        parts = [f"{self.common().summary()} in {where}"] if self.common().on else []
+        alike: dict[str, list[int]] = {}
+        for own in self.own:
+            alike.setdefault(own.summary(), []).append(own.layer)
+        parts += [f"{text} in {_named(numbers)}" if text else f"{_named(numbers)} as trained" for text, numbers in alike.items()]
+        return "; ".join(parts[:MOST_NAMED]) + (f"; {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else "")
+
+
+BREAKS = tuple(f.name for f in fields(LayerBreak) if f.name != "layer")
+MOST_NAMED = 4  # ways of being broken that a summary tells
+
+
+def _named(layers: Iterable[int]) -> str:
+    return f"L{', L'.join(map(str, sorted(layers)))}"
+
+
+@dataclass(frozen=True)
+class FourierView:
+    """The Fourier input as it is now: frequencies, phases, damping, and the part of its plane that the picture sees."""
+
+    on: bool = False
+
+
+@dataclass(frozen=True)
+class Filmstrip:
+    """Every layer side by side, at one scale and on one grid."""
+
+    on: bool = False
+
+
+@dataclass(frozen=True)
+class LayerHealth:
+    """At every layer: what 16-bit numbers change, what the clamp cuts off, channels that carry nothing."""
+
+    on: bool = False
+    dtype: str = ranged("float16", choices=("float16", "bfloat16"))

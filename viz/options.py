@@ -1,0 +1,25 @@
+"""What the command line decides about the window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from viz.state import ViewState
+
+
+@dataclass(frozen=True)
+class AppOptions:
+    """What the command line decides. `settings_folder` None keeps nothing (headless, tests)."""
+
+    view: ViewState = field(default_factory=ViewState)
+    settings_folder: Path | None = None
+    capture_folder: Path | None = None
+    browse_folder: Path | None = None
+    recent: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    font_scale: float | None = None
+    workspace: int | None = None
+    headless: bool = False
+    offer_tour: bool = False
+    remote_port: int | None = None  # 0 is any free one

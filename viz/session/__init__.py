@@ -1,0 +1,1 @@
+"""Sessions: what is saved, by itself or by name, and opened again."""

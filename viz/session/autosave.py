@@ -1,0 +1,146 @@
+"""The session is saved by itself, and the last one is offered at the next start: a crash loses a moment, and nothing is forced.
+
+What is being worked on is in `autosave.session.json` of the settings folder; at a start it becomes `last.session.json`, which is
+offered. Both are written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gui_utils import controls, theme
+from gui_utils.controls import Field
+from gui_utils.libraries import imgui
+from gui_utils.scopes import color_scope, style_scope
+from viz.effects.session import current, show
+from viz.panels.parts import wrapped_text
+from viz.session import session
+from viz.session.session import Session
+from viz.state import MOTION, Source, StateError, ViewState
+
+if TYPE_CHECKING:
+    from viz.app import App
+
+NOW, LAST = "autosave.session.json", "last.session.json"
+QUIET_S, LATEST_S = 1.0, 10.0  # saved when nothing has changed for that long, and in any case after so long
+WIDTH_EM = 24.0
+REOPEN = Field("Reopen", "Autosave.reopen", "Shows the view, the timeline and the workspace of last time.")
+DISMISS = Field("Not now", "Autosave.dismiss", "It can be had until the next start, by opening last.session.json in the settings folder.")
+
+
+class Autosave:
+    """Belongs to one application; `clock` counts seconds."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.folder, self._clock = folder, clock
+        self.offered = self._last()
+        self._saved: Session | None = None
+        self._seen: Session | None = None
+        self._changed_at: float | None = None  # when the oldest change came that is not saved
+        self._seen_at = 0.0
+        self._failed = False
+        self._looked: tuple[object, ...] | None = None  # to see cheaply that nothing has changed
+        self._panels = ""
+
+    def _last(self) -> Session | None:
+        """What was being worked on last time; None for nothing, or for a file that cannot be read."""
+        now, last = self.folder / NOW, self.folder / LAST
+        try:
+            if now.exists():
+                now.replace(last)
+            found = session.load(last) if last.exists() else None
+        except (OSError, StateError):
+            return None
+        return found if found is not None and worth(found) else None
+
+    def each_frame(self, app: App) -> None:
+        """Notes a change; saves when things are quiet, or have been restless for too long."""
+        looked, now = (app.state, app.context.film.timeline, app.settings, app.opened, app.good), self._clock()
+        panels, self._panels = self._panels, app.window.layout.text
+        same = self._looked is not None and panels == self._panels and all(a is b for a, b in zip(looked, self._looked, strict=True))
+        shown = self._seen if same and self._seen is not None else without_motion(current(app))
+        self._looked = looked
+        if self._seen is None:
+            self._saved = self._seen = shown  # the start is no change
+            return
+        if shown != self._seen:
+            self._seen, self._seen_at = shown, now
+            self._changed_at = now if self._changed_at is None else self._changed_at
+        if self._changed_at is not None and (now - self._seen_at >= QUIET_S or now - self._changed_at >= LATEST_S):
+            self.save(app)
+
+    def save(self, app: App) -> None:
+        """Writes what has changed. A failure is told once, and tried again with the next change."""
+        self._changed_at = None
+        if self._seen is None or self._seen == self._saved:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            session.save(self.folder / NOW, self._seen)
+            self._saved, self._failed = self._seen, False
+        except OSError as e:
+            if not self._failed:
+                app.toasts.add("warning", f"The session is not saved automatically: {e}")
+            self._failed = True
+
+    def draw(self, app: App) -> None:
+        """The offer, in a corner, until it is answered or something else was done."""
+        if self.offered is None or app.tour.step is not None or app.tour.offered:
+            return
+        em, area = imgui.get_font_size(), imgui.get_main_viewport()
+        corner = (area.work_pos.x + area.work_size.x / 2, area.work_pos.y + 4 * em)
+        imgui.set_next_window_pos(corner, imgui.Cond_.always.value, (0.5, 0.0))
+        imgui.set_next_window_size((WIDTH_EM * em, 0))
+        names = ("no_title_bar", "no_resize", "no_scrollbar", "no_docking", "no_saved_settings", "no_focus_on_appearing", "no_move")
+        flags = sum(getattr(imgui.WindowFlags_, name).value for name in names)
+        with style_scope(window_border_size=1.5, window_padding=(0.9 * em, 0.7 * em)), color_scope(border=theme.ACCENT):
+            imgui.begin("Last session###last session", None, flags)
+        try:
+            wrapped_text(f"Go on where you were? {described(self.offered)}", dim=False)
+            if controls.button(REOPEN):
+                opened, self.offered = self.offered, None
+                show(app, opened, "last time", self.folder)
+            imgui.same_line()
+            if controls.button(DISMISS):
+                self.offered = None
+        finally:
+            imgui.end()
+
+    def close(self) -> None:
+        """What has not been saved yet is."""
+        if self._seen is not None and self._seen != self._saved:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                session.save(self.folder / NOW, self._seen)
+            except OSError:
+                return  # the window is gone: nobody can be told
+
+
+def without_motion(shown: Session) -> Session:
+    """As it is saved: what moves by itself stands still, so that an animation is no reason to save."""
+    return replace(shown, views=(shown.views[0].reset(*MOTION), *shown.views[1:]))
+
+
+def worth(found: Session) -> bool:
+    """Whether there is anything to go back to."""
+    return found.views[0].edit(Source, sha256="") != ViewState() or bool(found.timeline.keyframes)
+
+
+def described(found: Session) -> str:
+    """ "globe-r-64, 3 keyframes" """
+    name = Path(found.views[0].get(Source).network).name
+    count = len(found.timeline.keyframes)
+    return f"{name}, {count} keyframes." if count else f"{name}."
+
+
+def attach(app: App) -> Autosave | None:
+    """Begins, where settings are remembered at all."""
+    if app.options.settings_folder is None:
+        return None
+    autosave = Autosave(app.options.settings_folder)
+    app.attached.append(autosave)
+    return autosave

@@ -1,0 +1,1 @@
+"""Keyframes over every control, and ready-made paths."""

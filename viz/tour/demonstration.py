@@ -1,0 +1,119 @@
+"""Texture sticking and its cure in ten seconds: T shows R beside StyleGAN2, both told to move alike; T again brings the old view back.
+
+It works on a view like any other: two bundled networks that saw the same pictures, a comparison, and the pose in motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from gui_utils import controls, theme
+from gui_utils.controls import Field
+from gui_utils.libraries import imgui
+from gui_utils.scopes import color_scope, font_scope, style_scope
+from viz import commands
+from viz.compare.pairs import stylegan2_beside_r, with_networks
+from viz.panels.parts import wrapped_text
+from viz.state import MOTION, Compare, CompareView, Device, Latent, Pose, Source, TranslateMotion, Unwarp, ViewState
+
+if TYPE_CHECKING:
+    from viz.app import App
+
+SEED = 3
+RADIUS, SPEED = 0.05, 0.1  # image widths, and those a second: once round in three seconds
+WIDTH_EM, MARGIN_EM = 34.0, 0.8
+NO_PAIR = "No StyleGAN2 and R of the same pictures are bundled."
+UNDO = Field(
+    "Undo the motion (U)",
+    "Demonstration.unwarp",
+    "Moves the finished pictures back: what does not stand still then is stuck.",
+    default=False,
+)
+END = Field("End (T)", "Demonstration.end", "Brings back what was on screen before.")
+SHOW = Field("T  see texture stick", "Demonstration.show", "StyleGAN2 beside its cure, config R, in motion: ten seconds. T ends it again.")
+
+
+def sticking(view: ViewState, catalogue: Iterable[Any]) -> ViewState | None:
+    """R beside StyleGAN2, moving; None where there are no two networks for it. Where it is computed stays as it is."""
+    pair = stylegan2_beside_r(tuple(catalogue))
+    if pair is None:
+        return None
+    start = ViewState().put(view.get(Device)).edit(Latent, x=float(SEED))
+    return with_networks(start, pair).put(CompareView()).put(TranslateMotion(on=True, widths_per_s=SPEED, radius=RADIUS))
+
+
+def shown(app: App) -> bool:
+    """Whether it is what is on screen: the user has not gone on to something else."""
+    begun = app.tour.demonstration
+    if begun is None:
+        return False
+    now, start = app.state, begun[1]
+    return all(now.get(kind) == start.get(kind) for kind in (Source, Compare))
+
+
+def toggle(app: App) -> None:
+    """Begins, or brings the view of before back."""
+    if shown(app):
+        assert app.tour.demonstration is not None
+        app.state, app.tour.demonstration = app.tour.demonstration[0], None
+        return
+    view = sticking(app.state, app.context.catalogue)
+    if view is None:
+        app.toasts.add("warning", NO_PAIR)
+        return
+    app.tour.offered = False
+    app.tour.demonstration = app.state.reset(*MOTION), view
+    app.state = view
+
+
+def invitation(app: App) -> None:
+    """A button in the status line, while nothing else is said there."""
+    if not shown(app) and app.tour.step is None:
+        imgui.same_line()
+        if imgui.small_button(f"{SHOW.label}###Status.sticking"):
+            app.context.emit(commands.ShowSticking())
+
+
+def draw(app: App) -> None:
+    """What is to be seen, at the foot of the picture, until something else is on screen."""
+    placement = app.canvas.placement
+    if not shown(app) or app.tour.step is not None or placement is None:
+        return
+    em, area = imgui.get_font_size(), placement.area
+    viewport = imgui.get_main_viewport()
+    bottom = min(area.y + area.height, viewport.work_pos.y + viewport.work_size.y - 2 * em)
+    areas = [area, *(each for each in app.canvas.comparison.areas.values() if each is not None)]
+    middle = (min(each.x for each in areas) + max(each.x + each.width for each in areas)) / 2
+    imgui.set_next_window_pos((middle, bottom - MARGIN_EM * em), imgui.Cond_.always.value, (0.5, 1.0))
+    imgui.set_next_window_size((WIDTH_EM * em, 0))
+    names = ("no_title_bar", "no_resize", "no_scrollbar", "no_docking", "no_saved_settings", "no_focus_on_appearing", "no_move")
+    flags = sum(getattr(imgui.WindowFlags_, name).value for name in names)
+    colors = {"border": theme.ACCENT, "window_bg": (0.1, 0.1, 0.1, 0.9)}
+    with style_scope(window_border_size=1.5, window_padding=(0.9 * em, 0.6 * em)), color_scope(**colors):
+        imgui.begin("Texture sticking###demonstration", None, flags)
+    try:
+        _contents(app)
+    finally:
+        imgui.end()
+
+
+def _contents(app: App) -> None:
+    with font_scope(1.15):
+        wrapped_text("Both globes should move with the ring.", dim=False)
+    wrapped_text(text(app.state), dim=False)
+    undone = app.state.get(Unwarp).on
+    if controls.toggle(UNDO, undone) != undone:
+        app.state = app.state.edit(Unwarp, on=not undone)
+    imgui.same_line()
+    if controls.button(END):
+        app.context.emit(commands.ShowSticking())
+
+
+def text(view: ViewState) -> str:
+    """What the two do in this view."""
+    if not view.get(TranslateMotion).on and view.get(Pose) == Pose():
+        return "Nothing moves now: right-drag the picture."
+    if view.get(Unwarp).on:
+        return "The motion is undone on the finished pictures. R (left) stands still; in StyleGAN2 (right) stuck texture slides."
+    return "R (left) goes along. In StyleGAN2 (right) the texture stays on the pixels: it is stuck."

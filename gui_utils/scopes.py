@@ -132,3 +132,20 @@ def tooltip_scope() -> Iterator[bool]:
         if shown:
             imgui.pop_text_wrap_pos()
             imgui.end_tooltip()
+
+
+@contextmanager
+def recovering() -> Iterator[None]:
+    """What is still open when an exception leaves is closed, so that the rest of the frame can be drawn. The exception goes on."""
+    before = imgui.internal.ErrorRecoveryState()
+    imgui.internal.error_recovery_store_state(before)
+    io = imgui.get_io()
+    asserts = io.config_error_recovery_enable_assert
+    try:
+        yield
+    except Exception:
+        io.config_error_recovery_enable_assert = False
+        imgui.internal.error_recovery_try_to_recover_state(before)
+        raise
+    finally:
+        io.config_error_recovery_enable_assert = asserts

@@ -25,6 +25,7 @@ from viz.guide.window import GuideWindow
 from viz.history import History
 from viz.motion import animate, moving
 from viz.options import AppOptions
+from viz.panel_guard import PanelGuard
 from viz.panels import PanelContext, UiTiming, discover
 from viz.render_thread import Renderer, RenderThread
 from viz.request import Frame
@@ -57,7 +58,7 @@ class App:
         self.state = options.view
         self.history, self.undo_order = History(self.state), undo.Order()
         self.toasts = toasts.Toasts()
-        self.panels = discover()
+        self.panels, self.guard = discover(), PanelGuard(self.toasts)
         self.canvas = Canvas()
         self.good: Frame | None = None  # the last frame with a picture
         self.frame: Frame | None = None  # the newest frame, perhaps an error
@@ -142,7 +143,7 @@ class App:
             for panel in (p for p in self.panels if p.title in arrangement.windows):
                 with layout.docked_window(arrangement, panel.title) as visible:
                     if visible:
-                        self.state = panel.draw(self.state, context)
+                        self.state = self.guard.draw(panel, self.state, context)
             with layout.picture_window(arrangement, workspaces.PICTURE) as visible:
                 if visible:
                     self.state = chrome.picture(self, context)

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tests.viz.test_app import GOLDEN, START, Running
 from torch_utils import ops
 from viz import capture, commands, settings
 from viz.effects import effects
+from viz.errors import UNFORESEEN
 from viz.export import encoders
 from viz.render_thread import RenderThread
 from viz.session import autosave
@@ -366,3 +368,27 @@ def test_a_start_with_torn_settings_layout_and_sessions(tmp_path, torn):
         assert_works(running)
     finally:
         running.close()
+
+
+def test_a_panel_that_fails_rests_until_it_is_tried_again(running):
+    """Even one that leaves a child window, a group and a colour open behind it."""
+    faulty = True
+
+    def draw(state, context):
+        if faulty:
+            imgui.begin_child("left open", (40, 40))
+            imgui.begin_group()
+            imgui.push_style_color(imgui.Col_.text, imgui.ImVec4(1, 0, 0, 1))
+            raise ZeroDivisionError("of a panel")
+        return working.draw(state, context)
+
+    working = next(panel for panel in running.app.panels if panel.title == "Pose")
+    running.app.panels = tuple(replace(panel, draw=draw) if panel is working else panel for panel in running.app.panels)
+    running.ui.frames(3)
+    assert [text for text in errors(running) if "Pose" in text and "of a panel" in text and UNFORESEEN in text] == errors(running) != []
+    assert_works(running)
+    faulty = False
+    running.ui.click("PanelGuard.again")
+    running.ui.frames(2)
+    assert running.ui.item("Pose.turns") and len(errors(running)) == 1
+    assert_works(running)

@@ -16,7 +16,7 @@ from viz.cli.window import screenshot_command
 from viz.compare import pairs as compare_pairs, picture as compare_picture
 from viz.compare.compare import others, own_values, without
 from viz.effects import export as export_effects, figure as figure_effects, latent as latent_effects, session as session_effects
-from viz.errors import CommandError
+from viz.errors import UNFORESEEN, CommandError
 from viz.export import film_file
 from viz.export.encoders import SUFFIXES
 from viz.request import Frame
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 NETWORK_SUFFIXES = (".pkl", ".safetensors")
 VIEW_SUFFIXES = (".json", ".png", ".exr", ".svg", ".pdf", *SUFFIXES)
 OPEN_AGAIN = f"python {PROGRAM} --view FILE"  # a measurement goes on in the window
-UNFORESEEN = "failed in a way that was not foreseen"
 DIALOGS = ("zenity", "kdialog", "qarma", "matedialog")
 
 

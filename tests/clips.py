@@ -1,4 +1,4 @@
-"""Makes the README's clips anew: a walk in the real window, the error map while rotating, Figure 1 in motion: `python -m tests.clips`."""
+"""Makes the README's clips anew: a walk in the window, texture sticking as T shows it, the error while turning: `python -m tests.clips`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from PIL import Image
 from gui_utils.libraries import imgui
 from viz.export.export import ExportOptions, export
 from viz.export.window_camera import FilmedWindow, Untimed
-from viz.groups.groups import Equivariance, Latent, OverlayView, Source, Sticking
+from viz.groups.groups import Equivariance, Latent, OverlayView, Source, Unwarp
 from viz.pipeline import Pipeline
 from viz.session.session import Session
 from viz.state import ViewState
 from viz.timeline import paths
+from viz.tour import demonstration
 
 OUT = Path(__file__).resolve().parent.parent / ".github" / "images"
 FPS = 10
-MOST_BYTES = 1_200_000
-WINDOW = (880, 520)
+MOST_BYTES = 2_000_000
+WINDOW, SMALL_WINDOW = (880, 520), (600, 380)
+SETTLING, ROUND = 12, 30  # frames until the globes are on their circle, and once round it
 PAUSE = 4  # frames before the mouse is pressed, and after it is let go
 GAP, GROUND = 8, 28
 
@@ -68,10 +70,17 @@ def error_view(network: str) -> ViewState:
     return view(network).edit(Equivariance, on=True).edit(OverlayView, image="equivariance.level", opacity=0.85)
 
 
-def cinema() -> list[np.ndarray]:
-    """Figure 1 while the latent walks: StyleGAN2 on the left, R on the right."""
-    shown = (film(view(name).edit(Sticking, num=16), "sticking", "cinema", 3, 2.6) for name in ("globe-still-b-64", "globe-still-r-64"))
-    return beside(*shown)
+def demonstration_of_sticking() -> list[np.ndarray]:
+    """What T shows: StyleGAN2 beside R in motion, once round, and the beginning of the same with the motion undone."""
+    filmed = FilmedWindow(Session((view("globe-r-64"),), settings={"font_scale": 0.8}), Untimed(Pipeline()), SMALL_WINDOW, fps=FPS)
+    filmed.app.chrome_shown = False
+    try:
+        demonstration.toggle(filmed.app)
+        turns = [filmed.step() for _ in range(SETTLING + ROUND)][SETTLING:]
+        filmed.app.state = filmed.app.state.edit(Unwarp, on=True)
+        return turns + [filmed.step() for _ in range(1 + ROUND // 3)][1:]
+    finally:
+        filmed.close()
 
 
 def film(start: ViewState, path: str, what: str, size: int, seconds_s: float) -> list[np.ndarray]:
@@ -88,7 +97,7 @@ def beside(*films: list[np.ndarray]) -> list[np.ndarray]:
     return [np.concatenate([each for frame in frames for each in (frame, gap)][:-1], axis=1) for frames in zip(*films, strict=True)]
 
 
-CLIPS: dict[str, Callable[[], list[np.ndarray]]] = {"walk": walk, "error-map": error_map, "sticking-cinema": cinema}
+CLIPS: dict[str, Callable[[], list[np.ndarray]]] = {"walk": walk, "error-map": error_map, "sticking": demonstration_of_sticking}
 
 
 def save_gif(path: Path, frames: list[np.ndarray]) -> int:

@@ -10,11 +10,13 @@ import argparse
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
 from networks.measures.comparison import KINDS, LABELS, Kind
+from viz.cli.render import add_engine_arguments
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.state import BreakIt, ViewState
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num", "--samples", metavar="N", type=at_least_one, default=100, help="samples (default 100)")
     parser.add_argument("--seed", metavar="S", type=natural, default=0, help="of latents and transforms (default 0)")
     parser.add_argument("--batch", metavar="B", type=at_least_one, default=8, help="pictures at a time; changes only the speed (default 8)")
-    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
+    add_engine_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_set_argument(parser)
 
@@ -56,15 +58,30 @@ def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) 
         network = _as_asked(loaded.network.to(device).eval(), options)
         if network.has_pose:
             share = members.share(options.num)
-            for found in sample_errors(network, share, kinds=kinds, seed=options.seed, batch=options.batch, device=device):
-                own.extend(found)
-                report(f"measuring {loaded.ref}", len(own) / len(share), True)
+            with kernels(options.backend):
+                for found in sample_errors(network, share, kinds=kinds, seed=options.seed, batch=options.batch, device=device):
+                    own.extend(found)
+                    report(f"measuring {loaded.ref}", len(own) / len(share), True)
     estimates = summarise(members.gather(own), kinds)
     facts: dict[str, Any] = {"network": loaded.ref, "config": loaded.config_name, "num": options.num, "seed": options.seed}
     for kind, found in estimates.items():
         facts[kind] = _finite(found.db)
         facts[f"{kind}_interval"] = None if found.low is None else [found.low, found.high]
     return facts
+
+
+@contextmanager
+def kernels(backend: str) -> Iterator[None]:
+    """The backend named, for all operators that have it; "auto": each its fastest. CommandError for one that nobody has."""
+    from torch_utils import ops
+
+    try:
+        with ops.use(None if backend == "auto" else backend):
+            yield
+    except (ValueError, ops.BackendError) as e:
+        if backend == "auto":
+            raise
+        raise CommandError(f"--backend {backend}: {e}") from e
 
 
 def _as_asked(network: Any, options: argparse.Namespace) -> Any:

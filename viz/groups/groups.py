@@ -316,7 +316,7 @@ class Slice:
     """The scan line from (x0, y0) to (x1, y1), in image widths from the centre; what it shows is stacked over time while `on`."""
 
     on: bool = False
-    x0: float = 0.0
-    y0: float = -0.15
-    x1: float = 0.0
-    y1: float = 0.15
+    x0: float = ranged(0.0, -2, 2)  # layers reach 1.2 widths from the centre, with their margins
+    y0: float = ranged(-0.15, -2, 2)
+    x1: float = ranged(0.0, -2, 2)
+    y1: float = ranged(0.15, -2, 2)

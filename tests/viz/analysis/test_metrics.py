@@ -16,7 +16,7 @@ from networks.loading import save_safetensors
 from networks.measures.metrics import KINDS, Draw, draw_sample, errors_of_draws, estimate, measure, sample_errors, summarise
 from tests.networks.agreement import tiny
 from tests.viz.analysis.synthetic import Painted, waves
-from torch_utils.ops import use
+from torch_utils.ops import backends, use
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "eq_draws.json").read_text())
@@ -240,6 +240,25 @@ def test_wrong_arguments_are_a_usage_error(arguments, capsys):
         run(["metrics", "any", *arguments])
     assert stop.value.code == 2
     assert arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("network", "backend", "below_db"), [("t", "native", 0.05), ("r", "native", 0.05), ("r", "native-bf16", 8.0)])
+def test_what_faster_kernels_cost_in_equivariance(capsys, network, backend, below_db):
+    """Winograd and Strassen change nothing that can be seen; bf16 may cost some of EQ-T, where R has 75 dB: the README says how much."""
+    if backends()["modulated_conv2d"].name == "reference":
+        pytest.skip("no native kernels here")
+    words = (f"globe-still-{network}-64", "--eq-t", "--eq-r", "--num", "4", "--json")
+    exact, found = (run_here(capsys, *words, "--backend", name) for name in ("reference", backend))
+    for kind in ("eq_t", "eq_r"):
+        assert -0.05 <= json.loads(exact)[kind] - json.loads(found)[kind] <= below_db, kind
+
+
+def test_a_backend_that_nobody_has_is_refused(capsys):
+    from viz.cli import run
+
+    assert run(["metrics", "globe-still-t-64", "--num", "1", "--backend", "nonsense"]) == 1
+    error = capsys.readouterr().err
+    assert "nonsense" in error and "native-bf16" in error
 
 
 def test_measuring_leaves_the_network_alone(networks):

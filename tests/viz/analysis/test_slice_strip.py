@@ -9,10 +9,11 @@ from PIL import Image
 from gui_utils.libraries import imgui
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz.analysis import slice_strip as ss
+from viz.analysis.slice import ScanLine
 from viz.commands import SaveMeasurement
 from viz.figures.figure import Axis, framed, ticks
 from viz.request import Picture
-from viz.state import OverlayView, Slice, Tone, ViewState
+from viz.state import OverlayView, Slice, StateError, Tone, ViewState
 
 R = alias_free_facts()
 ON = ViewState().edit(Slice, on=True)
@@ -23,6 +24,14 @@ def picture(row_shift=0, **changes):
     values = np.zeros((64, 64, 3), np.float32)
     values[30 + row_shift : 34 + row_shift] = 1
     return replace(Picture(values, (0, 0, 64, 64), "output", (0, 1, 2), 3), **changes)
+
+
+def test_no_line_of_a_view_is_longer_than_a_texture_is_wide():
+    """A line of 690 image widths came from a saved view; found by the proof of endurance after 15,301 actions."""
+    with pytest.raises(StateError, match="Slice.x0"):
+        ViewState.from_json(ViewState().edit(Slice, x0=-690.0).to_json())
+    longest = ViewState.from_json(ViewState().edit(Slice, x0=-2, y0=-2, x1=2, y1=2).to_json()).get(Slice)
+    assert len(ScanLine(longest.x0, longest.y0, longest.x1, longest.y1).read(np.zeros((2048, 2048, 1), np.float32))) < 16384
 
 
 def test_every_new_picture_adds_a_line_and_drawing_it_again_does_not():

@@ -8,7 +8,7 @@ import pkgutil
 import pytest
 from hypothesis import given, strategies as st
 
-import viz
+import viz.groups
 from viz import state as s
 from viz.groups.groups import DEFAULT_NETWORK
 from viz.groups.layer import LayerBreak
@@ -33,7 +33,7 @@ def test_a_group_back_at_its_defaults_is_the_default_state():
 
 
 def test_every_group_is_listed_once_and_is_frozen():
-    names = ["viz.groups.groups", *(f"viz.{m.name}" for m in pkgutil.iter_modules(viz.__path__) if m.name.endswith("_groups"))]
+    names = [f"viz.groups.{m.name}" for m in pkgutil.iter_modules(viz.groups.__path__)]
     values = [v for name in names for v in vars(importlib.import_module(name)).values()]
     declared = [v for v in values if isinstance(v, type) and dataclasses.is_dataclass(v) and v.__module__ in names]
     declared = [v for v in declared if v not in s.PARTS and v.__name__ != "OwnValues"]  # what several have in common

@@ -28,7 +28,7 @@ def picture(row_shift=0, **changes):
 
 def test_no_line_of_a_view_is_longer_than_a_texture_is_wide():
     """A line of 690 image widths came from a saved view; found by the proof of endurance after 15,301 actions."""
-    with pytest.raises(StateError, match="Slice.x0"):
+    with pytest.raises(StateError, match=r"Slice\.x0"):
         ViewState.from_json(ViewState().edit(Slice, x0=-690.0).to_json())
     longest = ViewState.from_json(ViewState().edit(Slice, x0=-2, y0=-2, x1=2, y1=2).to_json()).get(Slice)
     assert len(ScanLine(longest.x0, longest.y0, longest.x1, longest.y1).read(np.zeros((2048, 2048, 1), np.float32))) < 16384

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch_utils.ops import dispatch
 from torch_utils.ops.backend import Call, Implementation, Unavailable
 from torch_utils.ops.filtered_lrelu import FilteredLreluOptions
+from torch_utils.ops.native import too_many_phases
 from torch_utils.ops.reference import taps_of
 from torch_utils.ops.upfirdn2d import UpfirdnOptions
 
@@ -176,7 +177,7 @@ def _refuses_filtered(call: Call) -> str | None:
     options: FilteredLreluOptions = call.options
     if not (0 < options.slope <= 1 and options.gain > 0):
         return f"needs 0 < slope <= 1 and gain > 0, not {options.slope:g} and {options.gain:g}"
-    return _refuses(call)
+    return too_many_phases(options) or _refuses(call)
 
 
 def enable() -> None:

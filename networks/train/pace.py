@@ -11,6 +11,7 @@ class Pace:
     def __init__(self, lead: int) -> None:
         self._lead = lead
         self._images: dict[str, int] = {}
+        self._step: dict[str, int] = {}  # images of each one's last step
         self._goal: int | None = None
         self._changed = threading.Condition()
 
@@ -26,15 +27,16 @@ class Pace:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Let all runs come to where the first is now, and end there."""
+        """Let all runs come to where the first is after the step it is in, and end there."""
         with self._changed:
             if self._goal is None:
-                self._goal = max(self._images.values(), default=0)
+                self._goal = max((images + self._step.get(name, 0) for name, images in self._images.items()), default=0)
             self._changed.notify_all()
 
     def is_over(self, name: str, images: int) -> bool:
         """After a step of a run: waits for the others if it is too far ahead, and says whether it is to end."""
         with self._changed:
+            self._step[name] = images - self._images.get(name, images)
             self._images[name] = images
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._goal is not None or images - min(self._images.values()) <= self._lead)

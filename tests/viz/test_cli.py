@@ -98,7 +98,7 @@ def test_flags_become_a_view():
     ("arguments", "said"),
     [
         (("render", "no_such_network", "--out", "a.png"), "no_such_network"),
-        (("render", TINY_R, "--out", "a.tiff"), ".png or .npy"),
+        (("render", TINY_R, "--out", "a.tiff"), "one of .png, .npy, .exr"),
         (("render", TINY_R, "--out", "no/such/folder/a.png"), "folder"),
         (("render", TINY_R, "--layer", "L99", "--out", "a.png"), "it has input, L0_"),
         (("render", TINY_SG2, "--rotate", "5", "--out", "a.png"), "no input grid"),
@@ -110,7 +110,7 @@ def test_flags_become_a_view():
         (("render", TINY_R, "--backend", "abacus", "--out", "a.png"), "abacus"),
         (("render", TINY_R, "--mix", "1", "a-b", "--out", "a.png"), "list like"),
         (("view", "no_such_file.json", "--out", "a.png"), "no_such_file.json"),
-        (("view", str(GOLDEN / "ops.json"), "--out", "a.png"), "not a saved view"),
+        (("view", str(GOLDEN / "ops.json"), "--out", "a.png"), "ops.json: not a saved session"),
         (("inspect", str(GOLDEN / "ops.npz")), "ops.npz"),
         (("convert", TINY_R, "a.pkl"), ".safetensors"),
     ],

@@ -333,9 +333,14 @@ def _refuses_activation(call: Call) -> str | None:
     options: FilteredLreluOptions = call.options
     if not (0 <= options.slope <= 1 and options.gain > 0):
         return f"needs 0 <= slope <= 1 and gain > 0, not {options.slope:g} and {options.gain:g}"
+    return too_many_phases(options) or _refuses(call)
+
+
+def too_many_phases(options: FilteredLreluOptions) -> str | None:
+    """Why the kernels refuse these factors; None if they take them."""
     if math.lcm(options.up[0], options.down[0]) > MOST_PLANES:
         return f"factors {options.up[0]} and {options.down[0]} need too many phases"
-    return _refuses(call)
+    return None
 
 
 register(

@@ -143,7 +143,7 @@ def write(view: ViewState, out: Path, save_latent: Path | None = None, *, shown:
     """Renders the view and writes it; checks the name first so that nothing is computed in vain."""
     cli_latent.check(save_latent)
     if out.suffix.lower() not in OUTPUTS:
-        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; {', '.join(OUTPUTS)} is expected")
+        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; one of {', '.join(OUTPUTS)} is expected")
     if out.parent != Path() and not out.parent.is_dir():
         raise CommandError(f"--out: the folder {out.parent} does not exist")
     frame = render(view)

@@ -27,7 +27,10 @@ def read(path: Path) -> Session:
     readers = {".png": _in_picture, **dict.fromkeys(SUFFIXES, _in_film), ".gif": _in_picture, ".exr": _in_values,
                ".svg": _in_text, ".pdf": _in_text, ".npz": _in_arrays, ".npy": _beside}  # fmt: skip
     if suffix not in readers:
-        return session.load(path)
+        try:
+            return session.load(path)
+        except StateError as e:
+            raise StateError(f"{path.name}: {e}") from e
     path.stat()  # a file that is not there says so itself
     text = readers[suffix](path)
     if text is None:

@@ -115,6 +115,16 @@ def test_nobody_runs_ahead_and_all_stop_at_the_same_place() -> None:
     assert ends["slow"] == ends["fast"] >= 30
 
 
+def test_stopped_while_steps_are_under_way_all_end_where_the_first_one_does() -> None:
+    """ "first" has gone on from 4 images when it is told to stop, and ends at 8: so must "second", which is a step behind."""
+    pace = Pace(lead=8)
+    for name in ("first", "second"):
+        pace.enter(name)
+    assert not pace.is_over("first", 4)
+    pace.stop()
+    assert [pace.is_over("second", 4), pace.is_over("first", 8), pace.is_over("second", 8)] == [False, True, True]
+
+
 def test_who_has_left_is_not_waited_for() -> None:
     pace = Pace(lead=1)
     pace.enter("gone")

@@ -81,6 +81,12 @@ def add_equivariance_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", choices=tuple(ERRORS), default="level", help="the error that a .png shows (default level, in dB)")
 
 
+def pose_facts(view: ViewState) -> dict[str, Any]:
+    """The pose that was measured, whichever options gave it: image widths, degrees, a factor."""
+    pose = view.get(Pose)
+    return {"translate": [pose.x, pose.y], "rotate": round(360 * pose.turns, 9), "scale": pose.scale}
+
+
 def equivariance_view(options: argparse.Namespace) -> ViewState:
     return view_of(options).put(Equivariance(on=True))
 
@@ -93,8 +99,7 @@ def run_equivariance(options: argparse.Namespace) -> int:
     frame, result = measured(view, live_equivariance.NAME)
     need_grid(frame)
     now: live_equivariance.Now = result.values
-    pose = {"translate": list(options.translate), "rotate": options.rotate}
-    facts = {**begun(frame, options), **pose, "kind": now.kind, "db": finite(now.db), "compared": now.valid_share}
+    facts = {**begun(frame, options), **pose_facts(view), "kind": now.kind, "db": finite(now.db), "compared": now.valid_share}
     title, number, remark = live_equivariance.texts(now)
     lines = (f"{facts['network']}: seed {options.seed}", f"{title}: {number}", remark)
     image = result.images[ERRORS[options.image]]
@@ -161,7 +166,7 @@ def run_by_layer(options: argparse.Namespace) -> int:
     need_grid(frame)
     found: layer_chart.Layers = result.values
     layers = [{"name": name, "db": finite(db)} for name, db in found.found]
-    facts = {**begun(frame, options), "translate": list(options.translate), "rotate": options.rotate, "layers": layers}
+    facts = {**begun(frame, options), **pose_facts(view), "layers": layers}
     lines = (f"{facts['network']}: variance over error, seed {options.seed}",
              *(f"  {name:<20}{shown(db, 'dB'):>12}" for name, db in found.found))  # fmt: skip
     names, values = [name for name, _ in found.found], [db for _, db in found.found]

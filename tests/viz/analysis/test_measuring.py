@@ -279,3 +279,9 @@ def test_the_order_of_breaking_counts_and_values_are_checked(capsys):
     own = (LayerBreak(3, noise=0.5, cutoff_octaves=-1.0, pool="max"), LayerBreak(5, pool="max"))
     assert view.get(BreakIt) == BreakIt(own=own)
     assert cli.run(["break-it", TINY_R, "--break", "all:window=hamming"]) == 1 and "hamming" in capsys.readouterr().err
+
+
+def test_the_pose_that_is_told_is_the_one_that_was_measured(capsys):
+    """Whichever option gave it: `--set` counts as `--rotate` does."""
+    facts = printed(capsys, "equivariance", "globe-still-r-64", "--set", "Pose.turns=0.1", "--set", "Pose.scale=1.25")
+    assert (facts["translate"], facts["rotate"], facts["scale"]) == ([0, 0], 36, 1.25)

@@ -538,3 +538,19 @@ def test_the_window_opens_on_a_comparison(monkeypatch):
     monkeypatch.setattr(app, "run", lambda options: seen.append(options) or 0)
     assert cli.run([TINY_R, "--compare", TINY_T, "--fresh"]) == 0
     assert seen[0].view.get(Compare) == Compare(on=True, network=TINY_T) and seen[0].workspace == 6
+
+
+@pytest.mark.window
+def test_textures_of_a_comparison_that_is_over_are_given_back(running):
+    from gui_utils.texture import live_objects
+
+    compared = live_objects()
+    running.app.state = running.state.edit(Compare, on=False)
+    running.ui.frames(3)
+    assert live_objects() == compared  # for a moment: who looks at one view and goes back should not upload anew
+    running.ui.frames(125)
+    alone = live_objects()
+    assert alone["texture"] < compared["texture"] and len(running.app.canvas.comparison.pictures) == 0
+    running.app.state = running.state.edit(Compare, on=True)
+    running.ui.frames(3)
+    assert live_objects() == compared

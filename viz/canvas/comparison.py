@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gui_utils.libraries import imgui
+from gui_utils.texture import Pool
 from gui_utils.tone import ToneMap
 from viz.canvas.captions import Caption, KnownEquivariance, captions, difference_caption, draw_caption, height_of
 from viz.canvas.picture import CanvasPicture
@@ -14,7 +15,6 @@ from viz.canvas.placement import Area, Content, Placement, Probe, probe
 from viz.compare.compare import chosen, compared, others
 from viz.compare.layout import cell_at, cell_size, columns_in_window
 from viz.compare.picture import difference_tone
-from viz.groups.compare import OTHERS
 from viz.request import Frame, Picture
 from viz.state import CompareView, View, ViewState
 
@@ -59,8 +59,7 @@ class CanvasCompare:
     """Owns the GL objects of the other pictures and of the difference."""
 
     def __init__(self) -> None:
-        self._pictures = {number: CanvasPicture() for number in OTHERS}
-        self._difference = CanvasPicture()
+        self.pictures = Pool()  # by the number of the view, or "difference"; those that nobody looks at any more are given back
         self._captions: dict[int, Caption] = {}
         self._caption_areas: dict[int, Area] = {}
         self.known = KnownEquivariance()
@@ -71,6 +70,7 @@ class CanvasCompare:
     def arrange(self, state: ViewState, frame: Frame, whole: Area) -> Area:
         """Where the first picture stands; the others' places, and the room for all captions, are kept."""
         self.known.note(frame)
+        self.pictures.end_frame()
         self.areas, self._caption_areas, self._captions = {}, {}, {}
         if not compared(state):
             self.probes = {}
@@ -171,8 +171,7 @@ class CanvasCompare:
                 lines.add_line((x, y - reach), (x, y + reach), tint, width)
 
     def delete(self) -> None:
-        for picture in (*self._pictures.values(), self._difference):
-            picture.delete()
+        self.pictures.delete()
 
     # ------------------------------------------------------------------------------------------------ layouts
 
@@ -180,7 +179,8 @@ class CanvasCompare:
         beside, view = frame.others.get(number), state.get(View)
         picture = beside.frame.picture if beside is not None else None
         if picture is not None:
-            self._pictures[number].draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=1.0, clip=clip)
+            shown = self.pictures.get(number, CanvasPicture)
+            shown.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=1.0, clip=clip)
 
     def _wipe(self, number: int, state: ViewState, frame: Frame, placement: Placement, tone: ToneMap, paint_first: Paint) -> None:
         area, x = placement.area, divider_x(state, placement)
@@ -199,7 +199,8 @@ class CanvasCompare:
 
     def _draw_difference(self, picture: Picture, state: ViewState, placement: Placement) -> None:
         tone, view = difference_tone(state, picture.shape[2]), state.get(View)
-        self._difference.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=1.0)
+        shown = self.pictures.get("difference", CanvasPicture)
+        shown.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=1.0)
 
 
 def _tint(rgb: tuple[float, float, float], alpha: float = 1.0) -> int:

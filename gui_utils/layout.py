@@ -110,7 +110,7 @@ def _split(arrangement: Arrangement, root: int, size: imgui.ImVec2) -> dict[str,
     width, height = max(size.x, 1.0), max(size.y, 1.0)
     for side, direction, length_em in (("left", imgui.Dir.left, arrangement.left_em), ("right", imgui.Dir.right, arrangement.right_em)):
         if side in used or f"{side}.lower" in used:
-            part = min(length_em * em / width, 0.45)
+            part = min(length_em * em / width, 0.46)
             nodes[side], nodes["centre"] = _cut(nodes["centre"], direction, part)
             width *= 1 - part
     if "bottom" in used:

@@ -138,6 +138,8 @@ def log_view(log: Log, size_em: tuple[float, float] = (0, 0)) -> None:
     with child_scope("##log lines", size_em) as visible:
         if not visible:
             return
+        if not log.entries:
+            imgui.text_disabled("No messages yet.")
         for entry in log.entries:
             with color_scope(text=_COLOR[entry.level]):
                 imgui.text_unformatted(_ICON[entry.level])

@@ -127,6 +127,8 @@ NUM = Field("Poses", "Flicker.num", "How many poses around the current one.", de
 REACH = Field("Reach", "Flicker.reach_px", "The farthest shift.", "px", default=1.0, low=0, high=8, power=2)
 IMAGE = Field("Show", "Flicker.image", "Lays the deviation of each pixel over the picture.", default="")
 
+OFF = "Moves the pose by fractions of a pixel, undoes that on the pictures, and shows what still changes."
+
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts = context.network
@@ -145,7 +147,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 def texts(found: Steadiness | None, reason: str = "") -> tuple[str, str, str]:
     if found is None:
-        return "steadiness", MISSING, reason
+        return "steadiness", MISSING, reason or OFF
     return "steadiness: peak over flicker", number_text(found.db, "dB"), "Higher is steadier. Shifting back has a small error of its own."
 
 

@@ -97,6 +97,8 @@ REACH = Field("Reach", "Flow.reach_px", "How far the pose moves; turning, at the
 NUM = Field("Poses", "Flow.num", "How many poses around the current one.", default=8, low=1, high=10_000)
 IMAGE = Field("Show", "Flow.image", "White arrows: where detail should go. Coloured ones: where it goes, a dot if nowhere.", default="")
 
+OFF = "Moves the pose a little and follows the fine detail of the pictures: does it go along, or stay on the pixels?"
+
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts = context.network
@@ -124,7 +126,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 def texts(found: Attachment | None, reason: str = "") -> tuple[str, str, str]:
     if found is None:
-        return "detail attached", MISSING, reason
+        return "detail attached", MISSING, reason or OFF
     attached, stuck = (number_text(None if v is None else 100 * v, "%") for v in (found.attached, found.stuck_share))
     note = f"100 %: it moves with the pose; 0 %: it stays on the pixels. {stuck} of the detail makes less than half of the motion."
     return f"detail attached, from {number_text(found.low, decimals=0)} cycles per image", attached, note

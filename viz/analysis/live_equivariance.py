@@ -148,6 +148,7 @@ HELP = {
     "eq_r": "turned (and moved); both pictures pass the same band limit",
 }
 
+OFF = "How well the network follows its pose: each picture against the unposed one, moved or turned likewise. ∞ would be perfect."
 SCALED = "scaled (and turned, moved): no figure of the paper, whose networks need not follow; the operators are those of EQ-R"
 
 
@@ -175,7 +176,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 def texts(now: Now | None) -> tuple[str, str, str]:
     """What is measured, the number, and a remark."""
     if now is None:
-        return "EQ", MISSING, ""
+        return "EQ", MISSING, OFF
     if now.kind is None:
         return "EQ", MISSING, "The pose is the identity. Move or turn the picture to see how well the network follows."
     if now.scaled:

@@ -20,7 +20,7 @@ from gui_utils.tone import ToneMap, tone_map
 from viz.analysis.slice import ScanLine, SliceStrip, streak_score
 from viz.commands import SaveMeasurement
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, cached, wrapped_text
+from viz.panels.parts import NO_NETWORK, cached, unit_note, wrapped_text
 from viz.request import Picture
 from viz.state import Slice, Tone, ViewState
 
@@ -35,6 +35,7 @@ ENDS = tuple(
     for name, where, default in (("x0", "start, to the right,", 0.0), ("y0", "start, down,", -0.15), ("x1", "end, to the right,", 0.0),
                                  ("y1", "end, down,", 0.15))
 )  # fmt: skip
+COORDINATE_EM, END_EM = 6.5, 16.5  # one of them, and an end with its word
 CLEAR = Field("Clear", "Slice.clear", "Begins anew.")
 EXPORT = Field("Save", "Slice.export", "Saves the strip with its axes: a .png figure, and the values as .npz.")
 SCORE_HELP = "Share of the strip's detail that stands still: 100 % for straight streaks, 0 % for strands that move."
@@ -87,7 +88,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 
 def _controls(state: ViewState, context: PanelContext, collected: Collected) -> ViewState:
-    """One row: the buttons and the score, then the line's ends, which a narrow window may cut off: they can be dragged on the picture."""
+    """The buttons and the score, then the line's two ends, each in the row if it fits and else in the next."""
     line, reason = state.get(Slice), "" if state.get(Slice).on else "The slice is switched off."
     nothing = reason or ("" if len(collected.strip) else "There is no line yet.")
     imgui.same_line()
@@ -103,12 +104,21 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
     imgui.text_unformatted(f"stuck: {number_text(None if score is None else 100 * score, '%'):<6}")
     if imgui.is_item_hovered():
         imgui.set_tooltip(SCORE_HELP)
-    for end in ENDS:
-        name = end.id.removeprefix("Slice.")
-        imgui.same_line()
-        with item_width(6.5):
-            state = state.edit(Slice, **{name: drag_float(end, getattr(line, name), disabled=reason)})
+    for word, ends in (("from", ENDS[:2]), ("to", ENDS[2:])):
+        _same_line_if_fits(END_EM)
+        unit_note(word)
+        for end in ends:
+            name = end.id.removeprefix("Slice.")
+            imgui.same_line()
+            with item_width(COORDINATE_EM):
+                state = state.edit(Slice, **{name: drag_float(end, getattr(line, name), disabled=reason)})
     return state
+
+
+def _same_line_if_fits(width_em: float) -> None:
+    right = imgui.get_cursor_screen_pos().x + imgui.get_content_region_avail().x
+    if imgui.get_item_rect_max().x + imgui.get_style().item_spacing.x + width_em * imgui.get_font_size() <= right:
+        imgui.same_line()
 
 
 def pixels_of(values: np.ndarray, tone: Tone) -> np.ndarray:

@@ -138,6 +138,7 @@ REACH = Field("Shifts", "Sticking.reach_px", "Standard deviation of the pose's s
 HOLD = Field("Hold pose", "Sticking.hold_pose", "Every picture gets the pose that the network derives from the latent on screen: "
              "then detail of R stays in place too, and little can be told apart.", default=False)  # fmt: skip
 SEED = Field("Seed", "Sticking.seed", "Of the neighbours.", default=0, high=2**32 - 1)
+OFF = "Averages pictures around this one: detail that rides on what is seen blurs, detail that sticks to the pixels stays sharp."
 IMAGE = Field("Show", "Sticking.image", "Lays a result over the picture.", default="")
 RESET = Field("Reset", "Sticking.reset", "The defaults, switched off.")
 
@@ -160,7 +161,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 def texts(kept: Kept | None, reason: str = "") -> tuple[str, str, str]:
     if kept is None:
-        return "detail kept", MISSING, reason
+        return "detail kept", MISSING, reason or OFF
     share = number_text(None if kept.share is None else 100 * kept.share, "%")
     note = "100 % for detail that never moves, 0 % for detail that is elsewhere in every picture. Shifts of the pose tell most."
     return f"detail kept, from {number_text(kept.low, decimals=0)} cycles per image", share, note

@@ -15,7 +15,7 @@ from viz.state import BandFilter, ViewState
 HIGHEST = 512.0  # of the sliders, in cycles per image; values beyond can be typed into a saved view
 
 ON = Field("Band filter", "BandFilter.on", "Shows only a band of frequencies of what the Layers panel has chosen.", default=False)
-ERROR = Field("of the error", "BandFilter.error", "The same for the error map of the Equivariance panel.", default=False)
+ERROR = Field("Of the error", "BandFilter.error", "Shows only the band of the error map of the Equivariance panel.", default=False)
 LOW = Field("From", "BandFilter.low", "Where the band begins; 0 keeps the mean.", "cycles / image", default=8.0, low=0, high=HIGHEST,
             decimals=1, power=2)  # fmt: skip
 HIGH = Field("To (0: all)", "BandFilter.high", "Where the band ends.", "cycles / image", default=0.0, low=0, high=HIGHEST, decimals=1,
@@ -24,6 +24,7 @@ SOFTNESS = Field("Softness", "BandFilter.softness", "Width of the band's edges, 
                  default=0.25, low=0, high=1, decimals=2)  # fmt: skip
 OCTAVE = Field("Octave", "BandFilter.octave", "Bands that add up to the whole picture.", default="")
 RESET = Field("Reset", "BandFilter.reset", "The defaults, switched off.")
+OFF = "Shows only these frequencies of the picture, or of the layer. The slow ones are shapes and colours, the fast ones fine detail."
 EMPTY = "Nothing lies between these frequencies: the band ends before it begins."
 
 
@@ -31,9 +32,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts, options = context.network, state.get(BandFilter)
     reason = NO_NETWORK if facts is None else ""
     options = replace(options, on=checkbox(ON, options.on, disabled=reason))
-    imgui.same_line(0, imgui.get_font_size())
     options = replace(options, error=checkbox(ERROR, options.error, disabled=reason))
     state = state.put(options)
+    imgui.same_line(0, imgui.get_font_size())
     state = reset_button(state, RESET, BandFilter)
     options = state.get(BandFilter)
     octaves = octaves_of(facts)
@@ -51,6 +52,8 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     )
     if state.get(BandFilter).end <= state.get(BandFilter).low:
         wrapped_text(EMPTY)
+    elif not (state.get(BandFilter).on or state.get(BandFilter).error):
+        wrapped_text(OFF)
     return state
 
 

@@ -40,7 +40,8 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     selected = facts.tap_name(state.get(Tap).layer)
     scrolls = context.scratch.get("layers.selected") != selected
     context.scratch["layers.selected"] = selected
-    room = imgui.get_content_region_avail().y / imgui.get_font_size() - 2.0
+    hint = HINT if measured else MEASURED_HINT
+    room = (imgui.get_content_region_avail().y - _height_below(hint)) / imgui.get_font_size()
     flags = imgui.TableFlags_
     look = flags.scroll_y | flags.scroll_x | flags.row_bg | flags.sizing_fixed_fit | flags.borders_inner_v
     with table_scope(f"##layers {len(columns)}", len(columns), look, (0, max(SMALLEST_EM, room))) as visible:
@@ -53,8 +54,13 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
                     context.scratch["layers.selected"] = row[0]  # it is in view: it was clicked
                 if scrolls and row[0] == selected:
                     imgui.set_scroll_here_y(0.5)
-    wrapped_text(HINT if measured else MEASURED_HINT)
+    wrapped_text(hint)
     return state
+
+
+def _height_below(hint: str) -> float:
+    """What a wrapped sentence takes below the table, in pixels."""
+    return imgui.calc_text_size(hint, False, imgui.get_content_region_avail().x).y + imgui.get_style().item_spacing.y
 
 
 def measured_columns(frame: Frame | None) -> tuple[LayerColumn, ...]:

@@ -13,6 +13,7 @@ SEED = Field("Seed", "Mixing.seed", "The seed whose styles replace the ticked ro
 ANIMATE = Field("Animate", "MixingMotion.on", "Goes through the seeds one after another.", default=False)
 SPEED = Field("", "MixingMotion.seeds_per_s", "How fast the animation changes the seed.", "seeds/s", default=2.0, low=0, high=60,
               decimals=1, power=2)  # fmt: skip
+NO_ROWS = "Tick rows: the layers that they feed take their style from the seed above. Early rows shape, late rows colour."
 RESET = Field("Reset", "Mixing.reset", "Seed 1000, no row ticked, no animation.")
 ROW_WIDTH_EM = 3.2
 
@@ -30,7 +31,10 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     rows = _choices(rows, facts)
     state = state.edit(Mixing, rows=rows)
     imgui.same_line()
-    return reset_button(state, RESET, Mixing, MixingMotion)
+    state = reset_button(state, RESET, Mixing, MixingMotion)
+    if not rows:
+        wrapped_text(NO_ROWS)
+    return state
 
 
 def row_help(facts: NetworkFacts, row: int) -> str:

@@ -1,4 +1,4 @@
-"""Panel "Timing & capture": how long frames take and what was computed, where it is computed, and saving what is on screen."""
+"""Panel "Timing": how long frames take and what was computed, where it is computed, and saving what is on screen."""
 
 from __future__ import annotations
 
@@ -203,4 +203,4 @@ def _capture(context: PanelContext) -> None:
                 context.emit(command)
 
 
-PANEL = Panel("Timing & capture", "right", 40, draw)
+PANEL = Panel("Timing", "right", 40, draw)

@@ -36,6 +36,7 @@ COLORMAP = Field("", "SpectrumView.colormap", "From dB to colours.", default="vi
 COLORMAPS = ("viridis", "magma", "cividis", "gray")
 RESET = Field("Reset", "Spectrum.reset", "The published settings, switched off.")
 OFF = "The spectrum is switched off."
+WHAT = "F, or the box above: the frequencies that what is shown is made of, with circles at the cutoff f_c, the stopband f_t and s/2."
 F_C, F_T, NYQUIST = plots.series_color(4), plots.series_color(1), (1.0, 1.0, 1.0)
 PROFILE_EM, SCALE_EM, SMALLEST_EM = 11.0, 3.0, 14.0
 BESIDE_EM = 30.0  # from this width, the profile stands beside the map
@@ -48,6 +49,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = _drawn(_computed(state))
     spectrum = context.frame.spectrum if context.frame else None
     if not state.get(Spectrum).on:
+        wrapped_text(WHAT)
         return state
     if spectrum is None:
         wrapped_text("There is no spectrum yet.")

@@ -1,4 +1,4 @@
-"""Panel "Truncation & noise": how far from the mean w may lie, and the noise inputs of networks that have them."""
+"""Panel "Truncation": how far from the mean w may lie, and the noise inputs of networks that have them."""
 
 from __future__ import annotations
 
@@ -53,4 +53,4 @@ def _noise(state: ViewState, context: PanelContext) -> ViewState:
     return state.edit(NoiseMotion, on=on, seeds_per_s=speed)
 
 
-PANEL = Panel("Truncation & noise", "left", 30, draw, resets=(Truncation, Noise, NoiseMotion))
+PANEL = Panel("Truncation", "left", 30, draw, resets=(Truncation, Noise, NoiseMotion))

@@ -25,7 +25,7 @@ from viz.state import GROUPS, ViewState
 
 PANELS = {panel.title: panel for panel in discover()}
 TITLES = (
-    "Latent", "Style mix", "Truncation & noise", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing & capture", "Log", "Timeline",
+    "Latent", "Style mix", "Truncation", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing", "Log", "Timeline",
     "Equivariance", "Sticking", "Slice", "By layer", "Sweep", "Flicker", "Flow", "Metrics",
     "Average spectrum", "Out of band", "Nonlinearity", "Band", "Filters", "Break it", "Fourier input", "Filmstrip",
     "Layer health", "Compare", "Inversion",
@@ -113,7 +113,7 @@ def test_without_input_nothing_changes(title):
 @pytest.mark.parametrize(
     ("title", "button"),
     [
-        ("Latent", "Latent.reset"), ("Style mix", "Mixing.reset"), ("Truncation & noise", "Truncation.reset"), ("Pose", "Pose.reset"),
+        ("Latent", "Latent.reset"), ("Style mix", "Mixing.reset"), ("Truncation", "Truncation.reset"), ("Pose", "Pose.reset"),
         ("Channels", "Channels.reset"), ("Spectrum", "Spectrum.reset"),
     ],
 )  # fmt: skip

@@ -104,8 +104,8 @@ class Recorded:
     def __init__(self, network: Generator, form: Form, ws: Tensor, conditions: Conditions, recorder: Recorder) -> None:
         self.network = network
         self.ws = ws.clone()
-        self.inverse = ws.new_tensor(IDENTITY) if form.posed else None
-        self.learned = ws.new_tensor(STILL) if form.replaced else None
+        self.inverse = ws.new_empty(3, 3) if form.posed else None
+        self.learned = ws.new_empty(len(STILL)) if form.replaced else None
         self._set(ws, conditions)
         steps = network.steps(replace(conditions, inverse=self.inverse, learned=self.learned), form.tap)
 

@@ -18,6 +18,7 @@ from networks.layers import FourierInput, MappingNetwork, draw_all_weights
 from networks.noise import GivenNoise
 from networks.spec import GeneratorConfig, TapInfo
 from networks.steps import Activation, Memo, Step, chain_keys, furthest, run_steps
+from torch_utils.sending import sent
 
 Matrix = npt.NDArray[np.float64]
 MatrixLike = Matrix | Sequence[Sequence[float]]
@@ -218,7 +219,7 @@ class Generator(nn.Module):
 
 
 def _on(ws: Tensor, values: Tensor | tuple) -> Tensor:
-    return values if isinstance(values, Tensor) else ws.new_tensor(values)
+    return values if isinstance(values, Tensor) else sent(values, ws.device, ws.dtype)
 
 
 class _Identity:

@@ -44,7 +44,7 @@ def phase(values: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     level = (inside.float() - mean).square().sum(dim=0).mean().sqrt()
     first, second = values.float() - mean
     hue = torch.atan2(second, first) / math.tau
-    offsets = torch.tensor([0.0, 2 / 3, 1 / 3], device=values.device)[:, None, None]
-    pure = (((hue + offsets) % 1.0 * 6 - 3).abs() - 1).clamp(0, 1)
+    turned = torch.stack([hue, hue + 2 / 3, hue + 1 / 3])
+    pure = ((turned % 1.0 * 6 - 3).abs() - 1).clamp(0, 1)
     brightness = (torch.hypot(first, second) / (SPREAD * level).clamp_min(1e-12)).clamp(0, 1)
     return 2 * pure * brightness - 1

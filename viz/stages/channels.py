@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from torch_utils.sending import picked
 from viz.canvas.contact_sheet import page_size
 from viz.stages import Run, Stage
 from viz.stages.channel_colors import phase, principal
@@ -61,15 +62,15 @@ def run(run: Run) -> Shown:
         order = ordered(run)
         numbers = tuple(order.numbers[i] for i in chosen)
         notes = tuple(order.notes[i] for i in chosen) if order.notes else ()
-        return Shown(values[list(numbers)].float(), numbers, total, f"by {channels.sort}" if notes else "", notes)
-    return Shown(values[list(chosen)].float(), chosen, total)
+        return Shown(picked(values, numbers).float(), numbers, total, f"by {channels.sort}" if notes else "", notes)
+    return Shown(picked(values, chosen).float(), chosen, total)
 
 
 def _coloured(run: Run, values: torch.Tensor, chosen: tuple[int, ...]) -> Shown:
     rate = run.inputs["load"].facts.tap(run.view.get(Tap).layer).sampling_rate
     with torch.inference_mode():
         if run.view.get(Channels).mode == "phase":
-            pair = values[list(chosen)]
+            pair = picked(values, chosen)
             return Shown(phase(pair, inside(pair, rate)), chosen, len(values), f"angle of {chosen[0]} + i {chosen[1]}")
         found, share = principal(values, inside(values, rate))
     return Shown(found, chosen, len(values), f"components with {100 * share:.0f} % of the variance")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from torch_utils.sending import sent
 from viz.gpu.later import Later
 from viz.stages import Run, Stage
 from viz.stages.load import Ready
@@ -94,7 +95,8 @@ def run(run: Run) -> Styles:
     ws = w_avg + offset if seeds else own_ws(run, ready)
     rows = [row for row in mixing.rows if row < ready.network.num_ws]
     if rows:
-        ws[:, rows] = mapped(run, ready, mixing.seed)[:, rows]
+        other = mapped(run, ready, mixing.seed)
+        ws = torch.stack([(other if row in rows else ws)[:, row] for row in range(ready.network.num_ws)], dim=1)
     return Styles(ws, seeds, row_names(run.view, ready.network.num_ws, seeds), _learned_pose(ready, ws))
 
 
@@ -124,7 +126,7 @@ def mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:
     if ws is None:
         network: Any = ready.network
         z, c = draw_z(seed, network.z_dim, network.c_dim, class_index)
-        as_batch = lambda a: torch.from_numpy(a).to(ready.device, torch.float32)[None]  # noqa: E731
+        as_batch = lambda a: sent(a, ready.device, torch.float32)[None]  # noqa: E731
         cutoff = None if truncation.cutoff < 0 else truncation.cutoff
         ws = network.map(as_batch(z), None if c is None else as_batch(c), psi=truncation.psi, cutoff=cutoff)
         run.memory.put(key, ws)

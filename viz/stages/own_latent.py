@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from torch_utils.sending import sent
 from viz import latent_file
 from viz.state import Latent, OwnLatent, Truncation
 
@@ -22,7 +23,7 @@ def own_ws(run: Run, ready: Ready) -> torch.Tensor:
     latents = _read(run, own)
     latents.check(Path(own.file).name, z_dim=network.z_dim, w_dim=network.w_dim, num_ws=network.num_ws)
     row = min(own.index, latents.count - 1)
-    values = torch.from_numpy(latents.values[row : row + 1].copy()).to(ready.device)
+    values = sent(latents.values[row : row + 1].copy(), ready.device)
     cutoff = None if truncation.cutoff < 0 else truncation.cutoff
     if latents.kind == "z":
         return network.map(values, _class(run, ready, latents, row), psi=truncation.psi, cutoff=cutoff)
@@ -57,4 +58,4 @@ def _class(run: Run, ready: Ready, latents: latent_file.Latents, row: int) -> to
         c[0] = torch.from_numpy(latents.c[min(row, len(latents.c) - 1)])
     else:
         c[0, min(max(run.view.get(Latent).class_index, 0), network.c_dim - 1)] = 1
-    return c.to(ready.device)
+    return sent(c, ready.device)

@@ -19,6 +19,7 @@ from .options import Options
 from .processes import Processes, generator_for
 
 State = dict[str, Any]
+FILTER = "_filter"  # how the names of filters end: up_filter, down_filter, resample_filter
 
 
 class TrainedGenerator:
@@ -51,8 +52,12 @@ class TrainedGenerator:
         return True
 
     def tensors(self) -> tuple[Tensor, ...]:
-        """All that a step changes. A replayed graph does so without their counting it, and what is packed from them would be kept."""
-        return *self.current.state_dict().values(), *self.average.state_dict().values()
+        """All that a step changes. A replayed graph does so without their counting it, and what is packed from them would be kept.
+
+        Filters stay as they are: were they counted as changed, their taps would be read again from the GPU, which no recording allows.
+        """
+        both = (*self.current.state_dict().items(), *self.average.state_dict().items())
+        return tuple(tensor for name, tensor in both if not name.endswith(FILTER))
 
     def state(self) -> State:
         """Weights by position, as layers' names contain their sizes."""
@@ -130,13 +135,18 @@ def settle(optimiser: torch.optim.Adam) -> None:
     Loading a state brings those of the machine that it was saved on.
     """
     for group in optimiser.param_groups:
-        device = group["params"][0].device
-        group["capturable"] = on_gpu = device.type == "cuda"
+        device, on_gpu = group["params"][0].device, on_a_gpu(group["params"][0])
+        group["capturable"] = on_gpu
         rate = float(group["lr"])
         group["lr"] = torch.tensor(rate, device=device) if on_gpu else rate
         for parameter in group["params"]:
             if (count := optimiser.state.get(parameter, {}).get("step")) is not None:
                 optimiser.state[parameter]["step"] = count.to(device)
+
+
+def on_a_gpu(tensor: Tensor) -> bool:
+    """Whether it lies on one."""
+    return tensor.is_cuda
 
 
 def _lazy(every: int) -> float:

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -25,6 +27,10 @@ from .processes import Processes, sent
 log = logging.getLogger(__name__)
 
 WARM_UP = 11  # plain steps first: kernels get compiled, libraries choose their algorithms, the optimiser makes its state
+ROOT = Path(__file__).resolve().parents[2]
+OURS = (ROOT / "networks", ROOT / "torch_utils")
+RECORDING = Path(__file__).resolve()  # through which each of them comes
+PLACES = 6  # that the log tells of a computation that cannot be recorded
 Given = Mapping[str, Tensor]
 Values = Mapping[str, Tensor | float]  # the same before it lies on the device
 Found = dict[str, Tensor]
@@ -121,12 +127,29 @@ class GraphedStep:
         try:
             self._graph, self._found = self._recorder.record(lambda: self._compute(self._places))
         except RuntimeError as error:
-            log.warning("%s: not replayed as a CUDA graph, and slower for it: %s", self._name, str(error).splitlines()[0])
+            log.warning("%s: not replayed as a CUDA graph, and slower for it: %s (%s)", self._name, first_line(error), where(error))
             increment_version(self._changed)  # what was packed while recording was never computed
             self._refused = True
             return False
         log.info("%s: replayed as a CUDA graph", self._name)
         return True
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first, or its type if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def where(error: BaseException | None) -> str:
+    """The lines of our own code that an error, and the one it hides, came through, innermost first: a.py:56 < b.py:292."""
+    places: dict[str, None] = {}
+    while error is not None:
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            path = Path(frame.filename).resolve()
+            if path != RECORDING and any(folder in path.parents for folder in OURS):
+                places[f"{path.relative_to(ROOT).as_posix()}:{frame.lineno}"] = None
+        error = error.__cause__ or error.__context__
+    return "from " + " < ".join(list(places)[:PLACES]) if places else "from nowhere in our code"
 
 
 class Phases:

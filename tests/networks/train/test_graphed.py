@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,11 @@ from networks.train.loop import prepare
 from networks.train.options import Options
 from networks.train.processes import Processes
 from tests.networks.train.conftest import tiny
+from tests.networks.train.pretended import DEVICE, PretendedRecorder, pretended
 from tests.networks.train.tape import TapeRecorder
 from torch_utils import ops
+
+__all__ = ["pretended"]  # a fixture
 
 
 @pytest.mark.parametrize("config", ["A", "B", "T"])
@@ -29,9 +33,9 @@ def test_noise_that_is_given_is_the_noise_of_the_seed(config: str, globe_map: Pa
     network = build(tiny(f"globes:{globe_map}", tmp_path, config=config).resolved().generator_at(0), seed=0)
     shapes = noise_shapes(network)
     assert len(shapes) == (5 if config in "AB" else 0)  # two a block, one in the first: 4, 8, 16 pixels
-    for module in network.modules():
-        if hasattr(module, "noise_strength"):
-            module.noise_strength.fill_(1.0)
+    for name, parameter in network.named_parameters():
+        if name.endswith("noise_strength"):
+            parameter.fill_(1.0)
     ws = network.map(torch.ones(2, network.z_dim))
     images = {name: fresh_noise(5, name, (2, 1, *shape)) for name, shape in shapes.items()}
     given, drawn = picture(network, ws, Pass(GivenNoise(images))), picture(network, ws, Pass(5))
@@ -110,6 +114,42 @@ def test_a_computation_that_cannot_be_recorded_stays_plain_and_says_so(photos: P
     assert "discriminator: not replayed as a CUDA graph, and slower for it: operation not permitted when stream is capturing" in caplog.text
     assert "generator: replayed" in caplog.text and "average: replayed" in caplog.text and recorder.recorded == 2
     assert "more lines" not in caplog.text and len({step["loss_d"] for step in found}) == 6
+
+
+# --------------------------------------------------------------- without a GPU: a device without values in place of one
+
+ON_THE_DEVICE = {
+    **{name: changes for name, changes in CASES.items() if name != "an early margin"},
+    "everything": {"config": "R", **EVERYTHING, "augment": "0.5"},
+    "projected": {"config": "R", **EVERYTHING, "augment": "0.5", "discriminator": "projected"},
+}
+
+
+@pytest.mark.parametrize("case", ON_THE_DEVICE)
+def test_nothing_is_copied_or_asked_for_while_a_step_is_recorded(
+    case: str, photos: Path, globe_map: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pretended: PretendedRecorder
+) -> None:
+    """Between host and device: each computation with all that it is made of, gradients, optimisers and the operators' CUDA backends."""
+    if case == "projected":
+        pytest.importorskip("efficientnet_lite_pytorch")
+    monkeypatch.setattr("networks.train.graphed.WARM_UP", 1)
+    data = f"globes:{globe_map}" if case.startswith("globes") else photos
+    options = tiny(data, tmp_path, images=96, **ON_THE_DEVICE[case]).resolved()
+    training = prepare(options, Processes(device=DEVICE))
+    for number in range(4):
+        training.step(number, number * (options.batch or 1))
+    assert not pretended.refused, pretended.refused[0]
+    assert pretended.recorded == {"globes": 1, "globes with noise": 1, "projected": 4}.get(case, 5)  # path lengths, and R1, have their own
+
+
+def test_what_cannot_be_recorded_says_where(photos: Path, tmp_path: Path, monkeypatch, caplog, pretended: PretendedRecorder) -> None:
+    monkeypatch.setattr("networks.train.graphed.WARM_UP", 1)
+    monkeypatch.setattr("networks.train.losses.generator_loss", lambda logits: logits.mean() * torch.ones(3).to(DEVICE).mean())
+    training = prepare(tiny(photos, tmp_path, config="T", crop=0.8, images=96).resolved(), Processes(device=DEVICE))
+    for number in range(2):
+        training.step(number, 4 * number)
+    (line,) = (record.getMessage() for record in caplog.records if "not replayed" in record.getMessage())
+    assert re.search(r"^generator: not replayed .*Cannot copy .*\(from networks/train/adversarial\.py:\d+\)$", line)
 
 
 def test_graphs_are_for_one_process_on_one_gpu(caplog) -> None:

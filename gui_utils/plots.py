@@ -9,7 +9,8 @@ with plot("##slice", Axes("frequency (cycles / image)", "power (dB)", x=(0, 512)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from gui_utils.libraries import imgui, implot
 from gui_utils.theme import SERIES
 
 Color = tuple[float, float, float]
+WHITE: Color = (1.0, 1.0, 1.0)
 LEGEND_ROW_EM, LEGEND_GAP_EM = 1.3, 1.6  # height of an entry; what stands beside its text
 _entries: dict[str, None] = {}  # of the plot that is being drawn, for its legend
 _legend_em: dict[str, tuple[float, int]] = {}  # by plot: how wide its legend is in one row, and its entries, as last drawn
@@ -133,7 +135,19 @@ def vertical_line(x: float, label: str = "", color: Color = (1.0, 1.0, 1.0)) -> 
     implot.plot_inf_lines(f"##line {label} {x}", _numbers(np.array([x])), _spec(color, 1.0, 0.7))
     if label:
         top = implot.get_plot_limits().y.max
-        _label_at(label, x, top, color, below=True)
+        _label_at(label, x, top, color, below=1)
+
+
+def vertical_lines(lines: Iterable[tuple[float, str, Color]]) -> None:
+    """Lines at several x; a label that would run into the one before it stands a row lower."""
+    end, row = -math.inf, 0
+    for x, label, color in sorted(lines):
+        left = implot.plot_to_pixels(x, 0.0).x
+        row = row + 1 if left < end else 0
+        vertical_line(x, "", color)
+        if label:
+            _label_at(label, x, implot.get_plot_limits().y.max, color, below=1 + row)
+            end = left + imgui.calc_text_size(label).x + 0.6 * imgui.get_font_size()
 
 
 def horizontal_line(y: float, label: str = "", color: Color = (1.0, 1.0, 1.0)) -> None:
@@ -142,7 +156,7 @@ def horizontal_line(y: float, label: str = "", color: Color = (1.0, 1.0, 1.0)) -
     spec.flags = implot.InfLinesFlags_.horizontal.value
     implot.plot_inf_lines(f"##line {label} {y}", _numbers(np.array([y])), spec)
     if label:
-        _label_at(label, implot.get_plot_limits().x.min, y, color, below=False)
+        _label_at(label, implot.get_plot_limits().x.min, y, color, below=0)
 
 
 def dot(x: float, y: float, color: Color) -> None:
@@ -162,16 +176,16 @@ def circle(radius: float, label: str = "", color: Color = (1.0, 1.0, 1.0), cente
     implot.plot_line(f"##circle {label} {radius}", x, y, _spec(color, 1.2, 0.85))
     if label:
         at = radius * np.sqrt(0.5)
-        _label_at(label, center[0] + float(at), center[1] + float(at), color, below=False)
+        _label_at(label, center[0] + float(at), center[1] + float(at), color, below=0)
 
 
-def _label_at(label: str, x: float, y: float, color: Color, *, below: bool) -> None:
-    """Text beside a point, on a dark ground so that it can be read over a picture, kept inside the plot."""
+def _label_at(label: str, x: float, y: float, color: Color, *, below: int) -> None:
+    """Text beside a point (above, or so many rows below), on a dark ground so that it can be read over a picture, inside the plot."""
     em = imgui.get_font_size()
     at, corner, extent = implot.plot_to_pixels(x, y), implot.get_plot_pos(), implot.get_plot_size()
     size = imgui.calc_text_size(label)
     left = min(max(at.x + 0.25 * em, corner.x), corner.x + extent.x - size.x - 0.2 * em)
-    top = min(max(at.y + 0.1 * em if below else at.y - size.y - 0.1 * em, corner.y), corner.y + extent.y - size.y)
+    top = min(max(at.y + 0.1 * em + (below - 1) * size.y if below else at.y - size.y - 0.1 * em, corner.y), corner.y + extent.y - size.y)
     if not corner.x - 1 <= at.x <= corner.x + extent.x + 1:
         return
     implot.push_plot_clip_rect()

@@ -91,3 +91,18 @@ def test_a_legend_that_would_be_cut_off_becomes_a_column(width, rows):
         whole, inner = heights[-1]
         assert whole == pytest.approx((12 + (rows - 1) * plots.LEGEND_ROW_EM) * em, abs=2 * em)
         assert inner > 6 * em
+
+
+def test_labels_of_lines_that_are_close_stand_in_rows_of_their_own(monkeypatch):
+    rows: dict[str, int] = {}
+    write = plots._label_at
+    monkeypatch.setattr(plots, "_label_at", lambda label, *at, below: rows.update({label: below}) or write(label, *at, below=below))
+
+    def draw() -> None:
+        with plots.plot("##close", Axes("x", "y", x=(0, 45), y=(0, 1), legend=""), (30, 10)) as shown:
+            if shown:
+                plots.vertical_lines(((34.0, "f_t", plots.WHITE), (32.0, "f_c = s/2", plots.WHITE), (10.0, "f_c", plots.WHITE)))
+
+    with Driver(draw) as ui:
+        ui.frames(3)
+    assert rows == {"f_c": 1, "f_c = s/2": 1, "f_t": 2}

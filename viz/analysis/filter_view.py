@@ -248,8 +248,7 @@ def _responses(layer: LayerFilters) -> None:
             if f.taps.ndim == 2:
                 plots.line(f"{label}, at 45°", f.frequency, f.diagonal_db, plots.series_color(4))
         shown_filter = pair[-1][1]
-        for frequency, name, color in marks(layer, shown_filter):
-            plots.vertical_line(frequency, name, color)
+        plots.vertical_lines(marks(layer, shown_filter))
         plots.cursor_text(lambda x, _: "\n".join([f"{number_text(x)} cycles / image", *(f"{n}: {level_text(f, x)}" for n, f, _ in pair)]))
 
 

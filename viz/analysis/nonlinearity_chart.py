@@ -153,8 +153,7 @@ def _plot(inside: Inside) -> None:
             return
         for name, (frequency, level) in inside.curves.items():
             plots.line(short(name), frequency, level, plots.series_color(COLORS[name]))
-        for name, frequency in inside.marks.items():
-            plots.vertical_line(frequency, name)
+        plots.vertical_lines((frequency, name, plots.WHITE) for name, frequency in inside.marks.items())
         plots.cursor_text(lambda x, _: f"{number_text(x)} cycles / image   {read(inside, x)}")
 
 

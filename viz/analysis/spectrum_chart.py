@@ -153,8 +153,7 @@ def _lines(name: str, label: str, both: tuple[dict, dict], design: Design, facts
             plots.line(f"B {title}", x, y, tuple(0.5 * c + 0.25 for c in plots.series_color(i)), weight=1.0)  # type: ignore[arg-type]
         for i, (title, (x, y)) in enumerate(design.responses.items()):
             plots.line(title, x, y, RESPONSE[i], weight=1.0)
-        for title, frequency in design.marks.items():
-            plots.vertical_line(frequency, title)
+        plots.vertical_lines((frequency, title, plots.WHITE) for title, frequency in design.marks.items())
 
         def read(x: float, _: float) -> str:
             levels = "  ".join(f"{t}: {number_text(level(line, x), 'dB')}" for t, line in lines.items())

@@ -85,11 +85,14 @@ class CanvasOverlay:
         left, top = placement.area.x + 0.8 * em, placement.area.y + placement.area.height - 3.2 * em
         ground = imgui.get_color_u32(imgui.ImVec4(0.08, 0.08, 0.08, 0.8))
         right = left + max(width, imgui.calc_text_size(image.label).x) + 0.5 * em
-        lines.add_rect_filled((left - 0.5 * em, top - 1.5 * em), (right, top + height + 1.6 * em), ground, 0.25 * em)
+        colors = image.values.ndim == 3  # they stand for themselves: a name is enough
+        if colors:
+            top += height + 1.6 * em
+        lines.add_rect_filled((left - 0.5 * em, top - 1.5 * em), (right, top + (0 if colors else height + 1.6 * em)), ground, 0.25 * em)
         white = imgui.get_color_u32(imgui.ImVec4(0.93, 0.93, 0.93, 1))
         lines.add_text((left, top - 1.3 * em), white, image.label)
-        if image.values.ndim == 3:
-            return  # colours stand for themselves
+        if colors:
+            return
         table = colormap_table(tone_of(image, view.gain_db).colormap)
         for i in range(STEPS):
             r, g, b = table[round((i + 0.5) / STEPS * 256)]

@@ -158,7 +158,7 @@ def _map(number: int, spectrum: SpectrumResult, view: SpectrumView, context: Pan
     key = (view.absolute, most_cells)
     levels = cached(context, f"spectrum.map.{number}", spectrum, lambda: make_map(spectrum, view, most_cells), key=key)
     axes = plots.Axes("cycles / image", "", x=(-edge, edge), y=(-edge, edge), equal=True, legend="")
-    with plots.plot(f"##map {number} {edge:g}", axes, (side_em if side_em < SMALLEST_EM else -1, side_em)) as shown:
+    with plots.plot(f"##map {number} {edge:g}", axes, (side_em, side_em)) as shown:
         if not shown:
             return
         if context.image is not None:

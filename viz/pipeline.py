@@ -18,11 +18,12 @@ from torch_utils.ops.dispatch import REFERENCE
 from viz.compare.compare import other_view, others
 from viz.compare.other_views import OtherViews, Settle
 from viz.gpu.gpu import GpuWork, cuda_device, out_of_memory
+from viz.gpu.handover import DevicePicture, handover
 from viz.gpu.later import arrived
 from viz.groups.compare import NAMES
 from viz.memory import Memory
 from viz.refinement import Refinement
-from viz.request import Frame, RenderError, RenderRequest, Timing
+from viz.request import Frame, Picture, RenderError, RenderRequest, Timing
 from viz.stages import SUPERSEDED, Run, Stage, _quiet, band, channels, latent, load, picture, spectrum, synthesis, tone, unwarp
 from viz.state import BreakIt, Device, Source, ViewState
 
@@ -195,7 +196,7 @@ class Pipeline:
     ) -> Frame:
         ready: load.Ready | None = inputs.get("load")
         measured: picture.Measured | None = inputs.get("picture")
-        ran_and_waited = (*ran, *self.gpu.wait())
+        ran_and_waited = (*ran, *self._complete(measured.picture if measured else None))
         frame = Frame(request, ran=tuple(name for name, _ in ran), layers_ran=layers, error=error, path=self.gpu.replays.path)
         frame = replace(
             frame,
@@ -215,6 +216,16 @@ class Pipeline:
         if self._headless and "synthesis" in inputs:
             frame = replace(frame, raw=inputs["synthesis"].float().cpu().numpy())
         return frame
+
+    def _complete(self, shown: Picture | None) -> tuple[tuple[str, float], ...]:
+        """The frame's one wait; with it comes the picture, unless the window fills its texture on the GPU."""
+        source = shown.on_device if isinstance(shown, DevicePicture) and not handover.shared else None
+        if source is not None:
+            source.begin()
+        waited = self.gpu.wait()
+        if source is not None:
+            source.finish()
+        return waited
 
 
 class _Noting(Memory):

@@ -4,6 +4,8 @@ What is timed: `steps`, `Generator.synthesize` as it is called layer by layer; `
 replays asked for one after another, so that the GPU does not wait for Python; `reference`, the
 operators' definitions; all between two CUDA events. `event to picture` is the wall clock of `Pipeline.render` for a pose that moves:
 stages, replay, statistics, and the wait for the frame; once with the picture left on the GPU for the screen, once brought to pinned memory.
+It is taken in the middle of a drag, when remembered results have begun to make room for new ones. `stages_ms` says which stage the
+processor spent it in ("GPU" is the wait), and `allocations` how often a picture got memory anew from the GPU and for pinning.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from viz.state import Device, Pose, Source, ViewState
 
 NAMES = ("T-256", "R-256", "T-512", "R-512", "T-1024", "R-1024")
 ROUNDS = 12
+FILLING = 40  # pictures of a drag after which a gibibyte of remembered results of 1024 x 1024 is full
 QUEUED = 8
 COLUMNS = ("steps_ms", "graph_ms", "sustained_ms", "event_to_picture_ms", "with_download_ms", "reference_ms")
 
@@ -85,7 +88,9 @@ def picture_row(case: Case, network: Generator, milliseconds: Callable[..., floa
     del picture, exact
     torch.cuda.empty_cache()
     for name, shared in (("event_to_picture_ms", True), ("with_download_ms", False)):
-        row[name] = round(event_to_picture(network, half=half, shared=shared), 3)
+        row[name], details = event_to_picture(network, half=half, shared=shared)
+        row[name.replace("_ms", "_stages_ms")] = details["stages_ms"]
+        row[name.replace("_ms", "_allocations")] = details["allocations"]
     return row
 
 
@@ -133,24 +138,31 @@ def _turned(count: int) -> list[list[float]]:
     return [[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]]
 
 
-def event_to_picture(network: Generator, *, half: bool, shared: bool) -> float:
-    """The median time of a request whose pose is new, in milliseconds; the first few, which record the graph, do not count."""
+def event_to_picture(network: Generator, *, half: bool, shared: bool) -> tuple[float, dict[str, object]]:
+    """The median time of a request whose pose is new, in milliseconds, and where it went; the first, which record the graph and fill the
+    memory of results, do not count.
+    """
     pipeline = Pipeline()
     loaded = LoadedNetwork(network, "bench", Path("bench"), "0" * 64, 0, 0, "snapshot", network.config.rung)
     before, load.load_network = load.load_network, lambda *arguments, **options: loaded
     known, handover.handover.shared = handover.handover.shared, shared
-    times = []
+    times, stages, gotten = [], [], []
     try:
         view = ViewState().put(Source("bench")).put(Device(device="cuda", force_fp32=not half))
-        for count in range(ROUNDS + 4):
+        for count in range(FILLING + ROUNDS):
             start = time.perf_counter()
             frame = pipeline.render(RenderRequest(count, view.edit(Pose, turns=0.003 * count)))
             times.append(time.perf_counter() - start)
             assert frame is not None and frame.error is None, frame
+            stages.append(dict(frame.timing.stages))
+            pinned = torch.cuda.host_memory_stats()
+            gotten.append((torch.cuda.memory_stats().get("num_device_alloc", 0), pinned.get("num_host_alloc", 0)))
     finally:
         load.load_network, handover.handover.shared = before, known
         pipeline.gpu.give_back()
-    return 1e3 * statistics.median(times[4:])
+    by_stage = {name: round(1e3 * statistics.median(s.get(name, 0.0) for s in stages[FILLING:]), 3) for name in stages[-1]}
+    allocations = [round((last - first) / ROUNDS, 2) for last, first in zip(gotten[-1], gotten[FILLING - 1], strict=True)]
+    return round(1e3 * statistics.median(times[FILLING:]), 3), {"stages_ms": by_stage, "allocations": allocations}
 
 
 def markdown(rows: list[dict[str, object]]) -> str:

@@ -112,7 +112,7 @@ def test_the_window_falls_back_once_and_says_why(texture, monkeypatch):
     found, asked = Handover(), []
     monkeypatch.setattr(FloatTexture, "take", lambda self, planes: asked.append(planes) or _refuse())
     for _ in range(2):
-        shown = DevicePicture(DeviceValues(values, download=True), (0, 0, 5, 4))
+        shown = DevicePicture(DeviceValues(values), (0, 0, 5, 4))
         place(texture, shown, found)
     assert len(asked) == 1 and found == Handover(False, "OpenGL runs elsewhere")
     assert (texture.width, texture.height, texture.channels) == (5, 4, 3)
@@ -143,7 +143,7 @@ def test_the_texture_holds_what_the_gpu_computed(sizes):
     for size in sizes:
         planes = torch.randn(size, device="cuda")
         torch.cuda.synchronize()
-        place(texture, DevicePicture(DeviceValues(planes, download=False), (0, 0, 1, 1)), found)
+        place(texture, DevicePicture(DeviceValues(planes), (0, 0, 1, 1)), found)
         assert found.shared, found.why
         assert np.array_equal(contents(texture).reshape(size), planes.cpu().numpy())
     texture.upload(np.ones((4, 4, 3), np.float32))

@@ -16,14 +16,13 @@ from tests.torch_utils.waiting import no_waiting
 from tests.viz.test_pipeline import GOLDEN, TINY_R, TINY_SG2
 from viz.gpu import gpu
 from viz.gpu.gpu import GpuWork
-from viz.gpu.handover import DevicePicture, DeviceValues, Handover
+from viz.gpu.handover import HELD, DevicePicture, DeviceValues, handover
 from viz.gpu.later import Later, arrived
 from viz.gpu.replay import Replays
 from viz.memory import nbytes
 from viz.pipeline import Pipeline
 from viz.render_thread import RenderThread
 from viz.request import RenderRequest
-from viz.stages import picture
 from viz.state import Channels, Device, Latent, Mixing, Noise, Pose, Source, Tap
 
 on_gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")]
@@ -242,9 +241,9 @@ def test_numbers_are_made_when_they_have_arrived():
 # ------------------------------------------------------------------------------------------ the picture
 
 
-def device_picture(*, download=False):
+def device_picture():
     planes = torch.arange(3 * 4 * 5, dtype=torch.float32).reshape(3, 4, 5)
-    return planes, DevicePicture(DeviceValues(planes, download=download), (0, 0, 5, 4), channels=(0, 1, 2))  # type: ignore[arg-type]
+    return planes, DevicePicture(DeviceValues(planes), (0, 0, 5, 4), channels=(0, 1, 2))  # type: ignore[arg-type]
 
 
 def test_a_picture_on_a_device_is_read_when_asked_for():
@@ -256,13 +255,34 @@ def test_a_picture_on_a_device_is_read_when_asked_for():
     assert shown.values.base is not None and shown.channels == (0, 1, 2)
 
 
-def test_pictures_are_downloaded_until_the_window_says_that_it_need_not(monkeypatch):
-    wanted = []
-    monkeypatch.setattr(picture, "DeviceValues", lambda planes, download: wanted.append(download))
-    for shared in (None, False, True):
-        monkeypatch.setattr(picture, "handover", Handover(shared))
-        picture._planes(torch.zeros(4, 5, 3))
-    assert wanted == [True, True, False]
+@pytest.mark.parametrize("shared, brought", [(None, True), (False, True), (True, False)])
+def test_a_picture_comes_with_its_frame_until_the_window_says_that_it_need_not(shared, brought, monkeypatch):
+    monkeypatch.setattr(handover, "shared", shared)
+    shown, waited = device_picture()[1], []
+    pipeline = Pipeline(headless=True)
+    monkeypatch.setattr(pipeline.gpu, "wait", lambda: waited.append(shown.on_device._host) or ())
+    pipeline._complete(shown)
+    assert waited == [None]  # begun before the wait, and nobody's before it is over
+    assert (shown.on_device._host is not None) == brought
+
+
+def test_pinned_memory_goes_round(monkeypatch):
+    """As many copies as `HELD` are held, of the newest pictures; a picture that is shown again gets another."""
+    pictures = [device_picture()[1] for _ in range(HELD + 3)]
+    for shown in pictures:
+        shown.on_device.begin()
+        shown.on_device.finish()
+    held = [shown.on_device._host is not None for shown in pictures]
+    assert held == [False] * 3 + [True] * HELD
+    again = pictures[3].on_device
+    kept = again._host
+    again.begin()
+    again.finish()
+    assert again._host is kept  # one that is there is not copied
+    pictures[0].on_device.begin()
+    pictures[0].on_device.finish()
+    assert pictures[0].on_device._host is not None and pictures[4].on_device._host is None and again._host is kept
+    assert np.array_equal(pictures[4].values, pictures[0].values)
 
 
 # ------------------------------------------------------------------------------------------ with a GPU

@@ -7,6 +7,7 @@ complete before the frame is published, so that whoever gets them need not wait 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,17 +33,46 @@ handover = Handover()  # one window a process, one graphics driver
 
 
 class DeviceValues:
-    """float32 planes [C, H, W] on a GPU. `shape` is (H, W, C), as a picture's; `pointer` and `device` say where they lie."""
+    """float32 planes [C, H, W] on a GPU. `shape` is (H, W, C), as a picture's; `pointer` and `device` say where they lie.
 
-    def __init__(self, planes: Any, *, download: bool) -> None:
+    A copy in pinned memory is begun by `begin` and there after `finish`, between which the render thread waits for its stream. Pinned
+    memory takes milliseconds to get, more than the copy, and torch gives again what was let go: so only the newest few copies are held,
+    however many pictures are remembered. An array that someone still reads is not given again.
+    """
+
+    def __init__(self, planes: Any) -> None:
         channels, height, width = planes.shape
         self.shape = (height, width, channels)
         self.nbytes: int = planes.numel() * planes.element_size()
         self.pointer: int = planes.data_ptr()
         self.device: int = planes.device.index or 0
         self._planes = planes
-        self._host = planes.to("cpu", non_blocking=True) if download else None  # pinned; complete when the frame is
+        self._coming: Any = None
+        self._host: Any = None
         self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Put the copy to pinned memory into the current stream, unless there is one already."""
+        if self._host is None:
+            self._coming = self._planes.to("cpu", non_blocking=True)
+
+    def finish(self) -> None:
+        """The copy that was begun is complete; an older picture's is let go."""
+        with self._lock:
+            if self._coming is not None:
+                self._host, self._coming = self._coming, None
+            elif self not in _held:
+                return
+        if self in _held:
+            _held.remove(self)
+        _held.append(self)
+        while len(_held) > HELD:
+            _held.popleft().let_go()
+
+    def let_go(self) -> None:
+        """Forget the copy; whoever asks for the values once more gets another."""
+        with self._lock:
+            self._host = None
 
     def numpy(self) -> np.ndarray:
         """[H, W, C] in the processor's memory, a view of planes; copied on the first call unless it is there already."""
@@ -53,9 +83,12 @@ class DeviceValues:
 
     def pixel(self, row: int, column: int) -> tuple[float, ...]:
         """The channels of one sample, without copying the others."""
-        if self._host is not None:
-            return tuple(self._host[:, row, column].tolist())
-        return tuple(self._planes[:, row, column].tolist())
+        host = self._host
+        return tuple((self._planes if host is None else host)[:, row, column].tolist())
+
+
+HELD = 8  # copies in pinned memory: two for each of four views
+_held: deque[DeviceValues] = deque()  # by the render thread only
 
 
 class DevicePicture(Picture):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from viz.gpu.handover import DevicePicture, DeviceValues, handover
+from viz.gpu.handover import DevicePicture, DeviceValues
 from viz.gpu.later import Later
 from viz.request import Picture, Statistics
 from viz.stages import Run, Stage
@@ -103,9 +103,8 @@ def run(run: Run) -> Measured:
 
 
 def _planes(laid_out: torch.Tensor) -> DeviceValues:
-    """[H, W, C] as planes of its own that stay on the GPU, and on their way to pinned memory unless textures are filled there."""
-    planes = laid_out.permute(2, 0, 1).contiguous()
-    return DeviceValues(planes, download=not handover.shared)
+    """[H, W, C] as planes that stay on the GPU."""
+    return DeviceValues(laid_out.permute(2, 0, 1).contiguous())
 
 
 def _sheet(values: torch.Tensor, columns: int) -> torch.Tensor:

@@ -1,9 +1,10 @@
 """Below what time no picture can be made: the operations and bytes of each operator's call, over ceilings measured in the same run.
 
-Counted are the multiply-adds of the products that the chosen algorithm needs (Winograd's 36 for a 4x4 tile, Strassen's seven eighths, a
-filter's phases pass by pass at its own rank, half of them where it mirrors itself) and each tensor once, read or written; transforms,
-additions alone, packing and what would be read twice are not, so that it stays a floor. A call takes at least the larger of operations
-over the arithmetic rate and bytes over the bandwidth of a copy; a picture at least the sum. What stays in a cache may beat the second.
+Counted are the multiply-adds of the products that the chosen algorithm needs (Winograd's 36 for a 4x4 tile, Strassen's seven eighths a
+level, a filter's phases pass by pass at its own rank, half of them where it mirrors itself) and each tensor once, read or written;
+transforms, additions alone, packing and what would be read twice are not, so that it stays a floor. A call takes at least the larger of
+operations over the arithmetic rate and bytes over the bandwidth of a copy; a picture at least the sum. What stays in a cache may beat
+the second.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from torch_utils.ops.conv_choice import ConvShape, choose
 from torch_utils.ops.native import Separable, decompose, pivoted, separable
 from torch_utils.ops.reference import taps_of
 
-SHARE_OF_PRODUCTS = {"winograd": 36 / (16 * 9), "strassen": 7 / 8}
+SHARE_OF_PRODUCTS = {"winograd": 36 / (16 * 9), "strassen": 7 / 8, "strassen2": 49 / 64}
 OPERATORS = ("modulated_conv2d", "filtered_lrelu", "upfirdn2d", "bias_act", "doubling_conv2d")
 
 

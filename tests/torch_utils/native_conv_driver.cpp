@@ -15,7 +15,7 @@
     extern "C" void af_conv_##name##_pack(int64_t, int64_t, const float *, void *); \
     extern "C" int64_t af_conv_##name##_scratch_bytes(const ConvCall *);            \
     extern "C" void af_conv_##name(const ConvCall *);
-ENTRIES(winograd) ENTRIES(strassen) ENTRIES(gemm) ENTRIES(bf16)
+ENTRIES(winograd) ENTRIES(strassen) ENTRIES(strassen2) ENTRIES(gemm) ENTRIES(bf16)
 
 namespace {
 
@@ -31,6 +31,7 @@ struct Algorithm {
 const Algorithm ALGORITHMS[] = {
     {false, true, true, true, OF(winograd)},
     {true, false, false, false, OF(strassen)},
+    {true, false, false, false, OF(strassen2)},
     {true, true, true, false, OF(gemm)},
     {true, true, true, false, OF(bf16)},
 };

@@ -21,6 +21,8 @@ PACK = 4.0  # cycles for a vector of samples
 STRASSEN_PACK = 7.0
 STRASSEN_PRODUCT = 120.0  # cycles around each product of a tile
 STRASSEN_TILE = (8, 48)  # output channels and pixels
+STRASSEN2_PACK = 16.0
+STRASSEN2_PRODUCT = 170.0
 MACS_PER_THREAD = 1_000_000  # waking another thread costs more than this many
 
 
@@ -56,7 +58,7 @@ class ConvShape:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The algorithm for a shape, "winograd", "strassen", "gemm" or "bf16", and the estimates that decided."""
+    """The algorithm for a shape, "winograd", "strassen", "strassen2", "gemm" or "bf16", and the estimates that decided."""
 
     algorithm: str
     why: str
@@ -88,6 +90,20 @@ def _strassen_cycles(shape: ConvShape) -> float:
     return max(products, streaming) + shape.in_channels / LANES * (groups * 2 * lanes * STRASSEN_PACK + rest * PACK)
 
 
+def _strassen2_cycles(shape: ConvShape) -> float:
+    """The same on two levels: 49 products of a quarter of the depth, for four panels of channels and four tiles of pixels."""
+    rows, lanes = STRASSEN_TILE
+    quads = -(-shape.out_channels // (4 * rows))
+    quarter = -(-shape.in_channels // 4)
+    pixels = shape.out_height * shape.out_width
+    groups = shape.batch * (pixels // (4 * lanes))
+    rest = shape.batch * _rounded(pixels % (4 * lanes), LANES)
+    product = quarter * rows * lanes / MACS_PER_CYCLE
+    products = quads * (groups * 49 * (product + STRASSEN2_PRODUCT) + rest / (4 * lanes) * 64 * product)
+    streaming = 49 * quads * rows * quarter * 4 / BYTES_PER_CYCLE
+    return max(products, streaming) + shape.in_channels / LANES * (groups * 4 * lanes * STRASSEN2_PACK + rest * PACK)
+
+
 def _winograd_cycles(shape: ConvShape) -> float:
     tiles = shape.batch * _rounded(_rounded(shape.out_height, 4) * _rounded(shape.out_width, 4) // WINOGRAD_OUTPUTS, LANES)
     products = WINOGRAD_POINTS * shape.out_channels * shape.in_channels * tiles / MACS_PER_CYCLE
@@ -103,6 +119,7 @@ def estimate(shape: ConvShape, *, bf16: bool = False) -> dict[str, float]:
         cycles["winograd"] = _winograd_cycles(shape)
     if shape.kernel == 1 and shape.padding == 0:
         cycles["strassen"] = _strassen_cycles(shape)
+        cycles["strassen2"] = _strassen2_cycles(shape)
     if bf16:
         cycles["bf16"] = _gemm_cycles(shape, BF16_SPEEDUP, 2)
     return {name: count / 1e6 for name, count in cycles.items()}

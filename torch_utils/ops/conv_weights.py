@@ -1,7 +1,7 @@
 """Convolution weights in the form that the kernels read: prepared once, kept as long as the tensor they came from.
 
 With y = d * conv(x * s, W) the weights are constants of the network: styles never touch them. What is kept depends on the algorithm:
-the same size for "gemm", four times as much for "winograd", twice as much for "strassen", half for "bf16".
+the same size for "gemm", four times as much for "winograd" and "strassen2", twice as much for "strassen", half for "bf16".
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor
 from ..native_library import library
 from .modulated_conv2d import EPSILON, weight_energy
 
-ALGORITHMS = ("winograd", "strassen", "gemm", "bf16")
-KERNELS = {"winograd": 3, "strassen": 1}  # the only kernel size they take
+ALGORITHMS = ("winograd", "strassen", "strassen2", "gemm", "bf16")
+KERNELS = {"winograd": 3, "strassen": 1, "strassen2": 1}  # the only kernel size they take
 ALIGNMENT = 64
 _INT = ctypes.c_int64
 _POINTER = ctypes.c_void_p

@@ -3,11 +3,11 @@
 y = d * conv(x * s, W) + b. The scales ride along where data is read and written anyway: s as the input is packed, d and b as the output
 is stored, so that W is a constant, kept in the kernels' own form by `conv_weights`. `conv_choice` picks the algorithm by shape.
 
-Error, relative to the largest output: "gemm", "strassen" (one level, 1x1) and "winograd" (F(4x4, 3x3)) are tested to 4e-6, 1e-5 and
-2e-5 of a float64 convolution; "bf16", which rounds inputs and weights to 8 significant bits, to 1e-2. It is off unless asked for:
-`use("native-bf16", op="modulated_conv2d")`, and then takes demodulated convolutions only: the mixing of the Fourier input and ToRGB are
-a small share of the work, and their rounding would reach every pixel. An infinite input sample makes the whole 4x4 tile NaN under
-"winograd", and the outputs of two pixels under "strassen". Forward only.
+Error, relative to the largest output: "gemm", "strassen" (one level, 1x1), "strassen2" (two) and "winograd" (F(4x4, 3x3)) are tested to
+4e-6, 1e-5, 2e-5 and 2e-5 of a float64 convolution; "bf16", which rounds inputs and weights to 8 significant bits, to 1e-2. It is off
+unless asked for: `use("native-bf16", op="modulated_conv2d")`, and then takes demodulated convolutions only: the mixing of the Fourier
+input and ToRGB are a small share of the work, and their rounding would reach every pixel. An infinite input sample makes the whole 4x4
+tile NaN under "winograd", the outputs of two pixels under "strassen" and of four under "strassen2". Forward only.
 """
 
 from __future__ import annotations
@@ -142,8 +142,9 @@ def conv2d(
 
     x is N x I x H x W (16- or 32-bit), weight O x I x k x k, in_scale N x I, out_scale N x O, bias O; stride 1, zeros of width `padding`
     on every side. The result is float32, in `out` where given (contiguous, not overlapping x). `algorithm` forces "winograd" (3x3),
-    "strassen" (1x1 without padding), "gemm", "bf16" or "torch" (torch's own); None chooses by shape, among "bf16" too if `bf16` is set.
-    The packed weight is remembered for as long as `weight` lives unchanged. Raises ValueError naming the argument, NativeUnavailable.
+    "strassen" or "strassen2" (1x1 without padding), "gemm", "bf16" or "torch" (torch's own); None chooses by shape, among "bf16" too if
+    `bf16` is set. The packed weight is remembered for as long as `weight` lives unchanged. Raises ValueError naming the argument,
+    NativeUnavailable.
     """
     shape = _shape(x, weight, padding)
     vectors = (
@@ -160,8 +161,8 @@ def conv2d(
         return _by_torch(x, weight, padding, vectors, y)
     if name not in ALGORITHMS:
         raise ValueError(f"conv2d: algorithm is {name!r}; there are torch, {', '.join(ALGORITHMS)}")
-    if name == "strassen" and padding > 0:
-        raise ValueError(f"conv2d: strassen takes padding 0, got {padding}")
+    if name in ("strassen", "strassen2") and padding > 0:
+        raise ValueError(f"conv2d: {name} takes padding 0, got {padding}")
     _run(shape, x.contiguous(), weights.packed(weight, name), vectors, y)
     return y
 

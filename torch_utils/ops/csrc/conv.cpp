@@ -20,6 +20,12 @@ AF_DISPATCH(void, af_conv_strassen_pack, (int64_t out_channels, int64_t depth, c
             (out_channels, depth, weight, packed))
 AF_DISPATCH(void, af_conv_strassen, (const ConvCall *call), (call))
 
+AF_DISPATCH(int64_t, af_conv_strassen2_weight_bytes, (int64_t out_channels, int64_t depth), (out_channels, depth))
+AF_DISPATCH(int64_t, af_conv_strassen2_scratch_bytes, (const ConvCall *call), (call))
+AF_DISPATCH(void, af_conv_strassen2_pack, (int64_t out_channels, int64_t depth, const float *weight, float *packed),
+            (out_channels, depth, weight, packed))
+AF_DISPATCH(void, af_conv_strassen2, (const ConvCall *call), (call))
+
 AF_DISPATCH(int64_t, af_conv_peak, (int64_t rounds), (rounds))
 
 // bfloat16 exists on the highest level only: elsewhere the size is 0 and the others must not be called.

@@ -1,12 +1,6 @@
 // variants: generic avx2 avx512
 //
-// 1x1 convolution as a float32 matrix product with one level of Strassen's algorithm in Winograd's form (Winograd 1971): with output
-// channels, input channels and pixels in two halves each, out = W x takes seven products of halves instead of eight,
-//
-//     s1 = w21 + w22   s2 = s1 - w11   s3 = w11 - w21   s4 = w12 - s2        t1 = x12 - x11   t2 = x22 - t1   t3 = x22 - x12
-//     u2 = w11 x11 + s2 t2      u3 = u2 + s3 t3
-//     out11 = w11 x11 + w12 x21                          out12 = u2 + s1 t1 + s4 x22
-//     out21 = u3 + w22 (x21 - t2)                        out22 = u3 + s1 t1
+// 1x1 convolution as a float32 matrix product with one level of Strassen's algorithm (conv_strassen.h).
 //
 // The sums of weights are constants of the network, rounded once from float64. Those of the input are made where a block of pixels is
 // packed. Products follow each other in the order of a chain of partial sums, so that a tile of the result leaves the registers only
@@ -16,13 +10,10 @@
 // group go through plain products with the same weights. Which ones do, and so every bit of the result, does not depend on the number of
 // threads. Rounding is about twice that of the plain product; a sample that is not finite spoils the outputs of its pixel and of the one
 // it is paired with.
-#include "conv_traffic.h"
+#include "conv_strassen.h"
 
 namespace {
 
-enum Part { X11, X21, T2, T3, X21_LESS_T2, T1, X22, PARTS };  // in the order of the products
-
-constexpr int64_t HALF_LANES = VECTORS * LANES;
 constexpr int64_t WIDTH = 2 * VECTORS;          // vectors of a group
 constexpr int64_t BLOCK_FLOATS = 100 * 1024;    // of packed input, where one group allows it
 constexpr int64_t CACHE_FLOATS = 200 * 1024;    // of packed input and of what hints fetch beside it
@@ -63,18 +54,6 @@ Plan make_plan(const ConvCall& c) {
 
 // ---------------------------------------------------------------- input
 
-// One vector of each quarter: both channels of a pair, both halves of a group.
-CONV_INLINE void store_parts(const Plan& p, Vec x11, Vec x12, Vec x21, Vec x22, float* target) {
-    const Vec t1 = x12 - x11, t2 = x22 - t1;
-    store(target + X11 * p.part, x11);
-    store(target + X21 * p.part, x21);
-    store(target + T2 * p.part, t2);
-    store(target + T3 * p.part, x22 - x12);
-    store(target + X21_LESS_T2 * p.part, x21 - t2);
-    store(target + T1 * p.part, t1);
-    store(target + X22 * p.part, x22);
-}
-
 // A block's packed input: [group][part][half of the depth][VECTORS vectors].
 void pack_block(const ConvCall& c, const Plan& p, int64_t block, float* packed) {
     const int64_t first_plane = block / p.blocks * c.in_channels, groups = p.groups_of(block);
@@ -101,52 +80,13 @@ void pack_block(const ConvCall& c, const Plan& p, int64_t block, float* packed) 
 #pragma GCC unroll 4
             for (int n = 0; n < VECTORS; ++n) {
                 const Vec upper_left = s1 * load(x1 + n * LANES), upper_right = s1 * load(x1 + HALF_LANES + n * LANES);
-                store_parts(p, upper_left, upper_right, lower_left[n], lower_right[n], target + n * LANES);
+                store_parts(p.part, upper_left, upper_right, lower_left[n], lower_right[n], target + n * LANES);
             }
         }
     }
 }
 
-// A segment's: [depth, even][count vectors].
-void pack_segment(const ConvCall& c, const Plan& p, int64_t image, int64_t vector, int64_t count, float* packed) {
-    for (int64_t k = 0; k < 2 * p.half; ++k) {
-        const int64_t plane = image * c.in_channels + k;
-        for (int64_t n = 0; n < count; ++n, packed += LANES) {
-            const int64_t pixel = (vector + n) * LANES;
-            const bool exists = k < c.in_channels;
-            const Vec v = exists ? load_lanes(c.x + plane * p.pixels + pixel, 0, p.pixels - pixel) : Vec{};
-            store(packed, splat(c.in_scale && exists ? c.in_scale[plane] : 1.f) * v);
-        }
-    }
-}
-
 // ---------------------------------------------------------------- products
-
-// One tile of the result, in memory.
-struct Tile {
-    alignas(64) float at[ROWS * HALF_LANES];
-
-    CONV_INLINE float* vector(int m, int n) { return at + m * HALF_LANES + n * LANES; }
-    CONV_INLINE const float* vector(int m, int n) const { return at + m * HALF_LANES + n * LANES; }
-};
-
-typedef Vec Sum[ROWS][VECTORS];
-
-template <class F>
-CONV_INLINE void each(F&& f) {
-#pragma GCC unroll 16
-    for (int m = 0; m < ROWS; ++m)
-#pragma GCC unroll 4
-        for (int n = 0; n < VECTORS; ++n) f(m, n);
-}
-
-// result = start + A B. A function of its own, so that the compiler keeps all of the tile in registers.
-__attribute__((noinline)) void add_product(const Tile& start, const float* a, const float* b, int64_t steps, Hint hint, Tile& result) {
-    Sum sum;
-    each([&](int m, int n) { sum[m][n] = load(start.vector(m, n)); });
-    accumulate<Float32>(sum, steps, a, b, HALF_LANES, steps * ROWS, hint);
-    each([&](int m, int n) { store(result.vector(m, n), sum[m][n]); });
-}
 
 CONV_INLINE void finish(const Tile& tile, const Target& target) {
     Sum sum;
@@ -164,24 +104,7 @@ void multiply_pair(const ConvCall& c, const Plan& p, int64_t image, int64_t pixe
     const auto out = [&](const Tile& tile, int row, int column) {
         finish(tile, target_of(c, p.pixels, image, (2 * pair + row) * ROWS, pixel + column * HALF_LANES));
     };
-    static const Tile zero = {};
-    Tile u1, u2, u3, sum;
-    add(zero, X11, u1);
-    add(u1, X21, sum);
-    out(sum, 0, 0);
-    add(u1, T2, u2);
-    add(u2, T3, u3);
-    add(u3, X21_LESS_T2, sum);
-    out(sum, 1, 0);
-    add(zero, T1, sum);
-    each([&](int m, int n) {
-        const Vec v = load(sum.vector(m, n));
-        store(u3.vector(m, n), v + load(u3.vector(m, n)));
-        store(sum.vector(m, n), v + load(u2.vector(m, n)));
-    });
-    out(u3, 1, 1);
-    add(sum, X22, sum);
-    out(sum, 0, 1);
+    seven_products(add, out);
 }
 
 // Two panels of output channels, one segment of pixels, without Strassen.
@@ -232,7 +155,7 @@ void do_block(const ConvCall& c, const Plan& p, int64_t unit, int64_t next, floa
 void do_tail(const ConvCall& c, const Plan& p, int64_t unit, float* packed) {
     const int64_t slice = unit % p.slices, segment = unit / p.slices % p.segments, image = unit / p.slices / p.segments;
     const int64_t vector = p.tail_first + segment * WIDTH, count = smaller(WIDTH, p.vectors - vector);
-    pack_segment(c, p, image, vector, count, packed);
+    pack_plain(c, image, vector, count, 2 * p.half, packed);
     for (int64_t pair = p.pairs * slice / p.slices; pair < p.pairs * (slice + 1) / p.slices; ++pair)
         multiply_segment(c, p, image, vector, count, pair, packed);
 }
@@ -254,8 +177,8 @@ void AF_VARIANT(af_conv_strassen_pack)(int64_t out_channels, int64_t depth, cons
             const int64_t k = pair * 2 * ROWS + m;
             for (int64_t d = 0; d < half; ++d) {
                 const double w11 = at(k, d), w12 = at(k, d + half), w21 = at(k + ROWS, d), w22 = at(k + ROWS, d + half);
-                const double s1 = w21 + w22, s2 = s1 - w11;
-                const double parts[PARTS] = {w11, w12, s2, w11 - w21, w22, s1, w12 - s2};
+                double parts[PARTS];
+                parts_of_weight(w11, w12, w21, w22, parts);
                 for (int64_t i = 0; i < PARTS; ++i) packed[((pair * PARTS + i) * half + d) * ROWS + m] = (float)parts[i];
                 packed[((pairs * PARTS + pair) * half + d) * ROWS + m] = (float)w21;
             }

@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -135,9 +136,16 @@ def test_tensor_cores_take_no_other_calls(launched):
     assert "float16 on tensor cores" in backends("cuda")["filtered_lrelu"].why
 
 
+def last_place(value: torch.Tensor) -> float:
+    """The distance between neighbouring halves at a value: 2^-10 between 1 and 2."""
+    return 2.0 ** (math.frexp(value.item())[1] - 11)
+
+
 @tensor_cores
 def test_tensor_cores_agree_with_their_emulator(launched):
-    """To a unit in the last place: the order of a sum within a product is the hardware's own."""
+    """To a unit in the last place: the order of a sum within a product is the hardware's own, so a sum near the middle between two halves
+    may go to either. That moves what is computed from it by less than a unit in the last place, which shows where that is near the middle too.
+    """
     try:
         find_toolchain()
     except NativeUnavailable as error:
@@ -149,8 +157,8 @@ def test_tensor_cores_agree_with_their_emulator(launched):
         actual = filtered_lrelu(*on_gpu((x.half(), fu, fd, b)), **options)
     assert kernels_of(launched) == ["banded"]
     difference = (actual.cpu().double() - expected.double()).abs()
-    assert difference.max().item() <= 5e-4 * expected.abs().max().item()
-    assert (difference == 0).double().mean().item() > 0.5
+    assert difference.max().item() <= last_place(expected.abs().max())
+    assert (difference == 0).double().mean().item() >= 0.9
 
 
 @pytest.mark.parametrize("name, index", [("t256", 3), ("t256", 2), ("r256", 9)])

@@ -32,9 +32,9 @@ _POINTER, _LONG, _INT, _FLOAT = ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int
 class Division:
     """How the work is divided; the defaults are of an H100. `tests.bench.gpu_tune` measures others."""
 
-    groups: tuple[int, ...] = (4, 5)  # of eight columns of a strip, to choose from by the number of products
-    tasks: int = 12000  # enough for every multiprocessor of a large GPU to be busy until near the end
-    fewest_rows: int = 96  # of a part, since each computes eight more
+    groups: tuple[int, ...] = (4,)  # of eight columns of a strip, to choose from by the number of products
+    tasks: int = 48000  # more do not help every multiprocessor of a large GPU to be busy until near the end
+    fewest_rows: int = 160  # of a part, since each computes eight more and begins with an empty pipeline
 
 
 DIVISION = Division()

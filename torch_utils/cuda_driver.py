@@ -13,6 +13,7 @@ from .cuda_build import CudaUnavailable, Kernel, bindings, find_compiler, machin
 
 _lock = threading.Lock()
 _loaded: dict[tuple[Kernel, int], Any] = {}  # kept for the life of the process, as modules are
+_LITTLE = 48 * 1024  # bytes of shared memory that a block may have without asking
 
 
 @lru_cache(maxsize=1)
@@ -55,11 +56,19 @@ def _context(index: int) -> Any:
     return _checked(driver.cuDevicePrimaryCtxRetain(_checked(driver.cuDeviceGet(index))))
 
 
-def _function(kernel: Kernel, index: int) -> Any:
-    """The loaded kernel; modules are never unloaded. Called with the device's context current."""
-    code = machine_code(kernel, capability(index))
-    module = _checked(_driver().cuModuleLoadData(code))
-    return _checked(_driver().cuModuleGetFunction(module, kernel.entry.encode()))
+def _function(kernel: Kernel, index: int, shared_bytes: int) -> Any:
+    """The loaded kernel; modules are never unloaded. Called with the device's context current.
+
+    A kernel whose blocks have `shared_bytes` beyond what every block may have, asks for it, and for as much as there is beside the cache:
+    the driver would make room for one block only.
+    """
+    driver, code = _driver(), machine_code(kernel, capability(index))
+    function = _checked(driver.cuModuleGetFunction(_checked(driver.cuModuleLoadData(code)), kernel.entry.encode()))
+    if shared_bytes > _LITTLE or kernel.name == "conv":
+        attribute = driver.CUfunction_attribute
+        _checked(driver.cuFuncSetAttribute(function, attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, shared_bytes))
+        _checked(driver.cuFuncSetAttribute(function, attribute.CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT, 100))
+    return function
 
 
 def _current_stream(index: int) -> int:
@@ -85,7 +94,7 @@ def launch(kernel: Kernel, blocks: int, shared_bytes: int, call: ctypes.Structur
     function = _loaded.get((kernel, index))
     if function is None:
         with _lock:  # two threads must not compile the same kernel
-            function = _loaded.get((kernel, index)) or _loaded.setdefault((kernel, index), _function(kernel, index))
+            function = _loaded.get((kernel, index)) or _loaded.setdefault((kernel, index), _function(kernel, index, shared_bytes))
     arguments = (ctypes.c_void_p * 1)(ctypes.addressof(call))
     stream = _current_stream(index)
     threads = kernel.threads

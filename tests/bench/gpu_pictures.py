@@ -23,6 +23,7 @@ from networks.generator import Generator
 from networks.loading import LoadedNetwork
 from tests.bench.synthesis import CASES, Case
 from torch_utils import ops
+from torch_utils.ops import cuda_conv, cuda_tiles
 from torch_utils.ops.cuda_conv import _algorithms_tried
 from viz.gpu import handover
 from viz.pipeline import Pipeline
@@ -110,7 +111,9 @@ def kernel_row(case: Case, network: Generator) -> dict[str, object]:
 
 
 def layout_rows(network: Generator, milliseconds: Callable[..., float]) -> Iterator[dict[str, object]]:
-    """T's 3x3 convolutions in float16 by cuDNN: on plain images, as they are used; channels-last; and that with the way there and back."""
+    """T's 3x3 convolutions in float16: by our own kernel, without making its weight; and by cuDNN: on plain images, channels-last, and that
+    with the way there and back. `gpu_conv` measures each division of our own.
+    """
     channels_last = torch.channels_last
     for spec in network.synthesis.specs[:-1]:  # type: ignore[union-attr]
         x = torch.randn(1, spec.in_channels, spec.in_size[1], spec.in_size[0], device="cuda", dtype=torch.float16)
@@ -121,10 +124,12 @@ def layout_rows(network: Generator, milliseconds: Callable[..., float]) -> Itera
             return _tried(x.contiguous(memory_format=channels_last), wl).contiguous()
 
         with torch.inference_mode():
-            times = [milliseconds(f, 8) for f in (lambda: _tried(x, weight), lambda: _tried(xl, wl), there_and_back)]  # noqa: B023
+            ours = cuda_conv.fragments_of(x, weight, x.new_ones(1, spec.in_channels), None, demodulate=False)
+            ways = (lambda: cuda_tiles.correlate(x, ours, spec.out_channels, 2), lambda: _tried(x, weight), lambda: _tried(xl, wl))  # noqa: B023
+            times = [milliseconds(f, 8) for f in (*ways, there_and_back)]
         gflop = 2e-9 * weight.numel() * (spec.in_size[0] + 2) * (spec.in_size[1] + 2)
-        named = dict(zip(("plain_ms", "channels_last_ms", "there_and_back_ms"), (round(t, 4) for t in times), strict=True))
-        yield {"convolution": spec.name, **named, "plain_tflops": round(gflop / times[0], 1)}
+        named = dict(zip(("ours_ms", "plain_ms", "channels_last_ms", "there_and_back_ms"), (round(t, 4) for t in times), strict=True))
+        yield {"convolution": spec.name, **named, "ours_tflops": round(gflop / times[0], 1), "plain_tflops": round(gflop / times[1], 1)}
 
 
 def _tried(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

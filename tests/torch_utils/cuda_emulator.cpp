@@ -21,6 +21,9 @@ thread_local bool af_strayed = false;
 #ifdef AF_RANK
 
 thread_local std::vector<std::vector<AfCopy>> af_copies;
+thread_local std::vector<std::vector<std::vector<AfCopy>>> af_kept_copies;
+thread_local int af_warp = 0;
+thread_local const char *af_second_low = nullptr, *af_second_high = nullptr;
 
 // A warp at a time. Copies into shared memory arrive no sooner than they are waited for; where none arrived there are NaNs.
 extern "C" int emulate_banded(const BandedCall* call, int blocks, int order) {

@@ -15,13 +15,8 @@ struct ModulateCall {
     int outputs, inputs, taps;
 };
 
-template <class T> AF_DEVICE void modulate(const ModulateCall& call, float* sums, int block) {
-    using Raw = typename T::Raw;
-    const int output = block % call.outputs, image = block / call.outputs;
-    const float* const styles = call.styles + (long long)image * call.inputs;
-    const int count = call.inputs * call.taps;
-    const float* const weight = call.weight + (long long)output * count;
-    Raw* const out = static_cast<Raw*>(call.out) + image * call.out_image + output * call.out_output;
+// The energy of an output channel under the styles, as the first of `sums`.
+AF_DEVICE void add_energy(const ModulateCall& call, const float* styles, int output, float* sums) {
     AF_EACH_THREAD {
         float sum = 0.0f;
         if (call.energy) {
@@ -37,10 +32,25 @@ template <class T> AF_DEVICE void modulate(const ModulateCall& call, float* sums
         }
         AF_BARRIER();
     }
+}
+
+AF_DEVICE float channel_scale(const ModulateCall& call, const float* sums) {
+    float scale = call.factor;
+    if (call.energy) scale /= sqrtf(sums[0] > 1.17549435e-38f ? sums[0] : 1.17549435e-38f);
+    if (call.gain) scale *= *call.gain;
+    return scale;
+}
+
+template <class T> AF_DEVICE void modulate(const ModulateCall& call, float* sums, int block) {
+    using Raw = typename T::Raw;
+    const int output = block % call.outputs, image = block / call.outputs;
+    const float* const styles = call.styles + (long long)image * call.inputs;
+    const int count = call.inputs * call.taps;
+    const float* const weight = call.weight + (long long)output * count;
+    Raw* const out = static_cast<Raw*>(call.out) + image * call.out_image + output * call.out_output;
+    add_energy(call, styles, output, sums);
     AF_EACH_THREAD {
-        float scale = call.factor;
-        if (call.energy) scale /= sqrtf(sums[0] > 1.17549435e-38f ? sums[0] : 1.17549435e-38f);
-        if (call.gain) scale *= *call.gain;
+        const float scale = channel_scale(call, sums);
         for (int i = thread; i < count; i += AF_THREADS) {
             const int input = call.taps == 1 ? i : i / call.taps;
             out[input * call.out_input + (i - input * call.taps)] = T::narrow(weight[i] * (styles[input] * scale));

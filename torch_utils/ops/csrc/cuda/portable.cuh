@@ -105,12 +105,14 @@ struct Float32 {
 struct Float16 {
     using Raw = unsigned short;
     static constexpr int vector = 8;
+    static constexpr bool halves = true;
     AF_DEVICE float widen(Raw value) { return half_to_float(value); }
     AF_DEVICE Raw narrow(float value) { return float_to_half(value); }
 };
 struct Bfloat16 {
     using Raw = unsigned short;
     static constexpr int vector = 8;
+    static constexpr bool halves = false;
     AF_DEVICE float widen(Raw value) { return bits_to_float(unsigned(value) << 16); }
     AF_DEVICE Raw narrow(float value) {
         if (value != value) return 0x7fff;

@@ -25,17 +25,43 @@ struct AfCopy {
     const void* from;  // null: zeros
     int bytes;
 };
-extern thread_local std::vector<std::vector<AfCopy>> af_copies;  // the last is not committed yet
+extern thread_local std::vector<std::vector<AfCopy>> af_copies;  // of the warp that runs; the last is not committed yet
+extern thread_local std::vector<std::vector<std::vector<AfCopy>>> af_kept_copies;  // of the other warps, where a block has several
+extern thread_local int af_warp;
+extern thread_local const char *af_second_low, *af_second_high;  // where else may be read
 
 inline void af_read(const void* from, int bytes) {
     const char* const p = static_cast<const char*>(from);
-    af_strayed = af_strayed || p < af_low || p + bytes > af_high || (unsigned long long)p % bytes != 0;
+    const bool known = (p >= af_low && p + bytes <= af_high) || (p >= af_second_low && p + bytes <= af_second_high);
+    af_strayed = af_strayed || !known || (unsigned long long)p % bytes != 0;
 }
+
+// Warps between two meetings run one after the other, forwards or backwards, each with its own copies under way.
+inline int af_enter_warp(int step, int warps) {
+    if (step == 0) {
+        af_missed_barrier = af_missed_barrier || af_in_phase;
+        af_in_phase = true;
+    }
+    if (step == warps) return 0;
+    af_kept_copies[af_warp].swap(af_copies);
+    af_warp = af_order == 1 ? warps - 1 - step : step;
+    af_copies.swap(af_kept_copies[af_warp]);
+    return af_warp;
+}
+
+#define AF_EACH_WARP(warps) for (int step_ = 0, warp = af_enter_warp(0, warps); step_ < warps; warp = af_enter_warp(++step_, warps))
+#define AF_WARPS_MEET() (af_in_phase = false)
+constexpr bool AF_ALL_WARPS = true;
+using SharedAddress = const char*;
 
 #else
 
 constexpr int AF_LANES = 1;
 #define AF_EACH_LANE for (int lane = threadIdx.x & 31, once_ = 1; once_; once_ = 0)
+#define AF_EACH_WARP(warps) for (int warp = threadIdx.x / 32, once_ = 1; once_; once_ = 0)
+#define AF_WARPS_MEET() __syncthreads()
+constexpr bool AF_ALL_WARPS = false;
+using SharedAddress = unsigned;
 #define af_read(from, bytes)
 
 #endif
@@ -44,6 +70,12 @@ template <class T> struct PerLane {
     T values[AF_LANES];
     AF_INLINE T& operator[](int lane) { return values[AF_LANES == 1 ? 0 : lane]; }
     AF_INLINE const T& operator[](int lane) const { return values[AF_LANES == 1 ? 0 : lane]; }
+};
+
+// The registers of all warps of a block; on a GPU, of this one.
+template <class T, int WARPS> struct PerWarp {
+    T values[AF_ALL_WARPS ? WARPS : 1];
+    AF_INLINE T& operator[](int warp) { return values[AF_ALL_WARPS ? warp : 0]; }
 };
 
 // Pairs of halves in a word. A NaN stays one.
@@ -109,6 +141,20 @@ AF_DEVICE unsigned limit(unsigned a, unsigned b) {
 
 #endif
 
+// Two numbers of type T = Float16 or Bfloat16 in a word; what is too large becomes infinite.
+template <class T> AF_DEVICE unsigned narrow_pair(float low, float high) {
+    if constexpr (T::halves) return pair_of(low, high);
+#if defined(AF_EMULATED)
+    return T::narrow(low) | unsigned(T::narrow(high)) << 16;
+#elif __CUDA_ARCH__ >= 800
+    unsigned pair;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+#else
+    return 0;
+#endif
+}
+
 struct alignas(8) Eight {
     unsigned words[2];
 };
@@ -120,16 +166,16 @@ struct Sums {  // C
     PerLane<float> values[4];
 };
 
-// sums += a b; b is two words, the upper 8 rows and the lower 8.
-AF_DEVICE void multiply_add(Sums& sums, const Left& a, const PerLane<unsigned>& upper, const PerLane<unsigned>& lower) {
+// sums += a b, of T = Float16 or Bfloat16; b is two words, the upper 8 rows and the lower 8.
+template <class T = Float16> AF_DEVICE void multiply_add(Sums& sums, const Left& a, const PerLane<unsigned>& upper, const PerLane<unsigned>& lower) {
 #ifdef AF_EMULATED
     float left[16][16], right[16][8];
     AF_EACH_LANE {
         const int g = lane / 4, t = lane % 4;
         for (int i = 0; i < 2; ++i) {
-            for (int r = 0; r < 4; ++r) left[g + 8 * (r % 2)][2 * t + 8 * (r / 2) + i] = half_of(a.words[r][lane], i);
-            right[2 * t + i][g] = half_of(upper[lane], i);
-            right[2 * t + 8 + i][g] = half_of(lower[lane], i);
+            for (int r = 0; r < 4; ++r) left[g + 8 * (r % 2)][2 * t + 8 * (r / 2) + i] = T::widen(typename T::Raw(a.words[r][lane] >> 16 * i));
+            right[2 * t + i][g] = T::widen(typename T::Raw(upper[lane] >> 16 * i));
+            right[2 * t + 8 + i][g] = T::widen(typename T::Raw(lower[lane] >> 16 * i));
         }
     }
     AF_EACH_LANE {
@@ -138,9 +184,15 @@ AF_DEVICE void multiply_add(Sums& sums, const Left& a, const PerLane<unsigned>& 
             for (int k = 0; k < 16; ++k) sums.values[r][lane] += left[g + 8 * (r / 2)][k] * right[k][2 * t + r % 2];
     }
 #else
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(sums.values[0][0]), "+f"(sums.values[1][0]), "+f"(sums.values[2][0]), "+f"(sums.values[3][0])
-        : "r"(a.words[0][0]), "r"(a.words[1][0]), "r"(a.words[2][0]), "r"(a.words[3][0]), "r"(upper[0]), "r"(lower[0]));
+#define AF_MULTIPLY(type)                                                                                                                    \
+    asm("mma.sync.aligned.m16n8k16.row.col.f32." type "." type ".f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"        \
+        : "+f"(sums.values[0][0]), "+f"(sums.values[1][0]), "+f"(sums.values[2][0]), "+f"(sums.values[3][0])                                 \
+        : "r"(a.words[0][0]), "r"(a.words[1][0]), "r"(a.words[2][0]), "r"(a.words[3][0]), "r"(upper[0]), "r"(lower[0]))
+    if constexpr (T::halves)
+        AF_MULTIPLY("f16");
+    else
+        AF_MULTIPLY("bf16");
+#undef AF_MULTIPLY
 #endif
 }
 
@@ -154,13 +206,61 @@ AF_DEVICE void narrow(const Sums& sums, int half, PerLane<unsigned>& to) {
     AF_EACH_LANE to[lane] = finite_pair_of(sums.values[2 * half][lane], sums.values[2 * half + 1][lane]);
 }
 
-// Every lane's word of its neighbour, 0 with 1, 2 with 3, ...
-AF_DEVICE void exchange(PerLane<unsigned>& words) {
+// Every lane's word of its neighbour, 0 with 1, 2 with 3, ...; or of one further away.
+template <int DISTANCE = 1> AF_DEVICE void exchange(PerLane<unsigned>& words) {
 #ifdef AF_EMULATED
     const PerLane<unsigned> before = words;
-    AF_EACH_LANE words[lane] = before[lane ^ 1];
+    AF_EACH_LANE words[lane] = before[lane ^ DISTANCE];
 #else
-    words[0] = __shfl_xor_sync(0xffffffffu, words[0], 1);
+    words[0] = __shfl_xor_sync(0xffffffffu, words[0], DISTANCE);
+#endif
+}
+
+// Two words' lower 16 bits in one, and their upper ones.
+AF_DEVICE unsigned low_halves(unsigned a, unsigned b) {
+#ifdef AF_EMULATED
+    return (a & 0xffffu) | b << 16;
+#else
+    return __byte_perm(a, b, 0x5410);
+#endif
+}
+AF_DEVICE unsigned high_halves(unsigned a, unsigned b) {
+#ifdef AF_EMULATED
+    return a >> 16 | (b & 0xffff0000u);
+#else
+    return __byte_perm(a, b, 0x7632);
+#endif
+}
+
+AF_DEVICE SharedAddress shared_address(const void* p) {
+#ifdef AF_EMULATED
+    return static_cast<const char*>(p);
+#else
+    return (unsigned)__cvta_generic_to_shared(p);
+#endif
+}
+
+// A from shared memory where it lies by lanes, 16 bytes each, `bytes` after what `at` names.
+AF_DEVICE void load_fragment(const PerLane<SharedAddress>& at, int bytes, Left& to) {
+#ifdef AF_EMULATED
+    AF_EACH_LANE for (int r = 0; r < 4; ++r) std::memcpy(&to.words[r][lane], at[lane] + bytes + 4 * r, 4);
+#else
+    asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to.words[0][0]), "=r"(to.words[1][0]), "=r"(to.words[2][0]), "=r"(to.words[3][0])
+                 : "r"(at[0] + bytes)
+                 : "memory");
+#endif
+}
+
+// Four matrices of 8 x 8 in 16 bits: lanes 8 m to 8 m + 7 name the rows of matrix m, of which lane 4 g + t gets row g at columns 2t, 2t + 1.
+AF_DEVICE void load_matrices(const PerLane<SharedAddress>& at, int bytes, PerLane<unsigned> (&to)[4]) {
+#ifdef AF_EMULATED
+    for (int m = 0; m < 4; ++m) AF_EACH_LANE std::memcpy(&to[m][lane], at[8 * m + lane / 4] + bytes + 4 * (lane % 4), 4);
+#else
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to[0][0]), "=r"(to[1][0]), "=r"(to[2][0]), "=r"(to[3][0])
+                 : "r"(at[0] + bytes)
+                 : "memory");
 #endif
 }
 

@@ -1,0 +1,214 @@
+"""The convolution for tensor cores: its source emulated on the CPU against the definition, its compilation, and (marked gpu) on a GPU.
+
+Emulated, each product of fragments is made from the lanes' registers as the hardware deals them out, copies into shared memory arrive no
+sooner than they are waited for, and warps between two barriers run in either order. Outputs are NaN before, and inputs are bounded.
+"""
+
+import ctypes
+import re
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+
+from tests.bench.gpu_conv import extents
+from tests.torch_utils.test_cuda_conv import TYPES, call_of, error, gpu
+from torch_utils import cuda_build
+from torch_utils.cuda_build import ARCHITECTURES, SOURCES
+from torch_utils.native_build import NativeUnavailable, find_toolchain
+from torch_utils.ops import cuda_conv, cuda_resample, cuda_tiles, modulated_conv2d, use
+from torch_utils.ops.cuda_tiles import VARIANTS, Tiles, choose, cycles, kernel_of
+from torch_utils.ops.modulated_conv2d import ModulatedConvOptions, modulated_conv2d_reference
+
+HERE = Path(__file__).parent
+BOUNDS = {torch.float16: 1e-3, torch.bfloat16: 8e-3}  # of the largest value: twice the type's rounding
+FAULTS = {1: "written beyond shared memory", 2: "not the blocks or bytes of the call", 3: "a barrier is missing", 4: "read astray"}
+SMALL = VARIANTS[-1]
+CASES = [  # images, inputs, outputs, height, width, padding, tiles
+    *((1, 35, tiles.outputs + 5, 11, 35, 2, tiles) for tiles in VARIANTS),
+    (1, 3, 51, 20, 22, 2, SMALL),
+    (1, 51, 32, 9, 12, 2, SMALL),
+    (1, 81, 51, 7, 13, 1, SMALL),
+    (1, 102, 81, 9, 14, 0, SMALL),
+    (1, 161, 102, 8, 8, 2, VARIANTS[6]),
+    (3, 20, 33, 10, 37, 1, VARIANTS[5]),
+    (1, 16, 16, 33, 70, 2, VARIANTS[1]),
+    (1, 1, 1, 1, 1, 2, SMALL),
+]
+
+
+# ------------------------------------------------------------------------------------------ without a GPU
+
+
+@lru_cache(maxsize=64)
+def library(folder: str, source: str, flags: tuple[str, ...]) -> ctypes.CDLL:
+    out = Path(folder) / f"{source}{abs(hash(flags))}.so"
+    command = [find_toolchain().compiler, "-std=c++17", "-O2", "-shared", "-fPIC", "-Wall", "-Wno-unused-function", "-Wno-unused-variable"]
+    command += ["-Werror", "-DAF_EMULATED", *flags, f"-I{SOURCES}", str(HERE / f"{source}.cpp"), "-o", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return ctypes.CDLL(str(out))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    try:
+        find_toolchain()
+    except NativeUnavailable as failure:
+        pytest.skip(f"the emulator needs a C++ compiler: {failure}")
+    return str(tmp_path_factory.mktemp("emulator"))
+
+
+class Launches:
+    """Launches on the CPU, in the order asked for; keeps what was launched."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder, self.order, self.kernels = folder, 0, []
+
+    def __call__(self, kernel, blocks, shared_bytes, call, device):
+        self.kernels.append(kernel)
+        kind = TYPES.index(str(dict(kernel.defines)["TYPE"]))
+        if kernel.name == "conv":
+            emulator = library(self.folder, "conv_emulator", tuple(kernel.flags()[1:]))
+            assert emulator.conv_call_bytes() == ctypes.sizeof(call)
+            code = emulator.emulate_conv(ctypes.byref(call), blocks, shared_bytes, self.order)
+        else:
+            emulator = library(self.folder, "modulate_emulator", ())
+            run = emulator.emulate_fragments if kernel.name == "fragments" else emulator.emulate_modulate
+            code = run(ctypes.byref(call), kind, blocks, self.order)
+        assert code == 0, FAULTS[code]
+
+
+@pytest.fixture
+def launches(folder, monkeypatch):
+    found = Launches(folder)
+    monkeypatch.setattr(cuda_resample, "_launch", found)
+    monkeypatch.setattr(cuda_tiles, "_capable", lambda device: True)
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *shape, **options: empty(*shape, **options).fill_(float("nan")))
+    return found
+
+
+def arguments_of(*shape: int, device="cpu", dtype=torch.float16) -> Any:
+    images, inputs, outputs, height, width, padding = shape
+    x, *rest = call_of((images, inputs, outputs, 3, padding, True), device=device, dtype=dtype, size=max(height, width))
+    return x[:, :, :height, :width].contiguous(), *rest
+
+
+@pytest.mark.parametrize(
+    "case, dtype",
+    [*((case, torch.float16) for case in CASES), *((case, torch.bfloat16) for case in (CASES[0], CASES[7], CASES[10]))],
+    ids=lambda given: str(given) if isinstance(given, torch.dtype) else " ".join(map(str, given)),
+)
+def test_it_is_the_definition(case, dtype, launches):
+    *shape, tiles = case
+    x, *rest = arguments_of(*shape, dtype=dtype)
+    y = cuda_conv.convolve_in_tiles(x, *rest, tiles=tiles)
+    assert y.dtype == dtype and y.is_contiguous()
+    assert error(y, modulated_conv2d_reference(x.float(), *rest)) < BOUNDS[dtype]
+    launches.order = 1
+    assert torch.equal(y, cuda_conv.convolve_in_tiles(x, *rest, tiles=tiles))
+    assert [kernel.name for kernel in launches.kernels] == ["fragments", "conv"] * 2
+
+
+def test_16_bits_of_3x3_take_this_way_and_others_the_libraries(launches):
+    for dtype, kernel, own in ((torch.float16, 3, True), (torch.float32, 3, False), (torch.float16, 1, False)):
+        launches.kernels.clear()
+        x, weight, *rest = cast(Any, call_of((1, 9, 8, kernel, 1, True), dtype=dtype))
+        cuda_conv.modulated_conv2d_cuda(x, weight, *rest)
+        assert (launches.kernels[-1].name == "conv") == own
+        with cuda_tiles.by_libraries():
+            cuda_conv.modulated_conv2d_cuda(x, weight, *rest)
+        assert launches.kernels[-1].name == "modulate"
+
+
+def test_an_infinite_input_is_not_hidden(launches):
+    """Nor does it spread: only the outputs that see it are not finite."""
+    x, *rest = arguments_of(1, 20, 20, 12, 12, 2)
+    x[0, 19, 5, 6] = torch.inf
+    y = cuda_conv.convolve_in_tiles(x, *rest, tiles=SMALL)
+    seen = torch.zeros(14, 14, dtype=torch.bool)
+    seen[5:8, 6:9] = True
+    assert torch.equal(y[0].isfinite().all(0), ~seen)
+    assert not y[0, :, seen].isfinite().any()
+
+
+def test_a_right_kernel_is_used_and_a_wrong_one_is_told(launches, monkeypatch):
+    monkeypatch.setattr(cuda_tiles, "faults", [])
+    cuda_conv.check_tiles("cpu")
+    assert cuda_tiles.faults == []
+    assert {kernel.name for kernel in launches.kernels} == {"fragments", "conv"}
+
+    def wrong(kernel, blocks, shared_bytes, call, device):
+        if kernel.name == "conv":
+            call.inputs -= 1
+        launches(kernel, blocks, shared_bytes, call, device)
+
+    monkeypatch.setattr(cuda_resample, "_launch", wrong)
+    cuda_conv.check_tiles("cpu")
+    assert "differs by" in cuda_tiles.faults[0]
+    x, weight, *_ = arguments_of(1, 9, 8, 12, 12, 2)
+    assert not cuda_tiles.serves(x, weight, 2)
+
+
+def test_tiles_fill_a_large_gpu_and_waste_little():
+    """What is computed beyond what is asked for, and a last round that only some multiprocessors have, cost at most so much."""
+    for name, extent in extents("T-1024").items():
+        tiles = choose(extent)
+        ideal = 1.7 * extent.outputs / 16 * extent.out_height * extent.out_width / 8 * extent.inputs / 16 * 9 / 132
+        assert ideal / cycles(tiles, extent) > (0.4 if extent.out_height < 100 else 0.52), (name, str(tiles))
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="NVIDIA makes no NVRTC for macOS")
+@pytest.mark.parametrize("tiles", VARIANTS, ids=str)
+def test_every_variant_compiles_without_spills(tiles: Tiles):
+    """For sm_90 both types, otherwise float16; registers leave room for the blocks that are counted with."""
+    compiler = cuda_build.nvrtc_compiler()
+    capabilities = [c for c in ARCHITECTURES if c >= cuda_tiles.OLDEST]
+    for capability, dtype, even in [(90, torch.bfloat16, False), *((c, torch.float16, True) for c in capabilities)]:
+        binary = compiler.compile(kernel_of(tiles, dtype, 3, pairs_in=even, pairs_out=even), compiler.target(capability))
+        (registers,) = re.findall(r"Used (\d+) registers", binary.report)
+        assert int(registers) * tiles.threads * tiles.resident <= 65536
+        assert re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", binary.report) == [("0", "0")]
+        assert (tiles.shared_bytes(3) + 1024) * tiles.resident <= 228 * 1024
+
+
+# ------------------------------------------------------------------------------------------ with one
+
+LAYERS = [
+    *((e.inputs, e.outputs, e.out_height - 2, e.out_width - 2) for name in ("T-1024", "T-256") for e in extents(name).values()),
+    (3, 5, 31, 45),
+    (161, 102, 77, 30),
+    (102, 81, 64, 53),
+]
+
+
+@pytest.mark.parametrize("dtype", [pytest.param(dtype, marks=gpu, id=str(dtype)) for dtype in BOUNDS])
+@pytest.mark.parametrize("layer", sorted(set(LAYERS)), ids=str)
+def test_on_a_gpu_every_layer_by_every_tile(layer, dtype):
+    """Against cuDNN in float32. Memory that outputs will get is NaN before."""
+    x, *rest = arguments_of(1, *layer, 2, device="cuda", dtype=dtype)
+    with use("cuda", op="modulated_conv2d"), cuda_tiles.by_libraries(), torch.no_grad():
+        expected = modulated_conv2d(x.float(), rest[0], rest[1], padding=2, input_gain=rest[2])
+        assert cuda_tiles.serves(x, rest[0], 2) is False
+    for tiles in (None, *VARIANTS):
+        torch.full_like(expected, torch.nan, dtype=dtype)  # freed at once, so that the output is likely to get it
+        assert error(cuda_conv.convolve_in_tiles(x, *rest, tiles=tiles), expected) < BOUNDS[dtype], tiles
+
+
+@pytest.mark.parametrize("part", [pytest.param("serves", marks=gpu)])
+def test_on_a_gpu_it_is_used_and_can_be_recorded(part):
+    x, *rest = arguments_of(2, 40, 51, 40, 44, 2, device="cuda")
+    options: ModulatedConvOptions = rest[3]
+    assert cuda_tiles.faults == [] and cuda_tiles.serves(x, rest[0], options.padding)
+    y = cuda_conv.modulated_conv2d_cuda(x, *rest)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        again = cuda_conv.modulated_conv2d_cuda(x, *rest)
+    x.copy_(-x)
+    graph.replay()
+    assert torch.equal(again, -y)

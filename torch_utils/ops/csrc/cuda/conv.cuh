@@ -1,0 +1,255 @@
+// Correlation of one or several images with a weight of their own each, on tensor cores: 16-bit, float32 sums, plain layout in and out.
+//
+// An implicit matrix product: outputs (rows of A: the weight) by pixels (columns of B), summed over the taps of 16 input channels, and over
+// those. A block makes 16 AF_TILES_M AF_WARPS_M outputs for AF_COLUMNS x rows pixels; a warp 16 AF_TILES_M x 8 AF_TILES_N of that, which
+// stay in registers.
+//
+// The weight comes as fragments (fragments.cuh), 16 bytes a lane, zeros where a matrix ends: so activations need no filling up. It passes
+// through AF_STAGES places in shared memory, a row of taps at a time, by copies that are two steps ahead.
+//
+// Activations lie in planes, products want eight channels of a pixel together. Each thread reads two neighbouring pixels of eight channels
+// into registers while the channels before are computed, packs them, and stores 16 bytes a pixel. Eight pixels are then 128 bytes without
+// gaps, wherever the first is, so that every tap reads its factors from the same place, moved, by one instruction and without two lanes at
+// one bank. Read once for all taps, and once more by neighbours for the border of (k - 1) pixels.
+#pragma once
+
+#include "warp.cuh"
+
+constexpr int AF_STAGES = 3;
+constexpr int AF_WARPS = AF_WARPS_M * AF_WARPS_N;
+constexpr int AF_BLOCK_THREADS = 32 * AF_WARPS;
+constexpr int AF_BLOCK_TILES = AF_TILES_M * AF_WARPS_M;  // of 16 outputs
+constexpr int AF_ROWS = 8 * AF_TILES_N * AF_WARPS_N / AF_COLUMNS;
+constexpr int AF_IN_COLUMNS = AF_COLUMNS + AF_KERNEL - 1, AF_IN_ROWS = AF_ROWS + AF_KERNEL - 1;
+constexpr int AF_UNITS = AF_IN_ROWS * AF_IN_COLUMNS;  // of two pixels of eight channels; 32 bytes each, in order
+constexpr int AF_ROUNDS = (AF_UNITS + AF_BLOCK_THREADS - 1) / AF_BLOCK_THREADS;
+constexpr int AF_IMAGE_BYTES = 32 * AF_UNITS;
+constexpr int AF_STAGE_BYTES = 512 * AF_KERNEL * AF_BLOCK_TILES;
+constexpr int AF_SHARED_BYTES = AF_STAGES * AF_STAGE_BYTES + 2 * AF_IMAGE_BYTES;
+static_assert(AF_IN_COLUMNS % 2 == 0 && AF_TILES_N % 2 == 0, "pixels go in pairs, and columns of products in pairs of eight");
+static_assert((8 * AF_TILES_N) % AF_COLUMNS == 0 || AF_COLUMNS % (8 * AF_TILES_N) == 0, "a warp's pixels are whole rows, or part of one");
+
+struct ConvCall {
+    const void* x;       // images x inputs x h x w
+    void* y;             // images x outputs x out_h x out_w
+    const void* weight;  // images x chunks x taps x tiles fragments
+    long long x_image, y_image, weight_image;  // elements; of the weight, fragments of 512 bytes
+    long long x_plane, y_plane;
+    int inputs, outputs, w, h, out_w, out_h, padding;
+    int chunks, tiles;                   // of 16 inputs and 16 outputs
+    int blocks_m, blocks_x, blocks_y;    // of an image, the first counting fastest
+};
+
+using AfRaw = AF_TYPE::Raw;
+
+// The registers of a warp.
+struct ConvWarp {
+    Sums sums[AF_TILES_M][AF_TILES_N];
+    PerLane<unsigned> held[AF_ROUNDS][8];  // two pixels of a channel a word
+    PerLane<int> offset[AF_ROUNDS], inside[AF_ROUNDS];
+};
+
+struct ConvPlace {
+    const AfRaw* x;
+    AfRaw* y;
+    const char* weight;
+    int tile, column, row;  // the first of the block
+};
+
+AF_DEVICE ConvPlace conv_place(const ConvCall& call, int block) {
+    ConvPlace place;
+    place.tile = block % call.blocks_m * AF_BLOCK_TILES;
+    block /= call.blocks_m;
+    place.column = block % call.blocks_x * AF_COLUMNS;
+    block /= call.blocks_x;
+    place.row = block % call.blocks_y * AF_ROWS;
+    const long long image = block / call.blocks_y;
+    place.x = static_cast<const AfRaw*>(call.x) + image * call.x_image;
+    place.y = static_cast<AfRaw*>(call.y) + image * call.y_image;
+    place.weight = static_cast<const char*>(call.weight) + 512 * image * call.weight_image;
+    return place;
+}
+
+// Where a lane's pixels are: the first one's offset in a plane, and a bit for each that is there.
+AF_DEVICE void locate(const ConvCall& call, const ConvPlace& place, int warp, ConvWarp& state) {
+    AF_UNROLL
+    for (int r = 0; r < AF_ROUNDS; ++r) AF_EACH_LANE {
+        const int unit = 32 * warp + lane + AF_BLOCK_THREADS * r, pixel = 2 * unit % AF_UNITS;
+        const int row = place.row - call.padding + pixel / AF_IN_COLUMNS, column = place.column - call.padding + pixel % AF_IN_COLUMNS;
+        const bool row_there = unit < AF_UNITS && row >= 0 && row < call.h;
+        state.offset[r][lane] = row * call.w + column;
+        state.inside[r][lane] = (row_there && column >= 0 && column < call.w) + 2 * (row_there && column >= -1 && column + 1 < call.w);
+    }
+}
+
+// Begin to read 16 channels into registers; zeros for what is not there.
+AF_DEVICE void hold(const ConvCall& call, const ConvPlace& place, int warp, int chunk, ConvWarp& state) {
+    AF_UNROLL
+    for (int r = 0; r < AF_ROUNDS; ++r) AF_EACH_LANE {
+        const int unit = 32 * warp + lane + AF_BLOCK_THREADS * r, channel = 16 * chunk + (2 * unit >= AF_UNITS ? 8 : 0);
+        const int inside = state.inside[r][lane];
+        const AfRaw* from = place.x + channel * call.x_plane + state.offset[r][lane];
+        AF_UNROLL
+        for (int i = 0; i < 8; ++i, from += call.x_plane) {
+            const bool there = channel + i < call.inputs;
+            unsigned word = 0;
+#if AF_PAIRS_IN
+            if (there && inside == 3) {
+                af_read(from, 4);
+                word = *reinterpret_cast<const unsigned*>(from);
+            }
+#else
+            if (there && (inside & 1)) {
+                af_read(from, 2);
+                word = from[0];
+            }
+            if (there && (inside & 2)) {
+                af_read(from + 1, 2);
+                word |= unsigned(from[1]) << 16;
+            }
+#endif
+            state.held[r][i][lane] = word;
+        }
+    }
+}
+
+// What is held, by pixels.
+AF_DEVICE void release(int warp, char* image, const ConvWarp& state) {
+    AF_UNROLL
+    for (int r = 0; r < AF_ROUNDS; ++r) AF_EACH_LANE {
+        const int unit = 32 * warp + lane + AF_BLOCK_THREADS * r;
+        Sixteen first, second;
+        AF_UNROLL
+        for (int i = 0; i < 4; ++i) {
+            const unsigned even = state.held[r][2 * i][lane], odd = state.held[r][2 * i + 1][lane];
+            first.words[i] = low_halves(even, odd);
+            second.words[i] = high_halves(even, odd);
+        }
+        if (AF_UNITS % AF_BLOCK_THREADS == 0 || unit < AF_UNITS) {
+            Sixteen* const to = reinterpret_cast<Sixteen*>(image + 32 * unit);
+            to[0] = first;
+            to[1] = second;
+        }
+    }
+}
+
+// Begin to copy a row of taps of 16 channels. A fragment is a copy of 16 bytes by each lane of a warp.
+AF_DEVICE void fetch(const ConvCall& call, const ConvPlace& place, int warp, int step, char* stage) {
+    constexpr int fragments = AF_KERNEL * AF_BLOCK_TILES;
+    if (step < call.chunks * AF_KERNEL) {
+        AF_UNROLL
+        for (int i = 0; i < (fragments + AF_WARPS - 1) / AF_WARPS; ++i) AF_EACH_LANE {
+            const int fragment = i * AF_WARPS + warp, tap = fragment / AF_BLOCK_TILES, tile = place.tile + fragment % AF_BLOCK_TILES;
+            if (fragments % AF_WARPS != 0 && fragment >= fragments) continue;
+            const bool there = tile < call.tiles;
+            const long long from = (long long)(step * AF_KERNEL + tap) * call.tiles + (there ? tile : 0);
+            copy_later<16>(stage + 512 * fragment + 16 * lane, place.weight + 512 * from + 16 * lane, there);
+        }
+    }
+    commit_copies();
+}
+
+// Pixels of shared memory from a block's first to the first of eight columns of products.
+AF_DEVICE constexpr int pixels_to(int eight) {
+    return 8 * eight / AF_COLUMNS * AF_IN_COLUMNS + 8 * eight % AF_COLUMNS;
+}
+
+// A row of taps.
+AF_DEVICE void multiply_row(int warp, int ky, const char* stage, const char* image, ConvWarp& state) {
+    PerLane<SharedAddress> weights, pixels;
+    AF_EACH_LANE {
+        const int eight = warp % AF_WARPS_N * AF_TILES_N + lane / 16, half = lane / 8 % 2;  // whose row this lane names
+        weights[lane] = shared_address(stage) + 512 * (warp / AF_WARPS_N * AF_TILES_M) + 16 * lane;
+        pixels[lane] = shared_address(image) + half * (AF_IMAGE_BYTES / 2) + 16 * (pixels_to(eight) + lane % 8);
+    }
+    AF_UNROLL
+    for (int kx = 0; kx < AF_KERNEL; ++kx) {
+        Left a[AF_TILES_M];
+        AF_UNROLL
+        for (int m = 0; m < AF_TILES_M; ++m) load_fragment(weights, 512 * (kx * AF_BLOCK_TILES + m), a[m]);
+        AF_UNROLL
+        for (int n = 0; n < AF_TILES_N; n += 2) {
+            PerLane<unsigned> b[4];
+            load_matrices(pixels, 16 * (pixels_to(n) + ky * AF_IN_COLUMNS + kx), b);
+            AF_UNROLL
+            for (int m = 0; m < AF_TILES_M; ++m) {
+                multiply_add<AF_TYPE>(state.sums[m][n], a[m], b[0], b[1]);
+                multiply_add<AF_TYPE>(state.sums[m][n + 1], a[m], b[2], b[3]);
+            }
+        }
+    }
+}
+
+AF_DEVICE void put_pair(const ConvCall& call, const ConvPlace& place, int output, int row, int column, unsigned word) {
+    if (output >= call.outputs || row >= call.out_h || column >= call.out_w) return;
+    AfRaw* const to = place.y + output * call.y_plane + (long long)row * call.out_w + column;
+#if AF_PAIRS_OUT
+    *reinterpret_cast<unsigned*>(to) = word;
+#else
+    to[0] = AfRaw(word);
+    if (column + 1 < call.out_w) to[1] = AfRaw(word >> 16);
+#endif
+}
+
+// Two lanes in rows beside each other exchange half of what they have, so that eight lanes write 16 neighbouring pixels.
+AF_DEVICE void put(const ConvCall& call, const ConvPlace& place, int warp, ConvWarp& state) {
+    AF_UNROLL
+    for (int m = 0; m < AF_TILES_M; ++m) {
+        AF_UNROLL
+        for (int part = 0; part < 2 * (AF_TILES_N / 2); ++part) {
+            const int half = part % 2, n = part / 2 * 2;
+            PerLane<unsigned> own, other;
+            AF_EACH_LANE {
+                const unsigned left = narrow_pair<AF_TYPE>(state.sums[m][n].values[2 * half][lane], state.sums[m][n].values[2 * half + 1][lane]);
+                const unsigned right = narrow_pair<AF_TYPE>(state.sums[m][n + 1].values[2 * half][lane], state.sums[m][n + 1].values[2 * half + 1][lane]);
+                own[lane] = lane & 4 ? right : left;
+                other[lane] = lane & 4 ? left : right;
+            }
+            exchange<4>(other);
+            AF_EACH_LANE {
+                const int odd = lane / 4 % 2, pixel = 8 * (warp % AF_WARPS_N * AF_TILES_N + n + odd) + 2 * (lane % 4);
+                const int row = place.row + pixel / AF_COLUMNS, column = place.column + pixel % AF_COLUMNS;
+                const int output = 16 * (place.tile + warp / AF_WARPS_N * AF_TILES_M + m) + 8 * half + lane / 8 * 2;
+                put_pair(call, place, output, row, column, odd ? other[lane] : own[lane]);
+                put_pair(call, place, output + 1, row, column, odd ? own[lane] : other[lane]);
+            }
+        }
+    }
+}
+
+AF_DEVICE void conv(const ConvCall& call, char* shared, int block) {
+    const ConvPlace place = conv_place(call, block);
+    char* const images = shared + AF_STAGES * AF_STAGE_BYTES;
+    PerWarp<ConvWarp, AF_WARPS> states;
+    AF_EACH_WARP(AF_WARPS) {
+        ConvWarp& state = states[warp];
+        AF_UNROLL
+        for (int s = 0; s < AF_STAGES - 1; ++s) fetch(call, place, warp, s, shared + s * AF_STAGE_BYTES);
+        locate(call, place, warp, state);
+        hold(call, place, warp, 0, state);
+        AF_UNROLL
+        for (int m = 0; m < AF_TILES_M; ++m) {
+            AF_UNROLL
+            for (int n = 0; n < AF_TILES_N; ++n) start(state.sums[m][n], 0.0f);
+        }
+        release(warp, images, state);
+        arrive<AF_STAGES - 2>();
+    }
+    for (int chunk = 0; chunk < call.chunks; ++chunk) {
+        AF_UNROLL
+        for (int ky = 0; ky < AF_KERNEL; ++ky) {
+            const int step = chunk * AF_KERNEL + ky, slot = AF_KERNEL == AF_STAGES ? ky : step % AF_STAGES;
+            AF_WARPS_MEET();
+            AF_EACH_WARP(AF_WARPS) {  // the stage that was read in the step before is free now; the image, since the chunk before
+                ConvWarp& state = states[warp];
+                fetch(call, place, warp, step + AF_STAGES - 1, shared + (slot + AF_STAGES - 1) % AF_STAGES * AF_STAGE_BYTES);
+                if (ky == 0 && chunk + 1 < call.chunks) hold(call, place, warp, chunk + 1, state);
+                multiply_row(warp, ky, shared + slot * AF_STAGE_BYTES, images + chunk % 2 * AF_IMAGE_BYTES, state);
+                if (ky == AF_KERNEL - 1 && chunk + 1 < call.chunks) release(warp, images + (chunk + 1) % 2 * AF_IMAGE_BYTES, state);
+                arrive<AF_STAGES - 2>();
+            }
+        }
+    }
+    AF_WARPS_MEET();
+    AF_EACH_WARP(AF_WARPS) put(call, place, warp, states[warp]);
+}

@@ -1,0 +1,211 @@
+"""Convolutions by a kernel of our own on tensor cores: which calls, which tiles they are divided into, and their launches.
+
+cuDNN computes 16 bits channels-last: for images in planes, as the kernels before and after want them, it turns them round twice and fills
+channels up to eights, which together take longer than the products of T at 1024 pixels. `csrc/cuda/conv.cuh` reads planes, and the weight
+W' = gain · d · W · s as fragments that `csrc/cuda/fragments.cuh` has written, zeros where a matrix ends. Any channels, sizes and padding.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ..cuda_build import Kernel
+from . import cuda_resample
+from .cuda_plan import TYPES
+
+OLDEST = 80  # compute capability: the first with products of 16 x 8 x 16, and with copies that arrive later
+KERNELS = (3,)  # sizes
+STAGES = 3  # as in conv.cuh
+MULTIPROCESSORS = 132  # where nobody can be asked
+
+_POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int
+
+
+class ConvCall(ctypes.Structure):
+    """The same structure in conv.cuh."""
+
+    _fields_ = (
+        [(name, _POINTER) for name in ("x", "y", "weight")]
+        + [(name, _LONG) for name in ("x_image", "y_image", "weight_image", "x_plane", "y_plane")]
+        + [(name, _INT) for name in ("inputs", "outputs", "w", "h", "out_w", "out_h", "padding")]
+        + [(name, _INT) for name in ("chunks", "tiles", "blocks_m", "blocks_x", "blocks_y")]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """What a warp and a block compute: products of 16 outputs x 8 pixels, warps, columns of the block's pixels; blocks at once."""
+
+    tiles_m: int
+    tiles_n: int
+    warps_m: int
+    warps_n: int
+    columns: int
+    resident: int
+
+    def __str__(self) -> str:
+        return f"{self.outputs}x{self.pixels}"
+
+    @property
+    def outputs(self) -> int:
+        return 16 * self.tiles_m * self.warps_m
+
+    @property
+    def pixels(self) -> int:
+        return 8 * self.tiles_n * self.warps_n
+
+    @property
+    def rows(self) -> int:
+        return self.pixels // self.columns
+
+    @property
+    def threads(self) -> int:
+        return 32 * self.warps_m * self.warps_n
+
+    def shared_bytes(self, kernel: int) -> int:
+        image = 32 * (self.rows + kernel - 1) * (self.columns + kernel - 1)
+        return STAGES * 512 * kernel * (self.outputs // 16) + 2 * image
+
+    def blocks(self, outputs: int, height: int, width: int) -> tuple[int, int, int]:
+        """Of an image: along outputs, columns, rows."""
+        return -(-outputs // self.outputs), -(-width // self.columns), -(-height // self.rows)
+
+
+VARIANTS = (
+    Tiles(4, 8, 2, 4, 32, 1),  # 128 outputs x 256 pixels
+    Tiles(4, 8, 2, 2, 32, 2),  # 128 x 128
+    Tiles(3, 8, 2, 2, 32, 2),  # 96 x 128
+    Tiles(4, 8, 1, 4, 32, 2),  # 64 x 256
+    Tiles(3, 8, 1, 4, 32, 2),  # 48 x 256
+    Tiles(2, 8, 1, 4, 32, 3),  # 32 x 256
+    Tiles(2, 8, 2, 2, 16, 3),  # 64 x 128
+    Tiles(2, 4, 2, 2, 8, 4),  # 64 x 64
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What decides how long a convolution takes."""
+
+    images: int
+    inputs: int
+    outputs: int
+    out_height: int
+    out_width: int
+    kernel: int
+
+
+def cycles(tiles: Tiles, extent: Extent, multiprocessors: int = MULTIPROCESSORS) -> float:
+    """About how long this division takes on an H100: what the busiest multiprocessor has to do.
+
+    A product of 16 x 8 x 16 takes it 1.7 cycles, 512 bytes of shared memory 4. Fewer than eight warps do not keep it busy. A block waits
+    for its first channels, and writes at its end, some 2500 cycles in which only other blocks compute.
+    """
+    blocks = extent.images
+    for count in tiles.blocks(extent.outputs, extent.out_height, extent.out_width):
+        blocks *= count
+    most = -(-blocks // multiprocessors)
+    steps = -(-extent.inputs // 16) * extent.kernel**2
+    products, reads = 1.7 * tiles.tiles_m * tiles.tiles_n, 4.4 * (tiles.tiles_m + tiles.tiles_n / 2)
+    step = (max(products, reads) + 0.1 * min(products, reads)) * tiles.warps_m * tiles.warps_n
+    lazy = max(1.0, (8 / (tiles.warps_m * tiles.warps_n * min(most, tiles.resident))) ** 0.35)
+    return most * steps * step * lazy + 2500 * -(-most // tiles.resident)
+
+
+@lru_cache(maxsize=4096)
+def choose(extent: Extent, multiprocessors: int = MULTIPROCESSORS) -> Tiles:
+    """The division that should take the least time."""
+    return min(VARIANTS, key=lambda tiles: cycles(tiles, extent, multiprocessors))
+
+
+# ------------------------------------------------------------------------------------------ who uses it
+
+faults: list[str] = []  # why the kernel is not used although the GPU could
+_wanted: ContextVar[bool] = ContextVar("convolutions by our own kernel", default=True)
+
+
+def _capable_gpu(device: torch.device) -> bool:
+    from ..cuda_driver import capability
+
+    if device.type != "cuda":
+        return False
+    return capability(torch.cuda.current_device() if device.index is None else device.index) >= OLDEST
+
+
+_capable: Callable[[torch.device], bool] = _capable_gpu  # tests put here what they emulate
+
+
+@contextmanager
+def by_libraries() -> Iterator[None]:
+    """Within, this thread's convolutions are cuDNN's and cuBLAS's: for comparison. A recorded CUDA graph stays what it was."""
+    token = _wanted.set(False)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def serves(x: Tensor, weight: Tensor, padding: int) -> bool:
+    """Whether the kernel computes this call: 16 bits, 3 x 3, on a GPU that can."""
+    if x.dtype not in (torch.float16, torch.bfloat16) or faults or not _wanted.get():
+        return False
+    height, width = weight.shape[2:]
+    sizes = (x.shape[2] + 2 * padding - height + 1, x.shape[3] + 2 * padding - width + 1)
+    return height == width and width in KERNELS and padding >= 0 and min(sizes) > 0 and _capable(x.device)
+
+
+@lru_cache(maxsize=16)
+def _multiprocessors(device: torch.device) -> int:
+    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else MULTIPROCESSORS
+
+
+# ------------------------------------------------------------------------------------------ launches
+
+
+def room(images: int, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """Where the fragments of W' go, [images, chunks, taps, tiles, 256]; the kernel writes all of it."""
+    outputs, inputs, *kernel = weight.shape
+    shape = (images, -(-inputs // 16), kernel[0] * kernel[1], -(-outputs // 16), 256)
+    return torch.empty(shape, dtype=dtype, device=weight.device)
+
+
+def correlate(x: Tensor, fragments: Tensor, outputs: int, padding: int, tiles: Tiles | None = None) -> Tensor:
+    """Images [N, I, H, W] with the weight that each one's fragments hold: [N, outputs, ...], in planes. One launch."""
+    x = x.contiguous()
+    images, inputs, height, width = x.shape
+    kernel = 3 if fragments.shape[2] == 9 else 1
+    out_height, out_width = height + 2 * padding - kernel + 1, width + 2 * padding - kernel + 1
+    extent = Extent(images, inputs, outputs, out_height, out_width, kernel)
+    tiles = tiles or choose(extent, _multiprocessors(x.device))
+    y = torch.empty((images, outputs, out_height, out_width), dtype=x.dtype, device=x.device)
+    blocks = tiles.blocks(outputs, out_height, out_width)
+    chunks, count = fragments.shape[1], fragments.shape[3]
+    call = ConvCall(
+        *(x.data_ptr(), y.data_ptr(), fragments.data_ptr()),
+        *(inputs * height * width, outputs * out_height * out_width, chunks * kernel * kernel * count),
+        *(height * width, out_height * out_width),
+        *(inputs, outputs, width, height, out_width, out_height, padding, chunks, count, *blocks),
+    )
+    pairs_in = width % 2 == 0 and padding % 2 == 0 and x.data_ptr() % 4 == 0
+    made = kernel_of(tiles, x.dtype, kernel, pairs_in=pairs_in, pairs_out=out_width % 2 == 0)
+    cuda_resample._launch(made, images * blocks[0] * blocks[1] * blocks[2], tiles.shared_bytes(kernel), call, x.device)
+    return y
+
+
+@lru_cache(maxsize=256)
+def kernel_of(tiles: Tiles, dtype: torch.dtype, kernel: int, *, pairs_in: bool, pairs_out: bool) -> Kernel:
+    """The variant for these tiles. `pairs_in`, `pairs_out`: rows of images begin at even elements, borders lie between pairs."""
+    sizes = {
+        **{"TYPE": TYPES[dtype], "KERNEL": kernel, "TILES_M": tiles.tiles_m, "TILES_N": tiles.tiles_n, "WARPS_M": tiles.warps_m},
+        **{"WARPS_N": tiles.warps_n, "COLUMNS": tiles.columns, "RESIDENT": tiles.resident},
+        **{"PAIRS_IN": int(pairs_in), "PAIRS_OUT": int(pairs_out)},
+    }
+    return Kernel("conv", tuple(sizes.items()), tiles.threads)

@@ -124,6 +124,7 @@ LOSS = Field("Loss", "Inversion.loss", "Of the last step: the difference of Lapl
 USE = Field("Take it", "Inversion.use", "Saves the best latent as .npz in the captures folder, and shows it in place of the seeds.")
 RESET = Field("Reset", "Inversion.reset", "No picture, switched off.")
 EMPTY = "Drop a picture on the window, or type its path: the network is asked for the latent that comes closest to it."
+READY = "Tick the box: the latent is looked for behind the picture on screen."
 NO_PICTURE = "There is no picture to look for."
 
 
@@ -135,11 +136,12 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = reset_button(state, RESET, Inversion)
     state = state.edit(Inversion, picture=text_input(PICTURE, options.picture, hint="path of a picture"))
     result = result_of(context, NAME) if state.get(Inversion).on else None
-    found: Progress | None = result.values if result is not None else None
+    found = _found(result, state.get(Inversion), context)
     text = "looking at seeds" if found is None else f"{found.step} of {found.steps}"
     state = progress(state, Inversion, result, text) if state.get(Inversion).on else state
-    if not options.picture:
-        wrapped_text(EMPTY)
+    if not state.get(Inversion).on and not (found and found.step == found.steps):
+        stopped = f"Stopped at {found.step} of {found.steps} steps; ticked again, it goes on." if found else READY
+        wrapped_text(stopped if options.picture else EMPTY)
     headline("PSNR", number_text(found.psnr_db if found else None, "dB"), f"Compared by: {found.measure}." if found else "")
     value_row(LOSS, MISSING if found is None else number_text(found.loss, decimals=4))
     if button(USE, disabled="" if found is not None else "Nothing has been found yet."):
@@ -147,6 +149,16 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         context.emit(commands.UseLatent(found.ws))
     state = over_the_picture(state, IMAGE, IMAGES, Inversion, disabled=reason)
     return _options(state)
+
+
+def _found(result: OverlayResult | None, options: Inversion, context: PanelContext) -> Progress | None:
+    """The newest result for this picture and network; while it is switched off, what there was when it stopped."""
+    facts = context.network
+    about = (facts.sha256 or facts.ref if facts else "", replace(options, on=False))
+    if result is not None and result.values is not None:
+        context.scratch[NAME] = (about, result.values)
+    kept, found = context.scratch.get(NAME, (None, None))
+    return found if kept == about else None
 
 
 def _options(state: ViewState) -> ViewState:

@@ -76,7 +76,8 @@ def is_plain_picture(path: Path) -> bool:
 def look_for(app: App, path: Path) -> None:
     """A picture without a view inside: it can be looked for in the network."""
     app.state = app.state.edit(Inversion, picture=str(path.resolve()), on=False)
-    app.toasts.add("info", f"{path.name} holds no view. The Inversion panel (workspace 1) can look for the latent that shows it.")
+    what_to_do = 'Tick "Look for it" in the panel Inversion (workspace 1) to find the latent that shows it.'
+    app.toasts.add("info", f"{path.name} holds no view. {what_to_do}")
 
 
 def arrays_of(styles: Any, frame: Any) -> dict[str, np.ndarray]:

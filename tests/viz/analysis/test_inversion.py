@@ -1,5 +1,6 @@
 """Inversion: the picture is found again, in steps that can be stopped and gone on with; and what the window does with it."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,13 +9,16 @@ import torch
 from PIL import Image
 
 from networks.loading import load
+from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from tests.viz.test_app import GOLDEN, START, Running
 from viz import capture, cli, latent_file
 from viz.analysis import invert
+from viz.analysis.inversion import PANEL, Progress
 from viz.analysis.invert import Problem, distance, psnr, pyramid, read_picture, schedule, spread, start, step
+from viz.commands import UseLatent
 from viz.errors import CommandError
 from viz.pipeline import Pipeline
-from viz.request import RenderRequest
+from viz.request import OverlayResult, RenderRequest
 from viz.state import Inversion, Latent, OverlayView, OwnLatent, Source, ViewState
 
 GLOBE = "globe-r-64"
@@ -176,8 +180,6 @@ def test_a_dropped_picture_is_looked_for_and_taken(tmp_path):
         running.ui.frames(4)
         found = running.app.frame.overlays["inversion"]
         assert found.fraction == 1 and found.error is None
-        from viz.commands import UseLatent
-
         running.app.context.emit(UseLatent(found.values.ws))
         running.ui.frames(3)
         own = running.state.get(OwnLatent)
@@ -190,3 +192,21 @@ def test_a_dropped_picture_is_looked_for_and_taken(tmp_path):
         assert running.state.get(OwnLatent) == OwnLatent()  # a picture with a view inside is that view
     finally:
         running.close()
+
+
+def test_what_was_found_can_be_taken_after_it_was_stopped():
+    facts = alias_free_facts()
+    found = Progress(7, 20, 0.1, 21.5, np.zeros((1, 3, 4), np.float32), "x")
+    frame = dataclasses.replace(frame_of(facts), overlays={"inversion": OverlayResult(found, 0.35)})
+    view = ViewState().put(Inversion(on=True, picture="a.png", steps=20))
+    with show(PANEL, view, network=facts, frame=frame) as panel:
+        panel.ui.click("progress.cancel")
+        panel.ui.frames(2)
+        assert not panel.state.get(Inversion).on
+        panel.ui.click("Inversion.use")
+        assert [command.ws is found.ws for command in panel.context.commands] == [True]
+        panel.context.commands.clear()
+        panel.state = panel.state.edit(Inversion, picture="another.png")
+        panel.ui.frames(2)
+        panel.ui.click("Inversion.use")
+        assert not panel.context.commands  # that was another picture's

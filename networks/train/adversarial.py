@@ -9,16 +9,18 @@ from torch import Tensor, nn
 
 from . import augment, losses
 from .averages import decay
+from .crops import resized
 from .discriminator import Discriminator
 from .errors import TrainingError
 from .figures import FrechetFigure
 from .forward import Pass, picture
 from .generator import TrainedGenerator, discriminator_optimiser, load_optimiser, optimiser_state, step, weights_generator
-from .given import augmentation_in, drawn_augmentation, drawn_latents, drawn_noise, noise_in, styles_in
+from .given import drawn_augmentation, drawn_latents, drawn_noise, noise_in, styles_in
 from .graphed import Found, Phases, Values, recorder_for
 from .options import Options
+from .packed import Ahead, Packed
 from .pictures import Pictures
-from .processes import Draws, Processes, sent
+from .processes import Draws, Processes
 
 ADA_EVERY = 4  # steps between adjustments of p
 PATH_MEAN_DECAY = 0.99
@@ -43,12 +45,17 @@ class AdversarialTraining:
         self.discriminator = _discriminator(options).to(processes.device)
         self.discriminator.requires_grad_(True)
         self.optimiser = discriminator_optimiser(self.discriminator, options)
-        self.p = float(options.augment) if options.augment not in ("none", "ada") else 0.0
+        first_p = float(options.augment) if options.augment not in ("none", "ada") else 0.0
+        self.p = torch.tensor(first_p, device=processes.device)
         self.signs: list[Tensor] = []
         self.path_mean = torch.zeros((), device=processes.device)
         self._recorder = recorder_for(processes, wanted=options.graph)
         self._phases = self._new_phases()
         self._frechet = FrechetFigure(options, processes)
+        self._unseen = self._phases.are_recorded or processes.device.type != "cpu"  # the host does not look at what was drawn
+        pixels = self.pictures.together() if self._unseen else None
+        self._pixels = None if pixels is None else pixels.to(processes.device)
+        self._ahead = Ahead(self._drawn, wanted=self._unseen)
         rows = processes.share(options.batch or 1)
         self._rows = rows.stop - rows.start
         if self._rows % min(options.group, self._rows):
@@ -60,25 +67,53 @@ class AdversarialTraining:
         """One step, the `number`-th, after so many images."""
         options, batch = self.options, self.options.batch or 1
         if self.generator.adopt(options.generator_at(images)):
+            self._ahead.forget()
             self._phases = self._new_phases()
-        draws = Draws(options.seed, number, batch, self.processes)
-        sigma = losses.blur_sigma(options.blur or 0.0, images, options.blur_images)
-        found: dict[str, Tensor | float] = {**self._generator_step(draws, sigma)}
-        if options.path_length and number % options.path_every == 0:
-            found |= self._path_step(draws)
-        found |= self._discriminator_step(draws, images, sigma)
-        self._phases.run("average", self._move_average, {"keep": self.generator.average_keeps(images + batch)})
+        drawn = self._ahead.take(number, images, batch)
+        found: dict[str, Tensor | float] = {**self._phases.run("generator", self._compute_generator, drawn["generator"])}
+        if "path length" in drawn:
+            found |= self._phases.run("path length", self._compute_paths, drawn["path length"])
+        found |= self._discriminator_step(drawn["discriminator"], number)
+        self._phases.run("average", self._move_average, drawn["average"])
         if options.augment == "ada" and (number + 1) % ADA_EVERY == 0:
             self._adjust(batch)
-        return {**found, "p": self.p, "blur": sigma}
+        return {**found, "p": self.p.clone(), "blur": self._sigma(images)}
 
-    def _generator_step(self, draws: Draws, sigma: float) -> Found:
+    def _drawn(self, number: int, images: int) -> dict[str, Values | Packed]:
+        """All that a step's computations are given, by their names: it depends on the seed and the step alone."""
+        draws = Draws(self.options.seed, number, self.options.batch or 1, self.processes)
+        found = {"generator": self._for_generator(draws, images), "discriminator": self._for_discriminator(draws, images)}
+        if self.options.path_length and number % self.options.path_every == 0:
+            found["path length"] = self._for_paths(draws)
+        found["average"] = {"keep": self.generator.average_keeps(images + draws.batch)}
+        return {name: self._phases.packed(given) for name, given in found.items()}
+
+    def _for_generator(self, draws: Draws, images: int) -> dict[str, Tensor | float]:
         network, options = self.generator.current, self.options
         given: dict[str, Tensor | float] = {**drawn_latents(network, draws, "G", options.style_mixing or 0.0)}
-        given |= drawn_noise(network, draws.number("noise of G"), self._rows, self.processes.device)
-        given |= drawn_augmentation(draws, self.p, options.resolution, "augmentation of G") | self._blur(sigma)
+        given |= drawn_noise(network, draws.number("noise of G"), self._rows)
+        given |= self._augmentation(draws, "augmentation of G") | self._blur(images)
         given["keep"] = decay(options.magnitude_half_life or 0.0, draws.batch)
-        return self._phases.run("generator", self._compute_generator, given)
+        return given
+
+    def _for_paths(self, draws: Draws) -> dict[str, Tensor | float]:
+        network, count = self.generator.current, max(1, self._rows // PATH_SHARE)
+        given: dict[str, Tensor | float] = {**drawn_latents(network, draws, "paths", self.options.style_mixing or 0.0)}
+        given |= drawn_noise(network, draws.number("noise of paths"), count)
+        given["directions"] = draws.normal("paths", network.img_channels, network.img_resolution, network.img_resolution)[:count]
+        return given
+
+    def _for_discriminator(self, draws: Draws, images: int) -> dict[str, Tensor | float]:
+        network, options = self.generator.current, self.options
+        given: dict[str, Tensor | float] = {**drawn_latents(network, draws, "D", options.style_mixing or 0.0)}
+        given |= drawn_noise(network, draws.number("noise of D"), self._rows)
+        for purpose in ("augmentation of fakes", "augmentation of reals"):
+            given |= self._augmentation(draws, purpose)
+        if self._pixels is None:
+            given["real"] = self.pictures.batch(draws, images, options.seed)
+        else:
+            given["crops"] = self.pictures.crops(draws, images, options.seed)
+        return given | self._blur(images)
 
     def _compute_generator(self, given: Values) -> Found:
         network = self.generator.current
@@ -93,14 +128,6 @@ class AdversarialTraining:
         self.processes.average_([loss, mean])
         network.mapping.update_average(mean)
         return {"loss_g": loss.detach()}
-
-    def _path_step(self, draws: Draws) -> Found:
-        network, options = self.generator.current, self.options
-        count = max(1, self._rows // PATH_SHARE)
-        given = drawn_latents(network, draws, "paths", options.style_mixing or 0.0)
-        given |= drawn_noise(network, draws.number("noise of paths"), count, self.processes.device)
-        given["directions"] = draws.normal("paths", network.img_channels, network.img_resolution, network.img_resolution)[:count]
-        return self._phases.run("path length", self._compute_paths, given)
 
     def _compute_paths(self, given: Values) -> Found:
         """Lengths of paths in the picture for steps in w are drawn to their running mean (StyleGAN2, section 3.2)."""
@@ -118,14 +145,8 @@ class AdversarialTraining:
         self.generator.step()
         return {"path_length": mean}
 
-    def _discriminator_step(self, draws: Draws, images: int, sigma: float) -> Found:
-        network, options = self.generator.current, self.options
-        given: dict[str, Tensor | float] = {**drawn_latents(network, draws, "D", options.style_mixing or 0.0)}
-        given |= drawn_noise(network, draws.number("noise of D"), self._rows, self.processes.device)
-        for purpose in ("augmentation of fakes", "augmentation of reals"):
-            given |= drawn_augmentation(draws, self.p, options.resolution, purpose)
-        given |= {"real": self.pictures.batch(draws, images, options.seed)} | self._blur(sigma)
-        if options.gamma and draws.step % options.r1_every == 0:
+    def _discriminator_step(self, given: Values | Packed, number: int) -> Found:
+        if self.options.gamma and number % self.options.r1_every == 0:
             found = self._phases.run("discriminator with R1", lambda given: self._compute_discriminator(given, penalised=True), given)
         else:
             found = self._phases.run("discriminator", lambda given: self._compute_discriminator(given, penalised=False), given)
@@ -133,7 +154,8 @@ class AdversarialTraining:
         return found
 
     def _compute_discriminator(self, given: Values, *, penalised: bool) -> Found:
-        options, network, real = self.options, self.generator.current, given["real"]
+        options, network = self.options, self.generator.current
+        real = given["real"] if self._pixels is None else resized(self._pixels, given["crops"], options.resolution)  # type: ignore[arg-type]
         assert isinstance(real, Tensor)
         self.discriminator.requires_grad_(True)
         with torch.no_grad():
@@ -159,29 +181,37 @@ class AdversarialTraining:
         self.generator.update_average(given["keep"])
         return {}
 
-    def _blur(self, sigma: float) -> dict[str, Tensor]:
+    def _augmentation(self, draws: Draws, purpose: str) -> dict[str, Tensor]:
+        return {} if self.options.augment == "none" else drawn_augmentation(draws, purpose)
+
+    def _sigma(self, images: int) -> float:
+        return losses.blur_sigma(self.options.blur or 0.0, images, self.options.blur_images)
+
+    def _blur(self, images: int) -> dict[str, Tensor]:
         """Taps of the early blur, while there is something to blur. Where computations are recorded, all as long as the first ones."""
-        side = self.options.resolution
+        side, sigma = self.options.resolution, self._sigma(images)
         if losses.blur_reach(sigma, side) < 1:
             return {}
         reach = losses.blur_reach(self.options.blur or 0.0, side) if self._phases.are_recorded else None
-        return {"blur": sent(losses.blur_taps(sigma, side, reach), self.processes.device)}
+        return {"blur": losses.blur_taps(sigma, side, reach)}
 
     def _judged(self, pictures: Tensor, given: Values, purpose: str) -> Tensor:
         """The discriminator's answers to pictures, as it sees them: augmented, and at first blurred."""
-        wanted = augmentation_in(given, purpose)
-        if wanted is not None:
-            pictures = (augment.apply_unseen if self._phases.are_recorded else augment.apply)(pictures, wanted)
-        taps = given.get("blur")
+        numbers, taps = given.get(purpose), given.get("blur")
+        if isinstance(numbers, Tensor) and (self._unseen or self.p > 0):
+            wanted = augment.formed(numbers, self.p, self.options.resolution)
+            pictures = (augment.apply_unseen if self._unseen else augment.apply)(pictures, wanted)
         return self.discriminator(losses.blurred(pictures, taps) if isinstance(taps, Tensor) else pictures, half=self.options.half)
 
     def _new_phases(self) -> Phases:
-        return Phases(self._recorder, (*self.generator.tensors(), *self.discriminator.state_dict().values()))
+        changed = (*self.generator.tensors(), *self.discriminator.state_dict().values())
+        return Phases(self._recorder, self.processes.device, changed)
 
     def _adjust(self, batch: int) -> None:
-        sign = float(torch.stack(self.signs).mean())
+        """p is read by what is recorded, so that it is changed in place."""
+        step = batch * ADA_EVERY / self.options.ada_images
+        self.p.copy_(augment.adjusted(self.p, torch.stack(self.signs).mean(), self.options.ada_target, step))
         self.signs.clear()
-        self.p = augment.adjusted(self.p, sign, self.options.ada_target, batch * ADA_EVERY / self.options.ada_images)
 
     # -------------------------------------------------------------------------------------- figures and checkpoints
 
@@ -200,7 +230,7 @@ class AdversarialTraining:
             "generator": self.generator.state(),
             "discriminator": weights,
             "optimiser": optimiser_state(self.optimiser),
-            "p": self.p,
+            "p": float(self.p),
             "signs": self.signs,
             "path_mean": self.path_mean,
         }
@@ -211,9 +241,10 @@ class AdversarialTraining:
         self.generator.load(state["generator"])
         self.discriminator.load_state_dict(self.discriminator.state_dict() | state["discriminator"])
         load_optimiser(self.optimiser, state["optimiser"])
-        self.p = state["p"]
+        self.p.fill_(state["p"])
         self.signs = [sign.to(self.processes.device) for sign in state["signs"]]
         self.path_mean = state["path_mean"].to(self.processes.device)
+        self._ahead.forget()
         self._phases = self._new_phases()
 
 

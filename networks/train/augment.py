@@ -21,6 +21,7 @@ from torch_utils import ops
 
 FILTER_TAPS = 12
 LUMA = 1 / math.sqrt(3)
+UNIFORM, NORMAL = 21, 7  # numbers that an augmentation is made of
 
 
 @dataclass(frozen=True)
@@ -44,43 +45,53 @@ class Augmentation:
 
 def draw(count: int, p: float, resolution: int, generator: torch.Generator) -> Augmentation:
     """Random augmentations for `count` pictures."""
+    return formed(drawn(count, generator), torch.tensor(p), resolution)
 
-    def happens(probability: float = p) -> Tensor:
-        return torch.rand(count, generator=generator) < probability
 
-    def normal(scale: float, *shape: int) -> Tensor:
-        return torch.randn(count, *shape, generator=generator) * scale
+def drawn(count: int, generator: torch.Generator) -> Tensor:
+    """The random numbers of augmentations [count, numbers], whatever p is: so many uniform in [0, 1), then so many normal."""
+    uniform, normal = (draw(count, size, generator=generator) for draw, size in ((torch.rand, UNIFORM), (torch.randn, NORMAL)))
+    return torch.cat([uniform, normal], dim=1)
 
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return torch.rand(count, *shape, generator=generator) * (high - low) + low
 
-    mirrored = happens() & (uniform(0, 1) < 0.5)
-    turns = torch.where(happens(), uniform(0, 4).long(), 0)
-    shift = torch.where(happens()[:, None], (uniform(-0.125, 0.125, 2) * resolution).round().long(), 0)
-    either = 1 - math.sqrt(max(0.0, 1 - p))  # of two rotations: then p is the probability of any
-    scale = torch.where(happens(), torch.exp2(normal(0.2)), 1.0)
-    before = torch.where(happens(either), uniform(-math.pi, math.pi), 0.0)
-    stretch = torch.where(happens(), torch.exp2(normal(0.2)), 1.0)
-    after = torch.where(happens(either), uniform(-math.pi, math.pi), 0.0)
-    moved = torch.where(happens()[:, None], normal(0.125 * resolution, 2), 0.0)
+def formed(numbers: Tensor, p: Tensor, resolution: int) -> Augmentation:
+    """What `drawn` numbers mean at p, a number on their device; nothing is asked for, so that a CUDA graph may hold it."""
+    count, at = numbers.shape[0], numbers.device
+    uniform, gauss = (iter(part.unbind(1)) for part in (numbers[:, :UNIFORM], numbers[:, UNIFORM:]))
+
+    def happens(probability: Tensor = p) -> Tensor:
+        return next(uniform) < probability
+
+    def between(low: float, high: float) -> Tensor:
+        return next(uniform) * (high - low) + low
+
+    mirrored = happens() & (next(uniform) < 0.5)
+    turns = torch.where(happens(), between(0, 4).long().clamp(max=3), 0)
+    steps = torch.stack([between(-0.125, 0.125), between(-0.125, 0.125)], dim=1) * resolution
+    shift = torch.where(happens()[:, None], steps.round().long(), 0)
+    either = 1 - (1 - p).clamp(min=0).sqrt()  # of two rotations: then p is the probability of any
+    scale = torch.where(happens(), torch.exp2(next(gauss) * 0.2), 1.0)
+    before = torch.where(happens(either), between(-math.pi, math.pi), 0.0)
+    stretch = torch.where(happens(), torch.exp2(next(gauss) * 0.2), 1.0)
+    after = torch.where(happens(either), between(-math.pi, math.pi), 0.0)
+    moved = torch.where(happens()[:, None], torch.stack([next(gauss), next(gauss)], dim=1) * (0.125 * resolution), 0.0)
     axes = _rotation(after) @ torch.diag_embed(torch.stack([scale * stretch, scale / stretch], dim=1)) @ _rotation(before)
     affine = torch.cat([axes, moved[:, :, None]], dim=2)
 
-    colour = torch.eye(3).repeat(count, 1, 1)
-    brightness = torch.where(happens(), normal(0.2), 0.0)
-    contrast = torch.where(happens(), torch.exp2(normal(0.5)), 1.0)
-    luma = torch.full((3, 3), LUMA * LUMA)
-    flips = happens() & (uniform(0, 1) < 0.5)
-    hue = torch.where(happens(), uniform(-math.pi, math.pi), 0.0)
-    saturation = torch.where(happens(), torch.exp2(normal(1.0)), 1.0)
-    colour = colour * contrast[:, None, None]
-    colour = torch.where(flips[:, None, None], torch.eye(3) - 2 * luma, torch.eye(3)) @ colour
+    plain, luma = torch.eye(3, device=at), torch.full((3, 3), LUMA * LUMA, device=at)
+    brightness = torch.where(happens(), next(gauss) * 0.2, 0.0)
+    contrast = torch.where(happens(), torch.exp2(next(gauss) * 0.5), 1.0)
+    flips = happens() & (next(uniform) < 0.5)
+    hue = torch.where(happens(), between(-math.pi, math.pi), 0.0)
+    saturation = torch.where(happens(), torch.exp2(next(gauss)), 1.0)
+    colour = plain.expand(count, 3, 3) * contrast[:, None, None]
+    colour = torch.where(flips[:, None, None], plain - 2 * luma, plain) @ colour
     colour = _about_luma(hue) @ colour
-    colour = (luma + (torch.eye(3) - luma) * saturation[:, None, None]) @ colour
+    colour = (luma + (plain - luma) * saturation[:, None, None]) @ colour
     # Brightness comes before the rest, so it goes through it; it lies on the luma axis, which contrast scales and luma flips turn round.
     offset = brightness * contrast * torch.where(flips, -1.0, 1.0)
     neutral = ~flips & (hue == 0) & (saturation == 1) & (contrast == 1)
-    colour[neutral] = torch.eye(3)
+    colour = torch.where(neutral[:, None, None], plain, colour)
     return Augmentation(mirrored, turns, shift, affine, torch.cat([colour, offset[:, None, None].expand(-1, 3, 1)], dim=2))
 
 
@@ -91,10 +102,11 @@ def _rotation(angle: Tensor) -> Tensor:
 
 def _about_luma(angle: Tensor) -> Tensor:
     """Rotations of colours about the grey axis (Rodrigues)."""
-    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) * LUMA
-    luma = torch.full((3, 3), LUMA * LUMA)
+    plain = torch.eye(3, device=angle.device)
+    cross = (plain.roll(1, 0) - plain.roll(-1, 0)) * LUMA
+    luma = torch.full((3, 3), LUMA * LUMA, device=angle.device)
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    return torch.eye(3) * cos + cross * sin + luma * (1 - cos)
+    return plain * cos + cross * sin + luma * (1 - cos)
 
 
 def apply(pictures: Tensor, wanted: Augmentation) -> Tensor:
@@ -194,6 +206,6 @@ def _interpolated(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
     return upper.lerp(lower, down)
 
 
-def adjusted(p: float, mean_sign: float, target: float, step: float) -> float:
-    """p after a look at the discriminator: up by `step` if it is surer of real pictures than the target, else down."""
-    return min(1.0, max(0.0, p + math.copysign(step, mean_sign - target)))
+def adjusted(p: Tensor, mean_sign: Tensor, target: float, step: float) -> Tensor:
+    """p after a look at the discriminator: up by `step` if it is surer of real pictures than the target, else down. Waits for nothing."""
+    return (p + torch.where(mean_sign >= target, step, -step)).clamp(0, 1)

@@ -7,18 +7,15 @@ CUDA graphs and without.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from networks.generator import Generator
 from networks.noise import GivenNoise, fresh_noise
 
 from . import augment, losses
-from .augment import Augmentation
-from .processes import Draws, sent
+from .processes import Draws
 
 NOISE = "noise "
 
@@ -29,9 +26,9 @@ def noise_shapes(network: Generator) -> dict[str, tuple[int, ...]]:
     return {name: tuple(image.shape) for name, image in images if isinstance(image, Tensor)} if network.has_noise else {}
 
 
-def drawn_noise(network: Generator, seed: int, count: int, device: torch.device) -> dict[str, Tensor]:
+def drawn_noise(network: Generator, seed: int, count: int) -> dict[str, Tensor]:
     """Fresh noise for `count` pictures; nothing for networks without noise inputs."""
-    return {f"{NOISE}{name}": sent(fresh_noise(seed, name, (count, 1, *shape)), device) for name, shape in noise_shapes(network).items()}
+    return {f"{NOISE}{name}": fresh_noise(seed, name, (count, 1, *shape)) for name, shape in noise_shapes(network).items()}
 
 
 def noise_in(given: Mapping[str, Any]) -> GivenNoise:
@@ -44,7 +41,7 @@ def drawn_latents(network: Generator, draws: Draws, purpose: str, mixing: float)
     given = {"z": draws.normal(f"z of {purpose}", network.z_dim)}
     if mixing:
         given["other z"] = draws.normal(f"second z of {purpose}", network.z_dim)
-        given["mixed"] = sent(losses.mixed_rows(network.num_ws, mixing, draws.generator(f"mixing of {purpose}")), draws.processes.device)
+        given["mixed"] = losses.mixed_rows(network.num_ws, mixing, draws.generator(f"mixing of {purpose}"))
     return given
 
 
@@ -57,15 +54,6 @@ def styles_in(network: Generator, given: Mapping[str, Any]) -> tuple[Tensor, Ten
     return w, ws
 
 
-def drawn_augmentation(draws: Draws, p: float, resolution: int, purpose: str) -> dict[str, Tensor]:
-    """What happens to this process's pictures, on the processor; nothing at p = 0."""
-    if p <= 0:
-        return {}
-    drawn = augment.draw(draws.batch, p, resolution, draws.generator(purpose)).rows(draws.processes.share(draws.batch))
-    return {f"{purpose}: {field.name}": getattr(drawn, field.name) for field in fields(drawn)}
-
-
-def augmentation_in(given: Mapping[str, Any], purpose: str) -> Augmentation | None:
-    """The augmentation among what is given."""
-    names = [field.name for field in fields(Augmentation)]
-    return Augmentation(*(given[f"{purpose}: {name}"] for name in names)) if f"{purpose}: {names[0]}" in given else None
+def drawn_augmentation(draws: Draws, purpose: str) -> dict[str, Tensor]:
+    """The numbers that decide, with p, what happens to this process's pictures."""
+    return {purpose: augment.drawn(draws.batch, draws.generator(purpose))[draws.processes.share(draws.batch)]}

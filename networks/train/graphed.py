@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
-from .processes import Processes, sent
+from .packed import Packed, packed
+from .processes import Processes
 
 log = logging.getLogger(__name__)
 
@@ -97,35 +98,36 @@ class GraphedStep:
         self._name, self._compute, self._recorder, self._changed = name, compute, recorder, tuple(changed)
         self._plain_steps = 0
         self._graph: Replayable | None = None
-        self._places: dict[str, Tensor] = {}
+        self._place: Tensor | None = None
         self._found: Found = {}
         self._refused = False
 
-    def __call__(self, given: Given) -> Found:
+    def __call__(self, given: Packed) -> Found:
         """One step; what it gives are tensors of their own."""
         with self._recorder.in_order():
             found = self._step(given)
         return found
 
-    def _step(self, given: Given) -> Found:
+    def _step(self, given: Packed) -> Found:
+        device = self._recorder.device
         if self._refused or self._plain_steps < WARM_UP:
             self._plain_steps += 1
-            return self._compute(given)
+            return self._compute(given.views(given.sent(device)))
         if self._graph is None and not self._record(given):
-            return self._compute(given)
-        assert self._graph is not None
-        for name, place in self._places.items():
-            place.copy_(given[name], non_blocking=True)
+            return self._compute(given.views(given.sent(device)))
+        assert self._graph is not None and self._place is not None
+        self._place.copy_(given.data, non_blocking=True)
         self._graph.replay()
         increment_version(self._changed)
         return {name: value.clone() for name, value in self._found.items()}
 
-    def _record(self, given: Given) -> bool:
+    def _record(self, given: Packed) -> bool:
         """Record the step; recording runs nothing. What was packed from weights before is packed again within the graph."""
-        self._places = {name: value.clone() for name, value in given.items()}
+        self._place = given.sent(self._recorder.device).clone()
+        places = given.views(self._place)
         increment_version(self._changed)
         try:
-            self._graph, self._found = self._recorder.record(lambda: self._compute(self._places))
+            self._graph, self._found = self._recorder.record(lambda: self._compute(places))
         except RuntimeError as error:
             log.warning("%s: not replayed as a CUDA graph, and slower for it: %s (%s)", self._name, first_line(error), where(error))
             increment_version(self._changed)  # what was packed while recording was never computed
@@ -157,8 +159,8 @@ class Phases:
     name and what it is given, by names and shapes. Without one, they run as they are.
     """
 
-    def __init__(self, recorder: Recorder | None, changed: Sequence[Tensor] = ()) -> None:
-        self._recorder, self._changed = recorder, tuple(changed)
+    def __init__(self, recorder: Recorder | None, device: torch.device, changed: Sequence[Tensor] = ()) -> None:
+        self._recorder, self._device, self._changed = recorder, device, tuple(changed)
         self._steps: dict[tuple, GraphedStep] = {}
 
     @property
@@ -166,16 +168,24 @@ class Phases:
         """Whether computations must not depend on values, only on what they are given by name."""
         return self._recorder is not None
 
-    def run(self, name: str, compute: Callable[[Values], Found], values: Values) -> Found:
+    def packed(self, values: Values) -> Values | Packed:
+        """What a computation is to be given, as it is best sent to the device. May be called by another thread, ahead of `run`."""
+        if self._recorder is None and self._device.type == "cpu":
+            return values
+        return packed(values, pinned=self._device.type == "cuda")
+
+    def run(self, name: str, compute: Callable[[Values], Found], values: Values | Packed) -> Found:
         """What the computation of this name finds."""
-        if self._recorder is None:
+        if not isinstance(values, Packed):
+            values = self.packed(values)
+        if not isinstance(values, Packed):
             return compute(values)
-        device = self._recorder.device
-        given = {key: sent(v, device) if isinstance(v, Tensor) else torch.full((), v, device=device) for key, v in values.items()}
-        form = (name, *((key, tuple(value.shape)) for key, value in given.items()))
+        if self._recorder is None:
+            return compute(values.views(values.sent(self._device)))
+        form = (name, values.form)
         if form not in self._steps:
             self._steps[form] = GraphedStep(name, compute, self._recorder, self._changed)
-        return self._steps[form](given)
+        return self._steps[form](values)
 
 
 def recorder_for(processes: Processes, *, wanted: bool) -> Recorder | None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .errors import DataError
 from .options import Options
-from .processes import Draws, generator_for, sent
+from .processes import Draws, generator_for
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
 MOST_CACHED_BYTES = 2 << 30
@@ -83,12 +83,28 @@ class Pictures:
 
     def batch(self, draws: Draws, start: int, seed: int) -> Tensor:
         """This process's rows of the batch that begins with the `start`-th picture ever shown."""
-        generator = draws.generator("crops")
-        places = torch.rand(draws.batch, 4, generator=generator)
+        drawn = zip(*self._drawn(draws, start, seed), strict=True)
+        return torch.stack([self._prepared(self.picture(index), place) for index, place in drawn])
+
+    def crops(self, draws: Draws, start: int, seed: int) -> Tensor:
+        """The same rows as crops of `together` [N, 5], for `crops.resized`: which picture, side, left, top, whether it is mirrored."""
+        found = []
+        for index, place in zip(*self._drawn(draws, start, seed), strict=True):
+            height, width = self.picture(index).shape[1:]
+            crop = self._crop(height, width, place)
+            found.append((index, *(crop or (height, 0, 0)), int(self._mirrors(place))))
+        return torch.tensor(found)
+
+    def together(self) -> Tensor | None:
+        """All pictures [K, 3, H, W], uint8, or None where they have several sizes or are too large to be kept."""
+        sizes = {tuple(picture.shape) for picture in self._cache.values()}
+        return torch.stack([self._cache[index] for index in range(len(self))]) if self._caches and len(sizes) == 1 else None
+
+    def _drawn(self, draws: Draws, start: int, seed: int) -> tuple[list[int], list[list[float]]]:
+        """Which pictures are shown, and the four numbers of each crop."""
+        places = torch.rand(draws.batch, 4, generator=draws.generator("crops"))
         rows = draws.processes.share(draws.batch)
-        shown = [self._at(start + row, seed) for row in range(rows.start, rows.stop)]
-        pictures = [self._prepared(self.picture(index), place.tolist()) for index, place in zip(shown, places[rows])]
-        return sent(torch.stack(pictures), draws.processes.device)
+        return [self._at(start + row, seed) for row in range(rows.start, rows.stop)], places[rows].tolist()
 
     def examples(self, count: int, seed: int = 0) -> Tensor:
         """Pictures for a grid or a figure, as training would draw them."""
@@ -153,16 +169,24 @@ class Pictures:
             self._order = (epoch, torch.randperm(len(self.entries), generator=generator_for(seed, "order", epoch)))
         return int(self._order[1][place])
 
+    def _crop(self, height: int, width: int, place: list[float]) -> tuple[int, int, int] | None:
+        """Side, left and top of a crop; None for the whole picture."""
+        if self.options.crop is None:
+            return None
+        side = min(height, width)
+        side = max(self.resolution, round(side * (self.options.crop + (1 - self.options.crop) * place[0])))
+        side = min(side, height, width)
+        return side, int(place[1] * (width - side + 1)), int(place[2] * (height - side + 1))
+
+    def _mirrors(self, place: list[float]) -> bool:
+        return self.options.x_flip and place[3] < 0.5
+
     def _prepared(self, pixels: Tensor, place: list[float]) -> Tensor:
         """Crop, mirror, resize; `place` are four numbers in [0, 1): size, x, y, mirroring."""
-        height, width = pixels.shape[1:]
-        if self.options.crop is not None:
-            side = min(height, width)
-            side = max(self.resolution, round(side * (self.options.crop + (1 - self.options.crop) * place[0])))
-            side = min(side, height, width)
-            left, top = int(place[1] * (width - side + 1)), int(place[2] * (height - side + 1))
+        if crop := self._crop(pixels.shape[1], pixels.shape[2], place):
+            side, left, top = crop
             pixels = pixels[:, top : top + side, left : left + side]
-        if self.options.x_flip and place[3] < 0.5:
+        if self._mirrors(place):
             pixels = pixels.flip(2)
         values = pixels.float() / 127.5 - 1
         if values.shape[1:] == (self.resolution, self.resolution):

@@ -77,13 +77,6 @@ def generator_for(seed: int, purpose: str, step: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
 
 
-def sent(values: Tensor, device: torch.device) -> Tensor:
-    """On the device. To a GPU by way of pinned memory, so that nothing waits until the GPU has done what it was asked before."""
-    if device.type != "cuda" or values.is_cuda:
-        return values.to(device)
-    return values.pin_memory().to(device, non_blocking=True)
-
-
 @dataclass(frozen=True)
 class Draws:
     """The random numbers of one step, for the rows of this process."""
@@ -98,9 +91,8 @@ class Draws:
         return generator_for(self.seed, purpose, self.step)
 
     def normal(self, purpose: str, *shape: int) -> Tensor:
-        """Normal numbers [rows, *shape] on the device."""
-        values = torch.randn(self.batch, *shape, generator=self.generator(purpose))
-        return sent(values[self.processes.share(self.batch)], self.processes.device)
+        """Normal numbers [rows, *shape]."""
+        return torch.randn(self.batch, *shape, generator=self.generator(purpose))[self.processes.share(self.batch)]
 
     def number(self, purpose: str) -> int:
         """A seed for others, another for each process."""

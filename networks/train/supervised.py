@@ -18,7 +18,7 @@ from .generator import TrainedGenerator, cosine
 from .given import drawn_noise, noise_in
 from .graphed import Found, Phases, Values, recorder_for
 from .options import GLOBES, Options
-from .processes import Draws, Processes, generator_for, sent
+from .processes import Draws, Processes, generator_for
 
 WARM_UP_STEPS = 100
 MEASURED = 64  # latents that the peak signal-to-noise ratio is over
@@ -47,20 +47,21 @@ class SupervisedTraining:
         return {**self._phases.run("regression", self._compute, self._given(number, images)), "rate": rate}
 
     def _new_phases(self) -> Phases:
-        return Phases(self._recorder, self.generator.tensors())
+        return Phases(self._recorder, self.processes.device, self.generator.tensors())
 
-    def _given(self, number: int, images: int) -> dict[str, Tensor]:
+    def _given(self, number: int, images: int) -> dict[str, Tensor | float]:
         """All that differs between steps: latents, poses, noise, and what averages keep of themselves."""
-        options, batch, device = self.options, self.options.batch or 1, self.processes.device
+        options, batch = self.options, self.options.batch or 1
         draws = Draws(options.seed, number, batch, self.processes)
-        given = {"z": draws.normal("z", self.generator.config.z_dim)}
+        z = draws.normal("z", self.generator.config.z_dim)
+        given: dict[str, Tensor | float] = {"z": z}
         if options.moves:
             moves = globes.random_moves(batch, options.moves, draws.generator("moves"))
-            given["inverse"] = sent(moves[self.processes.share(batch)], device)
-        given |= drawn_noise(self.generator.current, draws.number("noise"), given["z"].shape[0], device)
+            given["inverse"] = moves[self.processes.share(batch)]
+        given |= drawn_noise(self.generator.current, draws.number("noise"), z.shape[0])
         half_life = average_half_life(options.magnitude_half_life or 0.0, 1.0, images)
-        given["magnitudes keep"] = torch.tensor(decay(half_life, batch)).to(device)
-        given["average keeps"] = torch.tensor(self.generator.average_keeps(images + batch)).to(device)
+        given["magnitudes keep"] = torch.tensor(decay(half_life, batch))
+        given["average keeps"] = torch.tensor(self.generator.average_keeps(images + batch))
         return given
 
     def _compute(self, given: Values) -> Found:

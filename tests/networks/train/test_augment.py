@@ -161,6 +161,8 @@ def test_derivatives_of_second_order() -> None:
 
 
 def test_p_follows_the_discriminator() -> None:
-    assert augment.adjusted(0.5, 0.9, 0.6, 0.01) == pytest.approx(0.51)
-    assert augment.adjusted(0.5, 0.3, 0.6, 0.01) == pytest.approx(0.49)
-    assert augment.adjusted(0.0, 0.3, 0.6, 0.01) == 0 and augment.adjusted(1.0, 0.9, 0.6, 0.01) == 1
+    def adjusted(p: float, sign: float) -> float:
+        return float(augment.adjusted(torch.tensor(p), torch.tensor(sign), 0.6, 0.01))
+
+    assert adjusted(0.5, 0.9) == pytest.approx(0.51) and adjusted(0.5, 0.3) == pytest.approx(0.49)
+    assert adjusted(0.0, 0.3) == 0 and adjusted(1.0, 0.9) == 1

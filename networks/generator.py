@@ -6,7 +6,7 @@ and threads can share one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,9 +146,12 @@ class Generator(nn.Module):
         """The steps of synthesis up to a tap (None: the picture). Raises ValueError for a tap that does not exist."""
         return self._steps(conditions)[: self._tap_index(tap) + 1]
 
-    def remembered(self, ws: Tensor, steps: Sequence[Step], memo: Memo, row_names: Sequence[Hashable] | None = None) -> int:
-        """How many of the steps a memo makes unnecessary."""
-        return furthest(chain_keys(steps, ws, self._identity, (str(ws.device), self.weights_version()), row_names), memo)[1]
+    def remembered(
+        self, ws: Tensor, steps: Sequence[Step], memo: Memo, row_names: Sequence[Hashable] | None = None, version: int | None = None
+    ) -> int:
+        """How many of the steps a memo makes unnecessary. `version` is `weights_version()`, where that is known."""
+        origin = (str(ws.device), self.weights_version() if version is None else version)
+        return furthest(chain_keys(steps, ws, self._identity, origin, row_names), memo)[1]
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor | None:
         """The picture of a latent, untruncated, for training: gradients are kept."""
@@ -214,12 +217,20 @@ class Generator(nn.Module):
 
     def weights_version(self) -> int:
         """Counts in-place changes of the weights, so that training or loading makes no remembered step come back."""
-        tensors = (*self.synthesis.parameters(), *self.synthesis.buffers())
-        return sum(0 if tensor.is_inference() else tensor._version for tensor in tensors)
+        return sum(0 if tensor.is_inference() else tensor._version for tensor in _tensors(self.synthesis))
 
 
 def _on(ws: Tensor, values: Tensor | tuple) -> Tensor:
     return values if isinstance(values, Tensor) else sent(values, ws.device, ws.dtype)
+
+
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
+    """All parameters and buffers, several times what is shared: asked for every picture, and several times as fast as `parameters()`."""
+    for held in (module._parameters, module._buffers):
+        yield from (tensor for tensor in held.values() if tensor is not None)
+    for child in module._modules.values():
+        if child is not None:
+            yield from _tensors(child)
 
 
 class _Identity:

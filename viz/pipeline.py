@@ -89,6 +89,10 @@ class Pipeline:
 
     def _staged(self, request: RenderRequest, run: Run, settle: Settle | None = None) -> Frame | None:
         """Through the stages; None where one of them stopped for something newer."""
+        with self.gpu.scope(run.view):
+            return self._through_the_stages(request, run, settle)
+
+    def _through_the_stages(self, request: RenderRequest, run: Run, settle: Settle | None) -> Frame | None:
         ran: list[tuple[str, float]] = []
         error = None
         for stage in self.stages:
@@ -97,8 +101,7 @@ class Pipeline:
             if settle is not None and stage.name in FIRST_ONLY:
                 continue
             try:
-                with self.gpu.scope(run.view):
-                    value = self._result(stage, run, ran)
+                value = self._result(stage, run, ran)
             except Exception as e:  # the border of the render thread: whatever a stage raises becomes a frame
                 error = self._explain(stage.name, e)
                 break
@@ -109,8 +112,7 @@ class Pipeline:
                 run.view = settle(run.view, value.facts)
                 request = replace(request, view=run.view)
         layers = run.memory.layers if isinstance(run.memory, _Noting) else []
-        with self.gpu.scope(run.view):
-            return self._frame(request, run.inputs, tuple(ran), tuple(layers), error)
+        return self._frame(request, run.inputs, tuple(ran), tuple(layers), error)
 
     def _answer_other(self, request: RenderRequest, number: int, superseded: Callable[[], bool], settle: Settle) -> Frame | None:
         """A view beside the first, through the same stages and the same memory."""
@@ -196,26 +198,31 @@ class Pipeline:
     ) -> Frame:
         ready: load.Ready | None = inputs.get("load")
         measured: picture.Measured | None = inputs.get("picture")
-        ran_and_waited = (*ran, *self._complete(measured.picture if measured else None))
-        frame = Frame(request, ran=tuple(name for name, _ in ran), layers_ran=layers, error=error, path=self.gpu.replays.path)
-        frame = replace(
-            frame,
-            network=ready.facts if ready else None,
-            picture=measured.picture if measured else None,
+        styles, synthesized = inputs.get("latent"), inputs.get("synthesis") if self._headless else None
+        known: dict[str, Any] = {  # what needs no GPU is done while it works
+            "ran": tuple(name for name, _ in ran),
+            "layers_ran": layers,
+            "error": error,
+            "path": self.gpu.replays.path,
+            "network": ready.facts if ready else None,
+            "picture": measured.picture if measured else None,
+            "spectrum": inputs.get("spectrum"),
+            "toned": inputs.get("tone"),
+            "seeds": styles.seeds if styles else (),
+            "styles": styles,
+            "backends": tuple(ops.backends(ready.device.type if ready else "cpu", probe=native_library.settled()).values()),
+            "memory_bytes": self.memory.used_bytes + self.gpu.replays.graphs.nbytes,
+        }
+        ran_and_waited = (*ran, *self._complete(known["picture"]))
+        return Frame(
+            request,
+            **known,
             statistics_shown=arrived(measured.shown) if measured else None,
             statistics_all=arrived(inputs.get("statistics")),
-            spectrum=inputs.get("spectrum"),
-            toned=inputs.get("tone"),
-            seeds=inputs["latent"].seeds if "latent" in inputs else (),
-            styles=inputs.get("latent"),
-            learned_pose=arrived(inputs["latent"].learned_pose) if "latent" in inputs else None,
-            backends=tuple(ops.backends(ready.device.type if ready else "cpu", probe=native_library.settled()).values()),
-            memory_bytes=self.memory.used_bytes + self.gpu.replays.graphs.nbytes,
+            learned_pose=arrived(styles.learned_pose) if styles else None,
             timing=Timing(ran_and_waited, sum(seconds for _, seconds in ran_and_waited)),
+            raw=None if synthesized is None else synthesized.float().cpu().numpy(),
         )
-        if self._headless and "synthesis" in inputs:
-            frame = replace(frame, raw=inputs["synthesis"].float().cpu().numpy())
-        return frame
 
     def _complete(self, shown: Picture | None) -> tuple[tuple[str, float], ...]:
         """The frame's one wait; with it comes the picture, unless the window fills its texture on the GPU."""

@@ -144,7 +144,7 @@ def last_place(value: torch.Tensor) -> float:
 @tensor_cores
 def test_tensor_cores_agree_with_their_emulator(launched):
     """To a unit in the last place: the order of a sum within a product is the hardware's own, so a sum near the middle between two halves
-    may go to either. That moves what is computed from it by less than a unit in the last place, which shows where that is near the middle too.
+    may go to either. That moves what is computed from it by less than such a unit, which shows only where that is near the middle too.
     """
     try:
         find_toolchain()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import viz.pipeline
 from networks.cuda_graph import Graphs
 from networks.loading import load as load_network
 from tests.networks.test_cuda_graph import Repeating
@@ -22,6 +23,7 @@ from viz.stages import load
 from viz.state import Channels, Device, Latent, LearnedPose, Mixing, Pose, Source, Tap
 
 START = TINY_R.edit(Device, force_fp32=True)
+VIEWS = ("__getitem__", "permute", "contiguous", "float")  # of a whole picture: no kernel
 LAYER = "L3_36_16"
 
 
@@ -30,6 +32,7 @@ class Asking:
 
     def __init__(self, monkeypatch):
         Cuda(monkeypatch)
+        monkeypatch.setattr(viz.pipeline, "cuda_device", lambda view: CUDA)  # which waits for no kernels of the processor
         loaded = load_network(str(GOLDEN / "tiny_r.pkl"))
         for module in loaded.network.modules():
             for held in (module._parameters, module._buffers):
@@ -41,7 +44,7 @@ class Asking:
 
     def ask(self, view):
         """The frame for this view, made without waiting; its picture and its numbers are those of the processor."""
-        with Pretending():
+        with Pretending() as pretending:
             frame = self.pipeline.render(RenderRequest(1, view))
         assert frame is not None and frame.error is None, frame
         expected = self.plain.render(RenderRequest(1, view.edit(Device, backend="reference")))
@@ -50,6 +53,7 @@ class Asking:
         for name in ("statistics_shown", "statistics_all"):
             there, here = getattr(frame, name), getattr(expected, name)
             assert (there.mean, there.std, there.max_abs) == pytest.approx((here.mean, here.std, here.max_abs), abs=1e-4)
+        self.launches = pretending.launches
         return frame
 
 
@@ -82,6 +86,14 @@ def test_a_drag_waits_for_nothing(asking):
     for x in (0.3, 0.6, 5.5):
         frame = asking.ask(view.edit(Latent, x=x))
     assert frame.path == REPLAYED
+
+
+def test_little_follows_a_replay(asking):
+    """A copy of the answer, its statistics in two sums over it, and their way to the processor: each further kernel costs microseconds."""
+    for turns in (0.1, 0.2, 0.3):
+        asking.ask(START.edit(Pose, turns=turns))
+    last = len(asking.launches) - asking.launches[::-1].index("clone")
+    assert [name for name in asking.launches[last:] if name not in VIEWS] == ["std_mean", "aminmax", "stack", "to", "to"]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ class Replays:
         if (failure := self.graphs.failure(form)) is not None:
             return f"no CUDA graph: {failure}"
         steps = question.network.steps(question.conditions, question.tap)
-        left = len(steps) - question.network.remembered(question.ws, steps, question.memo, question.names)
+        left = len(steps) - question.network.remembered(question.ws, steps, question.memo, question.names, form.weights)
         if left <= REST * len(steps):
             return f"the others of {len(steps)} are remembered" if left else "it is remembered"
         if not self.graphs.has(form) and form not in self._seen:

@@ -185,7 +185,7 @@ class AdversarialTraining:
         return {} if self.options.augment == "none" else drawn_augmentation(draws, purpose)
 
     def _sigma(self, images: int) -> float:
-        return losses.blur_sigma(self.options.blur or 0.0, images, self.options.blur_images)
+        return losses.blur_sigma(self.options.blur or 0.0, images, self.options.blur_images or 1)
 
     def _blur(self, images: int) -> dict[str, Tensor]:
         """Taps of the early blur, while there is something to blur. Where computations are recorded, all as long as the first ones."""

@@ -78,7 +78,7 @@ class Options:
     path_length: float | None = option(None, "losses", "weight of path length regularisation (default: 2 for A to C, else 0)")
     path_every: int = option(4, "losses", "steps between path length penalties")
     blur: float | None = option(None, "losses", "first sigma, in pixels, of the early blur (default: 10 at 256 pixels, R only)")
-    blur_images: int = option(200_000, "losses", "images until the blur is gone")
+    blur_images: int | None = option(None, "losses", "images until the blur is gone (default: 200000, but at most a sixth of all)")
 
     discriminator: str = option("stylegan2", "discriminator", f"one of {', '.join(DISCRIMINATORS)}; projected needs the extra `train`")
     d_channel_base: int = option(32768, "discriminator", "channels at all resolutions, times the resolution")
@@ -92,10 +92,10 @@ class Options:
     frechet_images: int = option(2000, "figures", "pictures of each kind for a Fréchet distance")
 
     def __post_init__(self) -> None:
-        positive = ("images", "resolution", "r1_every", "path_every", "group", "ada_images", "blur_images", "frechet_images", "map_width")
+        positive = ("images", "resolution", "r1_every", "path_every", "group", "ada_images", "frechet_images", "map_width")
         for name in (*positive, "lr_d"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        for name in ("part_mb", "batch", "snapshot_every", "log_every", "lr_g", "ema_half_life", "magnitude_half_life"):
+        for name in ("part_mb", "batch", "blur_images", "snapshot_every", "log_every", "lr_g", "ema_half_life", "magnitude_half_life"):
             _require(getattr(self, name) is None or getattr(self, name) > 0, name, getattr(self, name), "above 0")
         for name in ("moves", "hold", "early_part"):
             _require(getattr(self, name) is None or 0 <= getattr(self, name) <= 1, name, getattr(self, name), "from 0 to 1")
@@ -144,6 +144,7 @@ class Options:
             "style_mixing": 0.9 if simple and not self.supervised else 0.0,
             "path_length": 2.0 if simple and not self.supervised else 0.0,
             "blur": 10 * self.resolution / 256 if self.config.upper() == "R" else 0.0,
+            "blur_images": max(1, min(200_000, self.images // 6)),
             "moves": 0.0 if self.config.upper() == "A" else 0.75,
             "data_name": self.data.removeprefix(GLOBES).rstrip("/").rpartition("/")[2],
         }

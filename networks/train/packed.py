@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from math import prod
 from typing import Generic, TypeVar
@@ -77,14 +77,15 @@ class Ahead(Generic[T]):
         """For the step of this number, after so many images; then the next, a batch later, is begun."""
         if self._thread is None:
             return self._make(number, images)
-        known, self._next = self._next, None
-        found = known[1].result() if known is not None and known[0] == (number, images) else self._make(number, images)
+        if self._next is not None and self._next[0] != (number, images):
+            self.forget()
+        found = self._make(number, images) if self._next is None else self._next[1].result()
         following = (number + 1, images + batch)
         self._next = following, self._thread.submit(self._make, *following)
         return found
 
     def forget(self) -> None:
-        """What was made so far is not what will be needed."""
-        if self._next is not None:
-            self._next[1].cancel()
+        """What was made so far is not what will be needed. Waits for what is being made."""
+        if self._next is not None and not self._next[1].cancel():
+            wait([self._next[1]])
         self._next = None

@@ -165,9 +165,10 @@ class Pictures:
     def _at(self, number: int, seed: int) -> int:
         """The picture shown as the `number`-th ever."""
         epoch, place = divmod(number, len(self.entries))
-        if self._order[0] != epoch:
-            self._order = (epoch, torch.randperm(len(self.entries), generator=generator_for(seed, "order", epoch)))
-        return int(self._order[1][place])
+        order = self._order  # may be another's meanwhile: two threads draw
+        if order[0] != epoch:
+            self._order = order = (epoch, torch.randperm(len(self.entries), generator=generator_for(seed, "order", epoch)))
+        return int(order[1][place])
 
     def _crop(self, height: int, width: int, place: list[float]) -> tuple[int, int, int] | None:
         """Side, left and top of a crop; None for the whole picture."""

@@ -335,6 +335,8 @@ def run(options: AppOptions) -> int:
         try:
             session_layout.complete(app)
             autosave.attach(app)
+            for path in options.opens:
+                effects.open_path(app, path)
             if options.remote_port is not None:
                 from viz.remote import server as remote_server
 

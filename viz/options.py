@@ -17,6 +17,7 @@ class AppOptions:
     capture_folder: Path | None = None
     browse_folder: Path | None = None
     recent: tuple[str, ...] = ()
+    opens: tuple[Path, ...] = ()  # sessions, views, latents, pictures: opened one after another, as if they were dropped
     size: tuple[int, int] | None = None
     font_scale: float | None = None
     workspace: int | None = None

@@ -1,5 +1,6 @@
 """Sessions as files, through the real window: layout and networks come back, also when a file has moved, changed, or is gone."""
 
+import dataclasses
 import json
 import random
 import re
@@ -8,10 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
+import viz.app
 from gui_utils.libraries import imgui
 from gui_utils.window import Window, WindowOptions
 from tests.viz.test_app import GOLDEN, START, Running
-from viz import commands
+from viz import cli, commands
 from viz.effects import session as session_effects
 from viz.session import layout as session_layout, networks as session_networks, session
 from viz.session.networks import located, refs_of
@@ -298,3 +300,21 @@ def test_where_a_download_came_from_is_known_by_its_hash(monkeypatch, tmp_path):
 def test_a_layout_that_cannot_be_read_is_not_saved(running, monkeypatch):
     monkeypatch.setattr(type(running.window.layout), "text", "[Docking][Data]\nDockNode Something=New\n")
     assert session_layout.now(running.app)["panels"] == ""
+
+
+@pytest.mark.window
+def test_a_session_is_opened_by_its_name_on_the_command_line(tmp_path, monkeypatch, capsys):
+    timeline = Timeline(keyframes=(Keyframe(0.0, START), Keyframe(1.0, START.edit(Pose, x=0.2))))
+    path = session.save(tmp_path / "my-session.json", Session((START.edit(Pose, x=0.1),), timeline))
+    seen = []
+
+    def loop(app):
+        app.step(0)
+        seen.append((app.state.get(Pose).x, app.state.get(Source).network, len(app.context.film.timeline.keyframes), app.options.recent))
+
+    run = viz.app.run
+    monkeypatch.setattr(viz.app.App, "loop", loop)
+    monkeypatch.setattr(viz.app, "run", lambda options: run(dataclasses.replace(options, headless=True)))
+    assert cli.run([str(path), "--fresh"]) == 0
+    assert seen == [(0.1, START.get(Source).network, 2, ())]
+    assert cli.run([str(tmp_path / "no-session.json"), "--fresh"]) == 1 and "there is no such file" in capsys.readouterr().err

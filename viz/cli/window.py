@@ -13,6 +13,7 @@ from viz.cli.values import add_set_argument, with_settings
 from viz.compare.pairs import with_networks_beside
 from viz.errors import CommandError
 from viz.export.film_file import read
+from viz.latent_file import holds_latents
 from viz.session.origin import PROGRAM
 from viz.state import Device, Latent, Source, ViewState
 
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
 TAB_FRAMES = 3  # until a tab that was chosen is drawn
 COMPARE_WORKSPACE = 6
+SESSION_SUFFIXES = (".json", ".png", ".exr", ".svg", ".pdf", ".npz", ".npy", ".gif", ".mp4", ".webm")
 SCREENSHOT_FRAMES = 8  # Dear ImGui and the docking layout settle within these
 
 
 def add_window_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("networks", metavar="NETWORK", nargs="*", help="the first is opened, the others are offered as recent")
+    parser.add_argument("files", metavar="NETWORK", nargs="*",
+                        help="the first is opened, the others are offered as recent; sessions and other files open as dropped")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print the bundled and published networks and exit")
     parser.add_argument("--view", metavar="STATE", help="open a saved view (.json), or the view in any file of this program")
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
@@ -69,8 +72,10 @@ def _open(options: argparse.Namespace) -> int:
     from viz import app, settings
 
     view = read(Path(options.view)).views[0] if options.view else ViewState()
-    if options.networks:
-        view = view.put(Source(network=options.networks[0]))
+    opens = tuple(Path(name) for name in options.files if is_dropped(name))
+    networks = tuple(name for name in options.files if not is_dropped(name))
+    if networks:
+        view = view.put(Source(network=networks[0]))
     if options.compare:
         view = with_networks_beside(view, options.compare)
     return app.run(
@@ -79,13 +84,28 @@ def _open(options: argparse.Namespace) -> int:
             settings_folder=None if options.fresh else settings.folder(),
             capture_folder=options.capture_dir,
             browse_folder=options.browse_dir,
-            recent=tuple(options.networks),
+            recent=networks,
+            opens=opens,
             workspace=COMPARE_WORKSPACE if options.compare else None,
             size=options.size,
             font_scale=options.font_scale,
             remote_port=options.remote_port if options.remote else None,
         )
     )
+
+
+def is_dropped(name: str) -> bool:
+    """Whether this is a session, a view, a latent or a picture, opened as if it were dropped, and no network. Raises CommandError."""
+    path, suffix = Path(name), Path(name).suffix.lower()
+    if "://" in name or suffix == ".pkl":
+        return False
+    if suffix == ".safetensors":
+        return holds_latents(path)
+    if path.is_dir():
+        return (path / "session.json").is_file()
+    if suffix in SESSION_SUFFIXES and not path.exists():
+        raise CommandError(f"{name}: there is no such file")
+    return bool(suffix) and path.is_file()
 
 
 def run_screenshot(options: argparse.Namespace) -> int:

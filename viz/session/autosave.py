@@ -142,5 +142,7 @@ def attach(app: App) -> Autosave | None:
     if app.options.settings_folder is None:
         return None
     autosave = Autosave(app.options.settings_folder)
+    if app.options.opens:
+        autosave.offered = None  # who asks for something is not asked about something else
     app.attached.append(autosave)
     return autosave

@@ -2,10 +2,11 @@
 
     python -m tests.bench.gpu_conv [--minutes 1] [--networks T-1024 T-256]
 
-For each layer first `cudnn_ms` (images in planes as they are used: with cuDNN's conversions and the filling up to eights), and with
-`--float32`'s layers in float32. Then each division into tiles: `ms` of the convolution alone, `with_weight_ms` of both launches, TFLOP/s of
-what is asked for, the `error` against float32 relative to the largest value, and `expected_ms` by `cuda_tiles.cycles`, from which the
-division is chosen (`chosen`). Every output is NaN before. Compiling does not count. Needs no network.
+In float16 or float32, as the network computes the layer, or as `--dtype` says. For each layer first `cudnn_ms` (images in planes as
+they are used: with cuDNN's conversions and the filling up to eights). Then each division into tiles: `ms` of the convolution alone,
+`with_weight_ms` of both launches, TFLOP/s of what is asked for, the `error` against float32 relative to the largest value, and
+`expected_ms` by `cuda_tiles.cycles`, from which the division is chosen (`chosen`). Every output is NaN before. Compiling does not
+count. Needs no network.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -23,7 +25,7 @@ from networks.configs import rung
 from networks.layer_rule import layer_specs
 from tests.bench.synthesis import CASES
 from torch_utils.ops import Unavailable, cuda_conv, cuda_tiles
-from torch_utils.ops.cuda_tiles import VARIANTS, Extent
+from torch_utils.ops.cuda_tiles import Extent
 from torch_utils.ops.modulated_conv2d import ModulatedConvOptions
 
 CLOCK_GHZ = 1.755  # an H100's, for `expected_ms`
@@ -37,7 +39,8 @@ def extents(name: str) -> dict[str, Extent]:
     for spec in specs:
         if spec.conv_kernel > 1:
             width, height = (size + spec.conv_kernel - 1 for size in spec.in_size)
-            found[f"{name} {spec.name}"] = Extent(1, spec.in_channels, spec.out_channels, height, width, spec.conv_kernel)
+            dtype = torch.float16 if spec.use_fp16 else torch.float32
+            found[f"{name} {spec.name}"] = Extent(1, spec.in_channels, spec.out_channels, height, width, spec.conv_kernel, dtype)
     return found
 
 
@@ -59,31 +62,31 @@ def milliseconds(run, seconds: float = 0.03) -> float:
     return best
 
 
-def arguments_of(extent: Extent, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor, ModulatedConvOptions]:
+def arguments_of(extent: Extent) -> tuple[Tensor, Tensor, Tensor, Tensor, ModulatedConvOptions]:
     """Activations and a weight of unit size."""
     generator = torch.Generator("cuda").manual_seed(0)
     size = (extent.out_height - 2, extent.out_width - 2)
     shapes = ((extent.images, extent.inputs, *size), (extent.outputs, extent.inputs, 3, 3), (extent.images, extent.inputs))
     x, weight, styles = (torch.randn(*shape, generator=generator, device="cuda") for shape in shapes)
-    return x.to(dtype), weight, styles + 1, torch.ones((), device="cuda"), ModulatedConvOptions(True, 2)
+    return x.to(extent.dtype), weight, styles + 1, torch.ones((), device="cuda"), ModulatedConvOptions(True, 2)
 
 
-def rows(name: str, extent: Extent, dtype: torch.dtype) -> Iterator[dict[str, object]]:
+def rows(name: str, extent: Extent) -> Iterator[dict[str, object]]:
     """One layer: the library, then each division."""
-    x, weight, styles, gain, options = arguments_of(extent, dtype)
+    x, weight, styles, gain, options = arguments_of(extent)
     gflop = 2e-9 * weight.numel() * extent.out_height * extent.out_width
     exact = cuda_conv.modulated_conv2d_cuda
     with cuda_tiles.by_libraries():
         expected = exact(x.float(), weight, styles, gain, options)
         library_ms = milliseconds(lambda: exact(x, weight, styles, gain, options))
-    about = {"layer": name, "dtype": str(dtype).removeprefix("torch."), "gflop": round(gflop, 2)}
+    about = {"layer": name, "dtype": str(extent.dtype).removeprefix("torch."), "gflop": round(gflop, 2)}
     yield {**about, "cudnn_ms": round(library_ms, 4), "tflops": round(gflop / library_ms, 1)}
-    fragments = cuda_conv.fragments_of(x, weight, styles, gain, demodulate=True)
-    for tiles in VARIANTS:
-        torch.full_like(expected, torch.nan, dtype=dtype)  # freed at once: the next output is likely to lie there
-        y = cuda_tiles.correlate(x, fragments, extent.outputs, 2, tiles)
+    made = cuda_conv.factor_of(x, weight, styles, gain, demodulate=True)
+    for tiles in cuda_tiles.variants(extent.dtype):
+        torch.full_like(expected, torch.nan, dtype=extent.dtype)  # freed at once: the next output is likely to lie there
+        y = cuda_tiles.correlate(x, made, 2, tiles)
         error = ((y.float() - expected).abs().max() / expected.abs().max()).item()
-        ms = milliseconds(lambda: cuda_tiles.correlate(x, fragments, extent.outputs, 2, tiles))  # noqa: B023
+        ms = milliseconds(lambda: cuda_tiles.correlate(x, made, 2, tiles))  # noqa: B023
         both_ms = milliseconds(lambda: cuda_conv.convolve_in_tiles(x, weight, styles, gain, options, tiles))  # noqa: B023
         yield {
             **{**about, "tiles": str(tiles), "chosen": tiles == cuda_tiles.choose(extent), "ms": round(ms, 4)},
@@ -96,6 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=1.0, help="stop after about so long")
     parser.add_argument("--networks", nargs="+", default=["T-1024", "T-256"], choices=[case.name for case in CASES])
+    parser.add_argument("--dtype", choices=("float16", "bfloat16", "float32"), help="for all layers")
     arguments = parser.parse_args()
     end = time.perf_counter() + 60 * arguments.minutes
     try:
@@ -108,8 +112,10 @@ def main() -> int:
     with torch.inference_mode():
         for network in arguments.networks:
             for name, extent in reversed(extents(network).items()):  # the slow ones first
+                if arguments.dtype:
+                    extent = replace(extent, dtype=getattr(torch, arguments.dtype))
                 if extent not in done and time.perf_counter() < end:
-                    for row in rows(name, extent, torch.float16):
+                    for row in rows(name, extent):
                         print(json.dumps(row), flush=True)
                 done.add(extent)
     return 0

@@ -124,8 +124,8 @@ def layout_rows(network: Generator, milliseconds: Callable[..., float]) -> Itera
             return _tried(x.contiguous(memory_format=channels_last), wl).contiguous()
 
         with torch.inference_mode():
-            ours = cuda_conv.fragments_of(x, weight, x.new_ones(1, spec.in_channels), None, demodulate=False)
-            ways = (lambda: cuda_tiles.correlate(x, ours, spec.out_channels, 2), lambda: _tried(x, weight), lambda: _tried(xl, wl))  # noqa: B023
+            ours = cuda_conv.factor_of(x, weight, x.new_ones(1, spec.in_channels), None, demodulate=False)
+            ways = (lambda: cuda_tiles.correlate(x, ours, 2), lambda: _tried(x, weight), lambda: _tried(xl, wl))  # noqa: B023
             times = [milliseconds(f, 8) for f in (*ways, there_and_back)]
         gflop = 2e-9 * weight.numel() * (spec.in_size[0] + 2) * (spec.in_size[1] + 2)
         named = dict(zip(("ours_ms", "plain_ms", "channels_last_ms", "there_and_back_ms"), (round(t, 4) for t in times), strict=True))

@@ -35,6 +35,7 @@ template <class T> static int run_fragments(const ModulateCall& call, int blocks
 
 extern "C" int emulate_fragments(const ModulateCall* call, int type, int blocks, int order) {
     af_order = order;
+    if (type == 0) return run_fragments<Float32>(*call, blocks);
     return type == 1 ? run_fragments<Float16>(*call, blocks) : run_fragments<Bfloat16>(*call, blocks);
 }
 extern "C" int modulate_call_bytes() { return sizeof(ModulateCall); }

@@ -21,13 +21,13 @@ from torch_utils import cuda_build
 from torch_utils.cuda_build import ARCHITECTURES, SOURCES
 from torch_utils.native_build import NativeUnavailable, find_toolchain
 from torch_utils.ops import cuda_conv, cuda_resample, cuda_tiles, modulated_conv2d, use
-from torch_utils.ops.cuda_tiles import VARIANTS, Tiles, choose, cycles, kernel_of
+from torch_utils.ops.cuda_tiles import SPLIT_VARIANTS, VARIANTS, Tiles, choose, cycles, kernel_of
 from torch_utils.ops.modulated_conv2d import ModulatedConvOptions, modulated_conv2d_reference
 
 HERE = Path(__file__).parent
-BOUNDS = {torch.float16: 1e-3, torch.bfloat16: 8e-3}  # of the largest value: twice the type's rounding
+BOUNDS = {torch.float16: 1e-3, torch.bfloat16: 8e-3, torch.float32: 2e-6}  # of the largest value; in 16 bits twice the type's rounding
 FAULTS = {1: "written beyond shared memory", 2: "not the blocks or bytes of the call", 3: "a barrier is missing", 4: "read astray"}
-SMALL = VARIANTS[-1]
+SMALL, SPLIT = VARIANTS[-1], SPLIT_VARIANTS[3]
 CASES = [  # images, inputs, outputs, height, width, padding, tiles
     *((1, 35, tiles.outputs + 5, 11, 35, 2, tiles) for tiles in VARIANTS),
     (1, 3, 51, 20, 22, 2, SMALL),
@@ -93,6 +93,10 @@ def launches(folder, monkeypatch):
     return found
 
 
+def wide_reference(x, weight, styles, gain, options) -> torch.Tensor:
+    return modulated_conv2d_reference(x.double(), weight.double(), styles.double(), gain.double(), options)
+
+
 def arguments_of(*shape: int, device="cpu", dtype=torch.float16) -> Any:
     images, inputs, outputs, height, width, padding = shape
     x, *rest = call_of((images, inputs, outputs, 3, padding, True), device=device, dtype=dtype, size=max(height, width))
@@ -115,8 +119,54 @@ def test_it_is_the_definition(case, dtype, launches):
     assert [kernel.name for kernel in launches.kernels] == ["fragments", "conv"] * 2
 
 
-def test_16_bits_of_3x3_take_this_way_and_others_the_libraries(launches):
-    for dtype, kernel, own in ((torch.float16, 3, True), (torch.float32, 3, False), (torch.float16, 1, False)):
+@pytest.mark.parametrize("tiles", SPLIT_VARIANTS, ids=str)
+def test_float32_is_as_exact_as_float32(tiles, launches):
+    """Its error against float64 is not much more than what torch's own float32 makes on a CPU; and rows may begin anywhere."""
+    x, *rest = arguments_of(1, 100, tiles.outputs + 5, 7, 10 + tiles.columns % 3, 2, dtype=torch.float32)
+    x = x / 0.3  # of unit size under the gain
+    y = cuda_conv.convolve_in_tiles(x, *rest, tiles=tiles)
+    expected = wide_reference(x, *rest)
+    assert y.dtype == torch.float32
+    assert error(y, expected) < 2 * error(modulated_conv2d_reference(x, *rest), expected) < 2e-6
+    launches.order = 1
+    assert torch.equal(y, cuda_conv.convolve_in_tiles(x, *rest, tiles=tiles))
+
+
+@pytest.mark.parametrize("gain, style", [(1e-6, 1e6), (3e5, 1e-8), (-0.2, 1.0)])
+def test_float32_of_any_size_that_the_gain_tells(gain, style, launches):
+    x, weight, styles, _, options = arguments_of(2, 33, 20, 5, 9, 1, dtype=torch.float32)
+    arguments = x / gain, weight, styles * style, torch.tensor(gain)
+    y = cuda_conv.convolve_in_tiles(*arguments, options, tiles=SPLIT)
+    assert error(y, wide_reference(*arguments, options)) < 1e-6
+
+
+def test_what_halves_cannot_hold_becomes_nan_where_it_is_seen(launches):
+    x, *rest = arguments_of(1, 20, 20, 12, 12, 2, dtype=torch.float32)
+    for value in (16_000 / 0.25, 17_000 / 0.25, torch.inf):  # the gain is 0.3, of which the power of two is 0.25
+        x[0, 19, 5, 6] = value
+        y = cuda_conv.convolve_in_tiles(x, *rest, tiles=SPLIT)
+        seen = torch.zeros(14, 14, dtype=torch.bool)
+        seen[5:8, 6:9] = value > 16_376 / 0.25
+        assert torch.equal(y[0].isnan().all(0), seen) and torch.equal(y[0].isfinite().all(0), ~seen)
+        if not seen.any():
+            assert error(y, modulated_conv2d_reference(x.double(), *rest)) < 1e-6
+
+
+def test_float32_is_ours_only_where_the_factors_are_of_known_size(launches):
+    x, weight, styles, gain, options = arguments_of(1, 9, 8, 6, 7, 1, dtype=torch.float32)
+    loud = ModulatedConvOptions(demodulate=False, padding=1)
+    for input_gain, given, name in ((gain, options, "conv"), (None, options, "modulate"), (gain, loud, "modulate")):
+        cuda_conv.modulated_conv2d_cuda(x, weight, styles, input_gain, given)
+        assert launches.kernels[-1].name == name
+    with cuda_tiles.strict_float32():
+        cuda_conv.modulated_conv2d_cuda(x, weight, styles, gain, options)
+        assert launches.kernels[-1].name == "modulate"
+        cuda_conv.modulated_conv2d_cuda(x.half(), weight, styles, gain, options)
+        assert launches.kernels[-1].name == "conv"
+
+
+def test_3x3_takes_this_way_and_others_the_libraries(launches):
+    for dtype, kernel, own in ((torch.float16, 3, True), (torch.float32, 1, False), (torch.float16, 1, False)):
         launches.kernels.clear()
         x, weight, *rest = cast(Any, call_of((1, 9, 8, kernel, 1, True), dtype=dtype))
         cuda_conv.modulated_conv2d_cuda(x, weight, *rest)
@@ -139,9 +189,11 @@ def test_an_infinite_input_is_not_hidden(launches):
 
 def test_a_right_kernel_is_used_and_a_wrong_one_is_told(launches, monkeypatch):
     monkeypatch.setattr(cuda_tiles, "faults", [])
+    monkeypatch.setattr(cuda_tiles, "split_faults", [])
     cuda_conv.check_tiles("cpu")
-    assert cuda_tiles.faults == []
-    assert {kernel.name for kernel in launches.kernels} == {"fragments", "conv"}
+    assert cuda_tiles.faults == cuda_tiles.split_faults == []
+    kinds = {(kernel.name, dict(kernel.defines)["TYPE"]) for kernel in launches.kernels}
+    assert kinds == {(name, kind) for name in ("fragments", "conv") for kind in ("Float16", "Float32")}
 
     def wrong(kernel, blocks, shared_bytes, call, device):
         if kernel.name == "conv":
@@ -152,29 +204,58 @@ def test_a_right_kernel_is_used_and_a_wrong_one_is_told(launches, monkeypatch):
     cuda_conv.check_tiles("cpu")
     assert "differs by" in cuda_tiles.faults[0]
     x, weight, *_ = arguments_of(1, 9, 8, 12, 12, 2)
-    assert not cuda_tiles.serves(x, weight, 2)
+    assert not cuda_tiles.serves(x, weight, 2, scaled=True)
+
+
+def test_float32_that_is_a_little_wrong_is_told_and_16_bits_stay(launches, monkeypatch):
+    monkeypatch.setattr(cuda_tiles, "faults", [])
+    monkeypatch.setattr(cuda_tiles, "split_faults", [])
+
+    def wrong(kernel, blocks, shared_bytes, call, device):
+        if kernel.name == "fragments":
+            call.factor *= 1 + 2e-5
+        launches(kernel, blocks, shared_bytes, call, device)
+
+    monkeypatch.setattr(cuda_resample, "_launch", wrong)
+    cuda_conv.check_tiles("cpu")
+    assert cuda_tiles.faults == [] and "in float32 on tensor cores is not used" in cuda_tiles.split_faults[0]
+    x, weight, *_ = arguments_of(1, 9, 8, 12, 12, 2)
+    assert cuda_tiles.serves(x, weight, 2, scaled=True) and not cuda_tiles.serves(x.float(), weight, 2, scaled=True)
 
 
 def test_tiles_fill_a_large_gpu_and_waste_little():
     """What is computed beyond what is asked for, and a last round that only some multiprocessors have, cost at most so much."""
     for name, extent in extents("T-1024").items():
         tiles = choose(extent)
-        ideal = 1.7 * extent.outputs / 16 * extent.out_height * extent.out_width / 8 * extent.inputs / 16 * 9 / 132
+        ideal = (
+            (3 if extent.dtype == torch.float32 else 1)
+            * 1.7
+            * extent.outputs
+            / 16
+            * extent.out_height
+            * extent.out_width
+            / 8
+            * extent.inputs
+            / 16
+            * 9
+            / 132
+        )
         assert ideal / cycles(tiles, extent) > (0.4 if extent.out_height < 100 else 0.52), (name, str(tiles))
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="NVIDIA makes no NVRTC for macOS")
-@pytest.mark.parametrize("tiles", VARIANTS, ids=str)
-def test_every_variant_compiles_without_spills(tiles: Tiles):
-    """For sm_90 both types, otherwise float16; registers leave room for the blocks that are counted with."""
+@pytest.mark.parametrize("tiles, split", [*((t, False) for t in VARIANTS), *((t, True) for t in SPLIT_VARIANTS)], ids=str)
+def test_every_variant_compiles_without_spills(tiles: Tiles, split):
+    """For sm_90 both 16-bit types, otherwise float16; or float32. There is room for as many blocks as are counted with."""
     compiler = cuda_build.nvrtc_compiler()
     capabilities = [c for c in ARCHITECTURES if c >= cuda_tiles.OLDEST]
-    for capability, dtype, even in [(90, torch.bfloat16, False), *((c, torch.float16, True) for c in capabilities)]:
-        binary = compiler.compile(kernel_of(tiles, dtype, 3, pairs_in=even, pairs_out=even), compiler.target(capability))
+    dtype, other = (torch.float32, torch.float32) if split else (torch.float16, torch.bfloat16)
+    for capability, each, even in [(90, other, False), *((c, dtype, True) for c in capabilities)]:
+        binary = compiler.compile(kernel_of(tiles, each, 3, pairs_in=even, pairs_out=even), compiler.target(capability))
         (registers,) = re.findall(r"Used (\d+) registers", binary.report)
         assert int(registers) * tiles.threads * tiles.resident <= 65536
         assert re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", binary.report) == [("0", "0")]
-        assert (tiles.shared_bytes(3) + 1024) * tiles.resident <= 228 * 1024
+    assert (tiles.shared_bytes(3, dtype) + 1024) * tiles.resident <= 228 * 1024
 
 
 # ------------------------------------------------------------------------------------------ with one
@@ -190,12 +271,15 @@ LAYERS = [
 @pytest.mark.parametrize("dtype", [pytest.param(dtype, marks=gpu, id=str(dtype)) for dtype in BOUNDS])
 @pytest.mark.parametrize("layer", sorted(set(LAYERS)), ids=str)
 def test_on_a_gpu_every_layer_by_every_tile(layer, dtype):
-    """Against cuDNN in float32. Memory that outputs will get is NaN before."""
+    """Against cuDNN in float32, and float32 against float64. Memory that outputs will get is NaN before."""
     x, *rest = arguments_of(1, *layer, 2, device="cuda", dtype=dtype)
     with use("cuda", op="modulated_conv2d"), cuda_tiles.by_libraries(), torch.no_grad():
-        expected = modulated_conv2d(x.float(), rest[0], rest[1], padding=2, input_gain=rest[2])
-        assert cuda_tiles.serves(x, rest[0], 2) is False
-    for tiles in (None, *VARIANTS):
+        assert cuda_tiles.serves(x, rest[0], 2, scaled=True) is False
+        if dtype == torch.float32:
+            expected = wide_reference(x, *rest).float()
+        else:
+            expected = modulated_conv2d(x.float(), rest[0], rest[1], padding=2, input_gain=rest[2])
+    for tiles in (None, *cuda_tiles.variants(dtype)):
         torch.full_like(expected, torch.nan, dtype=dtype)  # freed at once, so that the output is likely to get it
         assert error(cuda_conv.convolve_in_tiles(x, *rest, tiles=tiles), expected) < BOUNDS[dtype], tiles
 
@@ -204,7 +288,7 @@ def test_on_a_gpu_every_layer_by_every_tile(layer, dtype):
 def test_on_a_gpu_it_is_used_and_can_be_recorded(part):
     x, *rest = arguments_of(2, 40, 51, 40, 44, 2, device="cuda")
     options: ModulatedConvOptions = rest[3]
-    assert cuda_tiles.faults == [] and cuda_tiles.serves(x, rest[0], options.padding)
+    assert cuda_tiles.faults == [] and cuda_tiles.serves(x, rest[0], options.padding, scaled=True)
     y = cuda_conv.modulated_conv2d_cuda(x, *rest)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):

@@ -4,16 +4,17 @@ y = conv(x, W'), W' = gain · d · W · s. For one image this moves the weights 
 convolution's input and output would move every activation twice more, some 4 GB at 1024 pixels; so the definition's identity
 conv(x, W') = d · conv(x · s, W) is used the other way round here. W stays a constant of the network, of which only the energy is kept.
 
-16-bit kernels of 3x3 are computed by a kernel of our own on tensor cores (`cuda_tiles`), from sm_80 on. The rest, and these too within
-`cuda_tiles.by_libraries()` or where that kernel was found wrong, are the libraries'. For them 1x1 kernels are matrix products, W' (O x I)
-by x (I x HW), which need no other layout than the images have. Larger ones go through cuDNN, which may try its algorithms once for each
-size in 16 bits (in float32 some of them take tens of GiB to be tried); a batch of those is scaled before and after, W being the same for
-all. Tensor cores read eight 16-bit numbers at once, and the libraries take kernels several times slower where a matrix does not allow it;
-the paper's channels are 161, 102, 51: so W' is laid out with room up to a multiple of eight, outputs innermost for a matrix product, which
-then needs no more of x; a convolution needs x with as many channels more.
-float32 is exact: cuDNN may not round to TF32, products only where `torch.backends.cuda.matmul` allows it, which is not its default.
-16-bit weights are rounded once, from the float32 product; with demodulation no output channel's weight is larger than 1 times the gain,
-so that nothing overflows on the way whatever the styles. Forward only.
+Kernels of 3x3 are computed by a kernel of our own on tensor cores (`cuda_tiles`), from sm_80 on, float32 as three products of halves.
+The rest, and these too within `cuda_tiles.by_libraries()` or where that kernel was found wrong, are the libraries'. For them 1x1
+kernels are matrix products, W' (O x I) by x (I x HW), which need no other layout than the images have. Larger ones go through cuDNN,
+which may try its algorithms once for each size in 16 bits (in float32 some of them take tens of GiB to be tried); a batch of those is
+scaled before and after, W being the same for all. Tensor cores read eight 16-bit numbers at once, and the libraries take kernels
+several times slower where a matrix does not allow it; the paper's channels are 161, 102, 51: so W' is laid out with room up to a
+multiple of eight, outputs innermost for a matrix product, which then needs no more of x; a convolution needs x with as many channels
+more.
+The libraries' float32 is exact: cuDNN may not round to TF32, products only where `torch.backends.cuda.matmul` allows it, which is not
+its default. 16-bit weights are rounded once, from the float32 product; with demodulation no output channel's weight is larger than 1
+times the gain, so that nothing overflows on the way whatever the styles. Forward only.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from ..cuda_driver import describe
 from . import cuda_resample, cuda_tiles
 from .backend import Call, Implementation, Unavailable
 from .cuda_plan import TYPES
-from .cuda_tiles import Tiles
+from .cuda_tiles import Factor, Gain, Tiles
 from .dispatch import register
 from .modulated_conv2d import EPSILON, ModulatedConvOptions, modulated_conv2d_reference, weight_energy
 from .reference import full_precision
@@ -103,31 +104,27 @@ def _modulate(name: str, weight: Tensor, styles: Tensor, input_gain: Tensor | No
     """One launch of `modulate`, which writes W' with the strides of `out`, or `fragments`, which writes it for tensor cores."""
     weight32, styles = weight.detach().float().contiguous(), styles.detach().float().contiguous()
     energy = energy_of(weight) if demodulate else None
-    factor, gain = 1.0, None
-    if input_gain is not None and input_gain.device.type == "cpu":
-        factor = float(input_gain)
-    elif input_gain is not None:
-        gain = input_gain.detach().float().contiguous()
+    gain = Gain.of(input_gain)
     outputs, inputs, *kernel = weight.shape
-    pointers = (None if t is None else t.data_ptr() for t in (weight32, styles, energy, gain, out))
-    call = ModulateCall(*pointers, *out.stride()[:3], factor, outputs, inputs, kernel[0] * kernel[1])
+    pointers = (None if t is None else t.data_ptr() for t in (weight32, styles, energy, gain.tensor, out))
+    call = ModulateCall(*pointers, *out.stride()[:3], gain.factor, outputs, inputs, kernel[0] * kernel[1])
     blocks = styles.shape[0] * (outputs if name == "modulate" else -(-outputs // 16) * 16)
     cuda_resample._launch(Kernel(name, (("TYPE", TYPES[out.dtype]),)), blocks, 0, call, weight.device)
 
 
-def fragments_of(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, *, demodulate: bool) -> Tensor:
+def factor_of(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, *, demodulate: bool) -> Factor:
     """W' for each image of x, in its type, as `cuda_tiles.correlate` takes it: one launch."""
     fragments = cuda_tiles.room(x.shape[0], weight, x.dtype)
     _modulate("fragments", weight, styles, input_gain, fragments, demodulate=demodulate)
-    return fragments
+    return Factor(fragments, weight.shape[0], Gain.of(input_gain))
 
 
 def convolve_in_tiles(
     x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, options: ModulatedConvOptions, tiles: Tiles | None = None
 ) -> Tensor:
     """`modulated_conv2d` for calls that `cuda_tiles.serves`, each image with its own W': two launches. `tiles`, if not the best ones."""
-    fragments = fragments_of(x, weight, styles, input_gain, demodulate=options.demodulate)
-    return cuda_tiles.correlate(x.detach(), fragments, weight.shape[0], options.padding, tiles)
+    made = factor_of(x, weight, styles, input_gain, demodulate=options.demodulate)
+    return cuda_tiles.correlate(x.detach(), made, options.padding, tiles)
 
 
 @contextmanager
@@ -150,7 +147,7 @@ def convolve(x: Tensor, weight: Tensor, padding: int) -> Tensor:
 def modulated_conv2d_cuda(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, options: ModulatedConvOptions) -> Tensor:
     """`modulated_conv2d` for calls that `_refuses` does not refuse."""
     x = x.detach().resolve_neg()
-    if cuda_tiles.serves(x, weight, options.padding):
+    if cuda_tiles.serves(x, weight, options.padding, scaled=options.demodulate and input_gain is not None):
         return convolve_in_tiles(x, weight, styles, input_gain, options)
     images, outputs, inputs, kernel = x.shape[0], *weight.shape[:2], list(weight.shape[2:])
     unaligned = x.dtype != torch.float32 and (outputs % 8 > 0 or inputs % 8 > 0)
@@ -211,24 +208,30 @@ def check_convolution(device: str) -> None:
 
 
 def check_tiles(device: str) -> None:
-    """Compare small calls of the kernel for tensor cores with the definition; what is wrong goes to `cuda_tiles.faults`, and the libraries
-    compute instead.
+    """Compare calls of the kernel for tensor cores with the definition; where it is wrong, the libraries compute instead, and
+    `cuda_tiles.faults` or `split_faults` tell why. float32 must be float32: its sample adds up 2304 products.
     """
-    for tiles in (cuda_tiles.VARIANTS[0], cuda_tiles.VARIANTS[-1]):
-        x, weight, styles, gain, options = _sample(device, 3, 1, 19)
-        x = x.half()
-        if not cuda_tiles.serves(x, weight, options.padding):
-            return
-        try:
-            y = convolve_in_tiles(x, weight, styles, gain, options, tiles)
-            fault = (y - modulated_conv2d_reference(x.float(), weight, styles, gain, options)).abs().max().item()
-        except (RuntimeError, CudaUnavailable) as failure:
-            fault = failure
-        if not isinstance(fault, float) or not fault <= 2e-2:
-            told = f"differs by {fault:.1e}" if isinstance(fault, float) else str(fault)
-            cuda_tiles.faults.append(f"our own kernel of 3x3 convolutions on tensor cores is not used, please report it: {told}")
-            _log.warning("%s", cuda_tiles.faults[-1])
-            return
+    for dtype, inputs, bound, faults in (
+        (torch.float16, 19, 2e-3, cuda_tiles.faults),
+        (torch.float32, 256, 2e-6, cuda_tiles.split_faults),
+    ):
+        x, weight, styles, gain, options = _sample(device, 3, 1, inputs)
+        x = x.to(dtype)
+        if not cuda_tiles.serves(x, weight, options.padding, scaled=True):
+            continue
+        expected = modulated_conv2d_reference(x.double(), weight.double(), styles.double(), gain.double(), options)
+        for tiles in (cuda_tiles.variants(dtype)[0], cuda_tiles.variants(dtype)[-1]):
+            try:
+                y = convolve_in_tiles(x, weight, styles, gain, options, tiles)
+                fault = ((y - expected).abs().max() / expected.abs().max()).item()
+            except (RuntimeError, CudaUnavailable) as failure:
+                fault = failure
+            if not isinstance(fault, float) or not fault <= bound:
+                told = f"differs by {fault:.1e}" if isinstance(fault, float) else str(fault)
+                kind = str(dtype).removeprefix("torch.")
+                faults.append(f"our own kernel of 3x3 convolutions in {kind} on tensor cores is not used, please report it: {told}")
+                _log.warning("%s", faults[-1])
+                break
 
 
 @lru_cache(maxsize=1)
@@ -249,8 +252,9 @@ def _own() -> str:
     if cuda_tiles.faults:
         return cuda_tiles.faults[0]
     if not cuda_tiles._capable(torch.device("cuda")):
-        return f"16-bit 3x3 too, before sm_{cuda_tiles.OLDEST}"
-    return "16-bit 3x3 by a kernel of our own on tensor cores"
+        return f"all 3x3 too, before sm_{cuda_tiles.OLDEST}"
+    split = cuda_tiles.split_faults[0] if cuda_tiles.split_faults else "float32 as three products of halves where the input gain is known"
+    return f"3x3 by a kernel of our own on tensor cores; {split}"
 
 
 def _refuses(call: Call) -> str | None:

@@ -3,6 +3,11 @@
 cuDNN computes 16 bits channels-last: for images in planes, as the kernels before and after want them, it turns them round twice and fills
 channels up to eights, which together take longer than the products of T at 1024 pixels. `csrc/cuda/conv.cuh` reads planes, and the weight
 W' = gain · d · W · s as fragments that `csrc/cuda/fragments.cuh` has written, zeros where a matrix ends. Any channels, sizes and padding.
+
+float32 is computed as three products of halves (`csrc/cuda/split.cuh`): each number is the sum of two, of 22 bits together, and what is
+left out is 2^-22 of a product, as much as float32 itself rounds away; sums are float32's. For that factors must be of known size: only
+calls with an input gain, which says how large activations are, and with demodulation, which says how large the weight is. An activation
+more than 16,000 times larger than the gain says (or infinite) gives NaN where it is seen. `strict_float32` does without.
 """
 
 from __future__ import annotations
@@ -35,6 +40,7 @@ class ConvCall(ctypes.Structure):
     _fields_ = (
         [(name, _POINTER) for name in ("x", "y", "weight")]
         + [(name, _LONG) for name in ("x_image", "y_image", "weight_image", "x_plane", "y_plane")]
+        + [("gain", _POINTER), ("factor", ctypes.c_float)]
         + [(name, _INT) for name in ("inputs", "outputs", "w", "h", "out_w", "out_h", "padding")]
         + [(name, _INT) for name in ("chunks", "tiles", "blocks_m", "blocks_x", "blocks_y")]
     )
@@ -52,7 +58,7 @@ class Tiles:
     resident: int
 
     def __str__(self) -> str:
-        return f"{self.outputs}x{self.pixels}"
+        return f"{self.outputs}x{self.pixels} by {self.warps_m}x{self.warps_n} warps"
 
     @property
     def outputs(self) -> int:
@@ -70,9 +76,9 @@ class Tiles:
     def threads(self) -> int:
         return 32 * self.warps_m * self.warps_n
 
-    def shared_bytes(self, kernel: int) -> int:
+    def shared_bytes(self, kernel: int, dtype: torch.dtype = torch.float16) -> int:
         image = 32 * (self.rows + kernel - 1) * (self.columns + kernel - 1)
-        return STAGES * 512 * kernel * (self.outputs // 16) + 2 * image
+        return parts_of(dtype) * (STAGES * 512 * kernel * (self.outputs // 16) + 2 * image)
 
     def blocks(self, outputs: int, height: int, width: int) -> tuple[int, int, int]:
         """Of an image: along outputs, columns, rows."""
@@ -91,6 +97,25 @@ VARIANTS = (
 )
 
 
+SPLIT_VARIANTS = (  # for float32
+    Tiles(2, 4, 4, 2, 8, 2),  # 128 x 64
+    Tiles(4, 4, 2, 2, 8, 2),  # 128 x 64
+    Tiles(2, 8, 2, 2, 16, 2),  # 64 x 128
+    Tiles(2, 4, 2, 2, 8, 3),  # 64 x 64
+    Tiles(2, 4, 1, 4, 16, 3),  # 32 x 128
+)
+
+
+def variants(dtype: torch.dtype) -> tuple[Tiles, ...]:
+    """The divisions to choose from."""
+    return SPLIT_VARIANTS if dtype == torch.float32 else VARIANTS
+
+
+def parts_of(dtype: torch.dtype) -> int:
+    """Halves that a number is the sum of."""
+    return 2 if dtype == torch.float32 else 1
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
     """What decides how long a convolution takes."""
@@ -101,6 +126,7 @@ class Extent:
     out_height: int
     out_width: int
     kernel: int
+    dtype: torch.dtype = torch.float16
 
 
 def cycles(tiles: Tiles, extent: Extent, multiprocessors: int = MULTIPROCESSORS) -> float:
@@ -114,7 +140,9 @@ def cycles(tiles: Tiles, extent: Extent, multiprocessors: int = MULTIPROCESSORS)
         blocks *= count
     most = -(-blocks // multiprocessors)
     steps = -(-extent.inputs // 16) * extent.kernel**2
-    products, reads = 1.7 * tiles.tiles_m * tiles.tiles_n, 4.4 * (tiles.tiles_m + tiles.tiles_n / 2)
+    parts = parts_of(extent.dtype)
+    products = 1.7 * tiles.tiles_m * tiles.tiles_n * (3 if parts == 2 else 1)
+    reads = 4.4 * (tiles.tiles_m + tiles.tiles_n / 2) * parts
     step = (max(products, reads) + 0.1 * min(products, reads)) * tiles.warps_m * tiles.warps_n
     lazy = max(1.0, (8 / (tiles.warps_m * tiles.warps_n * min(most, tiles.resident))) ** 0.35)
     return most * steps * step * lazy + 2500 * -(-most // tiles.resident)
@@ -123,13 +151,15 @@ def cycles(tiles: Tiles, extent: Extent, multiprocessors: int = MULTIPROCESSORS)
 @lru_cache(maxsize=4096)
 def choose(extent: Extent, multiprocessors: int = MULTIPROCESSORS) -> Tiles:
     """The division that should take the least time."""
-    return min(VARIANTS, key=lambda tiles: cycles(tiles, extent, multiprocessors))
+    return min(variants(extent.dtype), key=lambda tiles: cycles(tiles, extent, multiprocessors))
 
 
 # ------------------------------------------------------------------------------------------ who uses it
 
 faults: list[str] = []  # why the kernel is not used although the GPU could
+split_faults: list[str] = []  # likewise, for float32
 _wanted: ContextVar[bool] = ContextVar("convolutions by our own kernel", default=True)
+_split_wanted: ContextVar[bool] = ContextVar("float32 as three products of halves", default=True)
 
 
 def _capable_gpu(device: torch.device) -> bool:
@@ -153,9 +183,21 @@ def by_libraries() -> Iterator[None]:
         _wanted.reset(token)
 
 
-def serves(x: Tensor, weight: Tensor, padding: int) -> bool:
-    """Whether the kernel computes this call: 16 bits, 3 x 3, on a GPU that can."""
-    if x.dtype not in (torch.float16, torch.bfloat16) or faults or not _wanted.get():
+@contextmanager
+def strict_float32() -> Iterator[None]:
+    """Within, this thread's float32 convolutions are products of float32, by cuDNN: slower, and exact for activations of any size."""
+    token = _split_wanted.set(False)
+    try:
+        yield
+    finally:
+        _split_wanted.reset(token)
+
+
+def serves(x: Tensor, weight: Tensor, padding: int, *, scaled: bool) -> bool:
+    """Whether the kernel computes this call: 3 x 3, on a GPU that can; in float32, where the size of the factors is known (`scaled`)."""
+    if faults or not _wanted.get() or x.dtype not in TYPES:
+        return False
+    if x.dtype == torch.float32 and not (scaled and _split_wanted.get() and not split_faults):
         return False
     height, width = weight.shape[2:]
     sizes = (x.shape[2] + 2 * padding - height + 1, x.shape[3] + 2 * padding - width + 1)
@@ -171,32 +213,61 @@ def _multiprocessors(device: torch.device) -> int:
 
 
 def room(images: int, weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """Where the fragments of W' go, [images, chunks, taps, tiles, 256]; the kernel writes all of it."""
+    """Where the fragments of W' go, [images, chunks, taps, tiles, 256], of as many bytes as `dtype` has; the kernel writes all of it."""
     outputs, inputs, *kernel = weight.shape
     shape = (images, -(-inputs // 16), kernel[0] * kernel[1], -(-outputs // 16), 256)
     return torch.empty(shape, dtype=dtype, device=weight.device)
 
 
-def correlate(x: Tensor, fragments: Tensor, outputs: int, padding: int, tiles: Tiles | None = None) -> Tensor:
-    """Images [N, I, H, W] with the weight that each one's fragments hold: [N, outputs, ...], in planes. One launch."""
-    x = x.contiguous()
+@dataclass(frozen=True, slots=True, eq=False)
+class Gain:
+    """The input gain, as kernels take it: a number on the device, if there is one, times one that the host knows."""
+
+    tensor: Tensor | None
+    factor: float
+
+    @classmethod
+    def of(cls, input_gain: Tensor | None) -> Gain:
+        if input_gain is None:
+            return cls(None, 1.0)
+        if input_gain.device.type == "cpu":
+            return cls(None, float(input_gain))
+        return cls(input_gain.detach().float().contiguous(), 1.0)
+
+    @property
+    def pointer(self) -> int | None:
+        return None if self.tensor is None else self.tensor.data_ptr()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factor:
+    """A weight as fragments, and what it was multiplied by: float32 is scaled by that."""
+
+    fragments: Tensor
+    outputs: int
+    gain: Gain
+
+
+def correlate(x: Tensor, weight: Factor, padding: int, tiles: Tiles | None = None) -> Tensor:
+    """Images [N, I, H, W] with a weight for each: [N, outputs, ...], in planes. One launch."""
+    x, fragments, outputs = x.contiguous(), weight.fragments, weight.outputs
     images, inputs, height, width = x.shape
     kernel = 3 if fragments.shape[2] == 9 else 1
     out_height, out_width = height + 2 * padding - kernel + 1, width + 2 * padding - kernel + 1
-    extent = Extent(images, inputs, outputs, out_height, out_width, kernel)
+    extent = Extent(images, inputs, outputs, out_height, out_width, kernel, x.dtype)
     tiles = tiles or choose(extent, _multiprocessors(x.device))
     y = torch.empty((images, outputs, out_height, out_width), dtype=x.dtype, device=x.device)
     blocks = tiles.blocks(outputs, out_height, out_width)
     chunks, count = fragments.shape[1], fragments.shape[3]
     call = ConvCall(
         *(x.data_ptr(), y.data_ptr(), fragments.data_ptr()),
-        *(inputs * height * width, outputs * out_height * out_width, chunks * kernel * kernel * count),
-        *(height * width, out_height * out_width),
+        *(inputs * height * width, outputs * out_height * out_width, chunks * kernel * kernel * count * parts_of(x.dtype)),
+        *(height * width, out_height * out_width, weight.gain.pointer, weight.gain.factor),
         *(inputs, outputs, width, height, out_width, out_height, padding, chunks, count, *blocks),
     )
     pairs_in = width % 2 == 0 and padding % 2 == 0 and x.data_ptr() % 4 == 0
     made = kernel_of(tiles, x.dtype, kernel, pairs_in=pairs_in, pairs_out=out_width % 2 == 0)
-    cuda_resample._launch(made, images * blocks[0] * blocks[1] * blocks[2], tiles.shared_bytes(kernel), call, x.device)
+    cuda_resample._launch(made, images * blocks[0] * blocks[1] * blocks[2], tiles.shared_bytes(kernel, x.dtype), call, x.device)
     return y
 
 

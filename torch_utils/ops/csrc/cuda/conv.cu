@@ -1,4 +1,4 @@
-// The entry of one variant: AF_TYPE (Float16 or Bfloat16), AF_KERNEL (3 or 1), AF_TILES_M x AF_TILES_N products of 16 x 8 a warp, AF_WARPS_M x
+// The entry of one variant: AF_TYPE, AF_KERNEL (3 or 1), AF_TILES_M x AF_TILES_N products of 16 x 8 a warp, AF_WARPS_M x
 // AF_WARPS_N warps a block, AF_COLUMNS of its pixels, AF_RESIDENT blocks at once, AF_PAIRS_IN and AF_PAIRS_OUT: rows lie at even elements.
 #include "conv.cuh"
 

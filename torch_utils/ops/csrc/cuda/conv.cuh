@@ -1,4 +1,5 @@
-// Correlation of one or several images with a weight of their own each, on tensor cores: 16-bit, float32 sums, plain layout in and out.
+// Correlation of one or several images with a weight of their own each, on tensor cores, in plain layout in and out: in 16 bits with float32
+// sums, and in float32 as three products of halves (split.cuh).
 //
 // An implicit matrix product: outputs (rows of A: the weight) by pixels (columns of B), summed over the taps of 16 input channels, and over
 // those. A block makes 16 AF_TILES_M AF_WARPS_M outputs for AF_COLUMNS x rows pixels; a warp 16 AF_TILES_M x 8 AF_TILES_N of that, which
@@ -11,8 +12,12 @@
 // into registers while the channels before are computed, packs them, and stores 16 bytes a pixel. Eight pixels are then 128 bytes without
 // gaps, wherever the first is, so that every tap reads its factors from the same place, moved, by one instruction and without two lanes at
 // one bank. Read once for all taps, and once more by neighbours for the border of (k - 1) pixels.
+//
+// Tensor cores cut sums off where float32 rounds them: over hundreds of steps that leans towards 0 by 1e-5, which 16 bits do not see. For
+// float32 each tap of 16 channels is summed from 0, and added by the ordinary units.
 #pragma once
 
+#include "split.cuh"
 #include "warp.cuh"
 
 constexpr int AF_STAGES = 3;
@@ -21,10 +26,13 @@ constexpr int AF_BLOCK_THREADS = 32 * AF_WARPS;
 constexpr int AF_BLOCK_TILES = AF_TILES_M * AF_WARPS_M;  // of 16 outputs
 constexpr int AF_ROWS = 8 * AF_TILES_N * AF_WARPS_N / AF_COLUMNS;
 constexpr int AF_IN_COLUMNS = AF_COLUMNS + AF_KERNEL - 1, AF_IN_ROWS = AF_ROWS + AF_KERNEL - 1;
-constexpr int AF_UNITS = AF_IN_ROWS * AF_IN_COLUMNS;  // of two pixels of eight channels; 32 bytes each, in order
+constexpr int AF_PARTS = sizeof(AF_TYPE::Raw) == 4 ? 2 : 1;   // of a number
+constexpr int AF_TAPS_AT_ONCE = AF_PARTS == 2 ? 1 : AF_KERNEL;  // in the compiler's hands; with more it spills
+constexpr int AF_UNIT_PIXELS = AF_PARTS == 2 ? 1 : 2;        // of eight channels, which a lane reads; 16 bytes each, in order
+constexpr int AF_UNITS = 2 * AF_IN_ROWS * AF_IN_COLUMNS / AF_UNIT_PIXELS;
 constexpr int AF_ROUNDS = (AF_UNITS + AF_BLOCK_THREADS - 1) / AF_BLOCK_THREADS;
-constexpr int AF_IMAGE_BYTES = 32 * AF_UNITS;
-constexpr int AF_STAGE_BYTES = 512 * AF_KERNEL * AF_BLOCK_TILES;
+constexpr int AF_PART_BYTES = 16 * AF_UNIT_PIXELS * AF_UNITS, AF_IMAGE_BYTES = AF_PARTS * AF_PART_BYTES;
+constexpr int AF_STAGE_BYTES = 512 * AF_KERNEL * AF_PARTS * AF_BLOCK_TILES;
 constexpr int AF_SHARED_BYTES = AF_STAGES * AF_STAGE_BYTES + 2 * AF_IMAGE_BYTES;
 static_assert(AF_IN_COLUMNS % 2 == 0 && AF_TILES_N % 2 == 0, "pixels go in pairs, and columns of products in pairs of eight");
 static_assert((8 * AF_TILES_N) % AF_COLUMNS == 0 || AF_COLUMNS % (8 * AF_TILES_N) == 0, "a warp's pixels are whole rows, or part of one");
@@ -32,20 +40,29 @@ static_assert((8 * AF_TILES_N) % AF_COLUMNS == 0 || AF_COLUMNS % (8 * AF_TILES_N
 struct ConvCall {
     const void* x;       // images x inputs x h x w
     void* y;             // images x outputs x out_h x out_w
-    const void* weight;  // images x chunks x taps x tiles fragments
+    const void* weight;  // images x chunks x taps x parts x tiles fragments
     long long x_image, y_image, weight_image;  // elements; of the weight, fragments of 512 bytes
     long long x_plane, y_plane;
+    const float* gain;  // float32: that of the layer, or null
+    float factor;  // float32: what else the gain has
     int inputs, outputs, w, h, out_w, out_h, padding;
     int chunks, tiles;                   // of 16 inputs and 16 outputs
     int blocks_m, blocks_x, blocks_y;    // of an image, the first counting fastest
 };
 
+template <class T> struct ProductOf {
+    using Type = T;
+};
+template <> struct ProductOf<Float32> {
+    using Type = Float16;
+};
 using AfRaw = AF_TYPE::Raw;
+using AfProduct = ProductOf<AF_TYPE>::Type;  // what tensor cores multiply
 
 // The registers of a warp.
 struct ConvWarp {
     Sums sums[AF_TILES_M][AF_TILES_N];
-    PerLane<unsigned> held[AF_ROUNDS][8];  // two pixels of a channel a word
+    PerLane<unsigned> held[AF_ROUNDS][8];  // a word of each channel: two pixels, or one in float32
     PerLane<int> offset[AF_ROUNDS], inside[AF_ROUNDS];
 };
 
@@ -74,7 +91,7 @@ AF_DEVICE ConvPlace conv_place(const ConvCall& call, int block) {
 AF_DEVICE void locate(const ConvCall& call, const ConvPlace& place, int warp, ConvWarp& state) {
     AF_UNROLL
     for (int r = 0; r < AF_ROUNDS; ++r) AF_EACH_LANE {
-        const int unit = 32 * warp + lane + AF_BLOCK_THREADS * r, pixel = 2 * unit % AF_UNITS;
+        const int unit = 32 * warp + lane + AF_BLOCK_THREADS * r, pixel = AF_UNIT_PIXELS * unit % (AF_IN_ROWS * AF_IN_COLUMNS);
         const int row = place.row - call.padding + pixel / AF_IN_COLUMNS, column = place.column - call.padding + pixel % AF_IN_COLUMNS;
         const bool row_there = unit < AF_UNITS && row >= 0 && row < call.h;
         state.offset[r][lane] = row * call.w + column;
@@ -93,56 +110,60 @@ AF_DEVICE void hold(const ConvCall& call, const ConvPlace& place, int warp, int 
         for (int i = 0; i < 8; ++i, from += call.x_plane) {
             const bool there = channel + i < call.inputs;
             unsigned word = 0;
-#if AF_PAIRS_IN
-            if (there && inside == 3) {
-                af_read(from, 4);
-                word = *reinterpret_cast<const unsigned*>(from);
+            if constexpr (AF_PARTS == 2 || AF_PAIRS_IN) {
+                if (there && (AF_PARTS == 2 ? inside & 1 : inside == 3)) {
+                    af_read(from, 4);
+                    word = *reinterpret_cast<const unsigned*>(from);
+                }
+            } else {
+                if (there && (inside & 1)) {
+                    af_read(from, 2);
+                    word = unsigned(from[0]);
+                }
+                if (there && (inside & 2)) {
+                    af_read(from + 1, 2);
+                    word |= unsigned(from[1]) << 16;
+                }
             }
-#else
-            if (there && (inside & 1)) {
-                af_read(from, 2);
-                word = from[0];
-            }
-            if (there && (inside & 2)) {
-                af_read(from + 1, 2);
-                word |= unsigned(from[1]) << 16;
-            }
-#endif
             state.held[r][i][lane] = word;
         }
     }
 }
 
-// What is held, by pixels.
-AF_DEVICE void release(int warp, char* image, const ConvWarp& state) {
+// What is held, by pixels; times `lift` in float32.
+AF_DEVICE void release(int warp, char* image, float lift, const ConvWarp& state) {
     AF_UNROLL
     for (int r = 0; r < AF_ROUNDS; ++r) AF_EACH_LANE {
         const int unit = 32 * warp + lane + AF_BLOCK_THREADS * r;
-        Sixteen first, second;
+        Sixteen first, second;  // pixels, or parts
         AF_UNROLL
         for (int i = 0; i < 4; ++i) {
             const unsigned even = state.held[r][2 * i][lane], odd = state.held[r][2 * i + 1][lane];
-            first.words[i] = low_halves(even, odd);
-            second.words[i] = high_halves(even, odd);
+            if constexpr (AF_PARTS == 2) {
+                split_pair(bits_to_float(even) * lift, bits_to_float(odd) * lift, first.words[i], second.words[i]);
+            } else {
+                first.words[i] = low_halves(even, odd);
+                second.words[i] = high_halves(even, odd);
+            }
         }
         if (AF_UNITS % AF_BLOCK_THREADS == 0 || unit < AF_UNITS) {
-            Sixteen* const to = reinterpret_cast<Sixteen*>(image + 32 * unit);
+            Sixteen* const to = reinterpret_cast<Sixteen*>(image) + AF_UNIT_PIXELS * unit;
             to[0] = first;
-            to[1] = second;
+            to[AF_PARTS == 2 ? AF_PART_BYTES / 16 : 1] = second;
         }
     }
 }
 
 // Begin to copy a row of taps of 16 channels. A fragment is a copy of 16 bytes by each lane of a warp.
 AF_DEVICE void fetch(const ConvCall& call, const ConvPlace& place, int warp, int step, char* stage) {
-    constexpr int fragments = AF_KERNEL * AF_BLOCK_TILES;
+    constexpr int fragments = AF_KERNEL * AF_PARTS * AF_BLOCK_TILES;
     if (step < call.chunks * AF_KERNEL) {
         AF_UNROLL
         for (int i = 0; i < (fragments + AF_WARPS - 1) / AF_WARPS; ++i) AF_EACH_LANE {
             const int fragment = i * AF_WARPS + warp, tap = fragment / AF_BLOCK_TILES, tile = place.tile + fragment % AF_BLOCK_TILES;
             if (fragments % AF_WARPS != 0 && fragment >= fragments) continue;
             const bool there = tile < call.tiles;
-            const long long from = (long long)(step * AF_KERNEL + tap) * call.tiles + (there ? tile : 0);
+            const long long from = (long long)(step * AF_KERNEL * AF_PARTS + tap) * call.tiles + (there ? tile : 0);
             copy_later<16>(stage + 512 * fragment + 16 * lane, place.weight + 512 * from + 16 * lane, there);
         }
     }
@@ -160,38 +181,75 @@ AF_DEVICE void multiply_row(int warp, int ky, const char* stage, const char* ima
     AF_EACH_LANE {
         const int eight = warp % AF_WARPS_N * AF_TILES_N + lane / 16, half = lane / 8 % 2;  // whose row this lane names
         weights[lane] = shared_address(stage) + 512 * (warp / AF_WARPS_N * AF_TILES_M) + 16 * lane;
-        pixels[lane] = shared_address(image) + half * (AF_IMAGE_BYTES / 2) + 16 * (pixels_to(eight) + lane % 8);
+        pixels[lane] = shared_address(image) + half * (AF_PART_BYTES / 2) + 16 * (pixels_to(eight) + lane % 8);
     }
-    AF_UNROLL
+    AF_UNROLL_BY(AF_TAPS_AT_ONCE)
     for (int kx = 0; kx < AF_KERNEL; ++kx) {
-        Left a[AF_TILES_M];
+        Left a[AF_PARTS][AF_TILES_M];
         AF_UNROLL
-        for (int m = 0; m < AF_TILES_M; ++m) load_fragment(weights, 512 * (kx * AF_BLOCK_TILES + m), a[m]);
+        for (int m = 0; m < AF_PARTS * AF_TILES_M; ++m) {
+            const int part = m / AF_TILES_M, tile = m % AF_TILES_M;
+            load_fragment(weights, 512 * ((kx * AF_PARTS + part) * AF_BLOCK_TILES + tile), a[part][tile]);
+        }
         AF_UNROLL
         for (int n = 0; n < AF_TILES_N; n += 2) {
-            PerLane<unsigned> b[4];
-            load_matrices(pixels, 16 * (pixels_to(n) + ky * AF_IN_COLUMNS + kx), b);
+            PerLane<unsigned> b[AF_PARTS][4];
             AF_UNROLL
-            for (int m = 0; m < AF_TILES_M; ++m) {
-                multiply_add<AF_TYPE>(state.sums[m][n], a[m], b[0], b[1]);
-                multiply_add<AF_TYPE>(state.sums[m][n + 1], a[m], b[2], b[3]);
+            for (int part = 0; part < AF_PARTS; ++part)
+                load_matrices(pixels, part * AF_PART_BYTES + 16 * (pixels_to(n) + ky * AF_IN_COLUMNS + kx), b[part]);
+            if constexpr (AF_PARTS == 2) {
+                Sums taps[AF_TILES_M][2];
+                AF_UNROLL
+                for (int i = 0; i < 6 * AF_TILES_M; ++i) {  // the small products first; beside each other those that do not wait for each other
+                    const int product = i / (2 * AF_TILES_M), m = i / 2 % AF_TILES_M, side = i % 2;
+                    const PerLane<unsigned>* const right = b[product == 1 ? AF_PARTS - 1 : 0] + 2 * side;
+                    if (product == 0) start(taps[m][side], 0.0f);
+                    multiply_add(taps[m][side], a[product == 0 ? AF_PARTS - 1 : 0][m], right[0], right[1]);
+                }
+                AF_UNROLL
+                for (int i = 0; i < 2 * AF_TILES_M; ++i) add(state.sums[i / 2][n + i % 2], taps[i / 2][i % 2]);
+            } else {
+                AF_UNROLL
+                for (int i = 0; i < 2 * AF_TILES_M; ++i) {
+                    const PerLane<unsigned>* const right = b[0] + i % 2 * 2;
+                    multiply_add<AfProduct>(state.sums[i / 2][n + i % 2], a[0][i / 2], right[0], right[1]);
+                }
             }
         }
     }
 }
 
-AF_DEVICE void put_pair(const ConvCall& call, const ConvPlace& place, int output, int row, int column, unsigned word) {
+AF_DEVICE AfRaw each_of(unsigned pair, int which) { return AfRaw(pair >> 16 * which); }
+AF_DEVICE AfRaw each_of(const Eight& pair, int which) { return AfRaw(bits_to_float(pair.words[which])); }
+
+// Two neighbours of a row, as far as they are there.
+template <class PAIR> AF_DEVICE void put_pair(const ConvCall& call, const ConvPlace& place, int output, int row, int column, PAIR pair) {
     if (output >= call.outputs || row >= call.out_h || column >= call.out_w) return;
     AfRaw* const to = place.y + output * call.y_plane + (long long)row * call.out_w + column;
-#if AF_PAIRS_OUT
-    *reinterpret_cast<unsigned*>(to) = word;
-#else
-    to[0] = AfRaw(word);
-    if (column + 1 < call.out_w) to[1] = AfRaw(word >> 16);
-#endif
+    if constexpr (AF_PAIRS_OUT) {
+        *reinterpret_cast<PAIR*>(to) = pair;
+    } else {
+        to[0] = each_of(pair, 0);
+        if (column + 1 < call.out_w) to[1] = each_of(pair, 1);
+    }
 }
 
-// Two lanes in rows beside each other exchange half of what they have, so that eight lanes write 16 neighbouring pixels.
+AF_DEVICE void put_floats(const ConvCall& call, const ConvPlace& place, int warp, ConvWarp& state) {
+    AF_UNROLL
+    for (int m = 0; m < AF_TILES_M; ++m) {
+        AF_UNROLL
+        for (int part = 0; part < 2 * AF_TILES_N; ++part) AF_EACH_LANE {
+            const int half = part % 2, n = part / 2, pixel = 8 * (warp % AF_WARPS_N * AF_TILES_N + n) + 2 * (lane % 4);
+            const int output = 16 * (place.tile + warp / AF_WARPS_N * AF_TILES_M + m) + 8 * half + lane / 4;
+            constexpr float scale = 1.0f / (AF_LIFT_X * AF_LIFT_WEIGHT);
+            const Sums& sums = state.sums[m][n];
+            const Eight pair = {{float_to_bits(sums.values[2 * half][lane] * scale), float_to_bits(sums.values[2 * half + 1][lane] * scale)}};
+            put_pair(call, place, output, place.row + pixel / AF_COLUMNS, place.column + pixel % AF_COLUMNS, pair);
+        }
+    }
+}
+
+// In 16 bits. Two lanes in rows beside each other exchange half of what they have, so that eight lanes write 16 neighbouring pixels.
 AF_DEVICE void put(const ConvCall& call, const ConvPlace& place, int warp, ConvWarp& state) {
     AF_UNROLL
     for (int m = 0; m < AF_TILES_M; ++m) {
@@ -200,8 +258,8 @@ AF_DEVICE void put(const ConvCall& call, const ConvPlace& place, int warp, ConvW
             const int half = part % 2, n = part / 2 * 2;
             PerLane<unsigned> own, other;
             AF_EACH_LANE {
-                const unsigned left = narrow_pair<AF_TYPE>(state.sums[m][n].values[2 * half][lane], state.sums[m][n].values[2 * half + 1][lane]);
-                const unsigned right = narrow_pair<AF_TYPE>(state.sums[m][n + 1].values[2 * half][lane], state.sums[m][n + 1].values[2 * half + 1][lane]);
+                const unsigned left = narrow_pair<AfProduct>(state.sums[m][n].values[2 * half][lane], state.sums[m][n].values[2 * half + 1][lane]);
+                const unsigned right = narrow_pair<AfProduct>(state.sums[m][n + 1].values[2 * half][lane], state.sums[m][n + 1].values[2 * half + 1][lane]);
                 own[lane] = lane & 4 ? right : left;
                 other[lane] = lane & 4 ? left : right;
             }
@@ -220,6 +278,7 @@ AF_DEVICE void put(const ConvCall& call, const ConvPlace& place, int warp, ConvW
 AF_DEVICE void conv(const ConvCall& call, char* shared, int block) {
     const ConvPlace place = conv_place(call, block);
     char* const images = shared + AF_STAGES * AF_STAGE_BYTES;
+    const float lift = AF_PARTS == 2 ? AF_LIFT_X * power_below(call.gain, call.factor) : 1.0f;
     PerWarp<ConvWarp, AF_WARPS> states;
     AF_EACH_WARP(AF_WARPS) {
         ConvWarp& state = states[warp];
@@ -232,7 +291,7 @@ AF_DEVICE void conv(const ConvCall& call, char* shared, int block) {
             AF_UNROLL
             for (int n = 0; n < AF_TILES_N; ++n) start(state.sums[m][n], 0.0f);
         }
-        release(warp, images, state);
+        release(warp, images, lift, state);
         arrive<AF_STAGES - 2>();
     }
     for (int chunk = 0; chunk < call.chunks; ++chunk) {
@@ -245,11 +304,16 @@ AF_DEVICE void conv(const ConvCall& call, char* shared, int block) {
                 fetch(call, place, warp, step + AF_STAGES - 1, shared + (slot + AF_STAGES - 1) % AF_STAGES * AF_STAGE_BYTES);
                 if (ky == 0 && chunk + 1 < call.chunks) hold(call, place, warp, chunk + 1, state);
                 multiply_row(warp, ky, shared + slot * AF_STAGE_BYTES, images + chunk % 2 * AF_IMAGE_BYTES, state);
-                if (ky == AF_KERNEL - 1 && chunk + 1 < call.chunks) release(warp, images + (chunk + 1) % 2 * AF_IMAGE_BYTES, state);
+                if (ky == AF_KERNEL - 1 && chunk + 1 < call.chunks) release(warp, images + (chunk + 1) % 2 * AF_IMAGE_BYTES, lift, state);
                 arrive<AF_STAGES - 2>();
             }
         }
     }
     AF_WARPS_MEET();
-    AF_EACH_WARP(AF_WARPS) put(call, place, warp, states[warp]);
+    AF_EACH_WARP(AF_WARPS) {
+        if constexpr (AF_PARTS == 2)
+            put_floats(call, place, warp, states[warp]);
+        else
+            put(call, place, warp, states[warp]);
+    }
 }

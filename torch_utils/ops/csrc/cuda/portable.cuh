@@ -16,6 +16,7 @@ constexpr int AF_BLOCKS = 4;  // at once on a multiprocessor: so many that at mo
 #define AF_DEVICE static inline
 #define AF_INLINE inline
 #define AF_UNROLL
+#define AF_UNROLL_BY(count)
 #define AF_CONSTANT const
 
 extern thread_local int af_order;                       // 0: threads in order, 1: backwards, otherwise an odd stride
@@ -75,6 +76,8 @@ AF_DEVICE unsigned short float_to_half(float value) {
 #define AF_DEVICE static __device__ __forceinline__
 #define AF_INLINE __device__ __forceinline__
 #define AF_UNROLL _Pragma("unroll")
+#define AF_UNROLL_TEXT(text) _Pragma(#text)
+#define AF_UNROLL_BY(count) AF_UNROLL_TEXT(unroll count)
 #define af_check(from)
 #define AF_CONSTANT const __grid_constant__
 #define AF_EACH_THREAD for (int thread = threadIdx.x, once_ = 1; once_; once_ = 0)

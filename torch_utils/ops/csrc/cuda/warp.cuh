@@ -201,6 +201,11 @@ AF_DEVICE void start(Sums& sums, float value) {
     for (int r = 0; r < 4; ++r) AF_EACH_LANE sums.values[r][lane] = value;
 }
 
+AF_DEVICE void add(Sums& sums, const Sums& more) {
+    AF_UNROLL
+    for (int r = 0; r < 4; ++r) AF_EACH_LANE sums.values[r][lane] += more.values[r][lane];
+}
+
 // Row g of a C (0), or row g + 8 (1), as half of the next product's B.
 AF_DEVICE void narrow(const Sums& sums, int half, PerLane<unsigned>& to) {
     AF_EACH_LANE to[lane] = finite_pair_of(sums.values[2 * half][lane], sums.values[2 * half + 1][lane]);
@@ -270,10 +275,11 @@ template <int BYTES> AF_DEVICE void copy_later(void* to, const void* from, bool 
     if (there) af_read(from, BYTES);
     af_copies.back().push_back({to, there ? from : nullptr, BYTES});
 #else
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
-                 :
-                 : "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "n"(BYTES), "r"(there ? BYTES : 0)
-                 : "memory");
+    const unsigned at = (unsigned)__cvta_generic_to_shared(to), bytes = there ? BYTES : 0;
+    if constexpr (BYTES == 16)  // past the first cache, which has little room beside shared memory
+        asm volatile("cp.async.cg.shared.global [%0], [%1], %2, %3;" : : "r"(at), "l"(from), "n"(BYTES), "r"(bytes) : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" : : "r"(at), "l"(from), "n"(BYTES), "r"(bytes) : "memory");
 #endif
 }
 AF_DEVICE void commit_copies() {

@@ -11,6 +11,7 @@ from viz import cli
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python visualizer\.py (.+)$", README, re.MULTILINE)
+SLOW = {"metrics", "spectrum", "break-it", "invert", "screenshot", "play"}
 MODULES = re.findall(r"python -m (tests[\w.]*|networks[\w.]*|torch_utils[\w.]*)", README)
 
 
@@ -24,6 +25,15 @@ def test_every_command_is_one_that_the_program_takes(command):
     parser = cli.build_parser()
     options = parser.parse_args(words if words[0] in cli.command_names(parser) else ["window", *words])
     assert callable(options.function)
+
+
+def test_the_quick_commands_run_in_their_order(tmp_path, monkeypatch, capsys):
+    """In an empty folder, as somebody would who types them; the slow ones are run by the guide's tests, with smaller numbers."""
+    monkeypatch.chdir(tmp_path)
+    for command in COMMANDS:
+        words = shlex.split(command)
+        if words[0] not in SLOW and not {"network.pkl", "record"} & set(words):
+            assert cli.run(words) == 0, f"{command}\n{capsys.readouterr().err}"
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch_utils.ops import dispatch
 from torch_utils.ops.backend import Call, Implementation, Unavailable
 from torch_utils.ops.filtered_lrelu import FilteredLreluOptions
-from torch_utils.ops.native import too_many_phases
+from torch_utils.ops.native_rules import too_many_phases
 from torch_utils.ops.reference import taps_of
 from torch_utils.ops.upfirdn2d import UpfirdnOptions
 

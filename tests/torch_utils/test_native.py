@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings, strategies as st
 from torch_utils import native_library
 from torch_utils.native_build import NativeUnavailable
 from torch_utils.ops import filtered_lrelu, upfirdn2d, use
+from torch_utils.ops.dispatch import decisions
 from torch_utils.ops.filtered_lrelu import FilteredLreluOptions
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -447,16 +448,50 @@ def test_large_2d_filters_are_exact():
         assert_close(actual, upfirdn2d(x, f, up=4, padding=(25, 22, 25, 22), gain=16))
 
 
-@pytest.mark.parametrize(("channels", "taps", "alone"), [(7, 12, True), (8, 12, False), (8, 5, True)])
-def test_many_channels_with_a_large_2d_filter_are_left_to_torch(channels, taps, alone, monkeypatch):
-    """Which convolves them faster; a filter of full rank, since others are short sums of separable ones."""
-    x, f, calls, direct = torch.randn(1, channels, 9, 9), torch.randn(taps, taps), [], native._direct
-    monkeypatch.setattr(native, "_direct", lambda *call: calls.append(call) or direct(*call))
+@pytest.mark.parametrize(
+    ("channels", "width", "taps", "alone"),
+    [(7, 33, 21, True), (8, 33, 21, False), (8, 33, 12, True), (8, 64, 21, True)],
+)
+def test_many_channels_of_narrow_images_with_a_large_2d_filter_are_left_to_torch(channels, width, taps, alone):
+    """Which convolves them faster; the reason says so, and whoever forces the kernels gets them."""
+    x, f = torch.randn(1, channels, 9, width), torch.randn(taps, taps)
+    actual = upfirdn2d(x, f, padding=taps // 2)
+    taken = next(
+        d.backend for d in decisions() if d.call.op == "upfirdn2d" and d.call.x.shape == x.shape and d.call.tensors[1].shape == f.shape
+    )
+    assert taken.name == ("native" if alone else "reference"), taken
+    assert alone or "441 taps a sample are faster across 8 channels" in taken.why
     with use("native"):
-        actual = upfirdn2d(x, f, padding=taps)
+        assert_close(upfirdn2d(x, f, padding=taps // 2), actual)
+
+
+def test_without_filters_nothing_is_forced_on_the_kernels():
+    x, b = torch.randn(1, 3, 9, 11), torch.randn(3)
+    filtered_lrelu(x, None, None, b, padding=1)
+    assert "native: without filters" in next(
+        d.backend.why for d in decisions() if d.call.op == "filtered_lrelu" and d.call.x.shape == x.shape
+    )
+
+
+@pytest.mark.parametrize(("channels", "size", "chosen"), [(32, 9, "reference"), (16, 9, "native"), (32, 17, "native")])
+def test_many_channels_of_tiny_images_with_a_large_2d_fall_are_left_to_torch(channels, size, chosen):
+    x, fu, fd = torch.randn(1, channels, size, size), torch.randn(24), torch.randn(12, 12)
+    actual = filtered_lrelu(x, fu, fd, up=4, down=2, padding=18)
+    decision = next(d for d in decisions() if d.call.op == "filtered_lrelu" and d.call.x.shape == x.shape and d.call.tensors[3] is None)
+    assert decision.backend.name == chosen
+    with use("native"):
+        assert_close(filtered_lrelu(x, fu, fd, up=4, down=2, padding=18), actual)
+
+
+@pytest.mark.parametrize("padding", [0, (3, 2, 0, 4), (-2, 5, 1, -1)])
+def test_a_full_2d_fall_alone(padding, level):
+    """What is padded stays 0 through the activation, so that the second filter may do it."""
+    x, fd, b = torch.randn(2, 5, 21, 24), torch.randn(9, 9), torch.randn(5)
+    options = {"down": 2, "padding": padding, "clamp": 0.7, "gain": 1.3}
+    with use("native"):
+        actual = filtered_lrelu(x, None, fd, b, **options)
     with use("reference"):
-        assert_close(actual, upfirdn2d(x, f, padding=taps))
-    assert bool(calls) == alone
+        assert_close(actual, filtered_lrelu(x, None, fd, b, **options))
 
 
 def test_openmp_is_torchs_own():

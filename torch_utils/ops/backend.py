@@ -74,7 +74,8 @@ class Implementation:
     """A backend of one operator.
 
     `run(*tensors, options)` computes; `available()` returns a description or raises `Unavailable`; `refuses(call)` returns a reason
-    or None; `devices` are device types ("cpu"), None for any; `differentiable` tells whether gradients flow through it (calls that
+    or None; `yields(call)`, asked where nobody forces a backend, why those after it are faster at this kind of call, or None; `devices` are
+    device types ("cpu"), None for any; `differentiable` tells whether gradients flow through it (calls that
     need gradients skip the others); a smaller `rank` is preferred, and registration order decides among equals.
     """
 
@@ -83,6 +84,7 @@ class Implementation:
     run: Callable[..., Tensor]
     available: Callable[[], str] = _always
     refuses: Callable[[Call], str | None] = _takes_all
+    yields: Callable[[Call], str | None] = _takes_all
     devices: tuple[str, ...] | None = None
     differentiable: bool = False
     rank: int = 0

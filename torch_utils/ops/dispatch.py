@@ -210,7 +210,7 @@ class Registry:
 def _free_choice(call: Call, candidates: tuple[Candidate, ...]) -> Decision:
     passed_over: list[str] = []
     for candidate in candidates:
-        objection = candidate.objection(call)
+        objection = candidate.objection(call) or candidate.implementation.yields(call)
         if objection is None:
             why = "; ".join([candidate.description, *passed_over])
             return Decision(call, Backend(call.op, candidate.name, why), candidate.implementation.run)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -17,16 +17,15 @@ from torch import Tensor
 
 from ..native_build import NativeUnavailable
 from ..native_library import describe, library
-from .backend import Call, Implementation, Unavailable
+from .backend import Implementation, Unavailable
 from .dispatch import register
 from .filtered_lrelu import FilteredLreluOptions
-from .reference import HALVES
-from .upfirdn2d import UpfirdnOptions, upfirdn2d_reference
+from .native_rules import MOST_PLANES, refuses_activation, refuses_filter, yields_activation, yields_filter
+from .upfirdn2d import UpfirdnOptions
 
 RANK_TOLERANCE = 1e-6  # of the largest tap
-MOST_TERMS = 6
-MANY_CHANNELS, LARGE_PHASE = 8, 30  # torch computes many channels side by side: from here on its convolution by a full 2-D filter is faster
-MOST_PLANES = 16  # least common multiple of a row's factors; as in resample.cpp
+MOST_TERMS = 6  # that the fused kernel takes where rows are wider than NARROW; tap by tap, narrow rows have too little to do
+NARROW = 24
 
 _FLOATS = np.ndarray
 _POINTER = ctypes.c_void_p
@@ -252,7 +251,7 @@ def filtered_lrelu_native(
     middle = options.upsampling.size(x.shape[3], x.shape[2], taps_up)
     size = options.downsampling.size(*middle, taps_down)
     clamp = math.inf if options.clamp is None else options.clamp
-    if rise.rank == 1 and fall.rank <= MOST_TERMS:
+    if rise.rank == 1 and (fall.rank <= MOST_TERMS or size[0] <= NARROW):
         spec = _Pass(up, down, (padding[0], padding[2]), size, True, options.slope, clamp)
         return _resample(x, rise, fall, spec, (b, in_scale, out_scale))
     return _unfused(x, fu, fd, b, options, in_scale=in_scale, out_scale=out_scale)
@@ -267,22 +266,24 @@ def _unfused(
         x = x * scale.to(x.dtype)[:, :, None, None]
     if b is not None:
         x = x + b.to(x.dtype)[None, :, None, None]
-    flip = options.flip_filter
-    x = upfirdn2d_native(x, fu, UpfirdnOptions(options.up, (1, 1), options.padding, flip, float(options.up[0] * options.up[1])))
-    x = torch.nn.functional.leaky_relu(x, options.slope).mul_(options.gain)
+    flip, padding = options.flip_filter, options.padding
+    if fu is not None or options.up != (1, 1):
+        gain = float(options.up[0] * options.up[1]) * options.gain
+        x = upfirdn2d_native(x, fu, UpfirdnOptions(options.up, (1, 1), padding, flip, gain))
+        padding = (0, 0, 0, 0)
+        x = torch.nn.functional.leaky_relu_(x, options.slope)
+    else:
+        x = torch.nn.functional.leaky_relu(x, options.slope).mul_(options.gain)
     if options.clamp is not None:
         x.clamp_(-options.clamp, options.clamp)
-    x = upfirdn2d_native(x, fd, UpfirdnOptions((1, 1), options.down, (0, 0, 0, 0), flip, 1.0))
+    x = upfirdn2d_native(x, fd, UpfirdnOptions((1, 1), options.down, padding, flip, 1.0))  # what is padded stays 0
     if (scale := scales["out_scale"]) is not None:
         x = x * scale.to(x.dtype)[:, :, None, None]
     return x.to(dtype)
 
 
 def upfirdn2d_native(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Tensor:
-    """`upfirdn2d`: separable filters in two passes, 2-D ones as a sum of separable ones where that is less work, otherwise tap by tap.
-
-    Many channels with a large filter of that last kind, which no network here has, are left to torch.
-    """
+    """`upfirdn2d`: separable filters in two passes, 2-D ones as a sum of separable ones where that is less work, otherwise tap by tap."""
     filters = _filters(f, flip_filter=options.flip_filter, gain_y=options.gain)
     taps = (filters.x.shape[1], filters.y.shape[1])
     size = options.resampling.size(x.shape[3], x.shape[2], taps)
@@ -300,8 +301,6 @@ def upfirdn2d_native(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Te
     if f is None or f.ndim == 1:
         f = torch.from_numpy(np.outer(filters.y[0], filters.x[0]))
         options = UpfirdnOptions(up, down, options.padding, True, 1.0)
-    if x.shape[1] >= MANY_CHANNELS and f.numel() > LARGE_PHASE * up[0] * up[1]:
-        return upfirdn2d_reference(x, f, options)
     return _direct(x, f, options, size)
 
 
@@ -313,37 +312,6 @@ def _available() -> str:
         raise Unavailable(str(error)) from error
 
 
-def _refuses(call: Call) -> str | None:
-    if call.x.dtype not in (torch.float32, *HALVES):
-        return f"takes 16- and 32-bit types, not {call.x.dtype}"
-    if any(t is not None and t.dtype == torch.float64 for t in call.tensors[1:]):
-        return "a filter or bias is float64"
-    if 0 in call.x.shape:
-        return "nothing to compute"
-    if max(call.x.shape) >= 2**24:
-        return "too large for 32-bit sizes"
-    return None
-
-
-def _refuses_filter(call: Call) -> str | None:
-    return "there is no filter" if call.tensors[1] is None else _refuses(call)
-
-
-def _refuses_activation(call: Call) -> str | None:
-    options: FilteredLreluOptions = call.options
-    if not (0 <= options.slope <= 1 and options.gain > 0):
-        return f"needs 0 <= slope <= 1 and gain > 0, not {options.slope:g} and {options.gain:g}"
-    return too_many_phases(options) or _refuses(call)
-
-
-def too_many_phases(options: FilteredLreluOptions) -> str | None:
-    """Why the kernels refuse these factors; None if they take them."""
-    if math.lcm(options.up[0], options.down[0]) > MOST_PLANES:
-        return f"factors {options.up[0]} and {options.down[0]} need too many phases"
-    return None
-
-
-register(
-    Implementation("filtered_lrelu", "native", filtered_lrelu_native, available=_available, refuses=_refuses_activation, devices=("cpu",))
-)
-register(Implementation("upfirdn2d", "native", upfirdn2d_native, available=_available, refuses=_refuses_filter, devices=("cpu",)))
+_implementation = partial(Implementation, name="native", available=_available, devices=("cpu",))
+register(_implementation("filtered_lrelu", run=filtered_lrelu_native, refuses=refuses_activation, yields=yields_activation))
+register(_implementation("upfirdn2d", run=upfirdn2d_native, refuses=refuses_filter, yields=yields_filter))

@@ -227,25 +227,6 @@ void fall_any_row(const Plan &p, const float *t, float *y) {
                         p.y_vectors, k > 0);
 }
 
-AF_PASS void finish_row(const Plan &p, const Channel &channel, const float *from, float *y) {
-    const int width = p.call->out_w;
-    const Vec scale = broadcast(channel.out_scale);
-    if (p.y_planes == 1) {
-        for (int i = 0; i < width; i += L) store_first(y + i, *(const Vec *)(from + i) * scale, width - i);
-    } else if (p.y_planes == 2) {
-        const float *odd = from + (size_t)p.y_vectors * L;
-        for (int i = 0; 2 * i < width; i += L) {
-            Vec low, high;
-            interleave(*(const Vec *)(from + i) * scale, *(const Vec *)(odd + i) * scale, &low, &high);
-            store_first(y + 2 * i, low, width - 2 * i);
-            store_first(y + 2 * i + L, high, width - 2 * i - L);
-        }
-    } else {
-        for (int s = 0; s < p.y_planes; s++)
-            for (int i = s, from_at = s * p.y_vectors * L; i < width; i += p.y_planes, from_at++) y[i] = from[from_at] * channel.out_scale;
-    }
-}
-
 // `small` does what `act` does where all samples are below the clamp.
 template <class Act, class Small>
 void run_band(const Plan &p, const Channel &channel, int begin, int end, float *scratch, const Act &act, const Small &small) {
@@ -292,7 +273,7 @@ void run_band(const Plan &p, const Channel &channel, int begin, int end, float *
             float *y = channel.y + (size_t)o * p.call->out_w;
             if (fall_row_of_sums(p, mine, y, out_scale) || fall_known_row(p, mine, y, out_scale)) continue;
             fall_any_row(p, mine, row);
-            finish_row(p, channel, row, y);
+            join_planes(row, p.y_planes, p.y_vectors * L, y, p.call->out_w, channel.out_scale);
         }
         a_first = next_kept > 0 ? a_end - next_kept : next_group * ay.up;
         a_kept = next_kept;

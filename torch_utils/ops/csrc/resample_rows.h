@@ -145,15 +145,20 @@ inline __attribute__((always_inline)) void fall_vectors(const FallSource &source
         for (int s = 0; s < S; s++) total[g][s] = sum[g][s] + other[g][s];
 }
 
+inline void store_pair(float *y, const Vec *samples, int left) {
+    Vec low, high;
+    interleave(samples[0], samples[1], &low, &high);
+    store_first(y, low, left);
+    store_first(y + AF_LANES, high, left - AF_LANES);
+}
+
 template <int S>
 inline void store_samples(float *y, const Vec *sum, Vec scale, int left) {
     if constexpr (S == 1) {
         store_first(y, sum[0] * scale, left);
     } else {
-        Vec low, high;
-        interleave(sum[0] * scale, sum[1] * scale, &low, &high);
-        store_first(y, low, left);
-        store_first(y + AF_LANES, high, left - AF_LANES);
+        const Vec scaled[2] = {sum[0] * scale, sum[1] * scale};
+        store_pair(y, scaled, left);
     }
 }
 
@@ -172,6 +177,29 @@ AF_PASS void fall_row(const FallSource &source, float *y, int width, const Vec *
         fall_vectors<P, T, S, SYMMETRIC, 1>(source, at, taps, sum);
         store_samples<S>(y + done, sum[0], scale, width - done);
     }
+}
+
+// A row from `count` planes, `step` floats apart, that hold its samples in turn.
+AF_PASS void join_planes(const float *planes, int count, int step, float *y, int width, float by) {
+    const Vec scale = broadcast(by);
+    const auto at = [&](int plane, int i) { return load(planes + plane * step + i) * scale; };
+    for (int i = 0; count == 1 && i < width; i += AF_LANES) store_first(y + i, at(0, i), width - i);
+    for (int i = 0; count == 2 && 2 * i < width; i += AF_LANES) {
+        const Vec samples[2] = {at(0, i), at(1, i)};
+        store_pair(y + 2 * i, samples, width - 2 * i);
+    }
+    for (int i = 0; count == 4 && 4 * i < width; i += AF_LANES) {
+        Vec even[2], odd[2];
+        interleave(at(0, i), at(2, i), &even[0], &even[1]);
+        interleave(at(1, i), at(3, i), &odd[0], &odd[1]);
+        for (int half = 0; half < 2; half++) {
+            const Vec samples[2] = {even[half], odd[half]};
+            store_pair(y + 4 * i + 2 * half * AF_LANES, samples, width - 4 * i - 2 * half * AF_LANES);
+        }
+    }
+    if (count == 3 || count > 4)
+        for (int s = 0; s < count; s++)
+            for (int i = s, from = s * step; i < width; i += count, from++) y[i] = planes[from] * by;
 }
 
 // Any taps and periods: `at` says where each tap's window begins.

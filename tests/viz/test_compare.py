@@ -12,6 +12,7 @@ from tests.finding import chord
 from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
 from viz import capture, cli
 from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture
+from viz.compare.caption import shared, wrapped
 from viz.export.export import ExportOptions, export
 from viz.export.film_file import read
 from viz.memory import Memory
@@ -554,3 +555,18 @@ def test_textures_of_a_comparison_that_is_over_are_given_back(running):
     running.app.state = running.state.edit(Compare, on=True)
     running.ui.frames(3)
     assert live_objects() == compared
+
+
+def test_words_below_a_saved_comparison_say_which_is_which(tmp_path):
+    words = ["render", TINY_R, "--compare", TINY_T, "--mode", "wipe", "--seed", "5", "--rotate", "18"]
+    assert cli.run([*words, "--out", str(tmp_path / "plain.png")]) == 0
+    assert cli.run([*words, "--captions", "--out", str(tmp_path / "words.png")]) == 0
+    plain, said = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("plain", "words"))
+    height = plain.shape[0]
+    assert np.array_equal(said[:height], plain) and said[height:].max() > 150 and said.shape[0] > height + 20
+    assert cli.run(["view", str(tmp_path / "words.png"), "--out", str(tmp_path / "again.png")]) == 0
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "again.png")), said)
+    view = ViewState().edit(Latent, x=5.0, y=2.0).edit(Pose, x=0.05, turns=-0.05).edit(Tap, layer="L3").edit(Truncation, psi=0.7)
+    assert shared(view) == "seed 205, moved (0.050, 0.000) widths, turned −18.0°, ψ 0.70, layer L3"
+    assert shared(view.edit(Latent, x=5.5).reset(Pose, Tap, Truncation)) == "latent (5.50, 2.00)"
+    assert wrapped("one two three", 7, len) == ["one two", "three"]

@@ -69,6 +69,7 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--columns", metavar="N", type=int, choices=range(5), default=0,
                         help="--mode side: views in a row (default: all, and two by two for four)")  # fmt: skip
     parser.add_argument("--split", metavar="X", type=float, default=0.0, help="--mode wipe: the divider, in widths from the centre")
+    parser.add_argument("--captions", action="store_true", help="with --compare: names, distances, seed and pose below the picture (.png)")
     parser.add_argument("--difference-gain", metavar="DB", type=float, default=0.0, help="--mode difference: its gain (.png only)")
 
 
@@ -80,7 +81,9 @@ def with_comparison(view: ViewState, options: argparse.Namespace) -> ViewState:
     if options.other not in others(view):
         raise CommandError(f"--other {options.other} is not there: --compare names {len(options.compare)} beside the first")
     flips = options.mode == "flip"
-    return view.put(CompareView(options.mode, options.split, flips, options.difference_gain, options.other, options.columns))
+    return view.put(
+        CompareView(options.mode, options.split, flips, options.difference_gain, options.other, options.columns, options.captions)
+    )
 
 
 def add_view_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from gui_utils.tone import BACKGROUND, PictureView, ToneMap, paint
 from networks.measures.comparison import psnr_db, ratio_db
+from viz.compare.caption import captioned
 from viz.compare.compare import chosen, compared, others, own_values
 from viz.compare.layout import cell_at, columns_in_files
 from viz.groups.compare import NAMES, OTHERS
@@ -188,7 +189,8 @@ def captured(frame: Frame, view: ViewState) -> np.ndarray:
     """The comparison at the first picture's own size. Raises StateError where there is nothing to show yet."""
     assert frame.picture is not None
     try:
-        return composed(frame, view, 1, source_of(frame.picture, view))
+        pixels = composed(frame, view, 1, source_of(frame.picture, view))
+        return captioned(pixels, frame, view) if view.get(CompareView).captions else pixels
     except ValueError as e:
         raise StateError(str(e)) from e
 

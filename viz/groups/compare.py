@@ -79,6 +79,7 @@ class CompareView:
     `split` is where the wipe's divider stands, in image widths from the centre. `second`: flipped, so that the other view is
     seen. `gain_db` is that of the difference, whose zero is mid-grey. `other` (2 to 4): which view wipe, flip and difference
     act with. `columns` of views side by side; 0 as many as make them largest.
+    `captions`: saved pictures have words below.
     """
 
     mode: str = ranged("side", choices=MODES)
@@ -87,6 +88,7 @@ class CompareView:
     gain_db: float = ranged(0.0, -80, 120)
     other: int = ranged(2, 2, 4, discrete=True)
     columns: int = ranged(0, 0, 4, discrete=True)
+    captions: bool = False
 
 
 OTHERS: dict[int, type[OwnValues]] = {2: Compare, 3: ThirdView, 4: FourthView}  # views beside the first, by number

@@ -36,6 +36,8 @@ SECOND = Field(
     "Other view", "CompareView.second", "Shows the chosen view in the place of the first. X, held, shows the other one.", default=False
 )
 GAIN = Field("Gain", "CompareView.gain_db", "Of the difference, whose zero is mid-grey.", "dB", default=0.0, low=-20, high=80, decimals=1)
+CAPTIONS = Field("Captions", "CompareView.captions", "Saved pictures say below which network is which, how far they are apart, the seed "
+                 "and the pose. Films and values go without.", default=False)  # fmt: skip
 PSNR = "PSNR"
 RESET = Field("Reset", "Compare.reset", "Nothing beside this view.")
 KINDS: tuple[type, ...] = (*OTHERS.values(), *OWN_BREAKS.values(), CompareView)
@@ -62,6 +64,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         wrapped_text(SAME, dim=False)
         state = _choices(state, context, SAME_NETWORK)
     state = _layout(state)
+    state = state.edit(CompareView, captions=checkbox(CAPTIONS, state.get(CompareView).captions))
     with section("Linked with the first") as opened:
         if opened:
             state = links(state, others(state), found)

@@ -1,14 +1,15 @@
 // variants: generic avx2 avx512
 //
-// 1x1 convolution as a float32 matrix product with two levels of Strassen's algorithm (conv_strassen.h): 49 products of a quarter of the depth
-// instead of 64, for layers of many channels.
+// 1x1 convolution as a float32 matrix product with two levels of Strassen's algorithm (conv_strassen.h): 49 products of a quarter of the
+// depth instead of 64, for layers of many channels.
 //
-// A unit of work is a group of four times VECTORS vectors of pixels, for all output channels. The outer level's seven parts follow each other:
-// the input of one is packed for the inner level, in the second-level cache, and multiplied for all quads of panels of output channels; the
-// chain's partial sums of each quad wait in memory for the next part. Weights are read in one sequential stream. Pixels that fill no group go
-// through plain products. Which ones do, and so every bit of the result, does not depend on the number of threads.
+// A unit of work is a group of four times VECTORS vectors of pixels, for all output channels. The outer level's seven parts follow each
+// other: the input of one is packed for the inner level, in the second-level cache, and multiplied for all quads of panels of output
+// channels; the chain's partial sums of each quad wait in memory for the next part. Weights are read in one sequential stream. Pixels that
+// fill no group go through plain products. Which ones do, and so every bit of the result, does not depend on the number of threads.
 //
-// Rounding is about twice that of one level; a sample that is not finite spoils the outputs of its pixel and of the three it is grouped with.
+// Rounding is about twice that of one level; a sample that is not finite spoils the outputs of its pixel and of the three it is grouped
+// with.
 #include "conv_strassen.h"
 
 namespace {
@@ -26,6 +27,7 @@ struct Plan {
     int64_t pixels, vectors, quads, threads;
     int64_t groups, slices;                     // of an image; of the quads, where groups are few
     int64_t tail_first, segments, tail_slices;  // vectors in no group, cut into segments, and slices of their panels
+    bool streamed;                              // the result goes past the cache
     int64_t waiting, size;                      // floats: partial sums, all of a thread's scratch
 
     int64_t first_quad(int64_t slice) const { return quads * slice / slices; }
@@ -45,6 +47,7 @@ Plan make_plan(const ConvCall& c) {
     p.tail_first = p.groups * WIDTH;
     p.segments = ceil_div(p.vectors - p.tail_first, WIDTH);
     p.tail_slices = p.segments == 0 ? 1 : smaller(p.quads, ceil_div(2 * p.threads, p.segments * c.batch));
+    p.streamed = can_stream(c, p.pixels);
     p.waiting = ceil_div(p.quads, p.slices) * (int64_t)(sizeof(Waiting) / sizeof(float));
     p.size = p.waiting + larger(PARTS * p.part, QUAD * p.quarter * WIDTH * LANES);
     return p;
@@ -52,7 +55,8 @@ Plan make_plan(const ConvCall& c) {
 
 // ---------------------------------------------------------------- input
 
-// One input vector of the outer level's part: `x` is where channel k of outer half 1, pixel 0 is; `below` and `right` lead to the other halves.
+// One input vector of the outer level's part: `x` is where channel k of outer half 1, pixel 0 is; `below` and `right` lead to the other
+// halves.
 struct Quarters {
     const float* x;
     int64_t below, right;
@@ -125,7 +129,7 @@ CONV_INLINE void finish(const ConvCall& c, const Plan& p, const Place& at, int o
     each([&](int m, int n) { sum[m][n] = load(start.vector(m, n)) + load(tile.vector(m, n)); });
     const int64_t channel = (at.quad * QUAD + 2 * outer_row + row) * ROWS;
     if (channel < c.out_channels)
-        finish(sum, target_of(c, p.pixels, at.image, channel, at.pixel + (2 * outer_column + column) * HALF_LANES));
+        finish(sum, target_of(c, p.pixels, at.image, channel, at.pixel + (2 * outer_column + column) * HALF_LANES, p.streamed));
 }
 
 CONV_INLINE void add(const Tile& a, const Tile& b, Tile& result) {
@@ -164,7 +168,10 @@ void do_part(const ConvCall& c, const Plan& p, const Unit& unit, Waiting* waitin
         const Place at = {unit.image, unit.pixel, quad};
         seven_products(
             [&](const Tile& start, Part part, Tile& result) {
-                add_product(start, a + part * p.panel, packed + part * p.part, p.quarter, unit.upcoming.hint(product + part, a), result);
+                Hint hint = unit.upcoming.hint(product + part, a);
+                if (hint.stride == 0 && part >= X21_LESS_T2)  // the next quad's sums: weights have pushed them out of the cache meanwhile
+                    hint = {(const float*)(waiting + quad + 1 - unit.first_quad) + (part - X21_LESS_T2) * (p.quarter / 2) * LANES, LANES};
+                add_product(start, a + part * p.panel, packed + part * p.part, p.quarter, hint, result);
             },
             [&](const Tile& tile, int row, int column) {
                 pass_on<PART>(c, p, at, tile, row, column, waiting[quad - unit.first_quad]);
@@ -276,6 +283,7 @@ void AF_VARIANT(af_conv_strassen2)(const ConvCall* call) {
             else
                 do_tail(c, p, unit - groups, scratch + p.waiting);
         }
+        if (p.streamed) end_streams();
     }
 }
 

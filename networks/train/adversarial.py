@@ -24,6 +24,7 @@ from .processes import Draws, Processes
 
 ADA_EVERY = 4  # steps between adjustments of p
 PATH_MEAN_DECAY = 0.99
+NORMALISED_BY = 64  # training pictures that the projected discriminator's features are normalised by
 PATH_SHARE = 2  # one sample in so many serves path length regularisation
 
 
@@ -42,7 +43,8 @@ class AdversarialTraining:
         self.generator = TrainedGenerator(options, processes)
         if self.generator.config.c_dim:
             raise TrainingError("classes are not trained")
-        self.discriminator = _discriminator(options).to(processes.device)
+        self.discriminator = _discriminator(options, self.pictures).to(processes.device)
+        self._losses = losses.HINGE if options.discriminator == "projected" else losses.LOGISTIC
         self.discriminator.requires_grad_(True)
         self.optimiser = discriminator_optimiser(self.discriminator, options)
         first_p = float(options.augment) if options.augment not in ("none", "ada") else 0.0
@@ -120,7 +122,7 @@ class AdversarialTraining:
         self.discriminator.requires_grad_(False)
         w, ws = styles_in(network, given)
         wanted = Pass(noise_in(given), half=self.options.half, keep=given["keep"], processes=self.processes)
-        loss = losses.generator_loss(self._judged(picture(network, ws, wanted), given, "augmentation of G"))
+        loss = self._losses.generator(self._judged(picture(network, ws, wanted), given, "augmentation of G"))
         network.zero_grad(set_to_none=True)
         loss.backward()
         self.generator.step()
@@ -163,7 +165,7 @@ class AdversarialTraining:
         real = real.detach().requires_grad_(penalised)
         fakes = self._judged(fake, given, "augmentation of fakes")
         reals = self._judged(real, given, "augmentation of reals")
-        loss = losses.discriminator_loss(fakes, reals)
+        loss = self._losses.discriminator(fakes, reals)
         found, total = {}, loss
         if penalised:
             penalty = losses.r1_penalty(reals, real)
@@ -248,13 +250,16 @@ class AdversarialTraining:
         self._phases = self._new_phases()
 
 
-def _discriminator(options: Options) -> nn.Module:
+def _discriminator(options: Options, pictures: Pictures) -> nn.Module:
+    drawn_from = weights_generator(options, "the discriminator")
     if options.discriminator == "projected":
         from .features import efficientnet
         from .projected import ProjectedDiscriminator
 
-        network: Any = ProjectedDiscriminator(efficientnet())
-    else:
-        network = Discriminator(options.resolution, (options.d_channel_base, options.d_channel_max), options.group)
-    network.draw_weights(weights_generator(options, "the discriminator"))
+        projected = ProjectedDiscriminator(efficientnet())
+        projected.draw_weights(drawn_from)
+        projected.normalise_features(pictures.examples(NORMALISED_BY))
+        return projected
+    network = Discriminator(options.resolution, (options.d_channel_base, options.d_channel_max), options.group)
+    network.draw_weights(drawn_from)
     return network

@@ -156,6 +156,7 @@ def _lazy(every: int) -> float:
 def discriminator_optimiser(network: nn.Module, options: Options) -> torch.optim.Adam:
     """For the parameters that are trained, corrected for lazy R1."""
     ratio = _lazy(options.r1_every) if options.gamma else 1.0
+    assert options.lr_d is not None, "options are resolved"
     rate = options.lr_d * ratio
     return adam([{"params": [p for p in network.parameters() if p.requires_grad], "scale": rate}], rate, ratio)
 

@@ -35,7 +35,9 @@ PLACES = 6  # that the log tells of a computation that cannot be recorded
 Given = Mapping[str, Tensor]
 Values = Mapping[str, Tensor | float]  # the same before it lies on the device
 Found = dict[str, Tensor]
-_recording = threading.Lock()  # torch frees its cache before it records, which it cannot while another thread does
+# While one thread records, no other may compute: torch frees its cache first, and cuDNN fails in one thread when it sets something up
+# during another's recording (seen on an H100). Replays take this lock for the moment of their launch only.
+turn = threading.RLock()
 
 
 class Replayable(Protocol):
@@ -68,18 +70,19 @@ class GpuRecorder:
 
     @contextmanager
     def in_order(self) -> Iterator[None]:
-        """See `Recorder`."""
+        """See `Recorder`. One thread at a time."""
         current = torch.cuda.current_stream(self.device)
-        self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
-            yield
-        current.wait_stream(self._stream)
+        with turn:
+            self._stream.wait_stream(current)
+            with torch.cuda.stream(self._stream):
+                yield
+            current.wait_stream(self._stream)
 
     def record(self, work: Callable[[], Found]) -> tuple[Replayable, Found]:
-        """See `Recorder`. Other threads may go on using the GPU meanwhile."""
+        """See `Recorder`."""
         graph = torch.cuda.CUDAGraph()
         try:
-            with _recording, torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+            with turn, torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
                 found = work()
         except RuntimeError:
             torch.cuda.synchronize(self.device)

@@ -19,6 +19,7 @@ from .card import model_card
 from .checkpoint import load_checkpoint, save_checkpoint
 from .errors import CheckpointError, TrainingError
 from .generator import TrainedGenerator
+from .graphed import turn
 from .options import Options
 from .processes import Processes
 from .supervised import grid_latents
@@ -119,7 +120,8 @@ class Run:
 
     def save(self) -> None:
         """Checkpoint first, then what can be made again from it. Raises CheckpointError; the checkpoint before is then intact."""
-        figures = self.training.figures(self.position.images)
+        with turn:
+            figures = self.training.figures(self.position.images)
         if not self.processes.is_first:
             return
         state = {"options": asdict(self.options), "position": asdict(self.position), "training": self.training.state()}
@@ -135,7 +137,7 @@ class Run:
         card = model_card(self.options, network, facts, self.training.translation_limit)
         save_safetensors(network, self.folder / f"{name}.safetensors", card)
         z = grid_latents(network.z_dim, math.prod(report.GRID)).to(self.processes.device)
-        with torch.no_grad():
+        with turn, torch.no_grad():
             shown = [network.synthesize(network.map(part)) for part in z.split(8)]
         report.save_grid(self.folder / f"{name.replace('snapshot', 'samples')}.png", torch.cat([p for p in shown if p is not None]))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,28 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
 def discriminator_loss(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
     """-log(1 - sigmoid(D(G(z)))) - log sigmoid(D(x)), means over samples."""
     return F.softplus(fake_logits).mean() + F.softplus(-real_logits).mean()
+
+
+def hinge_generator_loss(fake_logits: Tensor) -> Tensor:
+    """-D(G(z)), the mean over samples and places (Lim and Ye, Geometric GAN, 2017)."""
+    return -fake_logits.mean()
+
+
+def hinge_discriminator_loss(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
+    """max(0, 1 + D(G(z))) + max(0, 1 - D(x)), means over samples and places: what is told apart by 1 teaches nothing."""
+    return F.relu(1 + fake_logits).mean() + F.relu(1 - real_logits).mean()
+
+
+@dataclass(frozen=True)
+class Game:
+    """The two losses of one game: the generator's, of D(G(z)), and the discriminator's, of D(G(z)) and D(x)."""
+
+    generator: Callable[[Tensor], Tensor]
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+
+
+LOGISTIC = Game(generator_loss, discriminator_loss)
+HINGE = Game(hinge_generator_loss, hinge_discriminator_loss)
 
 
 def r1_penalty(real_logits: Tensor, pictures: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class Options:
     keep_snapshots: bool = option(False, "run", "keep a snapshot of each stage instead of the newest only")
 
     lr_g: float | None = option(None, "optimisation", "learning rate of the generator (default: 0.0025; A to D: 0.002; globes: 0.015)")
-    lr_d: float = option(0.002, "optimisation", "learning rate of the discriminator")
+    lr_d: float | None = option(None, "optimisation", "learning rate of the discriminator (default: 0.002; projected: 0.0005)")
     mapping_lr: float | None = option(None, "optimisation", "the mapping network's rate, times lr_g (default: 1; globes: 100)")
     hold: float = option(0.35, "optimisation", "globes: share of the images before the learning rate falls, as a cosine, to a hundredth")
     style_init: float | None = option(None, "optimisation", "scale of the styles' weights at the start (default: 1; globes: 0.2)")
@@ -93,9 +93,19 @@ class Options:
 
     def __post_init__(self) -> None:
         positive = ("images", "resolution", "r1_every", "path_every", "group", "ada_images", "frechet_images", "map_width")
-        for name in (*positive, "lr_d"):
+        for name in positive:
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        for name in ("part_mb", "batch", "blur_images", "snapshot_every", "log_every", "lr_g", "ema_half_life", "magnitude_half_life"):
+        for name in (
+            "part_mb",
+            "batch",
+            "blur_images",
+            "snapshot_every",
+            "log_every",
+            "lr_g",
+            "lr_d",
+            "ema_half_life",
+            "magnitude_half_life",
+        ):
             _require(getattr(self, name) is None or getattr(self, name) > 0, name, getattr(self, name), "above 0")
         for name in ("moves", "hold", "early_part"):
             _require(getattr(self, name) is None or 0 <= getattr(self, name) <= 1, name, getattr(self, name), "from 0 to 1")
@@ -136,6 +146,7 @@ class Options:
             "snapshot_every": max(batch, self.images // 20),
             "log_every": max(batch, self.images // 200),
             "lr_g": 0.015 if self.supervised else 0.002 if self.config.upper() in "ABCD" else 0.0025,
+            "lr_d": 0.0005 if self.discriminator == "projected" else 0.002,
             "mapping_lr": 100.0 if self.supervised else 1.0,
             "style_init": 0.2 if self.supervised else 1.0,
             "ema_half_life": 312.5 * batch,

@@ -13,6 +13,7 @@ import torch
 
 from networks.build import build
 from networks.noise import GivenNoise, fresh_noise
+from networks.train import losses
 from networks.train.forward import Pass, picture
 from networks.train.given import noise_shapes
 from networks.train.graphed import recorder_for
@@ -144,7 +145,8 @@ def test_nothing_is_copied_or_asked_for_while_a_step_is_recorded(
 
 def test_what_cannot_be_recorded_says_where(photos: Path, tmp_path: Path, monkeypatch, caplog, pretended: PretendedRecorder) -> None:
     monkeypatch.setattr("networks.train.graphed.WARM_UP", 1)
-    monkeypatch.setattr("networks.train.losses.generator_loss", lambda logits: logits.mean() * torch.ones(3).to(DEVICE).mean())
+    broken = replace(losses.LOGISTIC, generator=lambda logits: logits.mean() * torch.ones(3).to(DEVICE).mean())
+    monkeypatch.setattr("networks.train.losses.LOGISTIC", broken)
     training = prepare(tiny(photos, tmp_path, config="T", crop=0.8, images=96).resolved(), Processes(device=DEVICE))
     for number in range(2):
         training.step(number, 4 * number)

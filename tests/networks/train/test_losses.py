@@ -166,6 +166,7 @@ def test_the_projected_discriminator_and_the_distance_over_its_features(tmp_path
     x = torch.rand(2, 3, 16, 16, requires_grad=True)
     answers = network(x)
     torch.testing.assert_close(answers, again(x), rtol=0, atol=0)  # the seed decides all weights, those of the spectral norm too
+    assert answers.shape == (2, 4 * 4 * 4)  # four scales, each a grid of 4 x 4 places
     answers.sum().backward()
     assert x.grad is not None and float(x.grad.abs().mean()) > 0
     trained = {name.split(".")[0] for name, p in network.named_parameters() if p.grad is not None}
@@ -179,6 +180,32 @@ def test_the_projected_discriminator_and_the_distance_over_its_features(tmp_path
     assert found.vectors(noise).shape == (6, 1280)
     sharp, flat = moments([found.vectors(noise)]), moments([found.vectors(noise * 0.1)])
     assert frechet_distance(sharp, sharp) == pytest.approx(0, abs=1e-3) and frechet_distance(sharp, flat) > 1
+
+
+@torch.no_grad()
+def test_features_are_normalised_over_pictures() -> None:
+    """What is judged has the size of the mixing's own gain, whatever the features' size; answers at first lie within the hinge's margin."""
+    pytest.importorskip("efficientnet_lite_pytorch")
+    from networks.train.projected import ProjectedDiscriminator
+
+    network = drawn(ProjectedDiscriminator(efficientnet()))
+    rough = torch.rand(8, 3, 5, 5, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    pictures = F.interpolate(rough, (64, 64), mode="bicubic").clamp(-1, 1)
+    before = float(network(pictures).abs().mean())
+    network.normalise_features(pictures)
+    for conv, stage in zip(network.across, network.features.stages(pictures)):
+        mixed = conv(stage)
+        assert float(mixed.mean((0, 2, 3)).abs().max()) < 1e-2 and 0.5 < float(mixed.square().mean()) < 4
+    assert float(network(pictures).abs().mean()) < 1 < before
+
+
+def test_the_hinge_teaches_nothing_beyond_its_margin() -> None:
+    answers = torch.tensor([[-1.5, 0.5], [2.0, 0.0]], requires_grad=True)
+    loss = losses.HINGE.discriminator(answers, torch.tensor([[3.0, 0.25]]))
+    assert float(loss.detach()) == pytest.approx((0 + 1.5 + 3 + 1) / 4 + (0 + 0.75) / 2)
+    loss.backward()
+    torch.testing.assert_close(answers.grad, torch.tensor([[0.0, 0.25], [0.25, 0.25]]))
+    assert float(losses.HINGE.generator(answers.detach())) == pytest.approx(-0.25)
 
 
 def test_missing_features_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,13 +20,14 @@ import torch
 from networks.build import build
 from networks.ladder.__main__ import _parser as ladder_parser
 from networks.train import together
-from networks.train.adversarial import _discriminator
 from networks.train.checkpoint import exists, load_checkpoint, save_checkpoint
 from networks.train.command_line import main as train_main, parser
 from networks.train.errors import CheckpointError, TrainingError
+from networks.train.features import efficientnet
 from networks.train.loop import Run, train
 from networks.train.pace import Pace
 from networks.train.processes import Processes
+from networks.train.projected import ProjectedDiscriminator
 from tests.networks.train.conftest import TINY, tiny
 from tests.networks.train.test_runs import assert_same_state, largest_difference
 
@@ -188,29 +189,29 @@ def test_what_is_given_counts_more_than_the_experiment(tmp_path: Path, monkeypat
     common = ["--data", "photos", "--out", str(tmp_path), "--device", "cpu", "--like", "landscapes-128"]
     with pytest.raises(TrainingError, match="enough"):
         together.main([*common, "--configs", "T", "R", "--images", "1000"])
-    assert set(taken) == {"T", "R"} and (taken["T"].images, taken["T"].crop, taken["T"].resolution) == (1000, 0.5, 128)
+    assert set(taken) == {"T", "R"} and (taken["T"].images, taken["T"].crop, taken["T"].resolution) == (1000, 0.7, 128)
     assert taken["R"].channel_base == 2 * taken["T"].channel_base == 8192 and taken["R"].out == str(tmp_path / "r")
     assert together.main([*common, "--configs", "Q"]) == 1 and "there is no rung 'Q'" in capsys.readouterr().err
 
 
 def test_the_landscapes_are_small_enough_to_carry() -> None:
-    """Generators of all three: 7.5 MB in float16. Checkpoints and snapshots: 84 MB, in files under 16 MB; pictures under 1 MB each."""
+    """Generators of all three: 4 MB in float16. Checkpoints and snapshots: 62 MB, in files under 16 MB; pictures under 1 MB each."""
     like = dict(together.LIKE["landscapes-128"])
     assert like["part_mb"] < 16
     runs = together.options_of(
         ["B", "T", "R"], {"data": "photos", "out": "x", **{k: v for k, v in like.items() if k != "capacity"}}, like["capacity"]
     )
     pytest.importorskip("efficientnet_lite_pytorch")
-    judge = _discriminator(runs["T"])
+    judge = ProjectedDiscriminator(efficientnet())
     judges = sum(v.numel() for k, v in judge.state_dict().items() if not k.startswith("features."))
-    trained = sum(p.numel() for p in judge.judges.parameters())  # type: ignore[union-attr]
+    trained = sum(p.numel() for p in judge.judges.parameters())
     numbers = shipped = 0
     for options in runs.values():
         network = build(options.resolved().generator, seed=None)
         weights = sum(v.numel() for v in network.state_dict().values())
         numbers += 2 * weights + sum(p.numel() for p in network.parameters()) + judges + trained + weights  # Adam's squares; the snapshot
         shipped += weights
-    assert 2 * shipped / 1e6 < 7.5 and 4 * numbers / 1e6 < 84
+    assert 2 * shipped / 1e6 < 4 and 4 * numbers / 1e6 < 62
 
 
 # ------------------------------------------------------------------------------------------------- without a shell

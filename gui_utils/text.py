@@ -24,7 +24,7 @@ def number_text(value: float | None, unit: str = "", decimals: int = 1) -> str:
 
 def unit_text(unit: str) -> str:
     """The unit with the space it needs before it."""
-    return unit if unit in ("", "°", "%", "×") else " " + unit
+    return unit if unit in ("", "°", "×") else " " + unit
 
 
 def size_text(count: float | None) -> str:

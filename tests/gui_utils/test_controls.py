@@ -271,7 +271,7 @@ def test_the_tooltip_says_help_symbol_unit_and_reason():
         assert {"There is no network.", "Where it is."} <= set(shown)
 
 
-@pytest.mark.parametrize("unit, expected", [("%", "%.2f%%"), ("°", "%.2f°"), ("dB", "%.2f dB"), ("", "%.2f")])
+@pytest.mark.parametrize("unit, expected", [("%", "%.2f %%"), ("°", "%.2f°"), ("dB", "%.2f dB"), ("", "%.2f")])
 def test_units_in_formats_are_escaped(unit, expected):
     assert Field("", "t", unit=unit).format() == expected
 

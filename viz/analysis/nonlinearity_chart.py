@@ -128,7 +128,7 @@ def rows(inside: Inside) -> tuple[tuple[str, float | None], ...]:
 
 def percent_text(share: float | None) -> str:
     """dB, and per cent beside it, for shares that may be tiny."""
-    return MISSING if share is None else f"{number_text(decibels(share), 'dB')}  ({100 * share:.3g}%)"
+    return MISSING if share is None else f"{number_text(decibels(share), 'dB')}  ({100 * share:.3g} %)"
 
 
 def _numbers(inside: Inside) -> None:

@@ -81,7 +81,7 @@ def zoom_percent(app: App) -> str:
     """Screen pixels for a sample, in a text of constant width."""
     placement, content = app.canvas.placement, app.canvas.content
     percent = 100 * placement.pixels_per_sample(content) if placement and content else None
-    return f"{number_text(percent, '%', 0):>6}"
+    return f"{number_text(percent, '%', 0):>7}"
 
 
 def _say(text: str, state: ViewState) -> ViewState:

@@ -131,7 +131,7 @@ def test_the_panel():
         shown.ui.set("Flow.num", 9)
         shown.ui.click("progress.cancel")
         assert shown.state.get(Flow) == Flow(on=False, over="turn", reach_px=1.25, num=9)
-    assert chart.texts(values)[1] == "93.4%" and chart.texts(None)[1] == "—"
+    assert chart.texts(values)[1] == "93.4 %" and chart.texts(None)[1] == "—"
     with show(chart.PANEL, network=stylegan2_facts()) as shown:
         assert shown.ui.item("Flow.on").disabled
 

@@ -106,7 +106,7 @@ def test_the_panel_has_no_bar_when_all_is_done():
         assert not shown.ui.exists("progress.cancel")
         shown.ui.choose("Sticking.image", sa.DETAIL)
         assert shown.state.get(OverlayView).image == sa.DETAIL
-    assert sa.texts(result(8).overlays["sticking"].values)[1] == "25.0%"
+    assert sa.texts(result(8).overlays["sticking"].values)[1] == "25.0 %"
     assert sa.texts(result(1, share=None).overlays["sticking"].values)[1] == "—"
 
 

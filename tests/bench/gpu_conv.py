@@ -5,7 +5,7 @@
 In float16 or float32, as the network computes the layer, or as `--dtype` says. For each layer first `cudnn_ms` (images in planes as
 they are used: with cuDNN's conversions and the filling up to eights). Then each division into tiles: `ms` of the convolution alone,
 `with_weight_ms` of both launches, TFLOP/s of what is asked for, the `error` against float32 relative to the largest value, and
-`expected_ms` by `cuda_tiles.cycles`, from which the division is chosen (`chosen`). Every output is NaN before. Compiling does not
+`expected_ms` by `cuda_tiles.cycles`, by which it is `tried` when the size first comes. Every output is NaN before. Compiling does not
 count. Needs no network.
 """
 
@@ -89,7 +89,7 @@ def rows(name: str, extent: Extent) -> Iterator[dict[str, object]]:
         ms = milliseconds(lambda: cuda_tiles.correlate(x, made, 2, tiles))  # noqa: B023
         both_ms = milliseconds(lambda: cuda_conv.convolve_in_tiles(x, weight, styles, gain, options, tiles))  # noqa: B023
         yield {
-            **{**about, "tiles": str(tiles), "chosen": tiles == cuda_tiles.choose(extent), "ms": round(ms, 4)},
+            **{**about, "tiles": str(tiles), "tried": tiles in cuda_tiles.candidates(extent), "ms": round(ms, 4)},
             **{"with_weight_ms": round(both_ms, 4), "tflops": round(gflop / ms, 1), "error": float(f"{error:.1e}")},
             "expected_ms": round(1e-6 * cuda_tiles.cycles(tiles, extent) / CLOCK_GHZ, 4),
         }

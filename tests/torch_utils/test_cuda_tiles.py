@@ -8,6 +8,7 @@ import ctypes
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,7 @@ from torch_utils import cuda_build
 from torch_utils.cuda_build import ARCHITECTURES, SOURCES
 from torch_utils.native_build import NativeUnavailable, find_toolchain
 from torch_utils.ops import cuda_conv, cuda_resample, cuda_tiles, modulated_conv2d, use
-from torch_utils.ops.cuda_tiles import SPLIT_VARIANTS, VARIANTS, Tiles, choose, cycles, kernel_of
+from torch_utils.ops.cuda_tiles import SPLIT_VARIANTS, VARIANTS, Tiles, candidates, cycles, kernel_of
 from torch_utils.ops.modulated_conv2d import ModulatedConvOptions, modulated_conv2d_reference
 
 HERE = Path(__file__).parent
@@ -30,6 +31,8 @@ FAULTS = {1: "written beyond shared memory", 2: "not the blocks or bytes of the 
 SMALL, SPLIT = VARIANTS[-1], SPLIT_VARIANTS[3]
 CASES = [  # images, inputs, outputs, height, width, padding, tiles
     *((1, 35, tiles.outputs + 5, 11, 35, 2, tiles) for tiles in VARIANTS),
+    *((1, 35, tiles.outputs + 5, 11, 35, 2, replace(tiles, ahead=True)) for tiles in (VARIANTS[0], VARIANTS[5], VARIANTS[7])),
+    (1, 16, 16, 9, 11, 1, replace(VARIANTS[7], ahead=True)),
     (1, 3, 51, 20, 22, 2, SMALL),
     (1, 51, 32, 9, 12, 2, SMALL),
     (1, 81, 51, 7, 13, 1, SMALL),
@@ -105,7 +108,7 @@ def arguments_of(*shape: int, device="cpu", dtype=torch.float16) -> Any:
 
 @pytest.mark.parametrize(
     "case, dtype",
-    [*((case, torch.float16) for case in CASES), *((case, torch.bfloat16) for case in (CASES[0], CASES[7], CASES[10]))],
+    [*((case, torch.float16) for case in CASES), *((case, torch.bfloat16) for case in (CASES[0], CASES[7], CASES[8], CASES[-3]))],
     ids=lambda given: str(given) if isinstance(given, torch.dtype) else " ".join(map(str, given)),
 )
 def test_it_is_the_definition(case, dtype, launches):
@@ -224,27 +227,19 @@ def test_float32_that_is_a_little_wrong_is_told_and_16_bits_stay(launches, monke
 
 
 def test_tiles_fill_a_large_gpu_and_waste_little():
-    """What is computed beyond what is asked for, and a last round that only some multiprocessors have, cost at most so much."""
-    for name, extent in extents("T-1024").items():
-        tiles = choose(extent)
-        ideal = (
-            (3 if extent.dtype == torch.float32 else 1)
-            * 1.7
-            * extent.outputs
-            / 16
-            * extent.out_height
-            * extent.out_width
-            / 8
-            * extent.inputs
-            / 16
-            * 9
-            / 132
-        )
-        assert ideal / cycles(tiles, extent) > (0.4 if extent.out_height < 100 else 0.52), (name, str(tiles))
+    """Products beyond those that are asked for, a last round that only some multiprocessors have, and loads cost at most so much."""
+    ideal = expected = 0.0
+    for extent in extents("T-1024").values():
+        products = extent.outputs / 16 * extent.out_height * extent.out_width / 8 * extent.inputs / 16 * 9
+        ideal += 1.24 * products * (3 if extent.dtype == torch.float32 else 1) / cuda_tiles.MULTIPROCESSORS
+        expected += cycles(candidates(extent)[0], extent)
+    assert 0.25 < ideal / expected < 1
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="NVIDIA makes no NVRTC for macOS")
-@pytest.mark.parametrize("tiles, split", [*((t, False) for t in VARIANTS), *((t, True) for t in SPLIT_VARIANTS)], ids=str)
+@pytest.mark.parametrize(
+    "tiles, split", [*((t, False) for t in cuda_tiles.variants(torch.float16)), *((t, True) for t in SPLIT_VARIANTS)], ids=str
+)
 def test_every_variant_compiles_without_spills(tiles: Tiles, split):
     """For sm_90 both 16-bit types, otherwise float16; or float32. There is room for as many blocks as are counted with."""
     compiler = cuda_build.nvrtc_compiler()
@@ -253,7 +248,8 @@ def test_every_variant_compiles_without_spills(tiles: Tiles, split):
     for capability, each, even in [(90, other, False), *((c, dtype, True) for c in capabilities)]:
         binary = compiler.compile(kernel_of(tiles, each, 3, pairs_in=even, pairs_out=even), compiler.target(capability))
         (registers,) = re.findall(r"Used (\d+) registers", binary.report)
-        assert int(registers) * tiles.threads * tiles.resident <= 65536
+        fewer = not (split or tiles.ahead or capability == 90 or tiles.resident < 3)  # see AF_AT_ONCE
+        assert int(registers) * tiles.threads * (tiles.resident - fewer) <= 65536
         assert re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", binary.report) == [("0", "0")]
     assert (tiles.shared_bytes(3, dtype) + 1024) * tiles.resident <= 228 * 1024
 

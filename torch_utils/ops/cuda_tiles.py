@@ -16,8 +16,9 @@ import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ from .cuda_plan import TYPES
 OLDEST = 80  # compute capability: the first with products of 16 x 8 x 16, and with copies that arrive later
 KERNELS = (3,)  # sizes
 STAGES = 3  # as in conv.cuh
+TRIED = 6  # divisions, once for each size
 MULTIPROCESSORS = 132  # where nobody can be asked
 
 _POINTER, _LONG, _INT = ctypes.c_void_p, ctypes.c_longlong, ctypes.c_int
@@ -48,7 +50,7 @@ class ConvCall(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """What a warp and a block compute: products of 16 outputs x 8 pixels, warps, columns of the block's pixels; blocks at once."""
+    """What a warp and a block compute: products of 16 outputs x 8 pixels, warps, columns of the block's pixels; blocks at once; and how."""
 
     tiles_m: int
     tiles_n: int
@@ -56,9 +58,10 @@ class Tiles:
     warps_n: int
     columns: int
     resident: int
+    ahead: bool = False  # factors come into registers a tap ahead, over barriers
 
     def __str__(self) -> str:
-        return f"{self.outputs}x{self.pixels} by {self.warps_m}x{self.warps_n} warps"
+        return f"{self.outputs}x{self.pixels} by {self.warps_m}x{self.warps_n} warps" + self.ahead * ", ahead"
 
     @property
     def outputs(self) -> int:
@@ -108,7 +111,7 @@ SPLIT_VARIANTS = (  # for float32
 
 def variants(dtype: torch.dtype) -> tuple[Tiles, ...]:
     """The divisions to choose from."""
-    return SPLIT_VARIANTS if dtype == torch.float32 else VARIANTS
+    return SPLIT_VARIANTS if dtype == torch.float32 else (*VARIANTS, *(replace(tiles, ahead=True) for tiles in VARIANTS))
 
 
 def parts_of(dtype: torch.dtype) -> int:
@@ -132,26 +135,57 @@ class Extent:
 def cycles(tiles: Tiles, extent: Extent, multiprocessors: int = MULTIPROCESSORS) -> float:
     """About how long this division takes on an H100: what the busiest multiprocessor has to do.
 
-    A product of 16 x 8 x 16 takes it 1.7 cycles, 512 bytes of shared memory 4. Fewer than eight warps do not keep it busy. A block waits
-    for its first channels, and writes at its end, some 2500 cycles in which only other blocks compute.
+    As measured on one: a product of 16 x 8 x 16 takes it 1.24 cycles, 116 bytes to or from shared memory one more; beginning and end of a
+    block 1500, and one for five results. Fewer than eight warps do not keep it busy.
     """
     blocks = extent.images
     for count in tiles.blocks(extent.outputs, extent.out_height, extent.out_width):
         blocks *= count
-    most = -(-blocks // multiprocessors)
-    steps = -(-extent.inputs // 16) * extent.kernel**2
-    parts = parts_of(extent.dtype)
-    products = 1.7 * tiles.tiles_m * tiles.tiles_n * (3 if parts == 2 else 1)
-    reads = 4.4 * (tiles.tiles_m + tiles.tiles_n / 2) * parts
-    step = (max(products, reads) + 0.1 * min(products, reads)) * tiles.warps_m * tiles.warps_n
-    lazy = max(1.0, (8 / (tiles.warps_m * tiles.warps_n * min(most, tiles.resident))) ** 0.35)
-    return most * steps * step * lazy + 2500 * -(-most // tiles.resident)
+    most, chunks, parts = -(-blocks // multiprocessors), -(-extent.inputs // 16), parts_of(extent.dtype)
+    warps, taps = tiles.warps_m * tiles.warps_n, extent.kernel**2
+    products = warps * taps * tiles.tiles_m * tiles.tiles_n * (3 if parts == 2 else 1)
+    stored = 512 * taps * tiles.outputs // 16 + 32 * (tiles.rows + extent.kernel - 1) * (tiles.columns + extent.kernel - 1)
+    moved = parts * (stored + 512 * warps * taps * (tiles.tiles_m + tiles.tiles_n // 2))
+    lazy = max(1.0, (8 / (warps * min(most, tiles.resident))) ** 0.2)
+    return most * (chunks * (1.24 * products + moved / 116) * lazy + 1500 + 0.2 * tiles.outputs * tiles.pixels)
 
 
 @lru_cache(maxsize=4096)
-def choose(extent: Extent, multiprocessors: int = MULTIPROCESSORS) -> Tiles:
-    """The division that should take the least time."""
-    return min(variants(extent.dtype), key=lambda tiles: cycles(tiles, extent, multiprocessors))
+def candidates(extent: Extent, multiprocessors: int = MULTIPROCESSORS) -> tuple[Tiles, ...]:
+    """The divisions that should take the least time, the best one first."""
+    ranked = sorted(variants(extent.dtype), key=lambda tiles: cycles(tiles, extent, multiprocessors))
+    return tuple(ranked[:TRIED])
+
+
+_best: dict[tuple[Extent, int, torch.device], Tiles] = {}  # as measured
+
+
+def choose(x: Tensor, extent: Extent, padding: int, run: Callable[[Tiles], Tensor]) -> Tiles:
+    """The division to compute this call with. On a GPU the few that should be best are timed once for each size, as cuDNN does, which waits
+    for the GPU; not while a CUDA graph is recorded. All of them add up in the same order, and give the same bits.
+    """
+    if x.device.type != "cuda":
+        return candidates(extent)[0]
+    key = (extent, padding, x.device)
+    found = _best.get(key)
+    if found is None:
+        tried = candidates(extent, _multiprocessors(x.device))
+        if torch.cuda.is_current_stream_capturing():
+            return tried[0]
+        found = _best[key] = min(tried, key=lambda tiles: _milliseconds(lambda: run(tiles)))
+    return found
+
+
+def _milliseconds(run: Callable[[], object]) -> float:
+    """The least of three calls, after one that compiles."""
+    run()
+    events = [torch.cuda.Event(enable_timing=True) for _ in range(4)]
+    events[0].record()
+    for event in events[1:]:
+        run()
+        event.record()
+    events[-1].synchronize()
+    return min(a.elapsed_time(b) for a, b in pairwise(events))
 
 
 # ------------------------------------------------------------------------------------------ who uses it
@@ -255,7 +289,7 @@ def correlate(x: Tensor, weight: Factor, padding: int, tiles: Tiles | None = Non
     kernel = 3 if fragments.shape[2] == 9 else 1
     out_height, out_width = height + 2 * padding - kernel + 1, width + 2 * padding - kernel + 1
     extent = Extent(images, inputs, outputs, out_height, out_width, kernel, x.dtype)
-    tiles = tiles or choose(extent, _multiprocessors(x.device))
+    tiles = tiles or choose(x, extent, padding, lambda tiles: correlate(x, weight, padding, tiles))
     y = torch.empty((images, outputs, out_height, out_width), dtype=x.dtype, device=x.device)
     blocks = tiles.blocks(outputs, out_height, out_width)
     chunks, count = fragments.shape[1], fragments.shape[3]
@@ -276,7 +310,7 @@ def kernel_of(tiles: Tiles, dtype: torch.dtype, kernel: int, *, pairs_in: bool, 
     """The variant for these tiles. `pairs_in`, `pairs_out`: rows of images begin at even elements, borders lie between pairs."""
     sizes = {
         **{"TYPE": TYPES[dtype], "KERNEL": kernel, "TILES_M": tiles.tiles_m, "TILES_N": tiles.tiles_n, "WARPS_M": tiles.warps_m},
-        **{"WARPS_N": tiles.warps_n, "COLUMNS": tiles.columns, "RESIDENT": tiles.resident},
+        **{"WARPS_N": tiles.warps_n, "COLUMNS": tiles.columns, "RESIDENT": tiles.resident, "AHEAD": int(tiles.ahead)},
         **{"PAIRS_IN": int(pairs_in), "PAIRS_OUT": int(pairs_out)},
     }
     return Kernel("conv", tuple(sizes.items()), tiles.threads)

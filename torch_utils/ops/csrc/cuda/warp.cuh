@@ -72,6 +72,16 @@ template <class T> struct PerLane {
     AF_INLINE const T& operator[](int lane) const { return values[AF_LANES == 1 ? 0 : lane]; }
 };
 
+// A meeting of all warps that gives 0 if `never` is false in all threads, for what must not be computed before it.
+AF_DEVICE unsigned meet_for_zero(bool never) {
+#ifdef AF_EMULATED
+    AF_WARPS_MEET();
+    return never;
+#else
+    return (unsigned)__syncthreads_or(never);
+#endif
+}
+
 // The registers of all warps of a block; on a GPU, of this one.
 template <class T, int WARPS> struct PerWarp {
     T values[AF_ALL_WARPS ? WARPS : 1];

@@ -289,6 +289,18 @@ def test_bf16_pays_for_1x1_only():
     assert choose(ConvShape(1, 512, 512, 84, 84, 3, 2), bf16=True).algorithm == "winograd"
 
 
+@pytest.mark.parametrize("level", range(TOP + 1))
+@pytest.mark.parametrize(("batch", "outs", "ins", "gain"), [(1, 5, 131, None), (3, 2, 64, 0.3), (2, 1, 7, -2.0)])
+def test_demodulation_by_one_pass(level, batch, outs, ins, gain):
+    """Channels that fill vectors and channels left over, several images, no energy at all."""
+    native_library.limit_level(level)
+    styles, energy = normal(0, batch, ins), normal(1, outs, ins).square()
+    energy[0] = 0
+    scales = native_conv._demodulation(styles, energy, None if gain is None else torch.tensor(gain))
+    expected = (styles.double().square() @ energy.double().T).clamp_min(native_conv.TINY).rsqrt() * (1.0 if gain is None else gain)
+    assert ((scales - expected).abs() <= 1e-6 * expected.abs()).all()
+
+
 def taken(op="modulated_conv2d"):
     return [d.backend.name for d in decisions() if d.call.op == op][-1]
 

@@ -37,6 +37,8 @@ def entries() -> ctypes.CDLL:
         pack.argtypes, pack.restype = [_INT, _INT, _POINTER, _POINTER], None
         scratch.argtypes, scratch.restype = [_POINTER], _INT
         run.argtypes, run.restype = [_POINTER], None
+    opened.af_demodulate.argtypes = [_POINTER, _POINTER, _POINTER, ctypes.c_float, _POINTER, _INT, _INT, _INT]
+    opened.af_demodulate.restype = None
     opened.af_level.restype = ctypes.c_int
     return opened
 

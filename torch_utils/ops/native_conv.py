@@ -45,6 +45,9 @@ __all__ = [
 ]
 
 
+TINY = torch.finfo(torch.float32).tiny
+
+
 class ConvCall(ctypes.Structure):
     """ConvCall of conv_call.h."""
 
@@ -197,17 +200,27 @@ def _run(shape: ConvShape, x: Tensor, packed: PackedWeight, vectors: tuple[Tenso
         getattr(opened, f"af_conv_{packed.algorithm}")(ctypes.byref(call))
 
 
+def _demodulation(styles: Tensor, energy: Tensor, gain: Tensor | None) -> Tensor:
+    """gain / sqrt(s^2 E'^T) [N, O]; in one pass by our own kernel: five of torch's take twice as long, a visible share of a picture."""
+    scales = torch.empty(styles.shape[0], energy.shape[0], dtype=torch.float32)
+    entries().af_demodulate(
+        *(styles.data_ptr(), energy.data_ptr(), None if gain is None else gain.data_ptr(), TINY, scales.data_ptr()),
+        *(styles.shape[0], *energy.shape),
+    )
+    return scales
+
+
 def modulated_conv2d_native(
     x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, options: ModulatedConvOptions, *, bf16: bool = False
 ) -> Tensor:
     """`modulated_conv2d` for calls that `_refuses` does not refuse."""
-    styles = styles.detach().to(torch.float32)
+    styles = styles.detach().to(torch.float32).contiguous()
     out_scale: Tensor | None = None
+    gain = None if input_gain is None else input_gain.detach().to(torch.float32)
     if options.demodulate:
-        out_scale = (styles.square() @ weights.energy(weight).T).clamp_min(torch.finfo(torch.float32).tiny).rsqrt()
-    if input_gain is not None:
-        gain = input_gain.detach().to(torch.float32).reshape(1, 1)
-        out_scale = gain.expand(x.shape[0], weight.shape[0]) if out_scale is None else out_scale * gain
+        out_scale = _demodulation(styles, weights.energy(weight), gain)
+    elif gain is not None:
+        out_scale = gain.reshape(1, 1).expand(x.shape[0], weight.shape[0])
     return conv2d(x, weight, padding=options.padding, in_scale=styles, out_scale=out_scale, bf16=bf16 and options.demodulate).to(x.dtype)
 
 

@@ -26,6 +26,11 @@ AF_DISPATCH(void, af_conv_strassen2_pack, (int64_t out_channels, int64_t depth, 
             (out_channels, depth, weight, packed))
 AF_DISPATCH(void, af_conv_strassen2, (const ConvCall *call), (call))
 
+AF_DISPATCH(void, af_demodulate,
+            (const float *styles, const float *energy, const float *gain, float least, float *scales, int64_t images, int64_t outs,
+             int64_t ins),
+            (styles, energy, gain, least, scales, images, outs, ins))
+
 AF_DISPATCH(int64_t, af_conv_peak, (int64_t rounds), (rounds))
 
 // bfloat16 exists on the highest level only: elsewhere the size is 0 and the others must not be called.

@@ -291,6 +291,17 @@ def test_record_and_play(tmp_path, monkeypatch):
     assert json.loads(Path("s.json").read_text())["format"] == "aliasfree-session"
 
 
+def test_a_latent_of_ones_own_is_filmed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    network = GOLDEN / "tiny_r.pkl"
+    assert run("render", network, "--seed", 7, "--save-latent", "own.npz", "--out", "own.png") == 0
+    still = ("--path", "rotate", "--seconds", 0.2, "--fps", 10)
+    assert run("record", network, "--latent", "own.npz", *still, "--out", "frames/") == 0
+    assert np.array_equal(np.asarray(Image.open("frames/00000.png")), np.asarray(Image.open("own.png")))
+    assert run("record", network, "--latent", "own.npz", "--path", "loop", "--out", "b/") == 1
+    assert "walks through seeds" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("network", "path", "said"),
     [("tiny_r", "noise", "no noise inputs"), ("tiny_sg2", "rotate", "no input grid"), ("tiny_r", "rotate", ""), ("tiny_sg2", "noise", "")],

@@ -12,9 +12,14 @@ from viz.state import OwnLatent, ViewState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_latent_argument(parser)
+    kinds = ", ".join(latent_file.SUFFIXES)
+    parser.add_argument("--save-latent", metavar="FILE", type=Path, default=None, help=f"also write the latent ({kinds})")
+
+
+def add_latent_argument(parser: argparse.ArgumentParser) -> None:
     kinds = ", ".join(latent_file.SUFFIXES)
     parser.add_argument("--latent", metavar="FILE[:N]", default="", help=f"z, w or ws in place of the seed ({kinds}); N counts from 0")
-    parser.add_argument("--save-latent", metavar="FILE", type=Path, default=None, help=f"also write the latent ({kinds})")
 
 
 def with_latent(view: ViewState, text: str) -> ViewState:

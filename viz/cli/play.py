@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from viz.cli import latent as cli_latent
 from viz.cli.render import add_compare_arguments, add_engine_arguments, channel_list, seed_number, with_comparison
 from viz.cli.values import add_set_argument, with_settings
 from viz.cli.window import size_pair
@@ -20,6 +21,7 @@ from viz.state import Channels, Device, Latent, OverlayView, Source, Tap, Trunca
 from viz.timeline import paths
 from viz.timeline.timeline import FPS_LIMIT
 
+WALKS = ("loop", "sticking")  # paths through latents
 OUT_HELP = ".mp4, .webm, .gif, or a folder (a name ending in /) for PNG or EXR frames"
 WHAT_HELP = "picture (or comparison), overlay (a measurement over it), slice, cinema (picture, mean and slice), or window (default picture)"
 
@@ -38,6 +40,7 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", metavar="S", type=_positive, default=4.0, help="length of the film (default 4)")
     parser.add_argument("--seed", metavar="N", type=seed_number, default=0, help="the first latent (default 0)")
     parser.add_argument("--seeds", metavar="N[,N...]", type=_seeds, default=(), help="for --path loop: the seeds to pass through")
+    cli_latent.add_latent_argument(parser)
     parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it (default: the image)")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
@@ -78,9 +81,11 @@ def session_from_options(options: argparse.Namespace) -> Session:
     """The session that the flags of `record` ask for."""
     if options.seeds and options.path != "loop":
         raise CommandError("--seeds belongs to --path loop")
+    if options.latent and options.path in WALKS:
+        raise CommandError(f"--path {options.path} walks through seeds, and --latent stays where it is; choose another path")
     view = ViewState().put(Source(network=options.network)).put(Latent(x=float(options.seed))).put(Truncation(psi=options.psi))
     view = view.put(Tap(layer=options.layer)).put(Device(device=options.device, backend=options.backend))
-    view = with_comparison(view, options)
+    view = cli_latent.with_latent(with_comparison(view, options), options.latent)
     channels = options.channels or ()
     if channels:
         view = view.put(

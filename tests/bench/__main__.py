@@ -11,6 +11,7 @@ PARTS = {
     "window": ["--runs", "5", "--seconds", "8"],
     "stages": [],
     "filtered_lrelu": ["--rounds", "5"],
+    "never_slower": [],
     "conv": ["--rounds", "5"],
     "synthesis": ["--rounds", "5"],
     "load": [],

@@ -1,5 +1,5 @@
-// What one and two levels of Strassen's algorithm share. In Winograd's form (Winograd 1971): with output channels, input channels and pixels in
-// two halves each, out = W x takes seven products of halves instead of eight,
+// What one and two levels of Strassen's algorithm share. In Winograd's form (Winograd 1971): with output channels, input channels and
+// pixels in two halves each, out = W x takes seven products of halves instead of eight,
 //
 //     s1 = w21 + w22   s2 = s1 - w11   s3 = w11 - w21   s4 = w12 - s2        t1 = x12 - x11   t2 = x22 - t1   t3 = x22 - x12
 //     u2 = w11 x11 + s2 t2      u3 = u2 + s3 t3

@@ -27,7 +27,6 @@ struct Plan {
     int64_t pixels, vectors, quads, threads;
     int64_t groups, slices;                     // of an image; of the quads, where groups are few
     int64_t tail_first, segments, tail_slices;  // vectors in no group, cut into segments, and slices of their panels
-    bool streamed;                              // the result goes past the cache
     int64_t waiting, size;                      // floats: partial sums, all of a thread's scratch
 
     int64_t first_quad(int64_t slice) const { return quads * slice / slices; }
@@ -47,7 +46,6 @@ Plan make_plan(const ConvCall& c) {
     p.tail_first = p.groups * WIDTH;
     p.segments = ceil_div(p.vectors - p.tail_first, WIDTH);
     p.tail_slices = p.segments == 0 ? 1 : smaller(p.quads, ceil_div(2 * p.threads, p.segments * c.batch));
-    p.streamed = can_stream(c, p.pixels);
     p.waiting = ceil_div(p.quads, p.slices) * (int64_t)(sizeof(Waiting) / sizeof(float));
     p.size = p.waiting + larger(PARTS * p.part, QUAD * p.quarter * WIDTH * LANES);
     return p;
@@ -129,7 +127,7 @@ CONV_INLINE void finish(const ConvCall& c, const Plan& p, const Place& at, int o
     each([&](int m, int n) { sum[m][n] = load(start.vector(m, n)) + load(tile.vector(m, n)); });
     const int64_t channel = (at.quad * QUAD + 2 * outer_row + row) * ROWS;
     if (channel < c.out_channels)
-        finish(sum, target_of(c, p.pixels, at.image, channel, at.pixel + (2 * outer_column + column) * HALF_LANES, p.streamed));
+        finish(sum, target_of(c, p.pixels, at.image, channel, at.pixel + (2 * outer_column + column) * HALF_LANES));
 }
 
 CONV_INLINE void add(const Tile& a, const Tile& b, Tile& result) {
@@ -283,7 +281,6 @@ void AF_VARIANT(af_conv_strassen2)(const ConvCall* call) {
             else
                 do_tail(c, p, unit - groups, scratch + p.waiting);
         }
-        if (p.streamed) end_streams();
     }
 }
 

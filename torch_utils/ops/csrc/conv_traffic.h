@@ -11,42 +11,17 @@ struct Target {
     int64_t pitch, rows, lanes;
     const float* scale;
     const float* bias;
-    bool streamed;  // past the cache
 };
 
-// A result that no cache holds until it is read need not be fetched into one before it is written. All vectors must be whole lines.
-inline bool can_stream([[maybe_unused]] const ConvCall& c, [[maybe_unused]] int64_t pixels) {
-#if defined(__AVX512F__)
-    constexpr int64_t LEAST_FLOATS = 6 << 20;
-    return pixels % LANES == 0 && (uintptr_t)c.out % 64 == 0 && c.batch * c.out_channels * pixels >= LEAST_FLOATS;
-#else
-    return false;
-#endif
-}
-
-CONV_INLINE void stream([[maybe_unused]] float* p, [[maybe_unused]] Vec v) {
-#if defined(__AVX512F__)
-    _mm512_stream_ps(p, (__m512)v);
-#endif
-}
-
-// What this thread streamed is seen by all who see what it does next.
-inline void end_streams() {
-#if defined(__AVX512F__)
-    _mm_sfence();
-#endif
-}
-
 // Output channels k .. of an image from a pixel on, of `pixels`.
-CONV_INLINE Target target_of(const ConvCall& c, int64_t pixels, int64_t image, int64_t k, int64_t pixel, bool streamed = false) {
+CONV_INLINE Target target_of(const ConvCall& c, int64_t pixels, int64_t image, int64_t k, int64_t pixel) {
     const int64_t plane = image * c.out_channels + k;
     return {c.out + plane * pixels + pixel,
             pixels,
             c.out_channels - k,
             pixels - pixel,
             c.out_scale ? c.out_scale + plane : nullptr,
-            c.bias ? c.bias + k : nullptr,
-            streamed};
+            c.bias ? c.bias + k : nullptr};
 }
 
 template <int M, int N>
@@ -55,11 +30,6 @@ CONV_INLINE void finish(Vec (&sum)[M][N], const Target& t) {
     for (int m = 0; m < M; ++m) {
         if (m >= t.rows) break;
         const Vec scale = splat(t.scale ? t.scale[m] : 1.f), bias = splat(t.bias ? t.bias[m] : 0.f);
-        if (t.streamed && t.lanes >= N * LANES) {
-#pragma GCC unroll 4
-            for (int n = 0; n < N; ++n) stream(t.out + m * t.pitch + n * LANES, sum[m][n] * scale + bias);
-            continue;
-        }
 #pragma GCC unroll 4
         for (int n = 0; n < N; ++n) store_lanes(t.out + m * t.pitch + n * LANES, sum[m][n] * scale + bias, t.lanes - n * LANES);
     }

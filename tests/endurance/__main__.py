@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--threaded", action="store_true", help="with a render thread, as for people")
     parser.add_argument("--minutes", metavar="M", type=float, default=600.0, help="end earlier, at the first rest after so long")
     options = parser.parse_args()
-    # Mesa's software driver keeps the scenes of its threads, some 35 MB each time it wants one more: what we hold could not be told from it.
+    # Mesa's software driver keeps its threads' scenes, 35 MB each time it wants one more: what we hold could not be told from it.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     begun, processor = time.monotonic(), time.process_time()
 

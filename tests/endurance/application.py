@@ -308,6 +308,7 @@ class Endurance(Errands):
         for _ in range(KEPT_FRAMES + 1):  # as after so many frames in which nobody shows them
             app.images.end_frame()
             app.canvas.comparison.pictures.end_frame()
+            app.canvas.overlays.end_frame()
         self.ui.frames(2)
         gl.glFinish()  # a software driver keeps what belongs to frames that it has not finished
         if isinstance(app.renderer, RenderThread) and not app.renderer.wait_idle(DEADLINE_S):

@@ -10,6 +10,7 @@ from gui_utils import theme
 from gui_utils.errors import TextureError
 from gui_utils.libraries import imgui
 from gui_utils.shader import ShaderError
+from gui_utils.texture import Pool
 from gui_utils.tone import ToneMap
 from viz.canvas import gestures
 from viz.canvas.badge import draw_badge
@@ -45,7 +46,7 @@ class Canvas:
         self.content: Content | None = None
         self.probe: Probe | None = None
         self.trouble = ""  # why the picture could not be drawn; "" while it can
-        self.overlay = CanvasOverlay()
+        self.overlays = Pool()  # the one that is drawn over the picture; given back when none has been for a while
         self.overlay_image: OverlayImage | None = None
         self.overlay_probe: tuple[float, ...] | None = None
 
@@ -70,7 +71,9 @@ class Canvas:
         mixed = compared(state) and state.get(CompareView).mode != "side"  # a measurement is of the first view alone
         self.overlay_image = None if mixed else offered(frame).get(state.get(OverlayView).image)
         if self.overlay_image is not None:
-            self.overlay.draw(self.overlay_image, state.get(OverlayView), self.placement, framebuffer_scale(), view.magnify)
+            overlay = self.overlays.get("overlay", CanvasOverlay)
+            overlay.draw(self.overlay_image, state.get(OverlayView), self.placement, framebuffer_scale(), view.magnify)
+        self.overlays.end_frame()
         self._decorate(picture, state, frame, hovered)
         if state.get(View).gizmo and not picture.grid and frame.network.has_pose:
             self._other_gizmos(state, frame, hovered)
@@ -87,7 +90,7 @@ class Canvas:
         return self._handle(state, context, mouse, hovered, active)
 
     def delete(self) -> None:
-        for part in (self._picture, self.comparison, self.overlay):
+        for part in (self._picture, self.comparison, self.overlays):
             part.delete()
 
     # ---------------------------------------------------------------------------------------------- drawing

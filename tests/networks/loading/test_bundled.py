@@ -102,6 +102,38 @@ def card() -> str:
     return (Path(BUNDLED_FOLDER) / "README.md").read_text("utf-8")
 
 
+LANDSCAPES = {"r": "R", "b": "B"}
+
+
+def test_the_landscapes_are_what_their_card_states():
+    rows = {line.split("|")[1].strip(): line.split("|")[2:4] for line in card().splitlines() if line.count("|") == 4}
+    drawn = []
+    for column, (kind, config) in enumerate(LANDSCAPES.items()):
+        loaded = load(f"landscape-{kind}-128")
+        training = loaded.metadata["training"]
+        assert loaded.config_name == config and training["images_seen"] == 60_000 and training["options"]["blur"] == 5
+        assert rows["file, weights in float16"][column].strip() == f"{loaded.size_bytes / 1e6:.2f} MB"
+        assert rows["parameters"][column].strip() == f"{sum(p.numel() for p in loaded.network.parameters()):,}"
+        sizes = (training["options"]["channel_base"], training["options"]["channel_max"])
+        assert rows["`channel_base`, `channel_max`"][column].strip() == f"{sizes[0]}, {sizes[1]}"
+        found = pictures(loaded.network, np.random.RandomState(1).randn(16, 64))
+        drawn.append(((found + 1) * 127.5).round().to(torch.int16).numpy().reshape(2, 8, 3, 128, 128).transpose(0, 3, 1, 4, 2))
+    shown = np.asarray(Image.open(BUNDLED_FOLDER / "landscape.png"), dtype=np.int16)
+    difference = np.abs(np.concatenate([rows.reshape(256, 1024, 3) for rows in drawn]) - shown)
+    assert difference.max() <= 1 and (difference > 0).mean() < 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LANDSCAPES)
+def test_the_landscapes_are_as_equivariant_as_their_card_states(kind):
+    *_, found = measure(load(f"landscape-{kind}-128").network, num=64)
+    assert found is not None, "nothing interrupts it"
+    rows = {line.split("|")[1].strip(): line.split("|")[2:4] for line in card().splitlines() if line.count("|") == 4}
+    for metric, row in (("eq_t", "EQ-T, 64 samples"), ("eq_t_frac", "EQ-T_frac"), ("eq_r", "EQ-R")):
+        stated = float(rows[row][list(LANDSCAPES).index(kind)].strip().removesuffix(" dB"))
+        assert found.estimates[metric].db == pytest.approx(stated, abs=0.3), metric
+
+
 def test_the_card_states_what_the_file_holds(globe):
     parameters = sum(p.numel() for p in globe.network.parameters())
     assert parameters == globe.metadata["training"]["parameters"]

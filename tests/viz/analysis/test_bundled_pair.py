@@ -1,7 +1,8 @@
 """What the sticking scores are for: of bundled networks fitted to the same pictures, StyleGAN2 (rung B) sticks and R does not.
 
-Over shifts of the pose the two are far apart, and so is the flow of detail. Over neighbouring latents they differ less, since both show
-what they were fitted to; every picture must have the pose of its own latent, and only the finest octave counts.
+Over shifts of the pose the two are far apart, and so is the flow of detail. Over neighbouring latents the globes differ less, since both
+show what they were fitted to; every picture must have the pose of its own latent, and only the finest octave counts. The landscapes are
+GANs.
 """
 
 import numpy as np
@@ -16,6 +17,8 @@ from viz.stages.latent import draw_z
 from viz.state import Flow, Sticking
 
 SEEDS, PICTURES, REACH_PX = range(3), 32, 2.0
+GANS = ("landscape-b-128", "landscape-r-128")
+MOST_OVER_POSES = {GANS[1]: 0.4}  # of R's detail; the landscapes have next to none of their own in the finest octave
 CLEARLY = 0.08  # of the detail
 
 
@@ -44,6 +47,12 @@ def kept_over_poses(network, ws):
     return last.detail.score(FINE["pose"] * rate)
 
 
+def kept_from_8_to_32_cycles(network, ws):
+    options = Sticking()
+    *_, last = average(network, ws, num=PICTURES, jitter=Jitter(options.strength, options.seed, options.hold_pose))
+    return last.detail.score(8, 32)
+
+
 def attached(network, ws):
     *_, last = flow(network, ws, np.eye(3), Flow(num=4), {})
     return last.attached
@@ -55,7 +64,14 @@ def means(measure, names):
 
 
 def test_there_is_a_pair():
-    assert ("globe-still-b-64", "globe-still-r-64") in pairs("B")
+    assert ("globe-still-b-64", "globe-still-r-64") in pairs("B") and GANS in pairs("B")
+
+
+@pytest.mark.slow
+def test_of_two_gans_stylegan2_keeps_most_of_its_detail_over_latents_and_r_next_to_none():
+    """Figure 1, left, of the paper. Networks fitted to given pictures cannot show it: they had no choice."""
+    b, r = means(kept_from_8_to_32_cycles, GANS)
+    assert b > 0.5 and r < 0.1
 
 
 @pytest.mark.slow
@@ -63,7 +79,7 @@ def test_there_is_a_pair():
 def test_stylegan2_keeps_its_detail_on_the_pixels_while_the_pose_moves(names):
     """Half of a pixel's motion, and shifts of two: far from each other, not by chance."""
     b, r = means(kept_over_poses, names)
-    assert b > 0.6 and r < 0.1
+    assert b > 0.6 and r < MOST_OVER_POSES.get(names[1], 0.1)
     b, r = means(attached, names)
     assert b < 0.3 and r > 0.9
 

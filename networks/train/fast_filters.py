@@ -17,7 +17,7 @@ from torch import Tensor
 from torch_utils.ops import dispatch
 from torch_utils.ops.backend import Call, Implementation, Unavailable
 from torch_utils.ops.filtered_lrelu import FilteredLreluOptions
-from torch_utils.ops.native_rules import too_many_phases
+from torch_utils.ops.native_rules import too_many_phases, yields_activation, yields_filter
 from torch_utils.ops.reference import taps_of
 from torch_utils.ops.upfirdn2d import UpfirdnOptions
 
@@ -183,5 +183,5 @@ def _refuses_filtered(call: Call) -> str | None:
 def enable() -> None:
     """Let calls that need gradients use the native kernels, from now on in the whole process. Does nothing where there are none."""
     common = {"available": _available, "devices": ("cpu",), "differentiable": True, "rank": 10}
-    dispatch.register(Implementation("filtered_lrelu", NAME, _run_filtered, refuses=_refuses_filtered, **common))
-    dispatch.register(Implementation("upfirdn2d", NAME, Resampled.apply, refuses=_refuses, **common))
+    dispatch.register(Implementation("filtered_lrelu", NAME, _run_filtered, refuses=_refuses_filtered, yields=yields_activation, **common))
+    dispatch.register(Implementation("upfirdn2d", NAME, Resampled.apply, refuses=_refuses, yields=yields_filter, **common))

@@ -38,8 +38,8 @@ LIKE: dict[str, dict[str, Any]] = {
     # 141 photographs, twice as wide as high: crops and flips, and features that need not be learned from them. On a processor a step of the
     # projected discriminator takes a 37th of the usual one's time, and it trains a 30th of its weights. Three runs with all they need to go
     # on take less than 64 MB. What is counted in images is for a short run: the average, the magnitudes and p follow sooner than in a long
-    # one, and the margins are narrow for three quarters. All are blurred at first, not only R: without it T lost the game within 10,000 images
-    # on an H100, and R where the blur ended, at 65,000 of 70,000; so it ends later here.
+    # one, and the margins are narrow for three quarters. All are blurred at first, not only R: without it T lost the game within 10,000
+    # images on an H100, and R where the blur ended, at 65,000 of 70,000; so it ends later here.
     "landscapes-128": {
         "resolution": 128, "crop": 0.7, "x_flip": True, "batch": 32, "images": 150_000, "z_dim": 64, "w_dim": 128, "capacity": 1 / 8,
         "num_layers": 10, "early_margin": 4, "discriminator": "projected", "lr_d": 0.0003, "blur": 5.0, "blur_images": 120_000,

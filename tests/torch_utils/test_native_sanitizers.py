@@ -11,7 +11,10 @@ from torch_utils.native_build import NativeUnavailable, build, find_toolchain
 
 HERE = Path(__file__).parent
 OPENMP = HERE / "sanitized_openmp.cpp"
-SOURCES = {"native_driver": ("isa", "resample", "direct"), "native_conv_driver": ("isa", "conv", "gemm")}  # how the files under test begin
+SOURCES = {
+    "native_driver": ("isa", "resample", "direct"),
+    "native_conv_driver": ("isa", "conv", "gemm", "demodulate"),
+}  # how the files under test begin
 
 
 def compile_driver(folder: Path, driver: str, sanitizer: str) -> Path:

@@ -245,10 +245,13 @@ class _Noting(Memory):
     def get(self, key: Hashable) -> Any | None:
         return self._memory.get(key)
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def put(self, key: Hashable, value: Any, *, passing: bool = False) -> None:
         if isinstance(key, tuple) and key[0] == "layer":
             self.layers.append(str(getattr(key[2], "name", None) or key[2][0]))
-        self._memory.put(key, value)
+        self._memory.put(key, value, passing=passing)
+
+    def begin_pass(self) -> None:
+        self._memory.begin_pass()
 
 
 def _differs(other: ViewState | None, view: ViewState, groups: tuple[type, ...]) -> bool:

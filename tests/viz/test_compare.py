@@ -225,7 +225,8 @@ def test_cancelling_a_second_load_gives_up_the_comparison_or_goes_back():
     assert without_loads(BESIDE_T, there) is BESIDE_T
 
 
-def test_both_live_in_the_same_bounded_memory(pipeline):
+def test_both_live_in_the_same_bounded_memory():
+    pipeline = Pipeline(headless=True)
     frame = ask(pipeline, BESIDE_T.edit(Latent, x=50.0))
     assert frame.memory_bytes <= pipeline.memory.limit_bytes
     assert frame.beside.frame.memory_bytes > frame.memory_bytes  # the second's layers were added to the first's

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from viz.memory import Memory, nbytes
+from viz.memory import PASSES_KEPT, Memory, nbytes
 from viz.request import Picture
 
 
@@ -37,3 +37,17 @@ def test_what_is_larger_than_the_limit_is_not_kept_and_drives_nothing_out():
 def test_bytes_inside_containers_and_dataclasses_are_counted():
     assert nbytes((block(1), [block(2)], {"x": block(3)})) == 6 * 1024
     assert nbytes(Picture(np.zeros((4, 4, 3), np.float32), (0, 0, 4, 4), mask=np.ones((4, 4), bool))) == 4 * 4 * 3 * 4 + 16
+
+
+def test_passing_results_go_when_no_pass_has_used_them_for_a_while():
+    memory = Memory(100 * 1024)
+    for key in ("used", "unused"):
+        memory.put(key, block(4), passing=True)
+    memory.put("picture", block(4))
+    for _ in range(PASSES_KEPT - 1):
+        memory.begin_pass()
+        assert memory.get("used") is not None
+    assert len(memory) == 3
+    memory.begin_pass()
+    assert memory.get("unused") is None and memory.get("used") is not None and memory.get("picture") is not None
+    assert memory.used_bytes < 9 * 1024

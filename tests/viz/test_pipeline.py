@@ -410,3 +410,11 @@ def test_tone_is_what_the_png_holds(tmp_path, asking):
     expected = np.floor(np.clip(frame.picture.values * 2 * 127.5 + 127.5, 0, 255) + 0.5).clip(0, 255).astype(np.uint8)
     assert np.abs(frame.toned.astype(int) - expected.astype(int)).max() <= 1
     Image.fromarray(frame.toned).save(tmp_path / "a.png")
+
+
+def test_a_drag_goes_round_in_the_memory_of_a_few_pictures():
+    dragged = Asking(TINY_R)
+    held = [dragged.edit(Pose, x=i / 100).memory_bytes for i in range(1, 31)]
+    assert held[29] - held[9] < 0.25 * (held[9] - held[0])  # later only pictures are added, not the layers behind them
+    frame = dragged.edit(Tap, layer=names(dragged)[3])
+    assert frame.layers_ran == ()

@@ -25,12 +25,16 @@ class _LayerMemo:
 
     def __init__(self, run: Run, identity: Hashable) -> None:
         self._run, self._identity = run, identity
+        self._began = False
 
     def get(self, key: Hashable) -> Any | None:
         return self._run.memory.get(("layer", self._identity, key))
 
     def put(self, key: Hashable, value: Any) -> None:
-        self._run.memory.put(("layer", self._identity, key), value)
+        if not self._began:
+            self._began = True
+            self._run.memory.begin_pass()
+        self._run.memory.put(("layer", self._identity, key), value, passing=True)
 
 
 def key(view: ViewState, inputs: dict[str, Any]) -> Hashable:

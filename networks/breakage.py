@@ -34,9 +34,9 @@ class BreakageError(ValueError):
     """A breakage that does not exist: says which field, what it holds and what it may hold."""
 
 
-@dataclass(frozen=True)
-class LayerBreakage:
-    """What is done to one layer, number `layer`; each other field has a value that leaves things as they are.
+@dataclass(frozen=True, kw_only=True)
+class Breaks:
+    """What is done to a layer; each field has a value that leaves things as they are.
 
     `upsampling` is m, a power of two (others are rounded down to one: odd factors would move the picture by half a sample),
     `support` n (0: as they are); `window` one of `networks.filters.DESIGNS` ("": as it is);
@@ -45,7 +45,6 @@ class LayerBreakage:
     pooling in place of the downsampling filter ("": no).
     """
 
-    layer: int = 0
     upsampling: int = 0
     support: int = 0
     window: str = ""
@@ -64,25 +63,22 @@ class LayerBreakage:
 
 
 @dataclass(frozen=True)
-class Breakage:
+class LayerBreakage(Breaks):
+    """What is done to one layer, number `layer`."""
+
+    layer: int = 0
+
+
+@dataclass(frozen=True)
+class Breakage(Breaks):
     """What is done to which layers. `layers` are the numbers (0 for L0) that the common fields mean; empty means all.
 
     `own` are layers with settings of their own, whole: nothing of the common ones is done to them. ToRGB has no filters and is left
-    alone. Where every layer gets a smaller margin, the input gets the largest of them. The fields are those of `LayerBreakage`.
+    alone. Where every layer gets a smaller margin, the input gets the largest of them.
     """
 
     layers: tuple[int, ...] = ()
-    upsampling: int = 0
-    support: int = 0
-    window: str = ""
-    cutoff_octaves: float = 0.0
-    margin: int = -1
-    noise: float = 0.0
-    pool: str = ""
     own: tuple[LayerBreakage, ...] = ()
-
-    def __post_init__(self) -> None:
-        self._common(0)
 
     @staticmethod
     def of_fields(fields: Mapping[str, Any]) -> Breakage:
@@ -97,7 +93,7 @@ class Breakage:
         return own or (self._common(index) if not self.layers or index in self.layers else LayerBreakage(index))
 
     def _common(self, index: int) -> LayerBreakage:
-        return LayerBreakage(index, **{f.name: getattr(self, f.name) for f in fields(LayerBreakage) if f.name != "layer"})
+        return LayerBreakage(index, **{f.name: getattr(self, f.name) for f in fields(Breaks)})
 
 
 class AlteredLayer(FilteredLayer):

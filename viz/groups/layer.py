@@ -21,11 +21,10 @@ class Filters:
     on: bool = False
 
 
-@dataclass(frozen=True)
-class LayerBreak:
-    """What is broken in one layer, number `layer`: see `networks.breakage.LayerBreakage`, which has the same fields."""
+@dataclass(frozen=True, kw_only=True)
+class Breaks:
+    """What can be broken in a layer. Each default leaves things as they are: see `networks.breakage.Breaks`, with the same fields."""
 
-    layer: int = ranged(0, 0, 255)
     upsampling: int = ranged(0, 0, 8, discrete=True)
     support: int = ranged(0, 0, 16, discrete=True)
     window: str = ranged("", choices=("", *WINDOWS))
@@ -33,6 +32,16 @@ class LayerBreak:
     margin: int = ranged(-1, -1, 64, special=-1)
     noise: float = ranged(0.0, 0, 10)
     pool: str = ranged("", choices=("", "max", "blur"))
+
+
+BREAKS = tuple(f.name for f in fields(Breaks))
+
+
+@dataclass(frozen=True)
+class LayerBreak(Breaks):
+    """What is broken in one layer, number `layer`."""
+
+    layer: int = ranged(0, 0, 255)
 
     @property
     def on(self) -> bool:
@@ -51,21 +60,14 @@ class LayerBreak:
 
 
 @dataclass(frozen=True)
-class BreakIt:
+class BreakIt(Breaks):
     """What is broken in the loaded network, without retraining: see `networks.breakage.Breakage`, which has the same fields.
 
-    `layers` are the numbers (0 for L0) that the common fields mean, empty for all. Each of those has a value that leaves things as
-    they are. `own`: layers with settings of their own, by number, to which nothing of the common ones is done.
+    `layers` are the numbers (0 for L0) that the common fields mean, empty for all. `own`: layers with settings of their own, by
+    number, to which nothing of the common ones is done.
     """
 
     layers: tuple[int, ...] = ()
-    upsampling: int = ranged(0, 0, 8, discrete=True)
-    support: int = ranged(0, 0, 16, discrete=True)
-    window: str = ranged("", choices=("", *WINDOWS))
-    cutoff_octaves: float = ranged(0.0, -4, 4)
-    margin: int = ranged(-1, -1, 64, special=-1)
-    noise: float = ranged(0.0, 0, 10)
-    pool: str = ranged("", choices=("", "max", "blur"))
     own: tuple[LayerBreak, ...] = ()
 
     @property
@@ -114,7 +116,6 @@ class BreakIt:
         return "; ".join(parts[:MOST_NAMED]) + (f"; {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else "")
 
 
-BREAKS = tuple(f.name for f in fields(LayerBreak) if f.name != "layer")
 MOST_NAMED = 4  # ways of being broken that a summary tells
 
 

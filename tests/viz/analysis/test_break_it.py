@@ -118,7 +118,7 @@ def test_other_measurements_are_of_the_broken_network(pipeline):
 
 def test_the_group_and_the_breakage_have_the_same_fields_and_defaults():
     assert asdict(BreakIt()) == asdict(Breakage()) and asdict(LayerBreak()) == asdict(LayerBreakage())
-    view = BreakIt((0, 2), 1, own=(LayerBreak(2, window="nearest"), LayerBreak(4, pool="max")))
+    view = BreakIt((0, 2), upsampling=1, own=(LayerBreak(2, window="nearest"), LayerBreak(4, pool="max")))
     assert asdict(Breakage.of_fields(asdict(view))) == asdict(view)
 
 
@@ -256,7 +256,8 @@ def test_the_table_says_what_it_costs(pipeline):
 def test_the_badge_tells_of_the_picture_not_of_the_view():
     assert canvas_badge.badge_text(frame_of(FACTS, ViewState().put(NEAREST))) == "Broken: m = 1, nearest in all layers"
     assert canvas_badge.badge_text(frame_of(FACTS)) == "" and canvas_badge.badge_text(None) == ""
-    everything = BreakIt((2, 0), 4, 8, "gaussian", -1.0, 0, 0.25, "max")
+    ways = {"upsampling": 4, "support": 8, "window": "gaussian", "cutoff_octaves": -1.0, "margin": 0, "noise": 0.25, "pool": "max"}
+    everything = BreakIt((2, 0), **ways)
     assert everything.summary() == "m = 4, n = 8, gaussian, f_c × 0.5, margin 0, noise 0.25, max-pool in L0, L2"
     assert not BreakIt((1,)).on and BreakIt((1,)).summary() == ""
     own = (LayerBreak(1), LayerBreak(2, support=4), LayerBreak(7, support=4))
@@ -276,10 +277,16 @@ def test_filters_of_the_broken_network_are_drawn(pipeline):
 # ---------------------------------------------------------------------------------------------------- sessions, command line
 
 
+SAVED = """{"format": "aliasfree-view", "version": 1, "BreakIt": {"layers": [1, 4], "upsampling": 1, "support": 4, "window": "bilinear",
+"cutoff_octaves": -0.5, "margin": 3, "noise": 0.1, "pool": "blur", "own": [{"layer": 2, "upsampling": 0, "support": 0, "window": "",
+"cutoff_octaves": 0.0, "margin": 0, "noise": 0.0, "pool": ""}, {"layer": 5, "noise": 1.0}]}}"""
+
+
 def test_a_saved_view_keeps_it():
-    view = ViewState().put(BreakIt((1, 4), 1, 4, "bilinear", -0.5, 3, 0.1, "blur", (LayerBreak(2, margin=0), LayerBreak(5, noise=1.0))))
-    assert ViewState.from_json(view.to_json()) == view
-    data = json.loads(view.to_json())
+    ways = {"upsampling": 1, "support": 4, "window": "bilinear", "cutoff_octaves": -0.5, "margin": 3, "noise": 0.1, "pool": "blur"}
+    view = ViewState().put(BreakIt((1, 4), (LayerBreak(2, margin=0), LayerBreak(5, noise=1.0)), **ways))
+    assert ViewState.from_json(view.to_json()) == ViewState.from_json(SAVED) == view
+    data = json.loads(SAVED)
     data["BreakIt"].pop("own")  # as it was saved before layers could have settings of their own
     assert ViewState.from_dict(data).get(BreakIt) == replace(view.get(BreakIt), own=())
     data["BreakIt"]["own"] = [{"layer": 2, "window": "hamming"}]

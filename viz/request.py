@@ -95,12 +95,16 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean, standard deviation and largest magnitude over the image area (margins and invalid pixels left out)."""
+    """Mean, standard deviation and largest magnitude over the image area (margins and invalid pixels left out).
+
+    `largest`: that of each channel, where channels are normalised.
+    """
 
     mean: float
     std: float
     max_abs: float
     non_finite: int = 0
+    largest: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

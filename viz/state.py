@@ -24,6 +24,7 @@ from viz.groups.groups import (
     Equivariance,
     Flicker,
     Flow,
+    HeldRange,
     Latent,
     LatentPath,
     LayerEquivariance,
@@ -62,7 +63,7 @@ G = TypeVar("G")
 
 GROUPS: tuple[type, ...] = (
     Source, Device, BreakIt, Latent, LatentPath, OwnLatent, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels,
-    BandFilter, Spectrum,
+    HeldRange, BandFilter, Spectrum,
     Compare, ThirdView, FourthView, SecondBreak, ThirdBreak, FourthBreak, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, FourierView, Filmstrip, LayerHealth,

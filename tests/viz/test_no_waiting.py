@@ -20,11 +20,11 @@ from viz.gpu.replay import Replays
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.stages import load
-from viz.state import Channels, Device, Latent, LearnedPose, Mixing, Pose, Source, Tap
+from viz.state import Channels, Device, HeldRange, Latent, LearnedPose, Mixing, Pose, Source, Tap
 
-START = TINY_R.edit(Device, force_fp32=True)
+START = TINY_R.edit(Device, force_fp32=True).put(HeldRange("L3_52_16", (1, 2, 3), (0.5, 2.0, 4.0)))
 VIEWS = ("__getitem__", "permute", "contiguous", "float")  # of a whole picture: no kernel
-LAYER = "L3_36_16"
+LAYER = "L3_52_16"
 
 
 class Asking:
@@ -50,6 +50,7 @@ class Asking:
         expected = self.plain.render(RenderRequest(1, view.edit(Device, backend="reference")))
         assert expected is not None and expected.picture is not None and isinstance(frame.picture, DevicePicture)
         np.testing.assert_allclose(frame.picture.values, expected.picture.values, atol=2e-5)
+        assert frame.statistics_shown.largest == pytest.approx(expected.statistics_shown.largest, abs=1e-4)
         for name in ("statistics_shown", "statistics_all"):
             there, here = getattr(frame, name), getattr(expected, name)
             assert (there.mean, there.std, there.max_abs) == pytest.approx((here.mean, here.std, here.max_abs), abs=1e-4)
@@ -67,6 +68,7 @@ ORDINARY = {
     "a layer": (LAYER, {"first": 4}),
     "chosen channels": (LAYER, {"triple": (7, 0, 3)}),
     "normalised": (LAYER, {"triple": (7, 0, 3), "normalize": True}),
+    "held": (LAYER, {"triple": (3, 1, 2), "normalize": True}),
     "a sheet": (LAYER, {"mode": "sheet"}),
     "a phase": (LAYER, {"mode": "phase", "triple": (1, 5)}),
 }

@@ -152,6 +152,25 @@ class Channels:
     sheet_page: int = ranged(0, 0)
     sort: str = ranged("number", choices=("number", "energy", "error", "band"))  # of the contact sheet, largest first
 
+    @property
+    def combined(self) -> bool:
+        """Whether what is shown is made of channels, anew for each picture, instead of being channels."""
+        return self.mode in ("pca", "phase")
+
+
+@dataclass(frozen=True)
+class HeldRange:
+    """What Normalise divides these channels of a layer by, in place of each picture's own largest magnitudes: brightness keeps still."""
+
+    layer: str = ""
+    channels: tuple[int, ...] = ()
+    largest: tuple[float, ...] = ()
+
+    def of(self, layer: str, channels: tuple[int, ...]) -> tuple[float, ...] | None:
+        """The held magnitudes of these channels; None where not all of them are held."""
+        held = dict(zip(self.channels, self.largest, strict=False)) if layer == self.layer else {}
+        return tuple(held[i] or 1.0 for i in channels) if channels and all(i in held for i in channels) else None
+
 
 @dataclass(frozen=True)
 class Spectrum:

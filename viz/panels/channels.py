@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gui_utils.controls import Field, button, checkbox, choice, combo, drag_int, slider_float, value_row
+from gui_utils.controls import Field, button, checkbox, choice, combo, drag_int, label_column, slider_float, value_row
 from gui_utils.libraries import imgui
 from gui_utils.scopes import table_scope
 from gui_utils.text import MISSING
@@ -13,7 +13,7 @@ from viz.canvas.contact_sheet import page_count
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, columns, reset_button, significant, wrapped_text
 from viz.request import Frame, NetworkFacts, Statistics
-from viz.state import Channels, Tap, Tone, ViewState
+from viz.state import Channels, HeldRange, Tap, Tone, ViewState
 
 MODE = Field("", "Channels.mode", "Three channels as red, green and blue; one channel through a colormap; all, side by side; the three "
              "principal components of all; or two channels as a complex number: its angle as the hue, its magnitude as the brightness.",
@@ -36,6 +36,10 @@ PREVIOUS_PAGE = Field("−", "Channels.previous_page", "The page before.")
 NEXT_PAGE = Field("+", "Channels.next_page", "The page after.")
 ON_SCREEN = Field("On screen", "Channels.shown", "The channels that the picture was made of.")
 NORMALIZE = Field("Normalise", "Channels.normalize", "Divides each channel by its largest magnitude inside the image.", default=False)
+HOLD = Field("Hold", "HeldRange.on", "Goes on dividing these channels of this layer by what this picture is divided by, so that brightness "
+             "does not flicker while something moves. Larger values are cut off: lower the gain to see them.", default=False)  # fmt: skip
+DIVIDED = Field("Divided by", "HeldRange.largest", "What each channel on screen is divided by: the largest magnitude in this "
+                "picture, or the one that is held.")  # fmt: skip
 GAIN = Field("Gain", "Tone.gain_db", "Brightens or darkens what is shown by a factor of 10^(dB / 20). Renders nothing again.", "dB",
              default=0.0, low=-40, high=40, decimals=1)  # fmt: skip
 OFFSET = Field("Offset", "Tone.offset", "Added after the gain.", default=0.0, low=-2, high=2)
@@ -62,9 +66,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         state = _first(state, total, reason)
         state = _triple(state, total, reason) if mode != "phase" else state
     value_row(ON_SCREEN, shown_text(context.frame))
-    state = state.edit(Channels, normalize=checkbox(NORMALIZE, state.get(Channels).normalize))
-    imgui.same_line(0, imgui.get_font_size())
-    state = reset_button(state, RESET, Channels, Tone)
+    state = _normalize(state, context.frame)
     state = _tone(state, total)
     _statistics(context.frame)
     return state
@@ -148,6 +150,57 @@ def _page(state: ViewState, facts: NetworkFacts | None, reason: str) -> ViewStat
     return state if new == shown else state.edit(Channels, sheet_page=new)
 
 
+def _normalize(state: ViewState, frame: Frame | None) -> ViewState:
+    """Whether channels are divided, and by whose range: each picture's, or one that is held."""
+    state = state.edit(Channels, normalize=checkbox(NORMALIZE, state.get(Channels).normalize))
+    held, reason = held_range(state, frame), ""
+    if not state.get(Channels).normalize:
+        reason = "Normalise first."
+    elif state.get(Channels).combined or (frame is not None and frame.request.view.get(Channels).combined):
+        reason = "Components and phases have a range of their own in each picture."
+    elif held is None and not divisors(state, frame):
+        reason = "There is no picture yet."
+    imgui.same_line(0, imgui.get_font_size())
+    with label_column(2.5):
+        hold = checkbox(HOLD, held is not None and not reason, disabled=reason)
+    if not reason and hold != (held is not None):
+        state = state.put(_taken(frame)) if hold and frame else state.reset(HeldRange)
+    imgui.same_line(0, imgui.get_font_size())
+    state = reset_button(state, RESET, Channels, Tone, HeldRange)
+    if state.get(Channels).normalize:
+        value_row(DIVIDED, divided_text(state, frame))
+    return state
+
+
+def held_range(state: ViewState, frame: Frame | None) -> tuple[float, ...] | None:
+    """What the channels on screen are held to; None where each picture has its own range."""
+    if frame is None or frame.picture is None or state.get(Channels).combined:
+        return None
+    return state.get(HeldRange).of(frame.picture.tap, frame.picture.channels)
+
+
+def divisors(state: ViewState, frame: Frame | None) -> tuple[float, ...]:
+    """What the channels on screen are divided by, in their order; () while that is not known."""
+    own = frame.statistics_shown.largest if frame and frame.statistics_shown else ()
+    return held_range(state, frame) or own
+
+
+def divided_text(state: ViewState, frame: Frame | None) -> str:
+    """Like "3.21, 1.05, 0.72", or "0.52 – 7.3 held"."""
+    found = divisors(state, frame)
+    if not found:
+        return MISSING
+    ends = f"{significant(min(found), 3)} – {significant(max(found), 3)}"
+    numbers = ", ".join(significant(number, 3) for number in found) if len(found) <= 3 else ends
+    return f"{numbers} held" if held_range(state, frame) else numbers
+
+
+def _taken(frame: Frame) -> HeldRange:
+    """The range of this picture's own channels."""
+    assert frame.picture is not None and frame.statistics_shown is not None
+    return HeldRange(frame.picture.tap, frame.picture.channels, frame.statistics_shown.largest)
+
+
 def _tone(state: ViewState, total: int) -> ViewState:
     tone = state.get(Tone)
     gain = slider_float(GAIN, tone.gain_db)
@@ -183,4 +236,4 @@ def _cell(statistics: Statistics | None, attribute: str) -> str:
     return str(value) if isinstance(value, int) else significant(value)
 
 
-PANEL = Panel("Channels", "right", 20, draw, resets=(Channels, Tone))
+PANEL = Panel("Channels", "right", 20, draw, resets=(Channels, Tone, HeldRange))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from torch_utils.sending import sent
 from viz.gpu.handover import DevicePicture, DeviceValues
 from viz.gpu.later import Later
 from viz.request import Picture, Statistics
 from viz.stages import Run, Stage
 from viz.stages.load import Ready
-from viz.state import Channels, Tap
+from viz.state import Channels, HeldRange, Tap, ViewState
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,28 @@ def inside(values: torch.Tensor, sampling_rate: float) -> torch.Tensor:
     return values[..., rows, columns]
 
 
-def measured(values: torch.Tensor, mask: torch.Tensor | None = None) -> Statistics | Later[Statistics]:
-    """`measure`, which on a GPU is only begun: the numbers come with the frame."""
+def measured(values: torch.Tensor, mask: torch.Tensor | None = None, largest: torch.Tensor | None = None) -> Statistics | Later[Statistics]:
+    """`measure`, which on a GPU is only begun: the numbers come with the frame. `largest` [C], if given, is reported too."""
     if values.device.type != "cuda" or mask is not None or values.numel() == 0:
-        return measure(values, mask)
+        return replace(measure(values, mask), largest=() if largest is None else tuple(largest.tolist()))
     std, mean = torch.std_mean(values, correction=0)
     low, high = torch.aminmax(values)
 
     def make(numbers: list[float]) -> Statistics:
-        mean, std, low, high = numbers
+        mean, std, low, high, *rest = numbers
         finite = math.isfinite(mean + std + low + high)
-        return Statistics(mean, std, max(abs(low), abs(high))) if finite else measure(values)  # which counts; rare, so it may wait
+        found = Statistics(mean, std, max(abs(low), abs(high))) if finite else measure(values)  # which counts; rare, so it may wait
+        return replace(found, largest=tuple(rest))
 
-    return Later(torch.stack([mean, std, low, high]), make)
+    numbers = torch.stack([mean, std, low, high])
+    return Later(numbers if largest is None else torch.cat([numbers, largest]), make)
+
+
+def largest_magnitudes(values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """[C]: the largest finite magnitude of each channel [C, H, W] where `mask` [H, W] holds; 1 where that is 0: it is divided by."""
+    counts = torch.isfinite(values) if mask is None else torch.isfinite(values) & mask
+    largest = torch.where(counts, values.abs(), 0.0).amax(dim=(1, 2))
+    return torch.where(largest > 0, largest, 1.0)
 
 
 def measure(values: torch.Tensor, mask: torch.Tensor | None = None) -> Statistics:
@@ -75,10 +85,12 @@ def run(run: Run) -> Measured:
     with torch.inference_mode():
         cropped = inside(values, tap.sampling_rate)
         cropped_mask = None if mask is None else inside(mask, tap.sampling_rate)
-        statistics = measured(cropped, cropped_mask)
-        if channels.normalize:
-            top = torch.nan_to_num(cropped).abs().amax(dim=(1, 2), keepdim=True)
-            values = values / torch.where(top > 0, top, torch.ones_like(top))
+        largest = largest_magnitudes(cropped, cropped_mask) if channels.normalize else None
+        statistics = measured(cropped, cropped_mask, largest)
+        if largest is not None:
+            held = run.view.get(HeldRange).of(tap.name, shown.channels) if not channels.combined else None
+            by = largest if held is None else sent(held, values.device, values.dtype)
+            values = values / by[:, None, None]
         grid = math.ceil(math.sqrt(len(values))) if channels.mode == "sheet" else 0
         laid_out = _sheet(values, grid) if grid else values.permute(1, 2, 0)
         on_gpu = values.device.type == "cuda"
@@ -131,5 +143,10 @@ def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
     return a.data_ptr() == b.data_ptr() and (a.shape, a.stride(), a.dtype) == (b.shape, b.stride(), b.dtype)
 
 
-STAGE = Stage("picture", after=("channels", "unwarp"), reads=(Channels,), run=run, key=lambda view, _: view.get(Channels).normalize)
+def _key(view: ViewState, _: object) -> tuple[object, ...]:
+    channels = view.get(Channels)
+    return (channels.normalize, view.get(HeldRange) if channels.normalize else None)
+
+
+STAGE = Stage("picture", after=("channels", "unwarp"), reads=(Channels, HeldRange), run=run, key=_key)
 STATISTICS = Stage("statistics", after=("synthesis",), reads=(), run=run_statistics)

@@ -1,12 +1,16 @@
 """Layers and channels: selecting, stepping within the layer, contact sheets, tone."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz.canvas import contact_sheet
-from viz.panels.channels import shown_text
+from viz.panels.channels import divided_text, shown_text
 from viz.panels.layers import column_text, layer_rows, measured_columns
 from viz.panels.parts import significant
-from viz.request import LayerColumn, OverlayResult, Picture
-from viz.state import Channels, Tap, Tone, ViewState
+from viz.request import LayerColumn, OverlayResult, Picture, Statistics
+from viz.state import Channels, HeldRange, Tap, Tone, ViewState
 
 R = alias_free_facts()
 LAYER = ViewState().edit(Tap, layer="L6_84_96")
@@ -104,6 +108,28 @@ def test_tone():
         assert shown.state.get(Channels).normalize
         shown.ui.menu("Tone.gain_db", "Reset to default")
         assert shown.state.get(Tone).gain_db == 0
+
+
+def test_the_range_of_this_picture_is_held():
+    """From the numbers on screen, for these channels of this layer; not for components, and not for other channels."""
+    measured = Statistics(0.0, 1.0, 8.0, largest=(8.0, 0.5, 2.25))
+    frame = frame_of(R, picture=Picture(np.zeros((84, 84, 3), np.float32), (10, 10, 74, 74), "L6_84_96", (3, 4, 5), 96))
+    frame = replace(frame, statistics_shown=measured)
+    with show("channels", LAYER, network=R, frame=frame) as shown:
+        assert shown.ui.item("HeldRange.on").disabled  # nothing is normalised
+        shown.ui.click("Channels.normalize")
+        assert divided_text(shown.state, frame) == "8.00, 0.500, 2.25"
+        shown.ui.click("HeldRange.on")
+        assert shown.state.get(HeldRange) == HeldRange("L6_84_96", (3, 4, 5), (8.0, 0.5, 2.25))
+        shown.context.frame = frame = replace(frame, statistics_shown=Statistics(0.0, 1.0, 3.0, largest=(3.0, 1.0, 1.0)))
+        assert divided_text(shown.state, frame) == "8.00, 0.500, 2.25 held"
+        assert frame.picture is not None
+        other = replace(frame, picture=replace(frame.picture, channels=(4, 5, 6)))
+        assert divided_text(shown.state, other) == "3.00, 1.00, 1.00"
+        shown.ui.click("HeldRange.on")
+        assert shown.state.get(HeldRange) == HeldRange()
+        shown.ui.click("Channels.mode.pca")
+        assert shown.ui.item("HeldRange.on").disabled
 
 
 def test_colours_are_for_one_channel_and_diverging_ones_have_zero_in_the_middle():

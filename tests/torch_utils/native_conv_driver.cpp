@@ -1,4 +1,4 @@
-// Calls every convolution kernel on buffers of exactly the promised sizes, for the sanitizers; test_native_sanitizers.py builds it.
+// Calls every convolution kernel, and the demodulation, on buffers of exactly the promised sizes, for the sanitizers; test_native_sanitizers.py builds it.
 //
 //     native_conv_driver [threads [stride]]     that many threads call at once, each with images of its own; every stride-th case only
 #include <math.h>
@@ -16,6 +16,7 @@
     extern "C" int64_t af_conv_##name##_scratch_bytes(const ConvCall *);            \
     extern "C" void af_conv_##name(const ConvCall *);
 ENTRIES(winograd) ENTRIES(strassen) ENTRIES(strassen2) ENTRIES(gemm) ENTRIES(bf16)
+extern "C" void af_demodulate(const float *, const float *, const float *, float, float *, int64_t, int64_t, int64_t);
 
 namespace {
 
@@ -70,6 +71,26 @@ bool one_call(const Algorithm &algorithm, ConvCall call, unsigned seed) {
     return true;
 }
 
+// Whether the scales are the numbers that they should be, to float32's rounding of a sum of `ins` squares.
+bool one_demodulation(int64_t images, int64_t outs, int64_t ins, unsigned seed) {
+    const Buffer styles(images * ins, seed), energy(outs * ins, seed + 1), gain(1, seed + 2), scales(images * outs * (int64_t)sizeof(float));
+    for (int64_t i = 0; i < outs * ins; i++) energy.floats()[i] = fabsf(energy.floats()[i]);
+    const float least = seed % 7 ? 1e-30f : 1e9f;
+    const bool has_gain = seed % 2;
+    af_demodulate(styles.floats(), energy.floats(), has_gain ? gain.floats() : nullptr, least, scales.floats(), images, outs, ins);
+    for (int64_t n = 0; n < images; n++)
+        for (int64_t o = 0; o < outs; o++) {
+            double sum = 0;
+            for (int64_t i = 0; i < ins; i++) {
+                const double style = styles.floats()[n * ins + i];
+                sum += energy.floats()[o * ins + i] * style * style;
+            }
+            const double expected = (has_gain ? *gain.floats() : 1) / sqrt(sum > least ? sum : least);
+            if (!(fabs(scales.floats()[n * outs + o] - expected) <= 1e-4 * fabs(expected))) return false;
+        }
+    return true;
+}
+
 struct Count {
     int calls = 0, bad = 0;
 };
@@ -88,6 +109,10 @@ void run(unsigned first, unsigned stride, Count *count) {
                         if (out_height(call) < 1 || out_width(call) < 1) continue;
                         count->calls++, count->bad += !one_call(algorithm, call, number);
                     }
+    for (int64_t ins = 1; ins < 150; ins++) {
+        if (++number % stride != 0) continue;
+        count->calls++, count->bad += !one_demodulation(1 + ins % 3, 1 + ins % 5, ins, number);
+    }
 }
 
 }  // namespace
@@ -103,7 +128,7 @@ int main(int argc, char **argv) {
         for (unsigned t = 0; t < threads; t++) others.emplace_back(run, t, stride, &counts[t]);
         for (std::thread &other : others) other.join();
         for (const Count &count : counts) {
-            if (count.bad != 0) return printf("level %d: %d calls left samples unwritten\n", level, count.bad), 1;
+            if (count.bad != 0) return printf("level %d: %d calls left samples unwritten or wrong\n", level, count.bad), 1;
             calls += count.calls;
         }
     }

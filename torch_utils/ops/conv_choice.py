@@ -18,11 +18,9 @@ BYTES_PER_CYCLE = 8.0  # weights streaming from memory, one core's share
 INPUT_TRANSFORM = 220.0  # cycles for a vector of tiles of one channel
 OUTPUT_TRANSFORM = 150.0
 PACK = 4.0  # cycles for a vector of samples
-STRASSEN_PACK = 7.0
-STRASSEN_PRODUCT = 120.0  # cycles around each product of a tile
 STRASSEN_TILE = (8, 48)  # output channels and pixels
-STRASSEN2_PACK = 16.0
-STRASSEN2_PRODUCT = 170.0
+STRASSEN_PACK = {1: 7.0, 2: 16.0}  # by the number of levels
+STRASSEN_PRODUCT = {1: 120.0, 2: 170.0}  # cycles around each product of a tile
 MACS_PER_THREAD = 1_000_000  # waking another thread costs more than this many
 
 
@@ -76,32 +74,22 @@ def _gemm_cycles(shape: ConvShape, speedup: float, weight_bytes: int) -> float:
     return max(products, streaming) + depth * pixels / LANES * PACK
 
 
-def _strassen_cycles(shape: ConvShape) -> float:
-    """Seven products of half the depth for two panels of channels and two tiles of pixels; pixels left over go through plain products."""
-    rows, lanes = STRASSEN_TILE
-    pairs = -(-shape.out_channels // (2 * rows))
-    half = -(-shape.in_channels // 2)
-    pixels = shape.out_height * shape.out_width
-    groups = shape.batch * (pixels // (2 * lanes))
-    rest = shape.batch * _rounded(pixels % (2 * lanes), LANES)
-    product = half * rows * lanes / MACS_PER_CYCLE
-    products = pairs * (groups * 7 * (product + STRASSEN_PRODUCT) + rest / (2 * lanes) * 8 * product)
-    streaming = 14 * pairs * rows * half * 4 / BYTES_PER_CYCLE
-    return max(products, streaming) + shape.in_channels / LANES * (groups * 2 * lanes * STRASSEN_PACK + rest * PACK)
+def _strassen_cycles(shape: ConvShape, levels: int) -> float:
+    """7^levels products of a 2^levels-th of the depth for as many panels of channels and tiles of pixels, instead of 8^levels.
 
-
-def _strassen2_cycles(shape: ConvShape) -> float:
-    """The same on two levels: 49 products of a quarter of the depth, for four panels of channels and four tiles of pixels."""
+    Pixels left over go through plain products.
+    """
     rows, lanes = STRASSEN_TILE
-    quads = -(-shape.out_channels // (4 * rows))
-    quarter = -(-shape.in_channels // 4)
+    parts, around, pack = 2**levels, STRASSEN_PRODUCT[levels], STRASSEN_PACK[levels]
+    panels = -(-shape.out_channels // (parts * rows))
+    depth = -(-shape.in_channels // parts)
     pixels = shape.out_height * shape.out_width
-    groups = shape.batch * (pixels // (4 * lanes))
-    rest = shape.batch * _rounded(pixels % (4 * lanes), LANES)
-    product = quarter * rows * lanes / MACS_PER_CYCLE
-    products = quads * (groups * 49 * (product + STRASSEN2_PRODUCT) + rest / (4 * lanes) * 64 * product)
-    streaming = 49 * quads * rows * quarter * 4 / BYTES_PER_CYCLE
-    return max(products, streaming) + shape.in_channels / LANES * (groups * 4 * lanes * STRASSEN2_PACK + rest * PACK)
+    groups = shape.batch * (pixels // (parts * lanes))
+    rest = shape.batch * _rounded(pixels % (parts * lanes), LANES)
+    product = depth * rows * lanes / MACS_PER_CYCLE
+    products = panels * (groups * 7**levels * (product + around) + rest / (parts * lanes) * 8**levels * product)
+    streaming = 7**levels * panels * rows * depth * 4 / BYTES_PER_CYCLE
+    return max(products, streaming) + shape.in_channels / LANES * (groups * parts * lanes * pack + rest * PACK)
 
 
 def _winograd_cycles(shape: ConvShape) -> float:
@@ -118,8 +106,8 @@ def estimate(shape: ConvShape, *, bf16: bool = False) -> dict[str, float]:
     if shape.kernel == 3:
         cycles["winograd"] = _winograd_cycles(shape)
     if shape.kernel == 1 and shape.padding == 0:
-        cycles["strassen"] = _strassen_cycles(shape)
-        cycles["strassen2"] = _strassen2_cycles(shape)
+        cycles["strassen"] = _strassen_cycles(shape, levels=1)
+        cycles["strassen2"] = _strassen_cycles(shape, levels=2)
     if bf16:
         cycles["bf16"] = _gemm_cycles(shape, BF16_SPEEDUP, 2)
     return {name: count / 1e6 for name, count in cycles.items()}

@@ -153,44 +153,36 @@ int64_t scratch_bytes(const ConvCall& c) {
     return (p.blocks.shared ? p.blocks.count : p.blocks.threads) * p.size * (int64_t)sizeof(float);
 }
 
+// Few blocks: all threads pack each of them, and then multiply it for different output channels.
+template <class Format>
+void convolve_shared(const ConvCall& c, const Plan& p) {
+    float* const scratch = (float*)c.scratch;
+    constexpr int64_t STEPS = 32;  // of one unit of the packing
+    const int64_t slices = ceil_div(p.steps, STEPS);
+#pragma omp parallel num_threads((int)p.blocks.threads)
+    {
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t unit = 0; unit < p.blocks.count * slices; ++unit) {
+            const int64_t block = unit / slices, first = unit % slices * STEPS;
+            pack_block<Format>(c, p, block, first, smaller(first + STEPS, p.steps), scratch + block * p.size);
+        }
+#pragma omp for schedule(dynamic, 1) nowait
+        for (int64_t unit = 0; unit < p.blocks.count * p.groups; ++unit) {
+            const int64_t first = unit / p.blocks.count * GROUP, block = unit % p.blocks.count;
+            multiply<Format>(c, p, block, first, smaller(first + GROUP, c.out_channels), scratch + block * p.size, {});
+        }
+    }
+}
+
 template <class Format>
 void convolve(const ConvCall& c) {
     const Plan p = make_plan<Format>(c);
-    float* const scratch = (float*)c.scratch;
-    constexpr int64_t STEPS = 32;  // of one unit of the shared packing
-    const int64_t slices = ceil_div(p.steps, STEPS);
-    int64_t arrivals = 0, taken = 0;
-#pragma omp parallel num_threads((int)p.blocks.threads)
-    {
-        int64_t thread;
-#pragma omp atomic capture
-        thread = arrivals++;
-        if (p.blocks.shared) {
-#pragma omp for schedule(dynamic, 1)
-            for (int64_t unit = 0; unit < p.blocks.count * slices; ++unit) {
-                const int64_t block = unit / slices, first = unit % slices * STEPS;
-                pack_block<Format>(c, p, block, first, smaller(first + STEPS, p.steps), scratch + block * p.size);
-            }
-#pragma omp for schedule(dynamic, 1) nowait
-            for (int64_t unit = 0; unit < p.blocks.count * p.groups; ++unit) {
-                const int64_t first = unit / p.blocks.count * GROUP, block = unit % p.blocks.count;
-                multiply<Format>(c, p, block, first, smaller(first + GROUP, c.out_channels), scratch + block * p.size, {});
-            }
-        } else {
-            float* const packed = scratch + thread * p.size;
-            const auto take = [&] {
-                int64_t block;
-#pragma omp atomic capture
-                block = taken++;
-                return block;
-            };
-            for (int64_t block = take(), next; block < p.blocks.count; block = next) {
-                next = take();
-                pack_block<Format>(c, p, block, 0, p.steps, packed);
-                multiply<Format>(c, p, block, 0, c.out_channels, packed, upcoming_of<Format>(c, p, block, next));
-            }
-        }
-    }
+    if (p.blocks.shared) return convolve_shared<Format>(c, p);
+    hand_out(p.blocks.count, p.blocks.threads, [&](int64_t thread, int64_t block, int64_t next) {
+        float* const packed = (float*)c.scratch + thread * p.size;
+        pack_block<Format>(c, p, block, 0, p.steps, packed);
+        multiply<Format>(c, p, block, 0, c.out_channels, packed, upcoming_of<Format>(c, p, block, next));
+    });
 }
 
 }  // namespace

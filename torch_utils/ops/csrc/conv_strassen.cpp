@@ -196,27 +196,13 @@ void AF_VARIANT(af_conv_strassen)(const ConvCall* call) {
     const ConvCall& c = *call;
     const Plan p = make_plan(c);
     const int64_t blocks = p.blocks * c.batch * p.block_slices, units = blocks + p.segments * p.slices * c.batch;
-    int64_t arrivals = 0, taken = 0;
-#pragma omp parallel num_threads((int)p.threads)
-    {
-        int64_t thread;  // not omp_get_thread_num(): no OpenMP, no header, still right
-#pragma omp atomic capture
-        thread = arrivals++;
+    hand_out(units, p.threads, [&](int64_t thread, int64_t unit, int64_t next) {
         float* const packed = (float*)c.scratch + thread * p.size;
-        const auto take = [&] {
-            int64_t unit;
-#pragma omp atomic capture
-            unit = taken++;
-            return unit;
-        };
-        for (int64_t unit = take(), next; unit < units; unit = next) {
-            next = take();  // known in advance, so that its input can be fetched meanwhile
-            if (unit < blocks)
-                do_block(c, p, unit, next, packed);
-            else
-                do_tail(c, p, unit - blocks, packed);
-        }
-    }
+        if (unit < blocks)
+            do_block(c, p, unit, next, packed);
+        else
+            do_tail(c, p, unit - blocks, packed);
+    });
 }
 
 }  // extern "C"

@@ -261,27 +261,13 @@ void AF_VARIANT(af_conv_strassen2)(const ConvCall* call) {
     const ConvCall& c = *call;
     const Plan p = make_plan(c);
     const int64_t groups = p.groups * c.batch * p.slices, units = groups + p.segments * p.tail_slices * c.batch;
-    int64_t arrivals = 0, taken = 0;
-#pragma omp parallel num_threads((int)p.threads)
-    {
-        int64_t thread;  // not omp_get_thread_num(): no OpenMP, no header, still right
-#pragma omp atomic capture
-        thread = arrivals++;
+    hand_out(units, p.threads, [&](int64_t thread, int64_t unit, int64_t next) {
         float* const scratch = (float*)c.scratch + thread * round_up(p.size, 16);
-        const auto take = [&] {
-            int64_t unit;
-#pragma omp atomic capture
-            unit = taken++;
-            return unit;
-        };
-        for (int64_t unit = take(), next; unit < units; unit = next) {
-            next = take();  // known in advance, so that its input can be fetched meanwhile
-            if (unit < groups)
-                do_group(c, p, unit, next, scratch);
-            else
-                do_tail(c, p, unit - groups, scratch + p.waiting);
-        }
-    }
+        if (unit < groups)
+            do_group(c, p, unit, next, scratch);
+        else
+            do_tail(c, p, unit - groups, scratch + p.waiting);
+    });
 }
 
 }  // extern "C"

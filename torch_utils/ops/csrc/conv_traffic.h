@@ -1,4 +1,5 @@
-// What crosses between a product's registers and memory: the scaled result on its way out, and hints for the input that comes next.
+// What crosses between a product's registers and memory: the scaled result on its way out, and hints for the input that comes next, which a
+// thread knows because units of work are handed out one ahead.
 #pragma once
 
 #include "conv_call.h"
@@ -54,5 +55,27 @@ struct Upcoming {
         return {x + piece % parts * room * pixels + piece / parts * LANES, pixels};
     }
 };
+
+// Threads take units in turns: work(thread, unit, next), where `next` is the unit (or beyond the last) that this thread takes after it.
+template <class Work>
+void hand_out(int64_t units, int64_t threads, Work&& work) {
+    int64_t arrivals = 0, taken = 0;
+#pragma omp parallel num_threads((int)threads)
+    {
+        int64_t thread;  // not omp_get_thread_num(): no OpenMP, no header, still right
+#pragma omp atomic capture
+        thread = arrivals++;
+        const auto take = [&] {
+            int64_t unit;
+#pragma omp atomic capture
+            unit = taken++;
+            return unit;
+        };
+        for (int64_t unit = take(), next; unit < units; unit = next) {
+            next = take();
+            work(thread, unit, next);
+        }
+    }
+}
 
 }  // namespace

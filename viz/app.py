@@ -204,7 +204,7 @@ class App:
             self._render_times.append(frame.timing.total_s)
         if frame.error:
             if previous is None or previous.error is None or previous.error.message != frame.error.message:
-                self.toasts.add("error", f"{frame.error.message} {frame.error.advice}".strip(), frame.error.details)
+                self.toasts.add("error", frame.error.sentences, frame.error.details)
             return
         known = self.good.network if self.good else None
         first_of_network = known is None or not known.same_weights(frame.network)

@@ -44,6 +44,11 @@ class RenderError:
     advice: str = ""
     details: str = ""
 
+    @property
+    def sentences(self) -> str:
+        """What happened and what to do, where there is one place for both."""
+        return f"{self.message} {self.advice}".strip()
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -80,6 +85,11 @@ class NetworkFacts:
     translation_limit: float | None = None  # image widths beyond which the network shows things it never learned
     base_transform: tuple[tuple[float, ...], ...] | None = None  # stored in the file where it is not the identity
     notes: tuple[str, ...] = ()
+
+    @property
+    def titled(self) -> str:
+        """The name, with the configuration that a sentence about its abilities is about."""
+        return f"{self.name} ({self.config_name})"
 
     def same_weights(self, other: NetworkFacts | None) -> bool:
         """Whether the other is this network too, perhaps broken on purpose: that changes what its layers are like, not what it learned."""

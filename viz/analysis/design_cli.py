@@ -11,10 +11,21 @@ import numpy as np
 
 from networks.measures.comparison import KINDS, Kind
 from viz.analysis import break_it, break_it_panel, filter_view, fourier_view
-from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, finite, measured, shown, view_of
+from viz.analysis.measuring import (
+    Measured,
+    add_view_arguments,
+    array_of,
+    begun,
+    check_out,
+    emit,
+    facts_of,
+    finite,
+    measured,
+    shown,
+    view_of,
+)
 from viz.errors import CommandError
 from viz.figures.figure import Axis
-from viz.request import Frame
 from viz.state import BreakIt, Filters, FourierView, Tap, ViewState
 
 # ---------------------------------------------------------------------------------------------------------- filters
@@ -34,7 +45,7 @@ def run_filters(options: argparse.Namespace) -> int:
     frame, result = measured(filters_view(options), filter_view.NAME)
     found: filter_view.NetworkFilters | None = result.values
     if found is None:
-        raise CommandError(f"{_name(frame)} has no designed filters")
+        raise CommandError(f"{facts_of(frame).titled} has no designed filters")
     if options.layer and all(layer.spec.name != options.layer for layer in found.layers):
         raise CommandError(f"--layer {options.layer} has no filters; there are {', '.join(layer.spec.name for layer in found.layers)}")
     layers = [{"name": layer.spec.name, "sampling_rate": layer.spec.out_sampling_rate, "f_c": layer.spec.out_cutoff,
@@ -46,8 +57,8 @@ def run_filters(options: argparse.Namespace) -> int:
     arrays = {f"{layer.spec.name}, {side}, {what}": values for layer in found.layers for side in ("up", "down")
               if (one := getattr(layer, side)) is not None
               for what, values in (("taps", one.taps), ("cycles", one.frequency), ("db", one.axis_db))}  # fmt: skip
-    assert frame.network is not None
-    chosen = found.layers[filter_view.layer_index(found, frame.network.tap_name(options.layer), frame.network)]
+    network = facts_of(frame)
+    chosen = found.layers[filter_view.layer_index(found, network.tap_name(options.layer), network)]
 
     def figure() -> np.ndarray:
         from viz.analysis.figures import line_chart
@@ -106,7 +117,7 @@ def run_fourier(options: argparse.Namespace) -> int:
     frame, result = measured(fourier_input_view(options), fourier_view.NAME)
     found: fourier_view.Fourier | None = result.values
     if found is None:
-        raise CommandError(f"{_name(frame)} starts from a learned constant, not from waves")
+        raise CommandError(f"{facts_of(frame).titled} starts from a learned constant, not from waves")
     rows = zip(found.freqs, found.phases, found.amplitudes, found.strengths, strict=True)
     waves = [{"right": float(f[0]), "down": float(f[1]), "phase_degrees": 360 * float(p), "amplitude": float(a), "used": float(s)}
              for f, p, a, s in rows]  # fmt: skip
@@ -162,8 +173,3 @@ def run_break_it(options: argparse.Namespace) -> int:
     lines = (f"{facts['network']}: {facts['summary']}", *("  " + "".join(f"{cell:>12}" for cell in row) for row in table))
     arrays = {kind: array_of(pair) for kind, pair in pairs.items()} | {"seconds": array_of((toll.whole_s, toll.broken_s))}
     return emit(Measured(facts, lines, arrays), options)
-
-
-def _name(frame: Frame) -> str:
-    assert frame.network is not None
-    return f"{frame.network.name} ({frame.network.config_name})"

@@ -7,7 +7,19 @@ import argparse
 import numpy as np
 
 from viz.analysis import layer_health, layer_shares, nonlinearity_chart
-from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, finite, measured, shown, view_of
+from viz.analysis.measuring import (
+    Measured,
+    add_view_arguments,
+    array_of,
+    begun,
+    check_out,
+    emit,
+    facts_of,
+    finite,
+    measured,
+    shown,
+    view_of,
+)
 from viz.errors import CommandError
 from viz.figures.figure import Axis
 from viz.state import LayerHealth, LayerShares, Nonlinearity, Tap, ViewState
@@ -26,11 +38,11 @@ def run_nonlinearity(options: argparse.Namespace) -> int:
     check_out(options.out)
     frame, result = measured(nonlinearity_view(options), nonlinearity_chart.NAME)
     inside: nonlinearity_chart.Inside | None = result.values
-    assert frame.network is not None
-    if options.layer and all(tap.name != options.layer for tap in frame.network.taps):
-        raise CommandError(f"--layer {options.layer} is not a layer of {frame.network.name}; `inspect` lists them")
+    network = facts_of(frame)
+    if options.layer and all(tap.name != options.layer for tap in network.taps):
+        raise CommandError(f"--layer {options.layer} is not a layer of {network.name}; `inspect` lists them")
     if inside is None:
-        raise CommandError(f"{frame.network.name} ({frame.network.config_name}) has no filtered nonlinearity there")
+        raise CommandError(f"{network.titled} has no filtered nonlinearity there")
     rows = nonlinearity_chart.rows(inside)
     facts = {**begun(frame, options), "layer": inside.name, "channels": inside.channels, "marks": inside.marks,
              "beyond_half_rate": {name: finite(share) for name, share in rows}, "folded": inside.shares.folded,
@@ -101,8 +113,7 @@ def run_health(options: argparse.Namespace) -> int:
     frame, result = measured(health_view(options), layer_health.NAME)
     found: tuple[layer_health.Health, ...] | None = result.values
     if not found:
-        assert frame.network is not None
-        raise CommandError(f"{frame.network.name} ({frame.network.config_name}) has no filtered layers")
+        raise CommandError(f"{facts_of(frame).titled} has no filtered layers")
     numbers = ("own_db", "chain_db", "clamped", "largest")
     layers = [
         {"name": h.name, **{field: finite(getattr(h, field)) for field in numbers}, "dead": h.dead, "channels": h.channels} for h in found

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from viz.analysis.metrics_cli import at_least_one
-from viz.cli.render import add_engine_arguments, seed_number
+from viz import headless
+from viz.cli import arguments
+from viz.cli.arguments import add_engine_arguments, at_least_one, seed_number
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
-from viz.request import Frame, OverlayResult, RenderRequest
+from viz.request import Frame, NetworkFacts, OverlayResult
 from viz.state import BreakIt, Device, Latent, Pose, Source, Truncation, ViewState
 
 OUTPUTS = (".png", ".npz")
@@ -58,12 +59,8 @@ def view_of(options: argparse.Namespace) -> ViewState:
 
 def check_out(out: Path | None) -> None:
     """Before anything is computed: CommandError for a file that could not be written."""
-    if out is None:
-        return
-    if out.suffix.lower() not in OUTPUTS:
-        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; {' or '.join(OUTPUTS)} is expected")
-    if out.parent != Path() and not out.parent.is_dir():
-        raise CommandError(f"--out: the folder {out.parent} does not exist")
+    if out is not None:
+        arguments.check_out(out, OUTPUTS)
 
 
 def measured(view: ViewState, name: str) -> tuple[Frame, OverlayResult]:
@@ -73,40 +70,37 @@ def measured(view: ViewState, name: str) -> tuple[Frame, OverlayResult]:
 
     pipeline = Pipeline(headless=True)
     with terminal_progress() as report:
-        frame = pipeline.render(RenderRequest(1, view), progress=report)
-        assert frame is not None  # nothing can supersede a lone request
-        if frame.error:
-            raise CommandError(f"{frame.error.message} {frame.error.advice}".strip())
+        frame = headless.first_frame(pipeline, view, report)
         check_pose(view, frame)
-        for refined in pipeline.refine(frame):
-            frame = refined
-            report(f"measuring {name}", frame.overlays[name].fraction if name in frame.overlays else None, True)
-    result = frame.overlays[name]
-    if result.error is not None:
-        raise CommandError(f"{result.error.message} {result.error.advice}".strip())
-    return frame, result
+        return headless.refined(pipeline, frame, name, report)
 
 
 def check_pose(view: ViewState, frame: Frame) -> None:
     """CommandError for what this network has not: a grid to pose, filters to break."""
-    facts, pose = frame.network, view.get(Pose)
-    if facts is not None and not facts.has_pose and pose.moved:
-        raise CommandError(f"{facts.name} ({facts.config_name}) has no input grid: --translate and --rotate cannot act on it")
-    if facts is not None and facts.kind != "alias-free" and view.get(BreakIt).on:
-        raise CommandError(f"{facts.name} ({facts.config_name}) has no designed filters: --break cannot act on it")
+    facts = facts_of(frame)
+    if not facts.has_pose and view.get(Pose).moved:
+        raise CommandError(f"{facts.titled} has no input grid: --translate and --rotate cannot act on it")
+    if facts.kind != "alias-free" and view.get(BreakIt).on:
+        raise CommandError(f"{facts.titled} has no designed filters: --break cannot act on it")
 
 
 def need_grid(frame: Frame) -> None:
     """CommandError for a network that cannot be posed."""
-    facts = frame.network
-    if facts is not None and not facts.has_pose:
-        raise CommandError(f"{facts.name} ({facts.config_name}) has no input grid to move: this cannot be measured on it")
+    facts = facts_of(frame)
+    if not facts.has_pose:
+        raise CommandError(f"{facts.titled} has no input grid to move: this cannot be measured on it")
+
+
+def facts_of(frame: Frame) -> NetworkFacts:
+    """Of a frame without an error."""
+    assert frame.network is not None
+    return frame.network
 
 
 def begun(frame: Frame, options: argparse.Namespace) -> dict[str, Any]:
     """What the facts of every measurement begin with."""
-    assert frame.network is not None
-    return {"network": frame.network.ref, "config": frame.network.config_name, "seed": options.seed}
+    facts = facts_of(frame)
+    return {"network": facts.ref, "config": facts.config_name, "seed": options.seed}
 
 
 def emit(found: Measured, options: argparse.Namespace) -> int:

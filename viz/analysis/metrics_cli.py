@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
 from networks.measures.comparison import KINDS, LABELS, Kind
-from viz.cli.render import add_engine_arguments
+from viz.analysis.measuring import finite
+from viz.cli.arguments import add_engine_arguments, at_least_one, natural
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.state import BreakIt, ViewState
@@ -49,12 +49,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) -> dict[str, Any]:
     from networks.measures.metrics import SampleErrors, sample_errors, summarise
+    from viz.headless import load_network
     from viz.progress import terminal_progress
 
     device = _device(options.device)
     own: list[SampleErrors] = []
     with terminal_progress() as report:
-        loaded = _load(options.network, report)
+        loaded = load_network(options.network, report)
         network = _as_asked(loaded.network.to(device).eval(), options)
         if network.has_pose:
             share = members.share(options.num)
@@ -65,7 +66,7 @@ def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) 
     estimates = summarise(members.gather(own), kinds)
     facts: dict[str, Any] = {"network": loaded.ref, "config": loaded.config_name, "num": options.num, "seed": options.seed}
     for kind, found in estimates.items():
-        facts[kind] = _finite(found.db)
+        facts[kind] = finite(found.db)
         facts[f"{kind}_interval"] = None if found.low is None else [found.low, found.high]
     return facts
 
@@ -111,29 +112,6 @@ def as_text(facts: dict[str, Any], kinds: Sequence[Kind]) -> str:
     return "\n".join(lines)
 
 
-def natural(text: str) -> int:
-    return _whole(text, 0)
-
-
-def at_least_one(text: str) -> int:
-    return _whole(text, 1)
-
-
-def _whole(text: str, low: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if value < low:
-        raise argparse.ArgumentTypeError(f"{value} is too small; at least {low} is expected")
-    return value
-
-
-def _finite(db: float | None) -> float | None:
-    """JSON has no infinity: no error at all, which no floating-point network reaches, is written as null."""
-    return db if db is not None and math.isfinite(db) else None
-
-
 def _device(name: str) -> Any:
     """The device asked for; under `torchrun`, each process takes a CUDA device of its own."""
     import torch
@@ -144,9 +122,3 @@ def _device(name: str) -> Any:
     if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     return device
-
-
-def _load(ref: str, report: Callable[[str, float | None, bool], None]) -> Any:
-    from networks.loading import load
-
-    return load(ref, progress=lambda done, total, text: report(text, done / total if total else None, False))

@@ -9,7 +9,8 @@ from dataclasses import replace
 from viz.analysis.measuring import Measured, add_view_arguments, begun, check_out, check_pose, emit, finite, shown, view_of
 from viz.analysis.slice_strip import CAPACITY, ENOUGH, Collected, export
 from viz.errors import CommandError
-from viz.request import Frame, RenderRequest
+from viz.headless import first_frame, silent
+from viz.request import Frame
 from viz.state import Latent, Pose, Slice, Tone, ViewState
 
 MOVES = ("latent", "x", "y", "turn")
@@ -69,13 +70,10 @@ def collect(options: argparse.Namespace, line: Slice) -> tuple[Frame, Collected]
 
     pipeline, collected, frame = Pipeline(headless=True), Collected(), None
     with terminal_progress() as report:
-        for ticket, view in enumerate(views(options), start=1):
-            frame = pipeline.render(RenderRequest(ticket, view), progress=report if ticket == 1 else lambda *_: None)
-            assert frame is not None  # nothing can supersede a lone request
-            if frame.error:
-                raise CommandError(f"{frame.error.message} {frame.error.advice}".strip())
+        for number, view in enumerate(views(options), start=1):
+            frame = first_frame(pipeline, view, report if number == 1 else silent)
             check_pose(view, frame)
             collected.see(line, frame.picture)
-            report("stacking", ticket / options.num, True)
+            report("stacking", number / options.num, True)
     assert frame is not None
     return frame, collected

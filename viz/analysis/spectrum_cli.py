@@ -20,7 +20,7 @@ from viz.analysis.average_spectrum import (
     picture_files,
     save_arrays,
 )
-from viz.analysis.metrics_cli import at_least_one, natural
+from viz.cli.arguments import at_least_one, check_out, natural
 from viz.errors import CommandError
 
 OUTPUTS = (".npz", ".png")
@@ -43,10 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Checks the name first, so that nothing is computed in vain. Exit code 0."""
     out: Path = options.out
-    if out.suffix.lower() not in OUTPUTS:
-        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; .npz or .png is expected")
-    if out.parent != Path() and not out.parent.is_dir():
-        raise CommandError(f"--out: the folder {out.parent} does not exist")
+    check_out(out, OUTPUTS)
     found = measured(options)
     other = reference(options)
     if out.suffix.lower() == ".npz":
@@ -114,11 +111,11 @@ def _pictures(options: argparse.Namespace, report: Any) -> tuple[str, Iterator[A
     files = picture_files(Path(options.source))[: options.num]
     if files:
         return Path(options.source).name, folder_pictures(files), len(files)
-    from networks.loading import load
+    from viz.headless import load_network
     from viz.stages.load import choose_device
 
     device = choose_device(options.device)
-    loaded = load(options.source, progress=lambda done, total, text: report(text, done / total if total else None, False))
+    loaded = load_network(options.source, report)
     network = loaded.network.to(device).eval()
     return loaded.ref, (p for p in network_pictures(network, num=options.num, seed=options.seed) if p is not None), options.num
 

@@ -142,7 +142,7 @@ def _lines(title: str, facts: str, frame: Frame) -> tuple[tuple[str, Color], ...
     broken, error = badge_text(frame), frame.error
     lines = [(title, INK), (facts, DIM), (broken, theme.WARNING)]
     if error is not None:
-        lines.insert(1, (f"{error.message} {error.advice}".strip(), theme.ERROR))
+        lines.insert(1, (error.sentences, theme.ERROR))
     return tuple((text, color) for text, color in lines if text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from viz.cli.render import add_engine_arguments, seed_number
+from viz.cli.arguments import add_engine_arguments, check_out, seed_number
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.export.film_file import read
@@ -35,10 +35,7 @@ def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_figure(options: argparse.Namespace) -> int:
     out: Path = options.out
-    if out.suffix.lower() not in OUTPUTS:
-        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; {', '.join(OUTPUTS)} is expected")
-    if out.parent != Path() and not out.parent.is_dir():
-        raise CommandError(f"--out: the folder {out.parent} does not exist")
+    check_out(out, OUTPUTS)
     if options.num < 0 or options.num == 1:
         raise CommandError(f"--num {options.num}: at least 2 pictures are needed")
     view = with_settings(_view(options), options.settings)

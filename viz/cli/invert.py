@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from viz import latent_file
-from viz.cli.render import add_engine_arguments
+from viz.cli.arguments import add_engine_arguments, check_out
 from viz.errors import CommandError
 from viz.state import Device, Inversion, Source, ViewState
 
@@ -23,20 +23,18 @@ def add_invert_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_invert(options: argparse.Namespace) -> int:
-    if options.out.suffix.lower() not in latent_file.SUFFIXES:
-        raise CommandError(f"--out {options.out.name}: {', '.join(latent_file.SUFFIXES)} is expected")
+    check_out(options.out, latent_file.SUFFIXES)
     if not 10 <= options.steps <= 100_000:
         raise CommandError(f"--steps {options.steps}: from 10 to 100000 are expected")
     if not options.picture.is_file():
         raise CommandError(f"{options.picture} is not a file")
-    from viz.analysis.measuring import measured
+    from viz.analysis.measuring import facts_of, measured
 
     group = Inversion(True, str(options.picture), options.space, options.steps, not options.plain)
     view = ViewState().put(Source(network=options.network)).put(Device(device=options.device, backend=options.backend)).put(group)
     frame, result = measured(view, "inversion")
     found = result.values
     latent_file.write(options.out, {"ws": found.ws})
-    assert frame.network is not None
-    facts = f"{frame.network.ref}, {options.space}, {found.steps} steps, PSNR {found.psnr_db:.2f} dB"
+    facts = f"{facts_of(frame).ref}, {options.space}, {found.steps} steps, PSNR {found.psnr_db:.2f} dB"
     print(f"{options.out}: {facts}, compared by {found.measure}")
     return 0

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from viz import latent_file
+from viz.cli.arguments import check_out
 from viz.errors import CommandError
 from viz.request import Frame
 from viz.state import OwnLatent, ViewState
@@ -38,8 +39,8 @@ def with_latent(view: ViewState, text: str) -> ViewState:
 
 def check(path: Path | None) -> None:
     """Before anything is computed: whether latents can be written under this name."""
-    if path is not None and path.suffix.lower() not in latent_file.SUFFIXES:
-        raise CommandError(f"--save-latent {path.name} ends in {path.suffix or 'nothing'}; {', '.join(latent_file.SUFFIXES)} is expected")
+    if path is not None:
+        check_out(path, latent_file.SUFFIXES, "--save-latent")
 
 
 def save(path: Path | None, frame: Frame) -> None:

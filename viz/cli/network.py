@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from viz.errors import CommandError
+from viz.cli.arguments import check_out
 
 
 def add_inspect_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +30,7 @@ def run_inspect(options: argparse.Namespace) -> int:
 
 def run_convert(options: argparse.Namespace) -> int:
     out = Path(options.out)
-    if out.suffix != ".safetensors":
-        raise CommandError(f"{out.name} ends in {out.suffix or 'nothing'}; .safetensors is expected")
+    check_out(out, (".safetensors",), "OUT")
     loaded = _load(options.network)
     from networks.loading import save_safetensors
 
@@ -87,11 +86,11 @@ def as_text(facts: dict[str, Any]) -> str:
 
 
 def _load(ref: str) -> Any:
-    from networks.loading import load
+    from viz.headless import load_network
     from viz.progress import terminal_progress
 
     with terminal_progress() as report:
-        return load(ref, progress=lambda done, total, text: report(text, done / total if total else None, False))
+        return load_network(ref, report)
 
 
 def _summary(facts: dict[str, Any]) -> str:

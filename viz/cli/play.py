@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from viz.cli import latent as cli_latent
-from viz.cli.render import add_compare_arguments, add_engine_arguments, channel_list, seed_number, with_comparison
+from viz.cli.arguments import add_engine_arguments, channel_list, seed_number, size_pair
+from viz.cli.render import add_compare_arguments, with_comparison
 from viz.cli.values import add_set_argument, with_settings
-from viz.cli.window import size_pair
 from viz.errors import CommandError
 from viz.export.export import FRAMES, WHATS, WINDOW, ExportOptions, ExportProgress, export
 from viz.export.film_file import read

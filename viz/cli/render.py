@@ -10,6 +10,7 @@ import numpy as np
 
 from viz import capture
 from viz.cli import latent as cli_latent
+from viz.cli.arguments import add_engine_arguments, channel_list, check_out, seed_number
 from viz.cli.values import add_set_argument, with_settings
 from viz.compare import picture as compare_picture
 from viz.compare.compare import chosen, others
@@ -21,7 +22,8 @@ from viz.export.film_file import read
 from viz.export.picture import frame_values
 from viz.groups.band import BandFilter
 from viz.groups.compare import MODES, NAMES, OTHERS
-from viz.request import Frame, RenderRequest
+from viz.headless import first_frame
+from viz.request import Frame
 from viz.session import origin
 from viz.state import Channels, Compare, CompareView, Device, Latent, Mixing, Noise, Pose, Source, Tap, Tone, Truncation, Unwarp, ViewState
 
@@ -53,11 +55,6 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     add_compare_arguments(parser)
     add_engine_arguments(parser)
     add_set_argument(parser)
-
-
-def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
-    parser.add_argument("--backend", metavar="B", default="auto", help="kernel backend: auto, reference, ... (default auto)")
 
 
 def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
@@ -145,10 +142,7 @@ def band_of(low: float, high: float) -> BandFilter:
 def write(view: ViewState, out: Path, save_latent: Path | None = None, *, shown: bool = False) -> int:
     """Renders the view and writes it; checks the name first so that nothing is computed in vain."""
     cli_latent.check(save_latent)
-    if out.suffix.lower() not in OUTPUTS:
-        raise CommandError(f"--out {out.name} ends in {out.suffix or 'nothing'}; one of {', '.join(OUTPUTS)} is expected")
-    if out.parent != Path() and not out.parent.is_dir():
-        raise CommandError(f"--out: the folder {out.parent} does not exist")
+    check_out(out, OUTPUTS)
     frame = render(view)
     check(view, frame)
     cli_latent.save(save_latent, frame)
@@ -215,12 +209,8 @@ def render(view: ViewState) -> Frame:
     from viz.pipeline import Pipeline
     from viz.progress import terminal_progress
 
-    with terminal_progress() as progress:
-        frame = Pipeline(headless=True).render(RenderRequest(1, view), progress=progress)
-    assert frame is not None  # nothing can supersede a lone request
-    if frame.error:
-        raise CommandError(f"{frame.error.message} {frame.error.advice}".strip())
-    return frame
+    with terminal_progress() as report:
+        return first_frame(Pipeline(headless=True), view, report)
 
 
 def check(view: ViewState, frame: Frame) -> None:
@@ -231,11 +221,11 @@ def check(view: ViewState, frame: Frame) -> None:
     if layer and all(tap.name != layer for tap in facts.taps):
         raise CommandError(f"--layer {layer} is not a layer of {facts.name}; it has {', '.join(t.name for t in facts.taps)}")
     if not facts.has_pose and pose.moved:
-        raise CommandError(f"{facts.name} ({facts.config_name}) has no input grid: --translate and --rotate cannot act on it")
+        raise CommandError(f"{facts.titled} has no input grid: --translate and --rotate cannot act on it")
     if latent.class_index >= max(facts.c_dim, 0) and latent.class_index >= 0:
         raise CommandError(f"--class {latent.class_index} does not exist: {facts.name} has {facts.c_dim or 'no'} classes")
     if view.get(Noise) != Noise() and not facts.has_noise:
-        raise CommandError(f"{facts.name} ({facts.config_name}) has no noise inputs: --noise cannot act on it")
+        raise CommandError(f"{facts.titled} has no noise inputs: --noise cannot act on it")
     total = frame.picture.total_channels if frame.picture else 0
     channels = view.get(Channels)
     if any(i >= total for i in (channels.first, *channels.triple)):
@@ -256,17 +246,6 @@ def unwarped_raw(view: ViewState, frame: Frame) -> np.ndarray:
     return unwarp(torch.from_numpy(frame.raw)[None], matrix, sampling_rate=tap.sampling_rate)[0][0].numpy()
 
 
-def seed_number(text: str) -> int:
-    """argparse type: 0 to 2^32 - 1, what numpy.random.RandomState takes."""
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if not 0 <= value < 2**32:
-        raise argparse.ArgumentTypeError(f"{value} is not a seed; 0 to {2**32 - 1} is expected")
-    return value
-
-
 def noise_mode(text: str) -> Noise:
     if text in ("const", "none"):
         return Noise(mode=text)
@@ -274,16 +253,6 @@ def noise_mode(text: str) -> Noise:
         return Noise(mode="random", seed=seed_number(text))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither const, none nor a seed") from None
-
-
-def channel_list(text: str) -> tuple[int, ...]:
-    try:
-        channels = tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not I or I,J,K") from None
-    if len(channels) not in (1, 3) or min(channels) < 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: one channel, or three, counted from 0")
-    return channels
 
 
 def row_list(text: str) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from viz import capture
+from viz.cli.arguments import check_out, size_pair
 from viz.cli.values import add_set_argument, with_settings
 from viz.compare.pairs import with_networks_beside
 from viz.errors import CommandError
@@ -109,8 +110,7 @@ def is_dropped(name: str) -> bool:
 
 
 def run_screenshot(options: argparse.Namespace) -> int:
-    if options.out.suffix.lower() != ".png":
-        raise CommandError(f"--out {options.out.name} ends in {options.out.suffix or 'nothing'}; .png is expected")
+    check_out(options.out, (".png",))
     from gui_utils.window import Window, WindowOptions
     from viz.app import App, AppOptions
     from viz.pipeline import Pipeline
@@ -129,7 +129,7 @@ def run_screenshot(options: argparse.Namespace) -> int:
             for _ in range(SCREENSHOT_FRAMES):
                 app.step(dt=0.0)
             if app.frame is not None and app.frame.error is not None:
-                raise CommandError(f"{app.frame.error.message} {app.frame.error.advice}".strip())
+                raise CommandError(app.frame.error.sentences)
             bring_to_front(app, options.front)
             capture.save_png(options.out, window.screenshot(), app.state, screenshot_command(app, window.plain_size))
         finally:
@@ -164,11 +164,3 @@ def print_list() -> int:
         where = "bundled" if entry.kind == "bundled" else "in the cache" if entry.cached else "download"
         print(f"{entry.name:<36} {entry.resolution:>5} px  config {entry.config or '—':<3} {where:<13} {entry.licence}")
     return 0
-
-
-def size_pair(text: str) -> tuple[int, int]:
-    """argparse type for 1600x900."""
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and 64 <= int(width) <= 16384 and 64 <= int(height) <= 16384):
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, from 64 to 16384 pixels each")
-    return int(width), int(height)

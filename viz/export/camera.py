@@ -66,7 +66,7 @@ def rendered(pipeline: Pipeline, index: int, view: ViewState) -> Frame:
     """One frame with a picture. Raises ExportError with the failing stage's sentence."""
     frame = pipeline.render(RenderRequest(index, view))
     if frame is None or frame.error or frame.picture is None:
-        why = f"{frame.error.message} {frame.error.advice}".strip() if frame and frame.error else "nothing was rendered"
+        why = frame.error.sentences if frame and frame.error else "nothing was rendered"
         raise ExportError(f"frame {index}: {why}")
     return frame
 
@@ -134,7 +134,7 @@ class OverlayCamera(PictureCamera):
             frame = refined
         result = frame.overlays.get(overlay)
         if result is not None and result.error is not None:
-            raise ExportError(f"frame {index}: {result.error.message} {result.error.advice}".strip())
+            raise ExportError(f"frame {index}: {result.error.sentences}")
         return replace(frame, request=replace(frame.request, view=view)), result.images.get(name) if result is not None else None
 
     def _values(self, frame: Frame, image: OverlayImage | None) -> np.ndarray:

@@ -95,9 +95,9 @@ def ignored(session: Session, network: NetworkFacts) -> tuple[str, ...]:
         raise ExportError(f"{missing} is not a layer of {network.name}; it has {', '.join(t.name for t in network.taps)}")
     notes = []
     if not network.has_pose and any(view.get(Pose) != Pose() for view in views):
-        notes.append(f"{network.name} ({network.config_name}) has no input grid: translation and rotation do nothing.")
+        notes.append(f"{network.titled} has no input grid: translation and rotation do nothing.")
     if not network.has_noise and any(view.get(Noise) != Noise() for view in views):
-        notes.append(f"{network.name} ({network.config_name}) has no noise inputs: the film stands still where only noise changes.")
+        notes.append(f"{network.titled} has no noise inputs: the film stands still where only noise changes.")
     return tuple(notes)
 
 

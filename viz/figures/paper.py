@@ -22,7 +22,8 @@ from viz.figures.chart import COLORS, Curve, Place, Scales, chart, color_scale, 
 from viz.figures.drawing import Drawing, Item, Text
 from viz.figures.drawing_file import helvetica_width
 from viz.figures.figure import Axis
-from viz.request import Frame, OverlayImage, RenderRequest
+from viz.headless import first_frame, refined
+from viz.request import Frame, OverlayImage
 from viz.state import (
     ANALYSES,
     MOTION,
@@ -62,22 +63,11 @@ class Recipe:
 
     def frame(self, view: ViewState) -> Frame:
         """Raises CommandError with the failing stage's sentence."""
-        frame = self.pipeline.render(RenderRequest(1, view))
-        assert frame is not None  # nothing supersedes it
-        if frame.error is not None:
-            raise CommandError(f"{frame.error.message} {frame.error.advice}".strip())
-        return frame
+        return first_frame(self.pipeline, view)
 
     def measured(self, view: ViewState, name: str) -> tuple[Frame, Any]:
         """The frame, and the finished result of the overlay `name`, which the view has switched on."""
-        frame = self.frame(view)
-        for refined in self.pipeline.refine(frame):
-            frame = refined
-            self.report(frame.overlays[name].fraction if name in frame.overlays else None)
-        result = frame.overlays[name]
-        if result.error is not None:
-            raise CommandError(f"{result.error.message} {result.error.advice}".strip())
-        return frame, result
+        return refined(self.pipeline, self.frame(view), name, lambda _text, fraction, _cancel: self.report(fraction))
 
     @property
     def plain(self) -> ViewState:
@@ -187,7 +177,7 @@ def _filters(recipe: Recipe) -> tuple[Frame, Any]:
     frame, result = recipe.measured(recipe.plain.put(Filters(on=True)), overlay.NAME)
     if result.values is None:
         assert frame.network is not None
-        raise CommandError(f"{frame.network.name} ({frame.network.config_name}) has no designed filters to draw")
+        raise CommandError(f"{frame.network.titled} has no designed filters to draw")
     return frame, result.values
 
 

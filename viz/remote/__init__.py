@@ -84,7 +84,7 @@ class Session(_Viewer):
             frame = self._pipeline.render(RenderRequest(1, self._view))
             assert frame is not None  # nothing supersedes it
             if frame.error is not None:
-                raise RemoteError(f"{frame.error.message} {frame.error.advice}".strip())
+                raise RemoteError(frame.error.sentences)
             for refined in self._pipeline.refine(frame):
                 frame = refined
             self._frame = frame

@@ -219,7 +219,7 @@ def _frame(app: App, asked: Asked) -> bool:
             return False
         error = next((beside.frame.error for beside in frame.others.values() if beside.frame.error is not None), None)
     if error is not None:
-        asked.refuse(409, f"{error.message} {error.advice}".strip())
+        asked.refuse(409, error.sentences)
     elif asked.path == "/facts":
         asked.answer(200, json.dumps(dataclasses.asdict(frame.network), default=str), "application/json")  # type: ignore[arg-type]
     else:

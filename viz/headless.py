@@ -1,0 +1,48 @@
+"""A network, a frame or a measurement, here and now, without a window: what commands and figures ask for.
+
+Whatever fails ends as CommandError with the sentence that the window would show.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from viz.errors import CommandError
+from viz.request import Frame, OverlayResult, RenderRequest
+from viz.state import ViewState
+
+if TYPE_CHECKING:
+    from networks.loading import LoadedNetwork
+    from viz.pipeline import Pipeline
+    from viz.progress import Report
+
+
+def silent(text: str, fraction: float | None, can_cancel: bool) -> None:
+    """Reports nothing."""
+
+
+def load_network(ref: str, report: Report) -> LoadedNetwork:
+    """The network on the CPU. Raises networks.loading.LoadError."""
+    from networks.loading import load
+
+    return load(ref, progress=lambda done, total, text: report(text, done / total if total else None, False))
+
+
+def first_frame(pipeline: Pipeline, view: ViewState, report: Report = silent) -> Frame:
+    """The picture, before anything is measured."""
+    frame = pipeline.render(RenderRequest(1, view), progress=report)
+    assert frame is not None  # nothing can supersede a lone request
+    if frame.error:
+        raise CommandError(frame.error.sentences)
+    return frame
+
+
+def refined(pipeline: Pipeline, frame: Frame, name: str, report: Report = silent) -> tuple[Frame, OverlayResult]:
+    """The frame with the finished result of the overlay `name`, which its view has switched on."""
+    for known in pipeline.refine(frame):
+        frame = known
+        report(f"measuring {name}", frame.overlays[name].fraction if name in frame.overlays else None, True)
+    result = frame.overlays[name]
+    if result.error is not None:
+        raise CommandError(result.error.sentences)
+    return frame, result

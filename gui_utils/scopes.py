@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from gui_utils.libraries import imgui
 
@@ -87,6 +88,45 @@ def window_scope(title: str, flags: int = 0) -> Iterator[bool]:
     visible, _ = imgui.begin(title, None, flags)
     try:
         yield visible
+    finally:
+        imgui.end()
+
+
+CARD_FLAGS = sum(
+    getattr(imgui.WindowFlags_, name).value
+    for name in ("no_title_bar", "no_resize", "no_scrollbar", "no_collapse", "no_docking", "no_saved_settings", "no_focus_on_appearing")
+)
+
+
+@dataclass(frozen=True)
+class CardPlace:
+    """Where a card stands: the point of it that is `pivot` (0 to 1) of its width and height stands at `at`, in pixels.
+
+    `movable`: it can be dragged away, and stays there unless it is `held`.
+    """
+
+    at: tuple[float, float]
+    pivot: tuple[float, float]
+    movable: bool = False
+    held: bool = True
+
+
+def top_middle() -> CardPlace:
+    """Below the menu."""
+    area = imgui.get_main_viewport()
+    return CardPlace((area.work_pos.x + area.work_size.x / 2, area.work_pos.y + 4 * imgui.get_font_size()), (0.5, 0.0))
+
+
+@contextmanager
+def card_scope(title: str, width_em: float, place: CardPlace, **colors: tuple[float, ...]) -> Iterator[None]:
+    """A window over all others that says something and never blocks, as high as what is in it. Colours as in `color_scope`."""
+    em = imgui.get_font_size()
+    imgui.set_next_window_pos(place.at, (imgui.Cond_.always if place.held else imgui.Cond_.appearing).value, place.pivot)
+    imgui.set_next_window_size((width_em * em, 0))
+    with style_scope(window_border_size=1.5, window_padding=(0.9 * em, 0.7 * em)), color_scope(**colors):  # type: ignore[arg-type]
+        imgui.begin(title, None, CARD_FLAGS | (0 if place.movable else imgui.WindowFlags_.no_move.value))
+    try:
+        yield
     finally:
         imgui.end()
 

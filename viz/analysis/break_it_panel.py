@@ -16,7 +16,7 @@ from viz.analysis.parts import result_of
 from viz.groups.layer import BREAKS, WINDOWS
 from viz.panels import Panel, PanelContext
 from viz.panels.layers import SELECTED
-from viz.panels.parts import NO_NETWORK, reset_button, wrapped_text
+from viz.panels.parts import BY_CONTENT, NO_NETWORK, reset_button, text_table, wrapped_text
 from viz.request import NetworkFacts
 from viz.state import BreakIt, Tap, ViewState
 
@@ -196,7 +196,7 @@ def changed(broken: BreakIt, chosen: Numbers, changes: dict[str, Any]) -> BreakI
 def _price(context: PanelContext) -> None:
     result = result_of(context, NAME)
     toll: Toll = result.values if result is not None and result.values is not None else Toll()
-    _table(toll)
+    text_table("##toll", TITLES, rows(toll), tooltips=(NOTE,) * 3, sizing=BY_CONTENT)
     if result is None or result.fraction < 1:
         done = toll.broken.done if toll.broken else 0
         progress_bar(f"{done} of {SAMPLES} samples", result.fraction if result is not None else 0.0, can_cancel=False)
@@ -213,24 +213,6 @@ def rows(toll: Toll) -> tuple[tuple[str, ...], ...]:
         ("broken", *(number_text(broken) for _, broken in pairs), duration_text(toll.broken_s)),
         ("change", *(number_text(toll.change(kind)) for kind in KINDS), number_text(toll.time_ratio, "×", 2)),
     )
-
-
-TOLL_FLAGS = int(imgui.TableFlags_.row_bg | imgui.TableFlags_.borders_inner_v | imgui.TableFlags_.sizing_stretch_prop)
-
-
-def _table(toll: Toll) -> None:
-    with table_scope("##toll", len(TITLES), TOLL_FLAGS) as visible:
-        if not visible:
-            return
-        for title in TITLES:
-            imgui.table_setup_column(title)
-        imgui.table_headers_row()
-        for row in rows(toll):
-            imgui.table_next_row()
-            for text in row:
-                imgui.table_next_column()
-                imgui.text_unformatted(text)
-                imgui.set_item_tooltip(NOTE)
 
 
 PANEL = Panel("Break it", "right", 34, draw, resets=(BreakIt,), workspaces=(2, 4))

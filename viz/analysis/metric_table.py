@@ -13,7 +13,6 @@ import numpy as np
 from gui_utils import plots
 from gui_utils.controls import Field, button, checkbox, input_int
 from gui_utils.libraries import imgui
-from gui_utils.scopes import table_scope
 from gui_utils.text import MISSING, number_text
 from networks.measures.comparison import KINDS, LABELS, Kind
 from networks.measures.metrics import Estimate, Measurement, measure
@@ -21,7 +20,7 @@ from viz.analysis import Overlay
 from viz.analysis.parts import NO_GRID, progress, result_of, switch
 from viz.commands import CopyText
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, wrapped_text
+from viz.panels.parts import BY_CONTENT, NO_NETWORK, text_table, wrapped_text
 from viz.request import OverlayResult
 from viz.state import Device, Metrics, ViewState
 
@@ -102,7 +101,8 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     done = found.newest.done if found else 0
     if not reason and chosen(state.get(Metrics)):
         state = progress(state, Metrics, result, f"{done} of {state.get(Metrics).num} samples")
-    _table(found, chosen(state.get(Metrics)))
+    rows = [texts(found, kind) for kind in chosen(state.get(Metrics)) or KINDS]
+    text_table("##metrics", ("Metric", "Value", "95 % interval"), rows, sizing=BY_CONTENT)
     state = _options(state)
     wrapped_text(reason or NOTE)
     if found is not None:
@@ -122,21 +122,6 @@ def texts(found: Progressed | None, kind: Kind) -> tuple[str, str, str]:
         return LABELS[kind], MISSING, MISSING
     interval = MISSING if estimate.low is None else f"{number_text(estimate.low)} to {number_text(estimate.high)}"
     return LABELS[kind], number_text(estimate.db, "dB"), interval
-
-
-def _table(found: Progressed | None, kinds: tuple[Kind, ...]) -> None:
-    flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value | imgui.TableFlags_.sizing_stretch_prop.value
-    with table_scope("##metrics", 3, flags) as visible:
-        if not visible:
-            return
-        for title in ("Metric", "Value", "95 % interval"):
-            imgui.table_setup_column(title)
-        imgui.table_headers_row()
-        for kind in kinds or KINDS:
-            imgui.table_next_row()
-            for text in texts(found, kind):
-                imgui.table_next_column()
-                imgui.text_unformatted(text)
 
 
 def _options(state: ViewState) -> ViewState:

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 from gui_utils.controls import Field, button, checkbox, choice, combo, drag_int, label_column, slider_float, value_row
 from gui_utils.libraries import imgui
-from gui_utils.scopes import table_scope
 from gui_utils.text import MISSING
 from gui_utils.tone import COLORMAPS
 from viz.canvas.contact_sheet import page_count
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, columns, reset_button, significant, wrapped_text
+from viz.panels.parts import NO_NETWORK, columns, reset_button, significant, text_table, wrapped_text
 from viz.request import Frame, NetworkFacts, Statistics
 from viz.state import Channels, HeldRange, Tap, Tone, ViewState
 
@@ -215,18 +214,10 @@ def _tone(state: ViewState, total: int) -> ViewState:
 def _statistics(frame: Frame | None) -> None:
     """Measured before gain and normalising, over the image area only: without the margin."""
     everything, shown = (frame.statistics_all, frame.statistics_shown) if frame else (None, None)
-    flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value | imgui.TableFlags_.sizing_stretch_same.value
-    with table_scope("##statistics", 3, flags) as visible:
-        if not visible:
-            return
-        for title in ("in the image", "all channels", "on screen"):
-            imgui.table_setup_column(title)
-        imgui.table_headers_row()
-        for name, attribute in (("mean", "mean"), ("std. dev.", "std"), ("max |x|", "max_abs"), ("not finite", "non_finite")):
-            imgui.table_next_row()
-            for text in (name, _cell(everything, attribute), _cell(shown, attribute)):
-                imgui.table_next_column()
-                imgui.text_unformatted(text)
+    names = {"mean": "mean", "std": "std. dev.", "max_abs": "max |x|", "non_finite": "not finite"}
+    rows = [(name, _cell(everything, attribute), _cell(shown, attribute)) for attribute, name in names.items()]
+    titles = ("in the image", "all channels", "on screen")
+    text_table("##statistics", titles, rows)
 
 
 def _cell(statistics: Statistics | None, attribute: str) -> str:

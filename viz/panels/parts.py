@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import TypeVar
 
 from gui_utils.controls import Field, button, checkbox, slider_float
 from gui_utils.libraries import imgui
-from gui_utils.scopes import item_width, style_scope, table_scope
+from gui_utils.scopes import item_width, style_scope, table_scope, tooltip_scope
 from gui_utils.text import number_text
 from viz.panels import PanelContext
 from viz.state import ViewState
@@ -21,6 +22,7 @@ NO_GRID = "This network has no Fourier input, so there is no grid to move or rot
 ALL_DEFAULT = "Everything here has its default."
 FAST_PER_EM = 0.02  # image widths, or turns, for dragging by one pixel, times the font size
 SLOW_PER_EM = 0.0004
+EVEN, BY_CONTENT = imgui.TableFlags_.sizing_stretch_same, imgui.TableFlags_.sizing_stretch_prop  # how columns share the width
 
 
 def reset_button(state: ViewState, field: Field, *kinds: type) -> ViewState:
@@ -57,6 +59,28 @@ def columns(name: str, widths_em: Sequence[float], *, rows: int = 1) -> Iterator
             for i, width in enumerate(widths_em):
                 imgui.table_setup_column(f"##{i}", fixed if width else stretch, width * imgui.get_font_size() if width else 1.0)
         yield visible
+
+
+def text_table(
+    name: str, titles: Sequence[str], rows: Iterable[Sequence[str]], *, tooltips: Sequence[str] = (), sizing: imgui.TableFlags_ = EVEN
+) -> None:
+    """Rows of texts below their titles; `tooltips`: one for each row, "" for none."""
+    flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value | sizing.value
+    with table_scope(name, len(titles), flags) as visible:
+        if not visible:
+            return
+        for title in titles:
+            imgui.table_setup_column(title)
+        imgui.table_headers_row()
+        for row, tooltip in zip_longest(rows, tooltips, fillvalue=""):
+            imgui.table_next_row()
+            for text in row:
+                imgui.table_next_column()
+                imgui.text_unformatted(text)
+                if tooltip:
+                    with tooltip_scope() as shown:
+                        if shown:
+                            imgui.text_unformatted(tooltip)
 
 
 def unit_note(text: str) -> None:

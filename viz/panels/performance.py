@@ -10,12 +10,11 @@ import numpy as np
 from gui_utils import plots
 from gui_utils.controls import Field, button, checkbox, combo, input_int, section, text_input, value_row
 from gui_utils.libraries import imgui, implot
-from gui_utils.scopes import table_scope, tooltip_scope
 from gui_utils.text import MISSING, duration_text, number_text, size_text
 from viz import commands
 from viz.gpu.handover import Handover, handover
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, columns, reset_button
+from viz.panels.parts import NO_NETWORK, columns, reset_button, text_table
 from viz.request import Frame
 from viz.settings import Settings
 from viz.state import Device, ViewState
@@ -120,15 +119,16 @@ def _stages(frame: Frame | None) -> None:
     if frame is None or not frame.timing.stages:
         return
     rows = (*frame.timing.stages, ("together", frame.timing.total_s))
-    _table("##stages", ("Stage that ran", "Time"), [(name, duration_text(seconds), "") for name, seconds in rows])
+    text_table("##stages", ("Stage that ran", "Time"), [(name, duration_text(seconds)) for name, seconds in rows])
 
 
 def _kernels(frame: Frame | None) -> None:
     backends: tuple[Any, ...] = frame.backends if frame else ()
     if backends:
-        _table("##kernels", ("Operator", "Kernel"), [(b.op, b.name, b.why) for b in backends])
+        names = [(b.op, b.name) for b in backends]
+        text_table("##kernels", ("Operator", "Kernel"), names, tooltips=[b.why for b in backends])
     if rows := gpu_rows(frame, handover):
-        _table("##gpu", ("On the GPU", "Way"), rows)
+        text_table("##gpu", ("On the GPU", "Way"), [row[:2] for row in rows], tooltips=[row[2] for row in rows])
 
 
 def gpu_rows(frame: Frame | None, found: Handover) -> list[tuple[str, str, str]]:
@@ -138,26 +138,6 @@ def gpu_rows(frame: Frame | None, found: Handover) -> list[tuple[str, str, str]]
     way, _, why = frame.path.partition("; ")
     screen = "not shown yet" if found.shared is None else "on the GPU" if found.shared else "through pinned memory"
     return [("Picture", way, why or way), ("To the screen", screen, found.why)]
-
-
-def _table(name: str, titles: tuple[str, str], rows: Sequence[tuple[str, str, str]]) -> None:
-    """Rows of two texts, and a tooltip."""
-    flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value
-    with table_scope(name, 2, flags) as visible:
-        if not visible:
-            return
-        for title in titles:
-            imgui.table_setup_column(title)
-        imgui.table_headers_row()
-        for left, right, help_text in rows:
-            imgui.table_next_row()
-            imgui.table_next_column()
-            imgui.text_unformatted(left)
-            imgui.table_next_column()
-            imgui.text_unformatted(right)
-            with tooltip_scope() as shown:
-                if shown and help_text:
-                    imgui.text_unformatted(help_text)
 
 
 # ---------------------------------------------------------------------------------------------------- settings

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from gui_utils import controls, theme
 from gui_utils.controls import Field
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, style_scope
+from gui_utils.scopes import card_scope, top_middle
 from viz.effects.session import current, show
 from viz.panels.parts import wrapped_text
 from viz.session import session
@@ -91,15 +91,7 @@ class Autosave:
         """The offer, in a corner, until it is answered or something else was done."""
         if self.offered is None or app.tour.step is not None or app.tour.offered:
             return
-        em, area = imgui.get_font_size(), imgui.get_main_viewport()
-        corner = (area.work_pos.x + area.work_size.x / 2, area.work_pos.y + 4 * em)
-        imgui.set_next_window_pos(corner, imgui.Cond_.always.value, (0.5, 0.0))
-        imgui.set_next_window_size((WIDTH_EM * em, 0))
-        names = ("no_title_bar", "no_resize", "no_scrollbar", "no_docking", "no_saved_settings", "no_focus_on_appearing", "no_move")
-        flags = sum(getattr(imgui.WindowFlags_, name).value for name in names)
-        with style_scope(window_border_size=1.5, window_padding=(0.9 * em, 0.7 * em)), color_scope(border=theme.ACCENT):
-            imgui.begin("Last session###last session", None, flags)
-        try:
+        with card_scope("Last session###last session", WIDTH_EM, top_middle(), border=theme.ACCENT):
             wrapped_text(f"Go on where you were? {described(self.offered)}", dim=False)
             if controls.button(REOPEN):
                 opened, self.offered = self.offered, None
@@ -107,8 +99,6 @@ class Autosave:
             imgui.same_line()
             if controls.button(DISMISS):
                 self.offered = None
-        finally:
-            imgui.end()
 
     def close(self) -> None:
         """What has not been saved yet is."""

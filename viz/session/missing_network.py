@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from gui_utils import controls, theme
 from gui_utils.controls import Field
 from gui_utils.libraries import icons, imgui
-from gui_utils.scopes import color_scope, dim_text, font_scope, style_scope
+from gui_utils.scopes import card_scope, color_scope, dim_text, font_scope, top_middle
 from gui_utils.text import size_text
 from viz import commands
 from viz.panels.parts import wrapped_text
@@ -59,17 +59,8 @@ class MissingNetwork:
             self.asked = tuple(gone for gone in self.asked if gone.ref != there)
         if not self.asked or app.tour.step is not None:
             return
-        em, area = imgui.get_font_size(), imgui.get_main_viewport()
-        imgui.set_next_window_pos((area.work_pos.x + area.work_size.x / 2, area.work_pos.y + 4 * em), imgui.Cond_.always.value, (0.5, 0.0))
-        imgui.set_next_window_size((WIDTH_EM * em, 0))
-        names = ("no_title_bar", "no_resize", "no_scrollbar", "no_docking", "no_saved_settings", "no_focus_on_appearing", "no_move")
-        flags = sum(getattr(imgui.WindowFlags_, name).value for name in names)
-        with style_scope(window_border_size=1.5, window_padding=(0.9 * em, 0.7 * em)), color_scope(border=theme.WARNING):
-            imgui.begin("Missing network###missing network", None, flags)
-        try:
+        with card_scope("Missing network###missing network", WIDTH_EM, top_middle(), border=theme.WARNING):
             self._contents(app, self.asked[0])
-        finally:
-            imgui.end()
 
     def _contents(self, app: App, gone: Missing) -> None:
         with font_scope(1.15):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gui_utils import controls, theme
 from gui_utils.controls import Field
 from gui_utils.libraries import icons, imgui
-from gui_utils.scopes import color_scope, dim_text, font_scope, style_scope
+from gui_utils.scopes import CardPlace, card_scope, color_scope, dim_text, font_scope, style_scope
 from viz import commands, workspaces
 from viz.panels.parts import wrapped_text
 from viz.tour import demonstration, tour
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from viz.app import App
 
 WIDTH_EM, MARGIN_EM = 20.3, 0.3  # within the left side
-FLAGS = sum(
-    getattr(imgui.WindowFlags_, name).value
-    for name in ("no_title_bar", "no_resize", "no_scrollbar", "no_collapse", "no_docking", "no_saved_settings", "no_focus_on_appearing")
-)
 BEGIN = Field("Begin", "Tour.begin", "Two minutes with the bundled networks. Your view can be had back with Ctrl+Z.")
 NOT_NOW = Field("Not now", "Tour.not_now", "It stays in the Help menu.")
 BACK = Field("Back", "Tour.back", "The step before.")
@@ -40,17 +36,11 @@ def draw(app: App) -> None:
         _outline(app, current.step.where)
     em, viewport = imgui.get_font_size(), imgui.get_main_viewport()
     left, bottom = viewport.work_pos.x, viewport.work_pos.y + viewport.work_size.y - 2 * em  # over the left side, not over the picture
-    place = (imgui.Cond_.always if current.arriving else imgui.Cond_.appearing).value  # after that it can be dragged away
+    at = (left + MARGIN_EM * em, bottom - MARGIN_EM * em)
+    place = CardPlace(at, (0.0, 1.0), movable=True, held=current.arriving > 0)
     current.arriving = max(0, current.arriving - 1)
-    imgui.set_next_window_pos((left + MARGIN_EM * em, bottom - MARGIN_EM * em), place, (0.0, 1.0))
-    imgui.set_next_window_size((WIDTH_EM * em, 0))
-    colors = {"border": theme.ACCENT, "window_bg": (0.1, 0.1, 0.1, 0.96)}
-    with style_scope(window_border_size=1.5, window_padding=(0.9 * em, 0.7 * em)), color_scope(**colors):
-        imgui.begin("Guided tour###tour", None, FLAGS)
-    try:
+    with card_scope("Guided tour###tour", WIDTH_EM, place, border=theme.ACCENT, window_bg=(0.1, 0.1, 0.1, 0.96)):
         _offer(app) if current.step is None else _step(app, current.step)
-    finally:
-        imgui.end()
 
 
 def start(app: App) -> None:

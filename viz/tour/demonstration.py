@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gui_utils import controls, theme
 from gui_utils.controls import Field
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, font_scope, style_scope
+from gui_utils.scopes import CardPlace, card_scope, font_scope
 from viz import commands
 from viz.compare.pairs import stylegan2_beside_r, with_networks
 from viz.panels.parts import wrapped_text
@@ -85,17 +85,9 @@ def draw(app: App) -> None:
     bottom = min(area.y + area.height, viewport.work_pos.y + viewport.work_size.y - 2 * em)
     areas = [area, *(each for each in app.canvas.comparison.areas.values() if each is not None)]
     middle = (min(each.x for each in areas) + max(each.x + each.width for each in areas)) / 2
-    imgui.set_next_window_pos((middle, bottom - MARGIN_EM * em), imgui.Cond_.always.value, (0.5, 1.0))
-    imgui.set_next_window_size((WIDTH_EM * em, 0))
-    names = ("no_title_bar", "no_resize", "no_scrollbar", "no_docking", "no_saved_settings", "no_focus_on_appearing", "no_move")
-    flags = sum(getattr(imgui.WindowFlags_, name).value for name in names)
-    colors = {"border": theme.ACCENT, "window_bg": (0.1, 0.1, 0.1, 0.9)}
-    with style_scope(window_border_size=1.5, window_padding=(0.9 * em, 0.6 * em)), color_scope(**colors):
-        imgui.begin("Texture sticking###demonstration", None, flags)
-    try:
+    place = CardPlace((middle, bottom - MARGIN_EM * em), (0.5, 1.0))
+    with card_scope("Texture sticking###demonstration", WIDTH_EM, place, border=theme.ACCENT, window_bg=(0.1, 0.1, 0.1, 0.9)):
         _contents(app)
-    finally:
-        imgui.end()
 
 
 def _contents(app: App) -> None:

@@ -1,6 +1,6 @@
-"""The convolutions of T, by a kernel of our own and by the libraries, on this machine's GPU: one JSON row a layer and division.
+"""The convolutions of T and R, by a kernel of our own and by the libraries, on this machine's GPU: one JSON row a layer and division.
 
-    python -m tests.bench.gpu_conv [--minutes 1] [--networks T-1024 T-256]
+    python -m tests.bench.gpu_conv [--minutes 1] [--networks T-1024 R-1024]
 
 In float16 or float32, as the network computes the layer, or as `--dtype` says. For each layer first `cudnn_ms` (images in planes as
 they are used: with cuDNN's conversions and the filling up to eights). Then each division into tiles: `ms` of the convolution alone,
@@ -31,13 +31,13 @@ from torch_utils.ops.modulated_conv2d import ModulatedConvOptions
 CLOCK_GHZ = 1.755  # an H100's, for `expected_ms`
 
 
-def extents(name: str) -> dict[str, Extent]:
-    """What the layers with kernels larger than 1x1 convolve, by their names."""
+def extents(name: str, *, smallest_kernel: int = 3) -> dict[str, Extent]:
+    """What the layers with kernels of this size or larger convolve, by their names; not the last one, which makes the picture."""
     (case,) = [case for case in CASES if case.name == name]
     specs = layer_specs(rung(case.config, case.resolution, channel_base=case.channel_base))
     found = {}
     for spec in specs:
-        if spec.conv_kernel > 1:
+        if spec.conv_kernel >= smallest_kernel and not spec.is_torgb:
             width, height = (size + spec.conv_kernel - 1 for size in spec.in_size)
             dtype = torch.float16 if spec.use_fp16 else torch.float32
             found[f"{name} {spec.name}"] = Extent(1, spec.in_channels, spec.out_channels, height, width, spec.conv_kernel, dtype)
@@ -62,13 +62,13 @@ def milliseconds(run, seconds: float = 0.03) -> float:
     return best
 
 
-def arguments_of(extent: Extent) -> tuple[Tensor, Tensor, Tensor, Tensor, ModulatedConvOptions]:
+def arguments_of(extent: Extent, device: str = "cuda") -> tuple[Tensor, Tensor, Tensor, Tensor, ModulatedConvOptions]:
     """Activations and a weight of unit size."""
-    generator = torch.Generator("cuda").manual_seed(0)
-    size = (extent.out_height - 2, extent.out_width - 2)
-    shapes = ((extent.images, extent.inputs, *size), (extent.outputs, extent.inputs, 3, 3), (extent.images, extent.inputs))
-    x, weight, styles = (torch.randn(*shape, generator=generator, device="cuda") for shape in shapes)
-    return x.to(extent.dtype), weight, styles + 1, torch.ones((), device="cuda"), ModulatedConvOptions(True, 2)
+    generator, padding = torch.Generator(device).manual_seed(0), extent.kernel - 1
+    size, kernel = (extent.out_height - padding, extent.out_width - padding), (extent.kernel, extent.kernel)
+    shapes = ((extent.images, extent.inputs, *size), (extent.outputs, extent.inputs, *kernel), (extent.images, extent.inputs))
+    x, weight, styles = (torch.randn(*shape, generator=generator, device=device) for shape in shapes)
+    return x.to(extent.dtype), weight, styles + 1, torch.ones((), device=device), ModulatedConvOptions(True, padding)
 
 
 def rows(name: str, extent: Extent) -> Iterator[dict[str, object]]:
@@ -82,11 +82,11 @@ def rows(name: str, extent: Extent) -> Iterator[dict[str, object]]:
     about = {"layer": name, "dtype": str(extent.dtype).removeprefix("torch."), "gflop": round(gflop, 2)}
     yield {**about, "cudnn_ms": round(library_ms, 4), "tflops": round(gflop / library_ms, 1)}
     made = cuda_conv.factor_of(x, weight, styles, gain, demodulate=True)
-    for tiles in cuda_tiles.variants(extent.dtype):
+    for tiles in cuda_tiles.variants(extent.dtype, extent.kernel):
         torch.full_like(expected, torch.nan, dtype=extent.dtype)  # freed at once: the next output is likely to lie there
-        y = cuda_tiles.correlate(x, made, 2, tiles)
+        y = cuda_tiles.correlate(x, made, options.padding, tiles)
         error = ((y.float() - expected).abs().max() / expected.abs().max()).item()
-        ms = milliseconds(lambda: cuda_tiles.correlate(x, made, 2, tiles))  # noqa: B023
+        ms = milliseconds(lambda: cuda_tiles.correlate(x, made, options.padding, tiles))  # noqa: B023
         both_ms = milliseconds(lambda: cuda_conv.convolve_in_tiles(x, weight, styles, gain, options, tiles))  # noqa: B023
         yield {
             **{**about, "tiles": str(tiles), "tried": tiles in cuda_tiles.candidates(extent), "ms": round(ms, 4)},
@@ -98,7 +98,7 @@ def rows(name: str, extent: Extent) -> Iterator[dict[str, object]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=1.0, help="stop after about so long")
-    parser.add_argument("--networks", nargs="+", default=["T-1024", "T-256"], choices=[case.name for case in CASES])
+    parser.add_argument("--networks", nargs="+", default=["T-1024", "R-1024"], choices=[case.name for case in CASES])
     parser.add_argument("--dtype", choices=("float16", "bfloat16", "float32"), help="for all layers")
     arguments = parser.parse_args()
     end = time.perf_counter() + 60 * arguments.minutes
@@ -111,10 +111,10 @@ def main() -> int:
     done = set()
     with torch.inference_mode():
         for network in arguments.networks:
-            for name, extent in reversed(extents(network).items()):  # the slow ones first
+            for name, extent in reversed(extents(network, smallest_kernel=1).items()):  # the slow ones first
                 if arguments.dtype:
                     extent = replace(extent, dtype=getattr(torch, arguments.dtype))
-                if extent not in done and time.perf_counter() < end:
+                if extent.dtype in cuda_tiles.KERNELS[extent.kernel] and extent not in done and time.perf_counter() < end:
                     for row in rows(name, extent):
                         print(json.dumps(row), flush=True)
                 done.add(extent)

@@ -21,8 +21,8 @@ from tests.torch_utils.test_cuda_conv import TYPES, call_of, error, gpu
 from torch_utils import cuda_build
 from torch_utils.cuda_build import ARCHITECTURES, SOURCES
 from torch_utils.native_build import NativeUnavailable, find_toolchain
-from torch_utils.ops import cuda_conv, cuda_resample, cuda_tiles, modulated_conv2d, use
-from torch_utils.ops.cuda_tiles import SPLIT_VARIANTS, VARIANTS, Tiles, candidates, cycles, kernel_of
+from torch_utils.ops import backends, cuda_contest, cuda_conv, cuda_resample, cuda_tiles, dispatch, modulated_conv2d, use
+from torch_utils.ops.cuda_tiles import ROW_VARIANTS, SPLIT_VARIANTS, VARIANTS, Tiles, candidates, cycles, kernel_of
 from torch_utils.ops.modulated_conv2d import ModulatedConvOptions, modulated_conv2d_reference
 
 HERE = Path(__file__).parent
@@ -100,9 +100,9 @@ def wide_reference(x, weight, styles, gain, options) -> torch.Tensor:
     return modulated_conv2d_reference(x.double(), weight.double(), styles.double(), gain.double(), options)
 
 
-def arguments_of(*shape: int, device="cpu", dtype=torch.float16) -> Any:
+def arguments_of(*shape: int, device="cpu", dtype=torch.float16, kernel=3) -> Any:
     images, inputs, outputs, height, width, padding = shape
-    x, *rest = call_of((images, inputs, outputs, 3, padding, True), device=device, dtype=dtype, size=max(height, width))
+    x, *rest = call_of((images, inputs, outputs, kernel, padding, True), device=device, dtype=dtype, size=max(height, width))
     return x[:, :, :height, :width].contiguous(), *rest
 
 
@@ -133,6 +133,42 @@ def test_float32_is_as_exact_as_float32(tiles, launches):
     assert error(y, expected) < 2 * error(modulated_conv2d_reference(x, *rest), expected) < 2e-6
     launches.order = 1
     assert torch.equal(y, cuda_conv.convolve_in_tiles(x, *rest, tiles=tiles))
+
+
+@pytest.mark.parametrize("tiles", ROW_VARIANTS, ids=str)
+def test_1x1_in_float32_is_as_exact_as_float32(tiles, launches):
+    """Images of several rows, whose pixels are tiles' without a rest but at the end, and which may begin at odd elements."""
+    for images, inputs, outputs, height, width in ((1, 100, tiles.outputs + 5, 7, 2 * tiles.pixels // 7 + 3), (2, 33, 20, 5, 9)):
+        x, *rest = arguments_of(images, inputs, outputs, height, width, 0, dtype=torch.float32, kernel=1)
+        y = cuda_conv.convolve_in_tiles(x / 0.3, *rest, tiles=tiles)
+        expected = wide_reference(x / 0.3, *rest)
+        assert y.is_contiguous() and y.dtype == torch.float32
+        assert error(y, expected) < 3 * error(modulated_conv2d_reference(x / 0.3, *rest), expected) < 2e-6
+        launches.order = 1
+        assert torch.equal(y, cuda_conv.convolve_in_tiles(x / 0.3, *rest, tiles=tiles))
+    assert [kernel.name for kernel in launches.kernels] == ["fragments", "conv"] * 4
+
+
+def test_1x1_is_ours_only_where_it_is_faster(launches, monkeypatch):
+    """On a GPU whose clock is pretended: each size is timed once, none while a graph is recorded, and `backends()` could tell."""
+    times = iter([0.2, 0.5, 0.4, 0.3])  # ours, theirs
+    asked, recording = [], True
+    monkeypatch.setattr(cuda_contest, "milliseconds", lambda run: (asked.append(run()), next(times))[1])
+    monkeypatch.setattr(cuda_contest, "_contests", {})
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: recording)
+    faster = cuda_contest.faster
+    monkeypatch.setattr(cuda_contest, "faster", lambda device, *rest: faster(torch.device("cuda", 0), *rest))
+    names = []
+    for ours, recording in ((False, True), (True, False), (True, True), (False, False)):
+        x, *rest = arguments_of(1, 9, 8, 6, 7 if ours or recording else 8, 0, dtype=torch.float32, kernel=1)
+        y = cuda_conv.modulated_conv2d_cuda(x, *rest)
+        names.append(launches.kernels[-1].name)
+        assert (names[-1] == "conv") == ours
+        assert error(y, wide_reference(x, *rest)) < 1e-6
+    assert len(asked) == 4 and len(cuda_contest._contests) == 2
+    assert cuda_contest.told() == "1x1 in float32 by our kernel for 1 of 2 sizes: 0.50 ms, by the libraries alone 0.80 ms"
+    (cuda,) = [c for c in dispatch._registry._operators["modulated_conv2d"].candidates if c.name == "cuda"]
+    assert cuda.implementation.tells is cuda_contest.told
 
 
 @pytest.mark.parametrize("gain, style", [(1e-6, 1e6), (3e5, 1e-8), (-0.2, 1.0)])
@@ -168,10 +204,13 @@ def test_float32_is_ours_only_where_the_factors_are_of_known_size(launches):
         assert launches.kernels[-1].name == "conv"
 
 
-def test_3x3_takes_this_way_and_others_the_libraries(launches):
-    for dtype, kernel, own in ((torch.float16, 3, True), (torch.float32, 1, False), (torch.float16, 1, False)):
+def test_3x3_and_1x1_in_float32_take_this_way_and_others_the_libraries(launches):
+    for dtype, kernel, padding, own in (
+        *((torch.float16, 3, 1, True), (torch.float32, 1, 0, True)),
+        *((torch.float32, 1, 1, False), (torch.float16, 1, 0, False), (torch.float32, 2, 0, False)),
+    ):
         launches.kernels.clear()
-        x, weight, *rest = cast(Any, call_of((1, 9, 8, kernel, 1, True), dtype=dtype))
+        x, weight, *rest = cast(Any, call_of((1, 9, 8, kernel, padding, True), dtype=dtype))
         cuda_conv.modulated_conv2d_cuda(x, weight, *rest)
         assert (launches.kernels[-1].name == "conv") == own
         with cuda_tiles.by_libraries():
@@ -238,20 +277,23 @@ def test_tiles_fill_a_large_gpu_and_waste_little():
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="NVIDIA makes no NVRTC for macOS")
 @pytest.mark.parametrize(
-    "tiles, split", [*((t, False) for t in cuda_tiles.variants(torch.float16)), *((t, True) for t in SPLIT_VARIANTS)], ids=str
+    "tiles, dtype, kernel",
+    [(t, each, k) for each, k in ((torch.float16, 3), (torch.float32, 3), (torch.float32, 1)) for t in cuda_tiles.variants(each, k)],
+    ids=str,
 )
-def test_every_variant_compiles_without_spills(tiles: Tiles, split):
+def test_every_variant_compiles_without_spills(tiles: Tiles, dtype, kernel):
     """For sm_90 both 16-bit types, otherwise float16; or float32. There is room for as many blocks as are counted with."""
     compiler = cuda_build.nvrtc_compiler()
     capabilities = [c for c in ARCHITECTURES if c >= cuda_tiles.OLDEST]
-    dtype, other = (torch.float32, torch.float32) if split else (torch.float16, torch.bfloat16)
+    split = dtype == torch.float32
+    other = dtype if split else torch.bfloat16
     for capability, each, even in [(90, other, False), *((c, dtype, True) for c in capabilities)]:
-        binary = compiler.compile(kernel_of(tiles, each, 3, pairs_in=even, pairs_out=even), compiler.target(capability))
+        binary = compiler.compile(kernel_of(tiles, each, kernel, pairs_in=even, pairs_out=even), compiler.target(capability))
         (registers,) = re.findall(r"Used (\d+) registers", binary.report)
         fewer = not (split or tiles.ahead or capability == 90 or tiles.resident < 3)  # see AF_AT_ONCE
         assert int(registers) * tiles.threads * (tiles.resident - fewer) <= 65536
         assert re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", binary.report) == [("0", "0")]
-    assert (tiles.shared_bytes(3, dtype) + 1024) * tiles.resident <= 228 * 1024
+    assert (tiles.shared_bytes(kernel, dtype) + 1024) * tiles.resident <= 228 * 1024
 
 
 # ------------------------------------------------------------------------------------------ with one
@@ -278,6 +320,24 @@ def test_on_a_gpu_every_layer_by_every_tile(layer, dtype):
     for tiles in (None, *cuda_tiles.variants(dtype)):
         torch.full_like(expected, torch.nan, dtype=dtype)  # freed at once, so that the output is likely to get it
         assert error(cuda_conv.convolve_in_tiles(x, *rest, tiles=tiles), expected) < BOUNDS[dtype], tiles
+
+
+ROWS = [(e.inputs, e.outputs, e.out_width) for e in extents("R-1024", smallest_kernel=1).values()]
+
+
+@pytest.mark.parametrize(
+    "layer", [pytest.param(layer, marks=gpu, id=str(layer)) for layer in (*sorted({*ROWS}), (161, 102, 77), (3, 5, 31))]
+)
+def test_on_a_gpu_every_1x1_of_float32_by_every_tile(layer):
+    inputs, outputs, width = layer
+    x, *rest = arguments_of(1, inputs, outputs, width, width, 0, device="cuda", dtype=torch.float32, kernel=1)
+    expected = wide_reference(x, *rest).float()
+    for tiles in (None, *ROW_VARIANTS):
+        torch.full_like(expected, torch.nan)  # freed at once, so that the output is likely to get it
+        assert error(cuda_conv.convolve_in_tiles(x, *rest, tiles=tiles), expected) < 2e-6, tiles
+    assert cuda_tiles.all_faults() == []
+    assert error(cuda_conv.modulated_conv2d_cuda(x, *rest), expected) < 2e-6  # by whoever is faster
+    assert "1x1 in float32 by our kernel for " in backends("cuda")["modulated_conv2d"].why
 
 
 @pytest.mark.parametrize("part", [pytest.param("serves", marks=gpu)])

@@ -69,6 +69,10 @@ def _takes_all(call: Call) -> str | None:
     return None
 
 
+def _nothing() -> str | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Implementation:
     """A backend of one operator.
@@ -76,7 +80,8 @@ class Implementation:
     `run(*tensors, options)` computes; `available()` returns a description or raises `Unavailable`; `refuses(call)` returns a reason
     or None; `yields(call)`, asked where nobody forces a backend, why those after it are faster at this kind of call, or None; `devices` are
     device types ("cpu"), None for any; `differentiable` tells whether gradients flow through it (calls that
-    need gradients skip the others); a smaller `rank` is preferred, and registration order decides among equals.
+    need gradients skip the others); a smaller `rank` is preferred, and registration order decides among equals; `tells()` adds to the
+    description what is known only later, if anything.
     """
 
     op: str
@@ -88,6 +93,7 @@ class Implementation:
     devices: tuple[str, ...] | None = None
     differentiable: bool = False
     rank: int = 0
+    tells: Callable[[], str | None] = _nothing
 
 
 class Candidate:

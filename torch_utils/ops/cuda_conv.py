@@ -4,14 +4,15 @@ y = conv(x, W'), W' = gain · d · W · s. For one image this moves the weights 
 convolution's input and output would move every activation twice more, some 4 GB at 1024 pixels; so the definition's identity
 conv(x, W') = d · conv(x · s, W) is used the other way round here. W stays a constant of the network, of which only the energy is kept.
 
-Kernels of 3x3 are computed by a kernel of our own on tensor cores (`cuda_tiles`), from sm_80 on, float32 as three products of halves.
-The rest, and these too within `cuda_tiles.by_libraries()` or where that kernel was found wrong, are the libraries'. For them 1x1
-kernels are matrix products, W' (O x I) by x (I x HW), which need no other layout than the images have. Larger ones go through cuDNN,
-which may try its algorithms once for each size in 16 bits (in float32 some of them take tens of GiB to be tried); a batch of those is
-scaled before and after, W being the same for all. Tensor cores read eight 16-bit numbers at once, and the libraries take kernels
-several times slower where a matrix does not allow it; the paper's channels are 161, 102, 51: so W' is laid out with room up to a
-multiple of eight, outputs innermost for a matrix product, which then needs no more of x; a convolution needs x with as many channels
-more.
+Kernels of 3x3 are computed by a kernel of our own on tensor cores (`cuda_tiles`), from sm_80 on, float32 as three products of halves; in
+float32 also kernels of 1x1, where that is faster on this GPU (`cuda_contest`). The rest, and these too within `cuda_tiles.by_libraries()`
+or where that kernel was found wrong, are the libraries'. For them 1x1 kernels are matrix products, W' (O x I) by x (I x HW), which need
+no other layout than the images have. Larger ones go through cuDNN, which may try its algorithms once for each size in 16 bits (in float32
+some of them take tens of GiB to be tried); a batch of those is scaled before and after, W being the same for all. Tensor cores read eight
+16-bit numbers at once, and the libraries take kernels several times slower where a matrix does not allow it; the paper's channels are 161,
+102, 51: so W' is laid out with room up to a multiple of eight, outputs innermost for a matrix product, which then needs no more of x; a
+convolution needs x with as many channels more.
+
 The libraries' float32 is exact: cuDNN may not round to TF32, products only where `torch.backends.cuda.matmul` allows it, which is not
 its default. 16-bit weights are rounded once, from the float32 product; with demodulation no output channel's weight is larger than 1
 times the gain, so that nothing overflows on the way whatever the styles. Forward only.
@@ -24,7 +25,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -33,10 +34,10 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..cuda_build import CudaUnavailable, Kernel
 from ..cuda_driver import describe
-from . import cuda_resample, cuda_tiles
+from . import cuda_contest, cuda_resample, cuda_tiles
 from .backend import Call, Implementation, Unavailable
 from .cuda_plan import TYPES
-from .cuda_tiles import Factor, Gain, Tiles
+from .cuda_tiles import Extent, Factor, Gain, Tiles
 from .dispatch import register
 from .modulated_conv2d import EPSILON, ModulatedConvOptions, modulated_conv2d_reference, weight_energy
 from .reference import full_precision
@@ -147,8 +148,18 @@ def convolve(x: Tensor, weight: Tensor, padding: int) -> Tensor:
 def modulated_conv2d_cuda(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, options: ModulatedConvOptions) -> Tensor:
     """`modulated_conv2d` for calls that `_refuses` does not refuse."""
     x = x.detach().resolve_neg()
-    if cuda_tiles.serves(x, weight, options.padding, scaled=options.demodulate and input_gain is not None):
-        return convolve_in_tiles(x, weight, styles, input_gain, options)
+    if not cuda_tiles.serves(x, weight, options.padding, scaled=options.demodulate and input_gain is not None):
+        return convolve_by_libraries(x, weight, styles, input_gain, options)
+    if weight.shape[2] == 1:
+        extent = Extent(x.shape[0], weight.shape[1], weight.shape[0], 1, x.shape[2] * x.shape[3], 1, x.dtype)
+        ways = [partial(way, x, weight, styles, input_gain, options) for way in (convolve_in_tiles, convolve_by_libraries)]
+        if not cuda_contest.faster(x.device, extent, *ways):
+            return ways[1]()
+    return convolve_in_tiles(x, weight, styles, input_gain, options)
+
+
+def convolve_by_libraries(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, options: ModulatedConvOptions) -> Tensor:
+    """`modulated_conv2d` by cuDNN and cuBLAS, for calls that `_refuses` does not refuse."""
     images, outputs, inputs, kernel = x.shape[0], *weight.shape[:2], list(weight.shape[2:])
     unaligned = x.dtype != torch.float32 and (outputs % 8 > 0 or inputs % 8 > 0)
     if kernel == [1, 1] and options.padding == 0:
@@ -179,7 +190,8 @@ def _batch(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None,
     return y.mul_((energy.sum(1) / (styles.square() @ energy.T).clamp_min(tiny)).sqrt()[:, :, None, None])
 
 
-def _sample(device: str, kernel: int, images: int, inputs: int = 8) -> tuple[Tensor, Tensor, Tensor, Tensor, ModulatedConvOptions]:
+def sample(device: str, kernel: int, images: int, inputs: int = 8) -> tuple[Tensor, Tensor, Tensor, Tensor, ModulatedConvOptions]:
+    """The arguments of a small call."""
     outputs = 2 * inputs
     x = torch.linspace(-3, 3, images * inputs * 16 * 16, device=device).sin().reshape(images, inputs, 16, 16)
     weight = torch.linspace(0, 40, outputs * inputs * kernel**2, device=device).cos().reshape(outputs, inputs, kernel, kernel)
@@ -197,7 +209,7 @@ def check_convolution(device: str) -> None:
     """Compare small calls with the definition, so that what fails on a GPU is not used on it. Raises Unavailable; not for a capture."""
     with torch.no_grad():
         for kernel, images, inputs, dtype, bound in _CHECKED:
-            x, *rest = _sample(device, kernel, images, inputs)
+            x, *rest = sample(device, kernel, images, inputs)
             try:
                 y = modulated_conv2d_cuda(x.to(dtype), *rest)  # type: ignore[arg-type]
                 error = (y - modulated_conv2d_reference(x, *rest)).abs().max().item()  # type: ignore[arg-type]
@@ -209,18 +221,19 @@ def check_convolution(device: str) -> None:
 
 def check_tiles(device: str) -> None:
     """Compare calls of the kernel for tensor cores with the definition; where it is wrong, the libraries compute instead, and
-    `cuda_tiles.faults` or `split_faults` tell why. float32 must be float32: its sample adds up 2304 products.
+    `cuda_tiles.all_faults` tells why. float32 must be float32: its samples add up 2304 products, and 512.
     """
-    for dtype, inputs, bound, faults in (
-        (torch.float16, 19, 2e-3, cuda_tiles.faults),
-        (torch.float32, 256, 2e-6, cuda_tiles.split_faults),
+    for kernel, dtype, inputs, bound, faults in (
+        (3, torch.float16, 19, 2e-3, cuda_tiles.faults),
+        (3, torch.float32, 256, 2e-6, cuda_tiles.split_faults),
+        (1, torch.float32, 512, 2e-6, cuda_tiles.row_faults),
     ):
-        x, weight, styles, gain, options = _sample(device, 3, 1, inputs)
+        x, weight, styles, gain, options = sample(device, kernel, 1, inputs)
         x = x.to(dtype)
         if not cuda_tiles.serves(x, weight, options.padding, scaled=True):
             continue
         expected = modulated_conv2d_reference(x.double(), weight.double(), styles.double(), gain.double(), options)
-        for tiles in (cuda_tiles.variants(dtype)[0], cuda_tiles.variants(dtype)[-1]):
+        for tiles in (cuda_tiles.variants(dtype, kernel)[0], cuda_tiles.variants(dtype, kernel)[-1]):
             try:
                 y = convolve_in_tiles(x, weight, styles, gain, options, tiles)
                 fault = ((y - expected).abs().max() / expected.abs().max()).item()
@@ -228,8 +241,8 @@ def check_tiles(device: str) -> None:
                 fault = failure
             if not isinstance(fault, float) or not fault <= bound:
                 told = f"differs by {fault:.1e}" if isinstance(fault, float) else str(fault)
-                kind = str(dtype).removeprefix("torch.")
-                faults.append(f"our own kernel of 3x3 convolutions in {kind} on tensor cores is not used, please report it: {told}")
+                kind = f"{kernel}x{kernel} convolutions in {str(dtype).removeprefix('torch.')}"
+                faults.append(f"our own kernel of {kind} on tensor cores is not used, please report it: {told}")
                 _log.warning("%s", faults[-1])
                 break
 
@@ -253,8 +266,8 @@ def _own() -> str:
         return cuda_tiles.faults[0]
     if not cuda_tiles._capable(torch.device("cuda")):
         return f"all 3x3 too, before sm_{cuda_tiles.OLDEST}"
-    split = cuda_tiles.split_faults[0] if cuda_tiles.split_faults else "float32 as three products of halves where the input gain is known"
-    return f"3x3 by a kernel of our own on tensor cores; {split}"
+    split = "float32 as three products of halves where the input gain is known, 1x1 too where that is faster"
+    return "; ".join(["3x3 by a kernel of our own on tensor cores", *(cuda_tiles.all_faults() or [split])])
 
 
 def _refuses(call: Call) -> str | None:
@@ -269,4 +282,9 @@ def _refuses(call: Call) -> str | None:
     return "nothing to compute" if 0 in x.shape else None
 
 
-register(Implementation("modulated_conv2d", "cuda", modulated_conv2d_cuda, available=_available, refuses=_refuses, devices=("cuda",)))
+register(
+    Implementation(
+        "modulated_conv2d", "cuda", modulated_conv2d_cuda,
+        available=_available, refuses=_refuses, devices=("cuda",), tells=cuda_contest.told,
+    )
+)  # fmt: skip

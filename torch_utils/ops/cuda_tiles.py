@@ -2,12 +2,14 @@
 
 cuDNN computes 16 bits channels-last: for images in planes, as the kernels before and after want them, it turns them round twice and fills
 channels up to eights, which together take longer than the products of T at 1024 pixels. `csrc/cuda/conv.cuh` reads planes, and the weight
-W' = gain · d · W · s as fragments that `csrc/cuda/fragments.cuh` has written, zeros where a matrix ends. Any channels, sizes and padding.
+W' = gain · d · W · s as fragments that `csrc/cuda/fragments.cuh` has written, zeros where a matrix ends. 3x3, of any channels, sizes and
+padding; and in float32 1x1, for which an image is one row of pixels.
 
 float32 is computed as three products of halves (`csrc/cuda/split.cuh`): each number is the sum of two, of 22 bits together, and what is
 left out is 2^-22 of a product, as much as float32 itself rounds away; sums are float32's. For that factors must be of known size: only
 calls with an input gain, which says how large activations are, and with demodulation, which says how large the weight is. An activation
-more than 16,000 times larger than the gain says (or infinite) gives NaN where it is seen. `strict_float32` does without.
+more than 16,000 times larger than the gain says (or infinite) gives NaN where it is seen. `strict_float32` does without. The libraries'
+1x1 need no other layout, so there the two are timed once for each size (`cuda_contest`), and the faster one is used.
 """
 
 from __future__ import annotations
@@ -18,17 +20,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from ..cuda_build import Kernel
 from . import cuda_resample
+from .cuda_contest import milliseconds
 from .cuda_plan import TYPES
 
 OLDEST = 80  # compute capability: the first with products of 16 x 8 x 16, and with copies that arrive later
-KERNELS = (3,)  # sizes
+KERNELS = {3: tuple(TYPES), 1: (torch.float32,)}  # sizes, and the types that they are computed in
 STAGES = 3  # as in conv.cuh
 TRIED = 6  # divisions, once for each size
 MULTIPROCESSORS = 132  # where nobody can be asked
@@ -109,9 +111,14 @@ SPLIT_VARIANTS = (  # for float32
 )
 
 
-def variants(dtype: torch.dtype) -> tuple[Tiles, ...]:
+ROW_VARIANTS = tuple(replace(tiles, columns=tiles.pixels) for tiles in SPLIT_VARIANTS)  # for 1x1
+
+
+def variants(dtype: torch.dtype, kernel: int = 3) -> tuple[Tiles, ...]:
     """The divisions to choose from."""
-    return SPLIT_VARIANTS if dtype == torch.float32 else (*VARIANTS, *(replace(tiles, ahead=True) for tiles in VARIANTS))
+    if dtype == torch.float32:
+        return SPLIT_VARIANTS if kernel > 1 else ROW_VARIANTS
+    return (*VARIANTS, *(replace(tiles, ahead=True) for tiles in VARIANTS))
 
 
 def parts_of(dtype: torch.dtype) -> int:
@@ -153,7 +160,7 @@ def cycles(tiles: Tiles, extent: Extent, multiprocessors: int = MULTIPROCESSORS)
 @lru_cache(maxsize=4096)
 def candidates(extent: Extent, multiprocessors: int = MULTIPROCESSORS) -> tuple[Tiles, ...]:
     """The divisions that should take the least time, the best one first."""
-    ranked = sorted(variants(extent.dtype), key=lambda tiles: cycles(tiles, extent, multiprocessors))
+    ranked = sorted(variants(extent.dtype, extent.kernel), key=lambda tiles: cycles(tiles, extent, multiprocessors))
     return tuple(ranked[:TRIED])
 
 
@@ -172,26 +179,15 @@ def choose(x: Tensor, extent: Extent, padding: int, run: Callable[[Tiles], Tenso
         tried = candidates(extent, _multiprocessors(x.device))
         if torch.cuda.is_current_stream_capturing():
             return tried[0]
-        found = _best[key] = min(tried, key=lambda tiles: _milliseconds(lambda: run(tiles)))
+        found = _best[key] = min(tried, key=lambda tiles: milliseconds(lambda: run(tiles)))
     return found
-
-
-def _milliseconds(run: Callable[[], object]) -> float:
-    """The least of three calls, after one that compiles."""
-    run()
-    events = [torch.cuda.Event(enable_timing=True) for _ in range(4)]
-    events[0].record()
-    for event in events[1:]:
-        run()
-        event.record()
-    events[-1].synchronize()
-    return min(a.elapsed_time(b) for a, b in pairwise(events))
 
 
 # ------------------------------------------------------------------------------------------ who uses it
 
 faults: list[str] = []  # why the kernel is not used although the GPU could
 split_faults: list[str] = []  # likewise, for float32
+row_faults: list[str] = []  # likewise, for 1x1
 _wanted: ContextVar[bool] = ContextVar("convolutions by our own kernel", default=True)
 _split_wanted: ContextVar[bool] = ContextVar("float32 as three products of halves", default=True)
 
@@ -227,15 +223,23 @@ def strict_float32() -> Iterator[None]:
         _split_wanted.reset(token)
 
 
+def all_faults() -> list[str]:
+    """Why the kernel is not used, where it is not."""
+    return [*faults, *split_faults, *row_faults]
+
+
 def serves(x: Tensor, weight: Tensor, padding: int, *, scaled: bool) -> bool:
-    """Whether the kernel computes this call: 3 x 3, on a GPU that can; in float32, where the size of the factors is known (`scaled`)."""
-    if faults or not _wanted.get() or x.dtype not in TYPES:
+    """Whether the kernel can compute this call: 3 x 3, on a GPU that can; in float32, where the size of the factors is known (`scaled`),
+    also 1 x 1 without padding.
+    """
+    height, width = weight.shape[2:]
+    if faults or not _wanted.get() or height != width or x.dtype not in KERNELS.get(width, ()):
         return False
     if x.dtype == torch.float32 and not (scaled and _split_wanted.get() and not split_faults):
         return False
-    height, width = weight.shape[2:]
-    sizes = (x.shape[2] + 2 * padding - height + 1, x.shape[3] + 2 * padding - width + 1)
-    return height == width and width in KERNELS and padding >= 0 and min(sizes) > 0 and _capable(x.device)
+    if width == 1 and (padding != 0 or row_faults):
+        return False
+    return padding >= 0 and min(x.shape[2:]) + 2 * padding >= width and _capable(x.device)
 
 
 @lru_cache(maxsize=16)
@@ -285,8 +289,10 @@ class Factor:
 def correlate(x: Tensor, weight: Factor, padding: int, tiles: Tiles | None = None) -> Tensor:
     """Images [N, I, H, W] with a weight for each: [N, outputs, ...], in planes. One launch."""
     x, fragments, outputs = x.contiguous(), weight.fragments, weight.outputs
-    images, inputs, height, width = x.shape
     kernel = 3 if fragments.shape[2] == 9 else 1
+    if kernel == 1 and x.shape[2] > 1:  # an image as one row, which tiles cover without a rest
+        return correlate(x.flatten(2)[:, :, None], weight, padding, tiles).unflatten(3, x.shape[2:]).squeeze(2)
+    images, inputs, height, width = x.shape
     out_height, out_width = height + 2 * padding - kernel + 1, width + 2 * padding - kernel + 1
     extent = Extent(images, inputs, outputs, out_height, out_width, kernel, x.dtype)
     tiles = tiles or choose(x, extent, padding, lambda tiles: correlate(x, weight, padding, tiles))

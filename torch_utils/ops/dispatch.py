@@ -198,8 +198,8 @@ class Registry:
                 passed_over.append(f"{candidate.name}: {obstacle}")
             else:
                 here = [d for d in tuple(self._decisions.values()) if d.backend.op == op and d.call.x.device.type == device]
-                why = [candidate.description, *passed_over, *_astray(here, candidate.name), *self._broken_providers]
-                return Backend(op, candidate.name, "; ".join(why))
+                why = [candidate.description, candidate.implementation.tells(), *passed_over, *_astray(here, candidate.name)]
+                return Backend(op, candidate.name, "; ".join(filter(None, [*why, *self._broken_providers])))
         raise AssertionError(f"{op} has no reference")
 
     def decisions(self) -> tuple[Decision, ...]:

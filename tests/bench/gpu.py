@@ -1,201 +1,202 @@
-"""All that a GPU is needed for: correctness, then times. For a bare machine with torch and `cuda-bindings`; under 9 minutes.
+"""All that a GPU is needed for, the most important first: correctness, then times. For a bare machine; under 9 minutes.
 
-    python -m tests.bench.gpu [--minutes 9] [--no-tests] [--no-sanitizer] [--cases T-256 R-1024 ...]
+    python -m tests.bench.gpu [--minutes 8.8] [--out runs/gpu] [--only pictures-1024 ...] [--list]
 
-1. The tests marked `gpu`. 2. `compute-sanitizer`, memcheck and racecheck, over one call of each kind, if it is on the path. 3. For each
-layer of T and R the fused operator against the plain one, with the time that copying its input and output takes in the same run (the memory
-floor), the rate of its separable arithmetic, and its time against the higher of that floor and the arithmetic one: the multiply-adds that
-its kernel makes, at the rate that the same unit reaches in a product of large matrices in the same run. 4. Whole pictures (`gpu_pictures`),
-float32 and float16, by graph and step by step, and from an event to the picture. Lines of JSON after the tests, and at the end the pictures
-as a table for RESULTS.md; every section is left out, and says so, when the time is up.
+Needs Python 3.12 or so, torch with CUDA and `cuda-bindings` (which `cuda-core` brings), `compute-sanitizer` if it is there. Each part is a
+process of its own with a limit of its own: what hangs is interrupted, then ended; what fails, crashes or is missing is told, and the next
+one begins. A part gets what the others leave, and the last what is left. Every line is printed and written to `log.txt` in `--out` as it
+comes, and after each part `summary.md` is written again: the parts, and the tables for RESULTS.md; so a machine that vanishes takes
+little along. Exit code 0 if every part passed, 1 if not, 2 without a GPU.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
+import importlib.util
 import json
+import os
+import shlex
 import shutil
-import statistics
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-
-from tests.bench.filtered_lrelu import Case, layer_cases
-from tests.bench.gpu_pictures import NAMES, markdown, picture_rows
-from torch_utils.cuda_build import CudaUnavailable
-from torch_utils.cuda_driver import describe
-from torch_utils.ops import backends, bias_act, cuda_banded, filtered_lrelu, use
-from torch_utils.ops.cuda import filtered_lrelu_plan
-from torch_utils.ops.cuda_plan import Mode
-from torch_utils.ops.cuda_resample import using_tensor_cores
-from torch_utils.ops.filtered_lrelu import FilteredLreluOptions
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[2]
+GRACE_S = 8.0  # for a report after the interruption
+LEAST_S = 8.0  # for which no part is begun
+NO_GPU = 2  # exit code of a part
+TILES, TRAIN = "tests/torch_utils/test_cuda_tiles.py", "tests/networks/train/test_graphed.py"
+KERNELS = (TILES, "tests/torch_utils/test_cuda_conv.py", "tests/torch_utils/test_cuda_device.py")
+NETWORKS = (TRAIN, "tests/networks/test_cuda_graph.py", "tests/viz/test_cuda_render.py", "tests/gui_utils/test_cuda_texture.py")
+FIRST_OF_TRAIN = "replayed_game and projected"  # failed on the last day, mended since
+FLOAT32 = "by_every_tile and float32"
+SANITIZER = ("compute-sanitizer", "--error-exitcode", "9", "--tool")
+QUIET = ("--report-api-errors", "no")  # loading looks for entries that older drivers have not
 
 
-class Deadline:
-    """Seconds left of the time given."""
+@dataclass(frozen=True)
+class Part:
+    """One process: its command, and the seconds that it may take."""
 
-    def __init__(self, minutes: float) -> None:
-        self.end = time.monotonic() + 60 * minutes
-
-    def left(self) -> float:
-        return self.end - time.monotonic()
-
-
-def milliseconds(function: Callable[[], object], rounds: int = 20) -> float:
-    """The median over `rounds` of the time between two events around a call, after three calls that do not count."""
-    for _ in range(3):
-        function()
-    times = []
-    for _ in range(rounds):
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        start.record()
-        function()
-        end.record()
-        end.synchronize()
-        times.append(start.elapsed_time(end))
-    return statistics.median(times)
+    name: str
+    limit_s: float
+    command: tuple[str, ...]
 
 
-def run_tests(deadline: Deadline) -> bool:
-    """The tests marked gpu, in a process of their own."""
-    command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "--maxfail=20", "tests"]
+@dataclass(frozen=True)
+class Outcome:
+    """How a part ended: `verdict` is "passed", or a sentence."""
+
+    part: Part
+    verdict: str
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == "passed"
+
+
+def _bench(module: str, *words: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"tests.bench.{module}", *words)
+
+
+def _tests(*words: str, parallel: bool = False) -> tuple[str, ...]:
+    """Tests marked gpu; beside each other if pytest-xdist is there, where they are many and small."""
+    beside = ("-n", "8") if parallel and importlib.util.find_spec("xdist") else ()
+    return (sys.executable, "-m", "pytest", "-m", "gpu", "-v", "--tb=short", "--maxfail=20", "-p", "no:benchmark", *beside, *words)
+
+
+def parts() -> tuple[Part, ...]:
+    """In order of importance. Times are those of an H100 with room; RESULTS.md says which of them never ran."""
+    return (
+        Part("facts", 40, _bench("gpu_checks", "facts")),
+        Part("test-first", 50, _tests(f"{TRAIN}::test_a_replayed_game_is_a_plain_game", "-k", FIRST_OF_TRAIN)),
+        Part("pictures-1024", 85, _bench("gpu_pictures", "--minutes", "1.2", "--cases", "R-1024", "T-1024")),
+        Part("tests-float32", 75, _tests(TILES, "-k", FLOAT32, parallel=True)),
+        Part("racecheck", 55, (*SANITIZER, "racecheck", *_bench("gpu_checks", "convolutions"))),
+        Part("memcheck", 55, (*SANITIZER, "memcheck", *QUIET, *_bench("gpu_checks", "convolutions"))),
+        Part("layers", 60, _bench("gpu_layers", "--minutes", "0.8", "--configs", "r1024", "t1024")),
+        Part("pictures-small", 75, _bench("gpu_pictures", "--minutes", "1.1", "--cases", "R-512", "T-512", "R-256", "T-256")),
+        Part("tests-networks", 60, _tests(*NETWORKS, "-k", f"not ({FIRST_OF_TRAIN})")),
+        Part("tests-kernels", 120, _tests(*KERNELS, "-k", f"not ({FLOAT32})", parallel=True)),
+        Part("racecheck-filters", 60, (*SANITIZER, "racecheck", *_bench("gpu_checks", "filters"))),
+        Part("memcheck-filters", 60, (*SANITIZER, "memcheck", *QUIET, *_bench("gpu_checks", "filters"))),
+    )
+
+
+def run(part: Part, limit_s: float, told: Callable[[str], None]) -> Outcome:
+    """Run one part; every line of it is `told` as it comes. At the limit it is interrupted (pytest then reports), and later ended."""
+    if shutil.which(part.command[0]) is None:
+        return Outcome(part, f"left out: {part.command[0]} is not on the path")
+    start = time.monotonic()
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
+    process = subprocess.Popen(
+        part.command, cwd=ROOT, env=environment, text=True, errors="replace", start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    reader = threading.Thread(target=_read, args=(process.stdout, told), daemon=True)
+    reader.start()
+    verdict = _waited(process, limit_s)
+    reader.join(GRACE_S)
+    return Outcome(part, verdict, time.monotonic() - start)
+
+
+def _read(lines: IO[str], told: Callable[[str], None]) -> None:
+    with lines:
+        for line in lines:
+            told(line.rstrip("\n"))
+
+
+def _waited(process: subprocess.Popen[str], limit_s: float) -> str:
     try:
-        return subprocess.run(command, cwd=ROOT, timeout=min(240.0, deadline.left()), check=False).returncode == 0
+        code = process.wait(limit_s)
+        return "passed" if code == 0 else f"failed with exit code {code}"
     except subprocess.TimeoutExpired:
-        print("the tests took longer than the time given")
-        return False
+        for number in (signal.SIGINT, signal.SIGKILL):  # to all that it has started
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE_S)
+                break
+        return f"stopped after {limit_s:.0f} s"
 
 
-def run_sanitizers(deadline: Deadline) -> bool:
-    """One call of each kind under memcheck and racecheck."""
-    if shutil.which("compute-sanitizer") is None:
-        print("compute-sanitizer is not on the path: memory and races were not checked")
-        return True
-    passed = True
-    for tool in ("memcheck", "racecheck"):
-        quiet = ["--report-api-errors", "no"] if tool == "memcheck" else []  # loading looks for entries that older drivers have not
-        command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", *quiet]
-        command += [sys.executable, "-m", "tests.bench.gpu", "--one-of-each"]
-        try:
-            done = subprocess.run(command, cwd=ROOT, timeout=max(1.0, min(90.0, deadline.left())), check=False)
-        except subprocess.TimeoutExpired:
-            print(f"{tool}: not finished in the time given")
-            continue
-        print(f"{tool}: {'clean' if done.returncode == 0 else 'FAILED'}")
-        passed = passed and done.returncode == 0
-    return passed
+class Record:
+    """What was said, as it came; the rows of JSON among it; and the summary of both."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._log, self._summary = folder / "log.txt", folder / "summary.md"
+        self._log.write_text("", encoding="utf-8")
+        self.rows: list[dict[str, Any]] = []
+
+    def told(self, line: str) -> None:
+        with self._log.open("a", encoding="utf-8") as log:
+            log.write(line + "\n")
+        print(line, flush=True)
+        if line.startswith("{"):
+            with suppress(json.JSONDecodeError):
+                self.rows.append(json.loads(line))
+
+    def summarise(self, outcomes: Sequence[Outcome]) -> str:
+        lines = ["| part | seconds | |", "|---|---|---|"]
+        lines += [f"| {outcome.part.name} | {outcome.seconds:.0f} | {outcome.verdict} |" for outcome in outcomes]
+        for kind in ("picture", "convolution", "layer"):
+            lines += ["", *table([row for row in self.rows if kind in row])]
+        text = "\n".join(lines) + "\n"
+        self._summary.write_text(text, encoding="utf-8")
+        return text
 
 
-def one_of_each() -> None:
-    """Few channels of every layer, forward and back, in two types."""
-    for config in ("t256", "r256"):
-        for case in layer_cases(config, divide_channels=256):
-            for dtype in (torch.float32, torch.float16):
-                x = case.x.cuda().to(dtype).requires_grad_()
-                options = {"up": case.up, "down": case.down, "padding": case.padding}
-                with use("cuda"):
-                    y = filtered_lrelu(x, case.fu.cuda(), case.fd.cuda(), case.b.cuda(), **options)
-                    bias_act(y, act="lrelu").sum().backward()
-                    with torch.no_grad():  # without gradients float16 goes to the tensor cores
-                        filtered_lrelu(x, case.fu.cuda(), case.fd.cuda(), case.b.cuda(), **options)
-    torch.cuda.synchronize()
+def table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Rows of one kind in Markdown; what is nested is only in the log."""
+    titles = list(dict.fromkeys(key for row in rows for key, value in row.items() if not isinstance(value, dict | list)))
+    if not titles:
+        return []
+    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    return lines + ["| " + " | ".join(str(row.get(title, "")) for title in titles) + " |" for row in rows]
 
 
-@lru_cache(maxsize=2)
-def peak_tflops(dtype: torch.dtype) -> float:
-    """What a product of large matrices reaches: the tensor cores in 16 bits, the ordinary units in float32 (no TF32)."""
-    a, b = (torch.randn(6144, 6144, device="cuda", dtype=dtype) for _ in range(2))
-    return 2 * a.shape[0] ** 3 / milliseconds(lambda: a @ b, 10) / 1e9
+def day(chosen: Sequence[Part], minutes: float, folder: Path) -> list[Outcome]:
+    """Run the parts in order for so long at most."""
+    end, record, outcomes = time.monotonic() + 60 * minutes, Record(folder), []
+    for part in chosen:
+        left = end - time.monotonic() - GRACE_S
+        record.told(f"== {part.name}: at most {min(part.limit_s, left):.0f} s: {shlex.join(part.command)}")
+        outcome = run(part, min(part.limit_s, left), record.told) if left >= LEAST_S else Outcome(part, "not begun: no time left")
+        outcomes.append(outcome)
+        record.told(f"== {part.name}: {outcome.verdict}, {outcome.seconds:.0f} s")
+        record.summarise(outcomes)
+        if part.name == "facts" and outcome.verdict.endswith(f"code {NO_GPU}"):
+            break
+    print(record.summarise(outcomes), flush=True)
+    return outcomes
 
 
-def arithmetic(case: Case, x: torch.Tensor, y: torch.Tensor) -> tuple[str, float]:
-    """The kernel that serves, and the floating-point operations that it makes; products with banded matrices count their zeros."""
-    options = FilteredLreluOptions((case.up, case.up), (case.down, case.down), case.padding, 2**0.5, 0.2, 256.0, False)
-    plan = filtered_lrelu_plan(x, case.fu.cuda(), case.fd.cuda(), options)
-    if cuda_banded.objection(plan, Mode.ACTIVATE, 0.2, x.dtype) is not None or not using_tensor_cores(x):
-        return "resample", case.flops(y)
-    made = cuda_banded.banded(plan, 2**0.5)
-    products = cuda_banded.products(made.groups, made.rank, made.up) * made.strips * -(-y.shape[2] // 8)
-    return "banded", 2.0 * 16 * 16 * 8 * products * y.shape[0] * y.shape[1]
-
-
-def layer_row(case: Case, dtype: torch.dtype) -> dict[str, object]:
-    """One layer's times, forward, ours and the plain one's; and forward and back."""
-    x, b, fu, fd = (t.cuda() for t in (case.x, case.b, case.fu, case.fd))
-    x = x.to(dtype)
-
-    def call(x: torch.Tensor) -> torch.Tensor:
-        return filtered_lrelu(x, fu, fd, b, up=case.up, down=case.down, padding=case.padding, clamp=256.0)
-
-    row: dict[str, Any] = {"layer": case.name, "dtype": str(dtype).removeprefix("torch."), "rank": case.rank}
-    with use("cuda", op="filtered_lrelu"):
-        with torch.no_grad():
-            y = call(x)
-            row["cuda_ms"] = round(ours := milliseconds(lambda: call(x)), 4)
-        leaf = x.clone().requires_grad_()
-        row["cuda_with_gradient_ms"] = round(milliseconds(lambda: call(leaf).backward(y), 10), 4)
-    with use("reference"), torch.no_grad():
-        row["reference_ms"] = round(milliseconds(lambda: call(x), 5), 4)
-        expected = call(x)
-    row["error"] = float(f"{((y - expected).abs().max() / expected.abs().max()).item():.1e}")
-    moved = torch.empty((x.numel() + y.numel()) // 2, dtype=dtype, device="cuda")
-    target = torch.empty_like(moved)
-    row["copy_ms"] = round(milliseconds(lambda: target.copy_(moved)), 4)
-    row["tflops"] = round(case.flops(y) / ours / 1e9, 2)
-    row["kernel"], operations = arithmetic(case, x, y)
-    row["arithmetic_ms"] = round(operations / peak_tflops(dtype) / 1e9, 4)
-    row["times_the_floor"] = round(ours / max(row["arithmetic_ms"], row["copy_ms"]), 2)
-    return row
-
-
-def layer_rows(deadline: Deadline) -> Iterator[dict[str, object]]:
-    for config in ("r1024", "t1024", "r256", "t256"):
-        for case in layer_cases(config, halve_base=config.endswith("256")):
-            for dtype in (torch.float16, torch.float32):
-                if deadline.left() < 60:
-                    yield {"layer": case.name, "left_out": "no time left"}
-                    return
-                yield layer_row(case, dtype)
-                torch.cuda.empty_cache()
-
-
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    known = {part.name: part for part in parts()}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=8.5, help="all of it, at most")
-    parser.add_argument("--no-tests", dest="tests", action="store_false")
-    parser.add_argument("--no-sanitizer", dest="sanitizer", action="store_false")
-    parser.add_argument("--cases", nargs="*", default=list(NAMES))
-    parser.add_argument("--one-of-each", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    deadline = Deadline(options.minutes)
-    try:
-        print(f"{describe()}; torch {torch.__version__}, CUDA {torch.version.cuda}", flush=True)
-    except CudaUnavailable as error:
-        print(f"no GPU to test or measure: {error}")
-        return 2
-    if options.one_of_each:
-        one_of_each()
+    parser.add_argument("--minutes", type=float, default=8.8, help="all of it, at most")
+    parser.add_argument("--out", type=Path, default=Path("runs/gpu"), help="where log.txt and summary.md go")
+    parser.add_argument("--only", nargs="+", choices=list(known), default=list(known), metavar="PART", help=", ".join(known))
+    parser.add_argument("--list", action="store_true", help="say what would run")
+    options = parser.parse_args(arguments)
+    chosen = [known[name] for name in options.only]
+    if options.list:
+        print("\n".join(f"{part.name:18} {part.limit_s:4.0f} s  {shlex.join(part.command)}" for part in chosen))
         return 0
-    passed = not options.tests or run_tests(deadline)
-    passed = (not options.sanitizer or run_sanitizers(deadline)) and passed
-    print(json.dumps({"backends": [str(b) for b in backends("cuda").values()]}), flush=True)
-    pictures = []
-    for row in itertools.chain(picture_rows(options.cases, deadline.left, milliseconds), layer_rows(deadline)):
-        print(json.dumps(row), flush=True)
-        pictures += [row] if "picture" in row else []
-    print(markdown(pictures), flush=True)
-    if not passed:
-        print("NOT ALL CORRECT: see above; the times mean nothing until that is mended")
-    return 0 if passed else 1
+    outcomes = day(chosen, options.minutes, options.out)
+    if len(outcomes) == 1 < len(chosen):
+        return NO_GPU
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
 if __name__ == "__main__":

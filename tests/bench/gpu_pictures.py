@@ -1,16 +1,20 @@
-"""Whole pictures on a GPU: T and R at three sizes, by graph and step by step, and from an event to the finished picture. For `gpu.py`.
+"""Whole pictures on a GPU: T and R at three sizes, by graph and step by step, and from an event to the finished picture.
 
-What is timed: `steps`, `Generator.synthesize` as it is called layer by layer; `graph`, a replay with a new pose; `sustained`, one of eight
-replays asked for one after another, so that the GPU does not wait for Python; `reference`, the
-operators' definitions; all between two CUDA events. `event to picture` is the wall clock of `Pipeline.render` for a pose that moves:
-stages, replay, statistics, and the wait for the frame; once with the picture left on the GPU for the screen, once brought to pinned memory.
-It is taken in the middle of a drag, when remembered results have begun to make room for new ones. `stages_ms` says which stage the
-processor spent it in ("GPU" is the wait), and `allocations` how often a picture got memory anew from the GPU and for pinning.
+    python -m tests.bench.gpu_pictures [--minutes 2] [--cases R-1024 T-1024 ...]
+
+Lines of JSON, in the order asked for, float16 first. What is timed: `steps`, `Generator.synthesize` as it is called layer by layer;
+`graph`, a replay with a new pose; `sustained`, one of eight replays asked for one after another, so that the GPU does not wait for Python;
+`reference`, the operators' definitions; all between two CUDA events. `event to picture` is the wall clock of `Pipeline.render` for a pose
+that moves: stages, replay, statistics, and the wait for the frame; once with the picture left on the GPU for the screen, once brought to
+pinned memory. It is taken in the middle of a drag, when remembered results have begun to make room for new ones. `stages_ms` says which
+stage the processor spent it in ("GPU" is the wait), and `allocations` how often a picture got memory anew from the GPU and for pinning.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
+import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +25,11 @@ import torch
 from networks.cuda_graph import Graphs, form_of
 from networks.generator import Generator
 from networks.loading import LoadedNetwork
+from tests.bench.gpu_clock import Deadline, milliseconds
 from tests.bench.synthesis import CASES, Case
 from torch_utils import ops
-from torch_utils.ops import cuda_conv, cuda_tiles
-from torch_utils.ops.cuda_conv import _algorithms_tried
+from torch_utils.cuda_build import CudaUnavailable
+from torch_utils.cuda_driver import describe
 from viz.gpu import handover
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
@@ -35,30 +40,26 @@ NAMES = ("T-256", "R-256", "T-512", "R-512", "T-1024", "R-1024")
 ROUNDS = 12
 FILLING = 40  # pictures of a drag after which a gibibyte of remembered results of 1024 x 1024 is full
 QUEUED = 8
-COLUMNS = ("steps_ms", "graph_ms", "sustained_ms", "event_to_picture_ms", "with_download_ms", "reference_ms")
 
 
-def picture_rows(names: list[str], left_s: Callable[[], float], milliseconds: Callable[..., float]) -> Iterator[dict[str, object]]:
+def picture_rows(names: list[str], left_s: Callable[[], float]) -> Iterator[dict[str, object]]:
     """One row a network and precision; what there is no time for says so."""
-    for case in CASES:
-        if case.name not in names:
-            continue
-        if left_s() < 40:
+    by_name = {case.name: case for case in CASES}
+    for case in (by_name[name] for name in names):
+        if left_s() < 12:
             yield {"picture": case.name, "left_out": "no time left"}
             continue
         network = case.network().cuda()
-        for half in (False, True):
-            yield picture_row(case, network, milliseconds, half=half)
+        yield picture_row(case, network, half=True)
         if case.resolution >= 1024:
             yield kernel_row(case, network)
-        if case.name == "T-1024":
-            yield from layout_rows(network, milliseconds)
+        yield picture_row(case, network, half=False)
         del network
         gc.collect()
         torch.cuda.empty_cache()
 
 
-def picture_row(case: Case, network: Generator, milliseconds: Callable[..., float], *, half: bool) -> dict[str, object]:
+def picture_row(case: Case, network: Generator, *, half: bool) -> dict[str, object]:
     """One network's times in one precision, its memory, and how far the picture is from the definition's."""
     row: dict[str, object] = {"picture": case.name, "dtype": "float16" if half else "float32"}
     torch.cuda.reset_peak_memory_stats()
@@ -110,33 +111,6 @@ def kernel_row(case: Case, network: Generator) -> dict[str, object]:
     return {"kernels_of": case.name, "dtype": "float16", "together_ms": round(total, 3), "kernels": kernels}
 
 
-def layout_rows(network: Generator, milliseconds: Callable[..., float]) -> Iterator[dict[str, object]]:
-    """T's 3x3 convolutions in float16: by our own kernel, without making its weight; and by cuDNN: on plain images, channels-last, and that
-    with the way there and back. `gpu_conv` measures each division of our own.
-    """
-    channels_last = torch.channels_last
-    for spec in network.synthesis.specs[:-1]:  # type: ignore[union-attr]
-        x = torch.randn(1, spec.in_channels, spec.in_size[1], spec.in_size[0], device="cuda", dtype=torch.float16)
-        weight = torch.randn(spec.out_channels, spec.in_channels, 3, 3, device="cuda", dtype=torch.float16)
-        xl, wl = x.contiguous(memory_format=channels_last), weight.contiguous(memory_format=channels_last)
-
-        def there_and_back(x: torch.Tensor = x, wl: torch.Tensor = wl) -> object:
-            return _tried(x.contiguous(memory_format=channels_last), wl).contiguous()
-
-        with torch.inference_mode():
-            ours = cuda_conv.factor_of(x, weight, x.new_ones(1, spec.in_channels), None, demodulate=False)
-            ways = (lambda: cuda_tiles.correlate(x, ours, 2), lambda: _tried(x, weight), lambda: _tried(xl, wl))  # noqa: B023
-            times = [milliseconds(f, 8) for f in (*ways, there_and_back)]
-        gflop = 2e-9 * weight.numel() * (spec.in_size[0] + 2) * (spec.in_size[1] + 2)
-        named = dict(zip(("ours_ms", "plain_ms", "channels_last_ms", "there_and_back_ms"), (round(t, 4) for t in times), strict=True))
-        yield {"convolution": spec.name, **named, "ours_tflops": round(gflop / times[0], 1), "plain_tflops": round(gflop / times[1], 1)}
-
-
-def _tried(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    with _algorithms_tried(torch.float16):
-        return torch.nn.functional.conv2d(x, weight, padding=2)
-
-
 def _turned(count: int) -> list[list[float]]:
     angle = torch.tensor(0.01 * count)
     c, s = angle.cos().item(), angle.sin().item()
@@ -170,11 +144,21 @@ def event_to_picture(network: Generator, *, half: bool, shared: bool) -> tuple[f
     return round(1e3 * statistics.median(times[FILLING:]), 3), {"stages_ms": by_stage, "allocations": allocations}
 
 
-def markdown(rows: list[dict[str, object]]) -> str:
-    """The rows as a table for RESULTS.md."""
-    titles = ("picture", "dtype", *COLUMNS, "error", "peak_gib", "graph_gib")
-    lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    for row in rows:
-        cells = {"dtype": row.get("left_out", ""), **row}
-        lines.append("| " + " | ".join(str(cells.get(title, "")) for title in titles) + " |")
-    return "\n".join(lines)
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=2.0, help="no further network is begun after about so long")
+    parser.add_argument("--cases", nargs="+", choices=NAMES, default=list(NAMES))
+    options = parser.parse_args()
+    deadline = Deadline(options.minutes)
+    try:
+        print(f"{describe()}; torch {torch.__version__}, CUDA {torch.version.cuda}", flush=True)
+    except CudaUnavailable as error:
+        print(f"no GPU to measure: {error}")
+        return 2
+    for row in picture_rows(options.cases, deadline.left):
+        print(json.dumps(row), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

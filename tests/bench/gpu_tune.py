@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from tests.bench.filtered_lrelu import CLAMP, GAIN, SLOPE, Case, layer_cases
-from tests.bench.gpu import Deadline, milliseconds, peak_tflops
+from tests.bench.gpu_clock import Deadline, milliseconds, peak_tflops
 from torch_utils.cuda_build import CudaUnavailable
 from torch_utils.cuda_driver import describe
 from torch_utils.ops import cuda_banded, filtered_lrelu, use

@@ -8,7 +8,7 @@ import torch
 
 from tests.bench import gpu_tune
 from tests.bench.filtered_lrelu import layer_cases
-from tests.bench.gpu import Deadline
+from tests.bench.gpu_clock import Deadline
 from tests.torch_utils.cuda_emulator import emulated
 from torch_utils.native_build import NativeUnavailable, find_toolchain
 from torch_utils.ops import cuda_banded

@@ -1,0 +1,42 @@
+"""What the benchmarks of a GPU share: time that is left, the time of a call, the rate that its units reach."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+
+
+class Deadline:
+    """Seconds left of the time given."""
+
+    def __init__(self, minutes: float) -> None:
+        self.end = time.monotonic() + 60 * minutes
+
+    def left(self) -> float:
+        return self.end - time.monotonic()
+
+
+def milliseconds(function: Callable[[], object], rounds: int = 20) -> float:
+    """The median over `rounds` of the time between two events around a call, after three calls that do not count."""
+    for _ in range(3):
+        function()
+    times = []
+    for _ in range(rounds):
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start.record()
+        function()
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end))
+    return statistics.median(times)
+
+
+@lru_cache(maxsize=2)
+def peak_tflops(dtype: torch.dtype) -> float:
+    """What a product of large matrices reaches: the tensor cores in 16 bits, the ordinary units in float32 (no TF32)."""
+    a, b = (torch.randn(6144, 6144, device="cuda", dtype=dtype) for _ in range(2))
+    return 2 * a.shape[0] ** 3 / milliseconds(lambda: a @ b, 10) / 1e9

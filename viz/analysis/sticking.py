@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NORMAL = NormalDist()
 EVEN_STEPS = (0.7548776662466927, 0.5698402909980532)  # 1 / p and 1 / p^2, p^3 = p + 1: what the golden ratio is in one dimension
+BETA = 8.0  # of the Kaiser window, as in the published average spectra: of a wave, less than a millionth is more than 3 cycles away
+LEAST_HELD = 1e-5  # of all power, ten times what the window lets through: a band that holds less says nothing about detail
 
 
 @dataclass(frozen=True)
@@ -80,18 +82,22 @@ class RunningMoments:
 class DetailKept:
     """Shares of power that survive averaging, from power spectra: any band can be asked for at any time.
 
+    The window keeps the picture's borders, where opposite edges meet, out of the finer bands: without it a band that holds little
+    would tell of the coarse ones. So it is the middle of the picture that counts: half way to the border, a tenth as much.
     `independent`: the pictures were drawn at random, so that a part 1 / count survives by chance, which is taken off.
     """
 
-    def __init__(self, beta: float = 4.0, *, independent: bool = True) -> None:
+    def __init__(self, beta: float = BETA, *, independent: bool = True) -> None:
         self.beta, self.independent = beta, independent
         self.moments = RunningMoments()
         self._power: Any = 0.0
+        self._spectra: tuple[Spectrum, Spectrum] | None = None
 
     def add(self, picture: torch.Tensor) -> None:
         """One picture [C, H, W]."""
         from torch_utils.spectra import view_spectrum
 
+        self._spectra = None
         self.moments.add(picture)
         self._power = self._power + view_spectrum(picture, self.beta).power
 
@@ -99,11 +105,16 @@ class DetailKept:
         """Power spectrum of the average, and average power spectrum of the pictures."""
         from torch_utils.spectra import Spectrum, view_spectrum
 
-        of_mean = view_spectrum(self.moments.mean, self.beta)
-        return of_mean, Spectrum(self._power / self.moments.count, of_mean.fx, of_mean.fy)
+        if self._spectra is None:
+            of_mean = view_spectrum(self.moments.mean, self.beta)
+            self._spectra = of_mean, Spectrum(self._power / self.moments.count, of_mean.fx, of_mean.fy)
+        return self._spectra
 
     def score(self, low: float, high: float | None = None) -> float | None:
-        """Share kept (0 to 1) in the band from `low` up to `high` cycles per image (None: no end). None below two pictures."""
+        """Share kept (0 to 1) in the band from `low` up to `high` cycles per image (None: no end).
+
+        None below two pictures, and where the band holds less than `LEAST_HELD` of all power.
+        """
         return self._share(*self.spectra(), low, np.inf if high is None else high)
 
     def scores(self, bands: tuple[Band, ...]) -> Mapping[Band, float | None]:
@@ -111,12 +122,24 @@ class DetailKept:
         of_mean, mean_power = self.spectra()
         return {band: self._share(of_mean, mean_power, band.low, band.high) for band in bands}
 
+    def held(self, low: float, high: float = np.inf) -> float:
+        """Share (0 to 1) of all power of the pictures, but for their mean level, that lies in this band."""
+        mean_power = self.spectra()[1]
+        total = float(mean_power.power.sum())
+        return float(mean_power.power[_ring(mean_power, low, high)].sum()) / total if total > 0 else 0.0
+
     def _share(self, of_mean: Spectrum, mean_power: Spectrum, low: float, high: float) -> float | None:
-        inside = (of_mean.radius >= low) & (of_mean.radius < high)
+        inside = _ring(of_mean, low, high)
         powers = float(of_mean.power[inside].sum()), float(mean_power.power[inside].sum())
+        if powers[1] <= LEAST_HELD * float(mean_power.power.sum()):
+            return None
         if not self.independent and self.moments.count > 1:
-            return min(1.0, powers[0] / powers[1]) if powers[1] > 0 else None
+            return min(1.0, powers[0] / powers[1])
         return share_kept(*powers, self.moments.count)
+
+
+def _ring(spectrum: Spectrum, low: float, high: float) -> torch.Tensor:
+    return (spectrum.radius >= low) & (spectrum.radius < high)
 
 
 class DetailMap:
@@ -126,6 +149,7 @@ class DetailMap:
         self.low, self.independent, self.count = low, independent, 0
         self._sum: Any = 0.0
         self._power: Any = 0.0
+        self._all_power: Any = 0.0
 
     def add(self, picture: torch.Tensor) -> None:
         """One picture [C, H, W]."""
@@ -135,13 +159,18 @@ class DetailMap:
         self.count += 1
         self._sum = self._sum + detail
         self._power = self._power + _around(detail)
+        self._all_power = self._all_power + picture.var(dim=(-2, -1), correction=0).sum()
+
+    def power(self) -> torch.Tensor:
+        """Mean power [H, W] of the detail around every pixel."""
+        return self._power / self.count
 
     def share(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Share kept [H, W] (0 to 1), and a mask [H, W] of where there is any detail to keep; nowhere below two pictures."""
         import torch
 
-        mean_power = self._power / self.count
-        there = mean_power > 1e-3 * mean_power.max()
+        mean_power = self.power()
+        there = (mean_power > 1e-3 * mean_power.max()) & (mean_power.mean() > LEAST_HELD * self._all_power / self.count)
         if self.count < 2:
             return torch.zeros_like(mean_power), torch.zeros_like(there)
         ratio = _around(self._sum / self.count) / mean_power.clamp_min(1e-30)

@@ -37,21 +37,31 @@ FINE = {"w": 1 / 4, "z": 1 / 4, "pose": 1 / 8}  # of the resolution, in cycles p
 
 
 @dataclass(frozen=True)
+class Octave:
+    """From `low` to `high` cycles per image: the share of its detail that is kept, and the share of all power that it holds."""
+
+    low: float
+    high: float
+    share: float | None
+    held: float
+
+
+@dataclass(frozen=True)
 class Kept:
-    """`count` of `total` pictures; the share of detail kept above `low` cycles per image, and per octave (from, to, share)."""
+    """`count` of `total` pictures; the share of detail kept above `low` cycles per image, the share of all power there, and octaves."""
 
     count: int
     total: int
     low: float
     share: float | None
-    octaves: tuple[tuple[float, float, float | None], ...]
+    held: float
+    octaves: tuple[Octave, ...]
 
 
 # ---------------------------------------------------------------------------------------------------- computation
 
 
 def run(run: Run) -> Iterator[OverlayResult | None]:
-    from torch_utils.spectra import octaves
     from viz.analysis.sticking import DetailMap, Jitter, average, shifted
     from viz.stages.synthesis import conditions, pose_matrix
 
@@ -59,7 +69,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     jitter = Jitter(options.strength, options.seed, options.hold_pose)
     fixed = {**conditions(run), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
     rate = float(ready.facts.resolution)
-    where, bands = DetailMap(FINE[options.space] * rate, independent=options.space != "pose"), octaves(rate)
+    where = DetailMap(FINE[options.space] * rate, independent=options.space != "pose")
     neighbour, pose, ws = None, None, run.inputs["latent"].ws
     if options.space == "z":
         neighbour = neighbour_in_z(run)
@@ -75,9 +85,16 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
             yield None
             continue
         where.add(found.newest)
-        shares = tuple((b.low, min(b.high, rate / 2), share) for b, share in found.detail.scores(bands).items())
-        kept = Kept(found.count, found.total, where.low, found.detail.score(where.low), shares)
-        yield OverlayResult(kept, found.count / found.total, images_of(found, where))
+        yield OverlayResult(kept_of(found, where.low, rate), found.count / found.total, images_of(found, where))
+
+
+def kept_of(found: Average, low: float, rate: float) -> Kept:
+    from torch_utils.spectra import octaves
+
+    detail = found.detail
+    shares = detail.scores(octaves(rate)).items()
+    each = tuple(Octave(band.low, min(band.high, rate / 2), share, detail.held(band.low, band.high)) for band, share in shares)
+    return Kept(found.count, found.total, low, detail.score(low), detail.held(low), each)
 
 
 def neighbour_in_z(run: Run) -> Callable[[int], Any]:
@@ -164,6 +181,8 @@ def texts(kept: Kept | None, reason: str = "") -> tuple[str, str, str]:
         return "detail kept", MISSING, reason or OFF
     share = number_text(None if kept.share is None else 100 * kept.share, "%")
     note = "100 % for detail that never moves, 0 % for detail that is elsewhere in every picture. Shifts of the pose tell most."
+    if kept.share is None and kept.count > 1:
+        note = "Pictures hold next to nothing there, less than the measurement lets through from coarser detail."
     return f"detail kept, from {number_text(kept.low, decimals=0)} cycles per image", share, note
 
 
@@ -191,13 +210,14 @@ def _octaves(kept: Kept) -> None:
         if not shown or not bands:
             return
         ticks = np.arange(len(bands), dtype=np.float64)
-        implot.setup_axis_ticks(implot.ImAxis_.x1, ticks.tolist(), [f"{low:g}" for low, _, _ in bands])
-        shares = np.array([np.nan if share is None else 100 * share for _, _, share in bands])
+        implot.setup_axis_ticks(implot.ImAxis_.x1, ticks.tolist(), [f"{band.low:g}" for band in bands])
+        shares = np.array([np.nan if band.share is None else 100 * band.share for band in bands])
         plots.bars("% kept", ticks, np.nan_to_num(shares), 0.7, plots.series_color(0))
 
         def read(x: float, _: float) -> str:
-            low, high, share = bands[min(max(round(x), 0), len(bands) - 1)]
-            return f"{low:g} to {high:g} cycles / image: {number_text(None if share is None else 100 * share, '%')}"
+            band = bands[min(max(round(x), 0), len(bands) - 1)]
+            share = number_text(None if band.share is None else 100 * band.share, "%")
+            return f"{band.low:g} to {band.high:g} cycles / image: {share} kept of {100 * band.held:.2g} % of the picture's power"
 
         plots.cursor_text(read)
 

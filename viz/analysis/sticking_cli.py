@@ -41,16 +41,16 @@ def run(options: argparse.Namespace) -> int:
     if options.space == "pose":
         need_grid(frame)
     kept: overlay.Kept = result.values
-    octaves = [{"from": low, "to": high, "kept": share} for low, high, share in kept.octaves]
-    facts = {**begun(frame, options), "num": kept.count, "kept": kept.share, "from_cycles": kept.low, "octaves": octaves}
+    octaves = [{"from": band.low, "to": band.high, "kept": band.share, "held": band.held} for band in kept.octaves]
+    facts = {**begun(frame, options), "num": kept.count, "kept": kept.share, "from_cycles": kept.low, "held": kept.held, "octaves": octaves}
     percent = lambda share: shown(None if share is None else 100 * share, "%")  # noqa: E731
     lines = (
         f"{facts['network']}: {kept.count} pictures around seed {options.seed}",
         f"detail kept, from {kept.low:g} cycles per image: {percent(kept.share)}",
-        *(f"  {low:6g} to {high:<6g} {percent(share):>10}" for low, high, share in kept.octaves),
+        *(f"  {o.low:6g} to {o.high:<6g} {percent(o.share):>10}   of {100 * o.held:8.2g} % of the power" for o in kept.octaves),
     )
     arrays = {name: result.images[image].values for name, image in IMAGES.items()}
-    arrays |= {"octaves": array_of(v for low, high, share in kept.octaves for v in (low, high, share)).reshape(-1, 3)}
+    arrays |= {"octaves": array_of(v for o in kept.octaves for v in (o.low, o.high, o.share, o.held)).reshape(-1, 4)}
     return emit(Measured(facts, lines, {**arrays, "kept": array_of([kept.share])}, lambda: figure(result, options.image, kept)), options)
 
 

@@ -72,7 +72,8 @@ def test_sticking(capsys, tmp_path):
     words = ["--seed", "4", "--num", "5", "--radius", "0.3", "--space", "z", "--hold-pose", "--neighbours-seed", "2"]
     found = printed(capsys, "sticking", TINY_R, *words, "--out", str(tmp_path / "a.npz"))
     assert found["kept"] == pytest.approx(kept.share, abs=1e-4) and found["num"] == 5
-    assert [o["kept"] for o in found["octaves"]] == pytest.approx([share for _, _, share in kept.octaves], abs=1e-4)
+    assert [o["kept"] for o in found["octaves"]] == pytest.approx([octave.share for octave in kept.octaves], abs=1e-4)
+    assert found["octaves"][-1]["from"] == found["from_cycles"] == 8 and found["octaves"][-1]["held"] == found["held"] > 0
     with np.load(tmp_path / "a.npz") as file:
         assert file["mean"].shape == (32, 32, 3) and file["kept"] == pytest.approx(kept.share, abs=1e-4)
 

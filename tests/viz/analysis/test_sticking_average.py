@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from tests.viz.analysis.test_sticking import grating
+from tests.viz.analysis.test_sticking import grating, slope
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz.analysis import sticking_average as sa
-from viz.analysis.sticking import DetailMap
+from viz.analysis.sticking import DetailKept, DetailMap
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import OverlayView, Source, Sticking, ViewState
@@ -90,8 +90,19 @@ def test_where_there_is_no_detail_nothing_is_claimed():
     assert there[:, :20].all() and not there[:, 44:].any() and not share[:, 44:].any()
 
 
+def test_where_the_band_holds_nothing_neither_the_map_nor_the_score_claims_anything():
+    """What a filter lets through of coarse detail is not detail."""
+    kept, where = DetailKept(), DetailMap(16)
+    for _ in range(4):
+        kept.add(slope())
+        where.add(slope())
+    assert kept.held(16) < 1e-6 and kept.held(0) == pytest.approx(1)
+    assert kept.score(16) is None and kept.score(2) == pytest.approx(1, abs=1e-4)
+    assert not where.share()[1].any()
+
+
 def result(count, total=8, share=0.25):
-    kept = sa.Kept(count, total, 8.0, share, ((2.0, 4.0, 0.9), (4.0, 32.0, None)))
+    kept = sa.Kept(count, total, 8.0, share, 0.02, (sa.Octave(2.0, 4.0, 0.9, 0.5), sa.Octave(4.0, 32.0, None, 1e-7)))
     return frame_of(alias_free_facts(), overlays={"sticking": OverlayResult(kept, count / total)})
 
 
@@ -108,6 +119,7 @@ def test_the_panel_has_no_bar_when_all_is_done():
         assert shown.state.get(OverlayView).image == sa.DETAIL
     assert sa.texts(result(8).overlays["sticking"].values)[1] == "25.0 %"
     assert sa.texts(result(1, share=None).overlays["sticking"].values)[1] == "—"
+    assert "next to nothing" in sa.texts(result(8, share=None).overlays["sticking"].values)[2]
 
 
 def test_options():

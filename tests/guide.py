@@ -15,8 +15,7 @@ def page() -> str:
     lines = ["# Keys and gestures", "", "F1 shows the same in the window. While text is typed, keys belong to the text.", ""]
     lines += ["## On the picture", "", *_table("gesture", keys.GESTURES)]
     for group in dict.fromkeys(binding.group for binding in keys.BINDINGS):
-        rows = [(" or ".join(keys.label(c) for c in b.chords), b.text) for b in keys.BINDINGS if b.group == group]
-        lines += [f"## {group}", "", *_table("key", tuple(rows))]
+        lines += [f"## {group}", "", *_table("key", keys.rows(group))]
     return "\n".join(lines).rstrip() + "\n"
 
 

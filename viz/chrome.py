@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from gui_utils import layout, theme
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, dim_text, style_scope
+from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope
 from gui_utils.text import MISSING, duration_text, unit_text
 from viz import commands, keys, workspaces
 from viz.canvas.toolbar import overlay_bar, toolbar
 from viz.compare.bar import compare_bar, other_values
 from viz.effects import figure as figure_effects
 from viz.panels import PanelContext
+from viz.panels.parts import wrapped_text
 from viz.state import ViewState
 from viz.tour import demonstration
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from viz.app import App
 
 FIRST_HINT = "drag the picture · right-drag to move it · 1–6 for workspaces · F1 for help"
+HELP_EM = (84.0, 48.0)  # of the sheet of keys, where the window has room
 
 
 def picture(app: App, context: PanelContext) -> ViewState:
@@ -227,33 +229,46 @@ def help_sheet(app: App) -> None:
     """Made from the same table that handles the keys."""
     if not app.help_shown:
         return
-    em, center = imgui.get_font_size(), imgui.get_main_viewport().get_center()
-    imgui.set_next_window_pos(center, imgui.Cond_.appearing.value, (0.5, 0.5))
-    imgui.set_next_window_size((54 * em, 38 * em), imgui.Cond_.appearing.value)
+    em, viewport = imgui.get_font_size(), imgui.get_main_viewport()
+    width, height = (min(a * em, b - em) for a, b in zip(HELP_EM, (viewport.work_size.x, viewport.work_size.y), strict=True))
+    imgui.set_next_window_pos(viewport.get_center(), imgui.Cond_.appearing.value, (0.5, 0.5))
+    imgui.set_next_window_size((width, height), imgui.Cond_.appearing.value)
     visible, stays = imgui.begin(
         "Keys and gestures", True, imgui.WindowFlags_.no_docking.value | imgui.WindowFlags_.no_saved_settings.value
     )
     try:
         if visible:
-            _help_table("On the picture", keys.GESTURES)
-            for group in dict.fromkeys(b.group for b in keys.BINDINGS):
-                rows = [(" or ".join(keys.label(c) for c in b.chords), b.text) for b in keys.BINDINGS if b.group == group]
-                _help_table(group, tuple(rows))
+            _help_columns(2 if width > 0.7 * HELP_EM[0] * em else 1)
     finally:
         imgui.end()
     app.help_shown = bool(stays) and not imgui.is_key_pressed(imgui.Key.escape, False)
 
 
+def _help_columns(count: int) -> None:
+    """All of it at one glance where there is room: what acts on the picture at the left, the rest at the right."""
+    groups = list(dict.fromkeys(b.group for b in keys.BINDINGS))
+    middle = groups.index("View")
+    with table_scope("##help", count, imgui.TableFlags_.sizing_stretch_same.value) as shown:
+        if not shown:
+            return
+        imgui.table_next_column()
+        _help_table("On the picture", keys.GESTURES)
+        for i, group in enumerate(groups):
+            if i == middle:
+                imgui.table_next_column()
+            _help_table(group, keys.rows(group))
+
+
 def _help_table(title: str, rows: tuple[tuple[str, str], ...]) -> None:
     imgui.separator_text(title)
-    if imgui.begin_table(title, 2, imgui.TableFlags_.row_bg.value):
-        try:
-            imgui.table_setup_column("key", imgui.TableColumnFlags_.width_fixed.value, 18 * imgui.get_font_size())
-            for key, text in rows:
-                imgui.table_next_row()
-                imgui.table_next_column()
-                imgui.text_unformatted(key)
-                imgui.table_next_column()
-                dim_text(text)
-        finally:
-            imgui.end_table()
+    with table_scope(title, 2, imgui.TableFlags_.row_bg.value) as shown:
+        if not shown:
+            return
+        for name, weight in (("key", 0.4), ("text", 0.6)):
+            imgui.table_setup_column(name, imgui.TableColumnFlags_.width_stretch.value, weight)
+        for key, text in rows:
+            imgui.table_next_row()
+            imgui.table_next_column()
+            wrapped_text(key, dim=False)
+            imgui.table_next_column()
+            wrapped_text(text)

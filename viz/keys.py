@@ -6,6 +6,7 @@ what is known of the network, and returns a new state or a command.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -27,12 +28,13 @@ from viz.state import (
     ViewState,
 )
 
+CTRL = "Cmd" if sys.platform == "darwin" else "Ctrl"  # Dear ImGui exchanges the two there by itself
 Action = Callable[[ViewState, NetworkFacts | None], "ViewState | commands.Command"]
 
 
 @dataclass(frozen=True)
 class Binding:
-    """`repeats` while held; `group` is the heading in the help sheet."""
+    """`repeats` while held; `group` is the heading in the help sheet, where neighbours with the same `text` are one row."""
 
     chords: tuple[str, ...]
     text: str
@@ -107,29 +109,29 @@ def _zoom(zoom: float) -> Action:
 
 
 BINDINGS: tuple[Binding, ...] = (
-    Binding(("left_arrow",), "move the grid left by one pixel", "Pose", _nudge(-1, 0), repeats=True),
-    Binding(("right_arrow",), "move the grid right by one pixel", "Pose", _nudge(1, 0), repeats=True),
-    Binding(("up_arrow",), "move the grid up by one pixel", "Pose", _nudge(0, -1), repeats=True),
-    Binding(("down_arrow",), "move the grid down by one pixel", "Pose", _nudge(0, 1), repeats=True),
-    Binding(("shift+left_arrow",), "… left by 1/8 pixel", "Pose", _nudge(-1 / 8, 0), repeats=True),
-    Binding(("shift+right_arrow",), "… right by 1/8 pixel", "Pose", _nudge(1 / 8, 0), repeats=True),
-    Binding(("shift+up_arrow",), "… up by 1/8 pixel", "Pose", _nudge(0, -1 / 8), repeats=True),
-    Binding(("shift+down_arrow",), "… down by 1/8 pixel", "Pose", _nudge(0, 1 / 8), repeats=True),
-    Binding(("ctrl+left_arrow",), "… left by 8 pixels", "Pose", _nudge(-8, 0), repeats=True),
-    Binding(("ctrl+right_arrow",), "… right by 8 pixels", "Pose", _nudge(8, 0), repeats=True),
-    Binding(("ctrl+up_arrow",), "… up by 8 pixels", "Pose", _nudge(0, -8), repeats=True),
-    Binding(("ctrl+down_arrow",), "… down by 8 pixels", "Pose", _nudge(0, 8), repeats=True),
-    Binding(("comma",), "rotate by 1° counter-clockwise", "Pose", _turn(1), repeats=True),
-    Binding(("period",), "rotate by 1° clockwise", "Pose", _turn(-1), repeats=True),
+    Binding(("left_arrow",), "move the grid by one pixel", "Pose", _nudge(-1, 0), repeats=True),
+    Binding(("right_arrow",), "move the grid by one pixel", "Pose", _nudge(1, 0), repeats=True),
+    Binding(("up_arrow",), "move the grid by one pixel", "Pose", _nudge(0, -1), repeats=True),
+    Binding(("down_arrow",), "move the grid by one pixel", "Pose", _nudge(0, 1), repeats=True),
+    Binding(("shift+left_arrow",), "… by 1/8 pixel", "Pose", _nudge(-1 / 8, 0), repeats=True),
+    Binding(("shift+right_arrow",), "… by 1/8 pixel", "Pose", _nudge(1 / 8, 0), repeats=True),
+    Binding(("shift+up_arrow",), "… by 1/8 pixel", "Pose", _nudge(0, -1 / 8), repeats=True),
+    Binding(("shift+down_arrow",), "… by 1/8 pixel", "Pose", _nudge(0, 1 / 8), repeats=True),
+    Binding(("ctrl+left_arrow",), "… by 8 pixels", "Pose", _nudge(-8, 0), repeats=True),
+    Binding(("ctrl+right_arrow",), "… by 8 pixels", "Pose", _nudge(8, 0), repeats=True),
+    Binding(("ctrl+up_arrow",), "… by 8 pixels", "Pose", _nudge(0, -8), repeats=True),
+    Binding(("ctrl+down_arrow",), "… by 8 pixels", "Pose", _nudge(0, 8), repeats=True),
+    Binding(("comma",), "rotate by 1°, counter-clockwise or clockwise", "Pose", _turn(1), repeats=True),
+    Binding(("period",), "rotate by 1°, counter-clockwise or clockwise", "Pose", _turn(-1), repeats=True),
     Binding(("u",), "untransform on or off", "Pose", _toggle(Unwarp)),
     Binding(("r",), "reset the pose", "Pose", _reset_pose),
     Binding(("n",), "next seed", "Latent", _seed(1), repeats=True),
     Binding(("shift+n",), "previous seed", "Latent", _seed(-1), repeats=True),
     Binding(("s",), "bookmark the latent", "Latent", _command(commands.Bookmark())),
-    Binding(("left_bracket",), "previous layer", "Layers", _layer(-1), repeats=True),
-    Binding(("right_bracket",), "next layer", "Layers", _layer(1), repeats=True),
-    Binding(("minus",), "previous channel", "Layers", _channel(-1), repeats=True),
-    Binding(("equal",), "next channel", "Layers", _channel(1), repeats=True),
+    Binding(("left_bracket",), "layer before, layer after", "Layers", _layer(-1), repeats=True),
+    Binding(("right_bracket",), "layer before, layer after", "Layers", _layer(1), repeats=True),
+    Binding(("minus",), "channel before, channel after", "Layers", _channel(-1), repeats=True),
+    Binding(("equal",), "channel before, channel after", "Layers", _channel(1), repeats=True),
     Binding(("f",), "spectrum on or off", "Layers", _toggle(Spectrum)),
     Binding(("v",), "compare with other views, or not", "Compare", _command(commands.ToggleCompare())),
     Binding(("shift+v",), "next layout of the comparison", "Compare", lambda state, facts: compare.next_mode(state)),
@@ -168,12 +170,12 @@ GESTURES: tuple[tuple[str, str], ...] = (
     ("drag the divider", "wipe between the first view and the chosen one"),
     ("drag the scan line, or its ends", "place the slice, while it is on"),
     ("right-click a control", "reset it, or copy its value"),
-    ("Ctrl + click a slider", "type a value"),
+    (f"{CTRL} + click a slider", "type a value"),
 )
 
 _SIGNS = {
     "left_arrow": "←", "right_arrow": "→", "up_arrow": "↑", "down_arrow": "↓", "comma": ",", "period": ".", "minus": "−",
-    "equal": "=", "left_bracket": "[", "right_bracket": "]", "slash": "/", "shift": "Shift", "ctrl": "Ctrl", "tab": "Tab", "pause": "Pause",
+    "equal": "=", "left_bracket": "[", "right_bracket": "]", "slash": "/", "shift": "Shift", "ctrl": CTRL, "tab": "Tab", "pause": "Pause",
 }  # fmt: skip
 
 
@@ -182,3 +184,17 @@ def label(chord: str) -> str:
     if chord == "shift+slash":
         return "?"
     return "+".join(_SIGNS.get(part, part.upper()) for part in chord.split("+"))
+
+
+def rows(group: str) -> tuple[tuple[str, str], ...]:
+    """What the help sheet says of a group: keys, and what they do."""
+    found: dict[str, list[str]] = {}
+    for binding in (b for b in BINDINGS if b.group == group):
+        found.setdefault(binding.text, []).append(" or ".join(label(chord) for chord in binding.chords))
+    return tuple((_together(labels), text) for text, labels in found.items())
+
+
+def _together(labels: list[str]) -> str:
+    """ "Shift+← → ↑ ↓": the modifiers once."""
+    modifiers = labels[0].rpartition("+")[0]
+    return " ".join((labels[0], *(text.removeprefix(f"{modifiers}+") for text in labels[1:])))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from viz.analysis import Overlay, overlays
+from viz.errors import CommandError
 from viz.memory import Memory
 from viz.request import Frame, OverlayResult, RenderError
 from viz.stages import Run
@@ -122,6 +123,9 @@ class Refinement:
         try:
             with torch.inference_mode(), forced_backend(run.view):
                 result = next(kept.steps)
+        except CommandError as e:  # a whole sentence already
+            self._drop(overlay.name)
+            return OverlayResult(error=RenderError(overlay.name, str(e)))
         except Exception as e:  # the border of the render thread: whatever a measurement raises is shown beside it
             self._drop(overlay.name)
             return OverlayResult(error=self._explain(overlay.name, e))

@@ -79,4 +79,4 @@ def _hint(text: str) -> str:
     names = [entry.name for entry in catalogue()]
     wanted = Path(text).name.removesuffix(".pkl").removesuffix(".safetensors")
     near = difflib.get_close_matches(wanted, names, n=1)
-    return f'Did you mean "{near[0]}"?' if near else "Check the spelling; the catalogue lists the known names."
+    return f'Did you mean "{near[0]}"?' if near else "Check the spelling; the Network panel and --list show the known names."

@@ -13,7 +13,7 @@ from tests.drive import FRAME_S, Driver
 from viz import capture, cli, keyboard
 from viz.app import App, AppOptions
 from viz.commands import CaptureWindow
-from viz.keys import BINDINGS
+from viz.keys import BINDINGS, rows
 from viz.pipeline import Pipeline
 from viz.render_thread import Inline
 from viz.request import Frame, RenderError
@@ -137,6 +137,23 @@ def test_dragging_the_ring_rotates_counter_clockwise(running):
     assert running.state.get(Pose).turns == pytest.approx(0.25, abs=0.01)
 
 
+def test_the_ring_is_there_to_be_found_while_the_mouse_is_over_the_picture(running):
+    """Also where nothing is moved yet, and the mouse is far from it; elsewhere nothing hides the picture."""
+
+    def ring() -> bool:
+        running.ui.frames(2)
+        x, y = running.canvas_point(0.4, 0.0)
+        blue = running.ui.screenshot()[int(y) - 1 : int(y) + 2, int(x) - 2 : int(x) + 3].reshape(-1, 3).astype(int)
+        return bool((blue[:, 2] - blue[:, 0] > 40).any())
+
+    running.ui.hover((20.0, 300.0))
+    assert not ring()
+    running.ui.hover(running.canvas_point(0.1, 0.15))
+    assert ring()
+    running.ui.hover((20.0, 300.0))
+    assert not ring()
+
+
 def test_alt_drag_rotates_anywhere(running):
     running.ui.drag(running.canvas_point(0.2, 0.0), running.canvas_point(0.0, 0.2), keys="alt", steps=6)
     assert running.state.get(Pose).turns == pytest.approx(-0.25, abs=0.01)
@@ -199,6 +216,12 @@ def test_layer_keys_walk_through_the_layers(running):
 def test_every_binding_names_keys_that_exist_and_none_twice():
     chords = [keyboard.chord_of(c) for b in BINDINGS for c in b.chords]
     assert len(chords) == len(set(chords))
+
+
+def test_keys_that_belong_together_are_one_row_and_none_is_left_out():
+    assert ("Shift+← → ↑ ↓", "… by 1/8 pixel") in rows("Pose") and ("[ ]", "layer before, layer after") in rows("Layers")
+    listed = [key for group in {b.group for b in BINDINGS} for keys, _ in rows(group) for key in keys.replace(" or ", " ").split()]
+    assert len(listed) == sum(len(b.chords) for b in BINDINGS)
 
 
 def test_reset_pose_stops_motion(running):

@@ -19,7 +19,7 @@ from gui_utils.scopes import dim_text, table_scope
 from gui_utils.text import MISSING, number_text
 from viz.analysis import Overlay
 from viz.analysis.filter_responses import FilterResponse, FlexibleLayers, LayerFilters, designed_db, flexible_layers, response_of
-from viz.analysis.parts import result_of, switch
+from viz.analysis.parts import nothing, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, cached, significant, wrapped_text
 from viz.panels.spectrum_math import colors
@@ -93,7 +93,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         return state
     result = result_of(context, NAME)
     found: NetworkFilters | None = result.values if result is not None else None
-    if result is not None and found is None and result.fraction >= 1:
+    if nothing(result):
         wrapped_text(NOTHING)
     if found is None:
         return state

@@ -20,7 +20,7 @@ from gui_utils.controls import Field
 from gui_utils.libraries import imgui, implot
 from gui_utils.text import MISSING, number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
-from viz.analysis.parts import result_of, switch
+from viz.analysis.parts import nothing, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, wrapped_text
 from viz.panels.pose import learned_text
@@ -86,7 +86,7 @@ def run(run: Run) -> Iterator[OverlayResult]:
 
 
 def fourier_of(source: Any, learned: Any, pose: Array) -> Fourier:
-    """The input `source` (a `networks.layers.FourierInput`) under a learned pose [1, 4] and the user's forward matrix [3, 3]."""
+    """The input `source` (a `networks.fourier_input.FourierInput`) under a learned pose [1, 4] and the user's forward matrix [3, 3]."""
     import torch
 
     def array(tensor: Any) -> Array:
@@ -135,7 +135,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     result = result_of(context, NAME)
     found: Fourier | None = result.values if result is not None else None
     if found is None:
-        if result is not None and not result.stale:
+        if nothing(result):
             wrapped_text(NOTHING)
         return state
     wrapped_text(f"learned pose  {learned_text(found.learned)}", dim=False)

@@ -168,6 +168,8 @@ def read_picture(path: Path, resolution: int) -> np.ndarray:
     try:
         with Image.open(path) as picture:
             whole = picture.convert("RGB")
+    except FileNotFoundError as e:
+        raise CommandError(f"{path}: there is no such file.") from e
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
         raise CommandError(f"{path.name} cannot be read as a picture: {e}") from e
     side = min(whole.size)

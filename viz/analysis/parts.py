@@ -27,17 +27,24 @@ def switch(state: ViewState, field: Field, options: type, *, disabled: str = "")
 
 
 def result_of(context: PanelContext, name: str) -> OverlayResult | None:
-    """What the newest frame knows of a measurement; an error of it is shown here."""
-    result = context.frame.overlays.get(name) if context.frame else None
+    """What the newest frame knows of a measurement. An error of it is shown here; one of the frame stands over the picture."""
+    frame = context.frame
+    if frame is not None and frame.error is not None:
+        return OverlayResult(error=frame.error)
+    result = frame.overlays.get(name) if frame is not None else None
     if result is not None and result.error is not None:
         with color_scope(text=theme.ERROR):
-            wrapped_text(f"{result.error.message} {result.error.advice}".strip(), dim=False)
-        return None
+            wrapped_text(result.error.sentences, dim=False)
     return result
 
 
+def nothing(result: OverlayResult | None) -> bool:
+    """Whether it was measured to the end, and there is nothing of the kind in this network."""
+    return result is not None and result.error is None and result.values is None and result.fraction >= 1 and not result.stale
+
+
 def progress(state: ViewState, options: type, result: OverlayResult | None, text: str) -> ViewState:
-    """A bar while something is on its way; cancelling switches the measurement off."""
+    """A bar while something is on its way (what has failed is not); cancelling switches the measurement off."""
     if not state.get(options).on or (result is not None and result.fraction >= 1):
         return state
     cancelled = progress_bar(text, result.fraction if result is not None else 0.0, can_cancel=True)

@@ -148,13 +148,12 @@ class Canvas:
             lines.pop_clip_rect()
 
     def _gizmo(self, lines: imgui.ImDrawList, placement: Placement, state: ViewState, hovered: bool) -> None:
-        """Ring = rotate, centre = translate. Faint until the mouse is near, so that it does not hide the picture."""
+        """Ring = rotate, centre = translate. There while the mouse is over the picture; faint until it is near, to hide nothing."""
         assert self.placement is not None
         pose, em = state.get(Pose), imgui.get_font_size()
-        moved = pose.moved
         dragging = self.gesture.kind if self.gesture else ""
         part = gestures.grip(self.placement, pose, self.mouse(), em) if hovered and not dragging else ""
-        if not (moved or part or dragging in ("rotate", "translate")):
+        if not (pose.moved or (hovered and not dragging) or dragging in ("rotate", "translate")):
             return
         cx, cy = placement.to_screen(pose.x, pose.y)
         radius = gestures.RING * pose.scale * placement.scale

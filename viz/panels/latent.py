@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from gui_utils.controls import Field, button, choice, combo, drag_float, input_int, value_row
 from gui_utils.libraries import icons, imgui
@@ -52,7 +53,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = state.edit(LatentMotion, on=on, seeds_per_s=speed)
     state = state.edit(Latent, blend=choice(BLEND, state.get(Latent).blend, BLENDS))
     state = _class(state, context)
-    value_row(SHOWN, _seeds_text(context))
+    value_row(SHOWN, seeds_text(context.frame.seeds if context.frame else (), state.get(Latent)))
     state = _buttons(state, context)
     return _bookmarks(state, context)
 
@@ -99,10 +100,12 @@ def _class(state: ViewState, context: PanelContext) -> ViewState:
     return state.edit(Latent, class_index=combo(CLASS, state.get(Latent).class_index, names, disabled=reason))
 
 
-def _seeds_text(context: PanelContext) -> str:
-    seeds = context.frame.seeds if context.frame else ()
-    texts = [f"{seed} ({weight:.2f})" for seed, weight in seeds]
-    return ",\n".join(", ".join(texts[i : i + 2]) for i in range(0, len(texts), 2)) or MISSING
+def seeds_text(seeds: Sequence[tuple[int, float]], latent: Latent) -> str:
+    """Seeds, named as on the map, and weights; always two lines, so that nothing below moves while one walks."""
+    here = seed_at(latent)
+    names = [str(seed - 2**32 * round((seed - here) / 2**32)).replace("-", "−") for seed, _ in seeds]
+    texts = [f"{name} ({weight:.2f})" for name, (_, weight) in zip(names, seeds, strict=True)]
+    return f"{', '.join(texts[:2]) or MISSING}\n{', '.join(texts[2:]) or ' '}"
 
 
 def _buttons(state: ViewState, context: PanelContext) -> ViewState:

@@ -13,7 +13,7 @@ from viz.analysis import layer_chart, metric_table, sweep_chart
 from viz.analysis.equivariance import SweepPoint, per_layer, sweep_angle, sweep_shift
 from viz.commands import CopyText
 from viz.pipeline import Pipeline
-from viz.request import OverlayResult, RenderRequest
+from viz.request import OverlayResult, RenderError, RenderRequest
 from viz.state import LayerEquivariance, Metrics, Pose, Source, Sweep, Tap, ViewState
 
 GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
@@ -55,6 +55,17 @@ def test_without_a_pose_no_layer_is_compared(pipeline):
     assert steps(pipeline, TINY_R.edit(LayerEquivariance, on=True), layer_chart.NAME)[-1].values == layer_chart.Layers((), posed=False)
     sg2 = TINY_SG2.edit(LayerEquivariance, on=True).edit(Pose, turns=0.1)
     assert steps(pipeline, sg2, layer_chart.NAME)[-1].values is None
+
+
+@pytest.mark.parametrize("where", ["measurement", "picture"])
+def test_what_has_failed_is_not_shown_as_under_way(where):
+    failed = RenderError("metrics", "It did not work.")
+    changes = {"error": failed} if where == "picture" else {"overlays": {metric_table.NAME: OverlayResult(error=failed)}}
+    view = ViewState().edit(Metrics, on=True)
+    with show(metric_table.PANEL, view, network=FACTS, frame=frame_of(FACTS, view)) as shown:
+        assert shown.ui.exists("progress.cancel")  # nothing is known yet
+        shown.context.frame = frame_of(FACTS, view, **changes)
+        assert not shown.ui.exists("progress.cancel")
 
 
 def plot_point(shown, x, y, which=-1):

@@ -149,7 +149,7 @@ def test_a_picture_of_any_shape_gives_its_middle(tmp_path):
 
 def test_a_missing_picture_is_an_error_beside_the_picture():
     frame = refined(Pipeline(headless=True), START.put(Inversion(True, "none.png")))
-    assert frame.error is None and "none.png cannot be read" in frame.overlays["inversion"].error.message
+    assert frame.error is None and frame.overlays["inversion"].error.sentences == "none.png: there is no such file."
     frame = refined(Pipeline(headless=True), START.put(Inversion(True, "")))  # the panel's field was emptied while it ran
     assert "There is no picture to look for." in frame.overlays["inversion"].error.message
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.viz.panels.shown import alias_free_facts, show, stylegan2_facts
 from viz import commands
-from viz.panels.latent import nearest, place_text, seed_at
+from viz.panels.latent import nearest, place_text, seed_at, seeds_text
 from viz.panels.latent_pad import SPACING_EM, node_at
 from viz.settings import Settings
 from viz.state import Latent, LatentMotion, ViewState
@@ -18,6 +18,14 @@ def test_the_seed_field_shows_the_nearest_seed_and_typing_goes_there():
     with show("latent", OFF_GRID) as shown:
         shown.ui.set("Latent.seed", 3_000_000_000)  # beyond 32 bits with a sign
         assert shown.state.get(Latent) == Latent(x=3_000_000_000.0, y=0.0)
+
+
+def test_seeds_on_screen_are_named_as_on_the_map_and_their_row_keeps_its_height():
+    """They count modulo 2^32, and the row above seed 3 is the one of seed -97."""
+    text = seeds_text(((2**32 - 97, 0.05), (2**32 - 96, 0.01), (3, 0.82), (4, 0.12)), Latent(x=3.13, y=-0.06))
+    assert text == "−97 (0.05), −96 (0.01)\n3 (0.82), 4 (0.12)"
+    assert seeds_text(((2**32 - 97, 1.0),), Latent(x=2.0**32 - 97)).startswith("4294967199 (1.00)")
+    assert seeds_text(((3, 1.0),), Latent(x=3.0)).count("\n") == seeds_text((), Latent()).count("\n") == 1
 
 
 def test_the_seed_steps_by_its_buttons():

@@ -27,7 +27,8 @@ from gui_utils.text import unit_text
 
 T = TypeVar("T")
 LABEL_WIDTH_EM = 6.5
-MIN_WIDTH_EM = 7.0
+LABEL_SHARE = 0.45  # of the row, at most: a narrow panel keeps room for the control
+MIN_WIDTH_EM, POPUP_WIDTH_EM = 3.0, 7.0
 _label_width_em = [LABEL_WIDTH_EM]
 _typing: dict[int, bool] = {}  # power sliders that are being typed into -> whether the field had the focus already
 
@@ -253,8 +254,8 @@ def _control(field: Field, value: T, disabled: str, draw: Callable[[str], T]) ->
     try:
         if field.label:
             _label(field, disabled)
-            room = imgui.get_content_region_avail().x  # a popup that takes its width from its contents has none
-            imgui.set_next_item_width(max(room, MIN_WIDTH_EM * imgui.get_font_size()))
+            room, em = imgui.get_content_region_avail().x, imgui.get_font_size()
+            imgui.set_next_item_width(room if room > MIN_WIDTH_EM * em else POPUP_WIDTH_EM * em)  # a popup as wide as its contents has none
         new = draw(f"###{field.id}")
     finally:
         imgui.end_disabled()
@@ -265,7 +266,7 @@ def _control(field: Field, value: T, disabled: str, draw: Callable[[str], T]) ->
 
 
 def _label(field: Field, disabled: str) -> None:
-    width = _label_width_em[-1] * imgui.get_font_size()
+    width = min(_label_width_em[-1] * imgui.get_font_size(), LABEL_SHARE * imgui.get_content_region_avail().x)
     start = imgui.get_cursor_pos_x()
     imgui.align_text_to_frame_padding()
     imgui.text_unformatted(field.label)

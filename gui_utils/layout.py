@@ -23,6 +23,8 @@ from gui_utils.tone import BACKGROUND
 
 REGIONS = ("centre", "left", "left.lower", "right", "right.lower", "bottom")
 
+CENTRE = 0.3  # of the width that the middle keeps, however large the font
+
 _NO_STEALING = imgui.WindowFlags_.no_focus_on_appearing.value  # else the last window drawn comes to the front at the start
 
 
@@ -108,11 +110,14 @@ def _split(arrangement: Arrangement, root: int, size: imgui.ImVec2) -> dict[str,
     used = set(arrangement.windows.values())
     nodes = {"centre": root}
     width, height = max(size.x, 1.0), max(size.y, 1.0)
-    for side, direction, length_em in (("left", imgui.Dir.left, arrangement.left_em), ("right", imgui.Dir.right, arrangement.right_em)):
-        if side in used or f"{side}.lower" in used:
-            part = min(length_em * em / width, 0.46)
-            nodes[side], nodes["centre"] = _cut(nodes["centre"], direction, part)
-            width *= 1 - part
+    sides = {"left": arrangement.left_em * em, "right": arrangement.right_em * em}
+    sides = {side: length for side, length in sides.items() if side in used or f"{side}.lower" in used}
+    room = (1 - CENTRE) * width
+    longest = max(room / 2, room - min(sides.values())) if len(sides) == 2 else room  # the broader side gives way first
+    for side, wanted in sides.items():
+        length = min(wanted, longest)
+        nodes[side], nodes["centre"] = _cut(nodes["centre"], imgui.Dir.left if side == "left" else imgui.Dir.right, length / width)
+        width -= length
     if "bottom" in used:
         nodes["bottom"], nodes["centre"] = _cut(nodes["centre"], imgui.Dir.down, min(arrangement.bottom_em * em / height, 0.6))
     for side in ("left", "right"):
@@ -134,10 +139,24 @@ def _cut(node: int, direction: imgui.Dir, part: float) -> tuple[int, int]:
 def docked_window(arrangement: Arrangement, title: str, flags: int = 0) -> Iterator[bool]:
     """A window of the arrangement; yields whether its contents are visible (another tab may be in front of it)."""
     visible, _ = imgui.begin(arrangement.window_name(title), None, flags | _NO_STEALING)
+    if visible:
+        _list_tabs_that_do_not_fit()
     try:
         yield visible
     finally:
         imgui.end()
+
+
+def _list_tabs_that_do_not_fit() -> None:
+    """A button with a list of the tabs beside the current window's, while their row is too narrow for them."""
+    node = imgui.internal.get_current_window().dock_node
+    if node is None or node.tab_bar is None:
+        return
+    hidden = imgui.internal.DockNodeFlagsPrivate_.no_window_menu_button.value
+    fits = node.tab_bar.width_all_tabs_ideal <= node.size.x
+    flags = node.local_flags | hidden if fits else node.local_flags & ~hidden
+    if flags != node.local_flags:
+        node.set_local_flags(flags)
 
 
 @contextmanager

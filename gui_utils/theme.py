@@ -79,7 +79,7 @@ def _sizes(style: imgui.Style) -> None:
     style.window_border_size = style.child_border_size = style.popup_border_size = 1.0
     style.frame_border_size, style.tab_border_size, style.tab_bar_overline_size = 0.0, 0.0, 2.0
     style.docking_separator_size, style.separator_text_border_size = 2.0, 1.0
-    style.window_menu_button_position = imgui.Dir.none
+    style.window_menu_button_position = imgui.Dir.right  # where tabs do not fit: see layout
     style.disabled_alpha = 0.42
     style.hover_delay_short, style.hover_delay_normal, style.hover_stationary_delay = 0.15, 0.45, 0.12
 

@@ -50,6 +50,23 @@ def test_regions_lie_where_their_names_say_and_fill_the_window():
     assert p["Picture"][2] - p["Picture"][0] > 400  # usable at this size
 
 
+def test_where_there_is_little_room_both_sides_give_way_and_tabs_that_do_not_fit_are_listed():
+    """A third of 1920 px: as if the font were three times as large."""
+    desk = Desk()
+    titles = ("Layers", "Channels", "Fourier input", "Out of band", "Nonlinearity")
+    desk.current = Arrangement("narrow", {"Picture": "centre", "Latent": "left", **dict.fromkeys(titles, "right")}, 20.0, 30.0)
+    with Driver(desk.draw, size=(640, 400)) as ui:
+        ui.frames(6)
+        listed = {}
+        for title in ("Latent", "Layers"):
+            node = imgui.internal.find_window_by_name(desk.current.window_name(title)).dock_node
+            listed[title] = not node.local_flags & imgui.internal.DockNodeFlagsPrivate_.no_window_menu_button.value
+    p = desk.places
+    left, middle, right = (p[title][2] - p[title][0] for title in ("Latent", "Picture", "Layers"))
+    assert abs(left - right) <= 4 and middle >= 0.29 * 640
+    assert listed == {"Latent": False, "Layers": True}
+
+
 def test_the_first_window_of_a_region_is_in_front():
     desk = Desk()
     with Driver(desk.draw) as ui:

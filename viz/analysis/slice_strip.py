@@ -35,7 +35,7 @@ ENDS = tuple(
     for name, where, default in (("x0", "start, to the right,", 0.0), ("y0", "start, down,", -0.15), ("x1", "end, to the right,", 0.0),
                                  ("y1", "end, down,", 0.15))
 )  # fmt: skip
-COORDINATE_EM, END_EM = 6.5, 16.5  # one of them, and an end with its word
+COORDINATE_EM, END_EM, WORD_EM, SCORE_EM = 6.5, 16.5, 3.5, 6.5  # one of them, an end with its word; the word; the score
 CLEAR = Field("Clear", "Slice.clear", "Begins anew.")
 EXPORT = Field("Save", "Slice.export", "Saves the strip with its axes: a .png figure, and the values as .npz.")
 SCORE_HELP = "Share of the strip's detail that stands still: 100 % for straight streaks, 0 % for strands that move."
@@ -90,6 +90,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 def _controls(state: ViewState, context: PanelContext, collected: Collected) -> ViewState:
     """The buttons and the score, then the line's two ends, each in the row if it fits and else in the next."""
     line, reason = state.get(Slice), "" if state.get(Slice).on else "The slice is switched off."
+    coordinate_em = min(COORDINATE_EM, (imgui.get_content_region_avail().x / imgui.get_font_size() - WORD_EM) / 2)
     nothing = reason or ("" if len(collected.strip) else "There is no line yet.")
     imgui.same_line()
     if button(CLEAR, disabled=nothing):
@@ -98,7 +99,7 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
     imgui.same_line()
     if button(EXPORT, disabled=nothing):
         context.emit(export(collected, state.get(Tone)))
-    imgui.same_line()
+    _same_line_if_fits(SCORE_EM)
     imgui.align_text_to_frame_padding()
     score = cached(context, "slice.score", collected.values, collected.score) if line.on else None
     imgui.text_unformatted(f"stuck: {number_text(None if score is None else 100 * score, '%'):<6}")
@@ -110,7 +111,7 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
         for end in ends:
             name = end.id.removeprefix("Slice.")
             imgui.same_line()
-            with item_width(COORDINATE_EM):
+            with item_width(max(1.0, coordinate_em)):
                 state = state.edit(Slice, **{name: drag_float(end, getattr(line, name), disabled=reason)})
     return state
 

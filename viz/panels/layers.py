@@ -26,7 +26,7 @@ HINT = "[ and ] go to the layer before and after."
 MEASURED_HINT = HINT + " By layer, Out of band and Layer health add columns here while they measure."
 TYPES = {"float16": "f16", "float32": "f32"}
 SELECTED = (*theme.ACCENT, 0.3)
-SMALLEST_EM = 8.0
+FEWEST = 4  # rows that the table shows, its headings among them
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
@@ -41,10 +41,13 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     scrolls = context.scratch.get("layers.selected") != selected
     context.scratch["layers.selected"] = selected
     hint = HINT if measured else MEASURED_HINT
-    room = (imgui.get_content_region_avail().y - _height_below(hint)) / imgui.get_font_size()
+    below, whole = _height_below(hint), imgui.get_content_region_avail().y
+    bar = context.scratch.get("layers.bar", 0.0)  # the scroll bar at the bottom, as it was a frame ago
+    line = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
+    hinted, height = fitted(whole, below, line, len(rows), bar)
     flags = imgui.TableFlags_
     look = flags.scroll_y | flags.scroll_x | flags.row_bg | flags.sizing_fixed_fit | flags.borders_inner_v
-    with table_scope(f"##layers {len(columns)}", len(columns), look, (0, max(SMALLEST_EM, room))) as visible:
+    with table_scope(f"##layers {len(columns)}", len(columns), look, (0, height / imgui.get_font_size())) as visible:
         if visible:
             _header(columns)
             for row in rows:
@@ -52,10 +55,31 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
                 if _row((*row, *numbers), row[0] == selected) and row[0] != selected:
                     state = state.edit(Tap, layer="" if row is rows[-1] else row[0])
                     context.scratch["layers.selected"] = row[0]  # it is in view: it was clicked
-                if scrolls and row[0] == selected:
-                    imgui.set_scroll_here_y(0.5)
-    wrapped_text(hint)
+            bar = context.scratch["layers.bar"] = imgui.internal.get_current_window().scrollbar_sizes.y
+            if scrolls:
+                index = next(i for i, row in enumerate(rows) if row[0] == selected)
+                _scroll_to(index, line, height - bar)
+    if hinted:
+        wrapped_text(hint)
     return state
+
+
+def _scroll_to(index: int, row: float, height: float) -> None:
+    """Brings a row of the current table into view, by whole rows; a row that is in view already moves nothing."""
+    shown, first = int(height // row) - 1, imgui.get_scroll_y() / row  # less the headings
+    if not first - 0.01 <= index <= first + shown - 1 + 0.01:
+        imgui.set_scroll_y(max(0, index - shown // 2) * row)
+
+
+def fitted(room: float, hint: float, row: float, count: int, bar: float) -> tuple[bool, float]:
+    """Whether the hint stands below the table, and the table's height: whole rows, of `count` and the headings.
+
+    All in pixels. The hint, `hint` high, gives way where all rows have room only without it, or where few have room with it.
+    """
+    needed = (count + 1) * row + bar
+    shown = room - hint >= needed or (room < needed and room - hint >= FEWEST * row)
+    room -= hint if shown else 0
+    return shown, room if room >= needed else max(FEWEST, (room - bar) // row) * row + bar
 
 
 def _height_below(hint: str) -> float:

@@ -64,6 +64,7 @@ LOCKED = {
                low=-gestures.FAR, high=gestures.FAR, decimals=4, speed=0.0005),
 }  # fmt: skip
 LEARNED_NOW = Field("", "LearnedPose.now", "What the network derives from the current w: rotation, movement right and down.")
+NOTED_EM = 15.0  # a narrower panel has no room for the pixels beside a coordinate
 RESETS = (Pose, LearnedPose, Unwarp, TranslateMotion, RotateMotion)
 RESET = Field("Reset", "Pose.reset", "No movement, no rotation, no animation; the network's own learned pose.")
 
@@ -120,13 +121,15 @@ def _with_pixels(state: ViewState, axis: str, facts: NetworkFacts | None, reason
     """One coordinate in image widths, with its pixels beside it."""
     pose = state.get(Pose)
     value = getattr(pose, axis)
-    with columns(f"pose.{axis}", (0, 4.5)) as visible:
+    noted = imgui.get_content_region_avail().x > NOTED_EM * imgui.get_font_size()
+    with columns(f"pose.{axis}", (0, 4.5) if noted else (0,)) as visible:
         if not visible:
             return state
         imgui.table_next_column()
         new = drag_float(MOVE[axis], value, disabled=reason)
-        imgui.table_next_column()
-        unit_note(pixels_text(value, facts))
+        if noted:
+            imgui.table_next_column()
+            unit_note(pixels_text(value, facts))
     return state if new == value else state.put(gestures.limited(replace(pose, **{axis: new}), facts))
 
 

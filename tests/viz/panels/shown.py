@@ -91,6 +91,7 @@ class Shown:
         self.panel, self.state, self.context = panel, state, context
         self.ui: Driver  # set by `show`
         self.changed_frames = 0
+        self.size_em = SIZE_EM
 
     @property
     def commands(self) -> list[Any]:
@@ -100,7 +101,7 @@ class Shown:
         em = imgui.get_font_size()
         self.context.em = em
         imgui.set_next_window_pos((0, 0))
-        imgui.set_next_window_size((SIZE_EM[0] * em, SIZE_EM[1] * em))
+        imgui.set_next_window_size((self.size_em[0] * em, self.size_em[1] * em))
         imgui.begin(self.panel.title)
         try:
             before = self.state

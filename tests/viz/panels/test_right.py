@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from gui_utils.libraries import imgui
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz.canvas import contact_sheet
 from viz.panels.channels import divided_text, shown_text
-from viz.panels.layers import column_text, layer_rows, measured_columns
+from viz.panels.layers import column_text, fitted, layer_rows, measured_columns
 from viz.panels.parts import significant
 from viz.request import LayerColumn, OverlayResult, Picture, Statistics
 from viz.state import Channels, HeldRange, Tap, Tone, ViewState
@@ -24,6 +25,33 @@ def test_a_click_selects_a_layer():
         assert shown.state == ViewState()  # the picture has no name of its own, so that it is the picture of any network
         shown.ui.click("Tap.layer.output")
         assert shown.state == ViewState()
+
+
+def test_the_table_of_layers_shows_whole_rows_and_gives_the_room_of_its_hint_where_that_is_enough():
+    """13 rows and headings of 22 px; the hint is 40 px high."""
+    assert fitted(14 * 22 + 40, 40, 22, 13, 0) == (True, 14 * 22)
+    assert fitted(14 * 22 + 39, 40, 22, 13, 0) == (False, 14 * 22 + 39)
+    assert fitted(14 * 22 - 1, 40, 22, 13, 0) == (True, 12 * 22)
+    assert fitted(14 * 22 - 1, 40, 22, 13, 11) == (True, 11 * 22 + 11)
+    assert fitted(5 * 22, 40, 22, 13, 0) == (False, 5 * 22)
+
+
+def test_the_selected_layer_comes_into_view_and_no_row_is_cut():
+    def rows(shown):
+        table = imgui.internal.find_window_by_name(shown.ui.item("Tap.layer.L10_64_3").window)
+        line = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
+        return table.scroll.y / line, (table.size.y - table.scrollbar_sizes.y) / line
+
+    with show("layers", network=R) as shown:
+        shown.size_em = (22.0, 12.0)
+        shown.ui.frames(2)
+        shown.state = shown.state.edit(Tap, layer="L7_84_91")
+        shown.ui.frames(4)
+        first, visible = rows(shown)
+        assert first > 0 and first == round(first) and visible == round(visible)
+        shown.state = shown.state.edit(Tap, layer="input")
+        shown.ui.frames(4)
+        assert rows(shown)[0] == 0
 
 
 def test_a_layer_that_this_network_does_not_have_shows_the_picture():

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from networks.fourier_input import FourierInput
 from networks.generator import Conditions, Generator
 from networks.layer_rule import input_spec, layer_specs
-from networks.layers import FilteredLayer, FourierInput
+from networks.layers import FilteredLayer
 from networks.noise import GivenNoise, noise_image
 from networks.sharing import shared_copy
 from networks.spec import GeneratorConfig, LayerSpec, TapInfo

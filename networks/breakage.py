@@ -18,9 +18,10 @@ from torch import Tensor
 
 from networks.alias_free import AliasFreeGenerator
 from networks.filters import DESIGNS, design
+from networks.fourier_input import FourierInput
 from networks.generator import Generator
 from networks.layer_rule import centred_padding
-from networks.layers import FilteredLayer, FourierInput
+from networks.layers import FilteredLayer
 from networks.sharing import shared_copy
 from networks.spec import LayerSpec
 from torch_utils import ops

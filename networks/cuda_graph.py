@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from networks.fourier_input import STILL
 from networks.generator import Conditions, Generator
-from networks.layers import STILL
 from networks.noise import GivenNoise
 
 LIMIT = 8  # graphs kept; the one that was replayed longest ago goes first

@@ -14,7 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from networks.layers import FourierInput, MappingNetwork, draw_all_weights
+from networks.fourier_input import FourierInput
+from networks.fully_connected import MappingNetwork
+from networks.layers import draw_all_weights
 from networks.noise import GivenNoise
 from networks.spec import GeneratorConfig, TapInfo
 from networks.steps import Activation, Memo, Step, chain_keys, furthest, run_steps

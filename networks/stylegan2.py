@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from networks.fourier_input import FourierInput
 from networks.generator import Conditions, Generator
 from networks.layer_rule import input_spec
-from networks.layers import FourierInput
 from networks.noise import GivenNoise, noise_image
 from networks.spec import GeneratorConfig, TapInfo
 from networks.steps import Activation, Step

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from networks.layers import FullyConnected
+from networks.fully_connected import FullyConnected
 from networks.spec import GeneratorConfig
 from torch_utils import ops
 from torch_utils.ops.reference import full_precision

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from networks.layers import FullyConnected, draw_all_weights
+from networks.fully_connected import FullyConnected
+from networks.layers import draw_all_weights
 from networks.stylegan2_blocks import resample_taps
 from torch_utils import ops
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from networks.fourier_input import FourierInput
 from networks.generator import Conditions, Generator
-from networks.layers import FilteredLayer, FourierInput
+from networks.layers import FilteredLayer
 from networks.noise import GivenNoise
 from networks.steps import Activation
 from networks.stylegan2 import Carried

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from networks.layers import unit_rms
+from networks.fully_connected import unit_rms
 
 from .errors import DataError
 

@@ -13,9 +13,10 @@ import torch
 from networks.alias_free import AliasFreeGenerator
 from networks.build import build
 from networks.configs import rung
+from networks.fourier_input import FourierInput
 from networks.generator import Conditions
 from networks.layer_rule import input_spec
-from networks.layers import FilteredLayer, FourierInput
+from networks.layers import FilteredLayer
 from networks.spec import InputSpec
 from networks.steps import run_steps
 from tests.networks.agreement import TOLERANCE, agreements, forward_matrix, golden_arrays, synthesized, tiny, tiny_config

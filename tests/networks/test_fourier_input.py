@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from networks.layers import FourierInput
+from networks.fourier_input import FourierInput
 from networks.spec import InputSpec
 from torch_utils import ops
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from networks.layers import FourierInput
+from networks.fourier_input import FourierInput
 from networks.spec import InputSpec
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from torch_utils.resample import pose_matrix

@@ -107,7 +107,7 @@ def _bundled_entry(path: Path) -> CatalogueEntry:
         title=path.stem,
         kind="bundled",
         url="",
-        licence=metadata.get("licence", ""),
+        licence=f"Apache-2.0, as this program. What it was trained on: {metadata.get('licence', 'not said')}",
         size_bytes=path.stat().st_size,
         config=metadata.get("config", ""),
         resolution=json.loads(metadata.get("constructor", "{}")).get("img_resolution", 0),

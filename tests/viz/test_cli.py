@@ -155,6 +155,13 @@ def test_list_names_bundled_networks_first(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "bundled" in lines[0] and "globe-r-64" in lines[0]
     assert sum("stylegan3-" in line for line in lines) == 12 and sum("stylegan2-" in line for line in lines) == 15
+    assert sum("NVIDIA's own licence" in line for line in lines) == 1  # said once, under what it is of
+
+
+def test_a_misspelt_command_is_not_taken_for_a_network(capsys):
+    with pytest.raises(SystemExit) as stop:
+        run("rendr", "globe-r-64")
+    assert stop.value.code == 2 and "did you mean render?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["", *(c[0] for c in cli.COMMANDS)])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 from viz.session import origin
@@ -51,6 +53,8 @@ def run(argv: list[str]) -> int:
     commands = command_names(parser)
     first = next((a for a in argv if not a.startswith("-")), None)
     if first not in commands and not {"-h", "--help"} & set(argv):
+        if meant := _misspelt(first, commands):
+            parser.error(f"there is no command {first}; did you mean {meant}?")
         argv = ["window", *argv]
     options = parser.parse_args(argv)
     if argv[0] != "window":
@@ -72,6 +76,15 @@ def run(argv: list[str]) -> int:
             raise
         print(f"{PROGRAM}: {e}", file=sys.stderr)
         return 1
+
+
+def _misspelt(word: str | None, commands: tuple[str, ...]) -> str:
+    """The command that someone meant who wrote this; "" for what may be a network or a file."""
+    from networks.loading import catalogue
+
+    if word is None or not word.replace("-", "").isalpha() or Path(word).exists() or any(entry.name == word for entry in catalogue()):
+        return ""
+    return next(iter(difflib.get_close_matches(word, commands, n=1)), "")
 
 
 def known_error(error: Exception) -> bool:

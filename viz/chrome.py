@@ -78,6 +78,7 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
         "File",
         (
             ("Open …", "o", commands.OpenFile()),
+            ("Open last session", "", commands.OpenLastSession()),
             ("Save view", "ctrl+s", commands.SaveView()),
             ("Save session", "", commands.SaveSession()),
             ("Capture picture", "c", commands.CapturePicture()),
@@ -114,6 +115,7 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
             ("Keys and gestures", "f1", commands.ToggleHelp()),
             ("Guided tour (two minutes)", "", commands.StartTour()),
             ("Texture sticking (ten seconds)", "t", commands.ShowSticking()),
+            ("The average around a latent (ten seconds)", "", commands.ShowSticking("latents")),
             ("User guide", "shift+f1", commands.ShowGuide()),
         ),
     ),

@@ -27,6 +27,11 @@ class OpenPath:
 
 
 @dataclass(frozen=True)
+class OpenLastSession:
+    """Open what was saved by itself until the program ended last time."""
+
+
+@dataclass(frozen=True)
 class ReloadNetwork:
     """Read the current network from disk again."""
 
@@ -187,7 +192,12 @@ class StartTour:
 
 @dataclass(frozen=True)
 class ShowSticking:
-    """Show texture sticking and its cure side by side, or go back to what was on screen before."""
+    """Show texture sticking and its cure side by side, or go back to what was on screen before.
+
+    `over` "pose": both are told to move; "latents": both walk around a latent, and the means of their pictures are shown.
+    """
+
+    over: str = "pose"
 
 
 @dataclass(frozen=True)

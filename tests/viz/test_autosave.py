@@ -7,6 +7,7 @@ import pytest
 
 from tests.viz.test_app import START, Running
 from tests.viz.test_faults import full_disk  # noqa: F401  (a fixture)
+from viz.commands import OpenLastSession
 from viz.export import film_file
 from viz.session import autosave, session
 from viz.session.autosave import LAST, LATEST_S, NOW, QUIET_S, Autosave
@@ -144,6 +145,23 @@ def test_whoever_declines_is_asked_again_only_if_there_is_something_new(running,
     running.ui.frames(2)
     assert running.state == START and kept.offered is None
     assert film_file.read(tmp_path / "a" / LAST).views[0] == VIEW  # it can still be opened
+
+
+def test_the_offer_goes_when_something_else_is_begun_and_the_menu_still_has_it(running, tmp_path):
+    saved_last(tmp_path / "a", Session((VIEW,)))
+    kept = Autosave(tmp_path / "a")
+    running.app.attached.append(kept)
+    running.app.options = replace(running.app.options, settings_folder=tmp_path / "a")
+    running.ui.frames(3)
+    running.app.choose_workspace(2)  # looking around is not beginning
+    running.ui.frames(3)
+    assert kept.offered is not None
+    running.ui.key("n")
+    running.ui.frames(3)
+    assert kept.offered is None and running.state.get(Latent).x == START.get(Latent).x + 1
+    running.app.context.emit(OpenLastSession())
+    running.ui.frames(2)
+    assert running.state == VIEW
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"format": "other"}', "\x00\x01"])

@@ -20,7 +20,7 @@ from viz.errors import UNFORESEEN, CommandError
 from viz.export import film_file
 from viz.export.encoders import SUFFIXES
 from viz.request import Frame
-from viz.session import session
+from viz.session import autosave, session
 from viz.session.origin import PROGRAM, sidecar
 from viz.state import Source, StateError, Tone, ViewState
 from viz.tour import card as tour_card
@@ -43,6 +43,12 @@ def attempt(app: App, command: commands.Command) -> None:
         app.toasts.add("error", what, "".join(traceback.format_exception(e)))
 
 
+def cancel_load(app: App) -> None:
+    """Back to the network on screen, if there is one."""
+    if app.good is not None:
+        app.state = without_loads(app.state.put(app.good.request.view.get(Source)), app.good)
+
+
 def carry_out(app: App, command: commands.Command) -> None:
     """Carries one command out; failures become a toast and a line in the log, and lose nothing."""
     match command:
@@ -52,13 +58,13 @@ def carry_out(app: App, command: commands.Command) -> None:
             open_path(app, Path(path))
         case commands.OpenFile():
             app.start_file_dialog()
+        case commands.OpenLastSession():
+            autosave.open_last(app)
         case commands.ReloadNetwork():
             source = app.state.get(Source)
             app.state = app.state.edit(Source, reload=source.reload + 1, sha256="")
         case commands.CancelLoad():
-            if app.good is not None:
-                app.state = app.state.put(app.good.request.view.get(Source))
-                app.state = without_loads(app.state, app.good)
+            cancel_load(app)
         case commands.CapturePicture():
             _saved(app, "Picture", lambda: save_picture(app))
         case commands.CaptureWindow():

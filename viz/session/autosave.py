@@ -29,7 +29,7 @@ NOW, LAST = "autosave.session.json", "last.session.json"
 QUIET_S, LATEST_S = 1.0, 10.0  # saved when nothing has changed for that long, and in any case after so long
 WIDTH_EM = 24.0
 REOPEN = Field("Reopen", "Autosave.reopen", "Shows the view, the timeline and the workspace of last time.")
-DISMISS = Field("Not now", "Autosave.dismiss", "It can be had until the next start, by opening last.session.json in the settings folder.")
+DISMISS = Field("Not now", "Autosave.dismiss", "The menu File has it until the next start.")
 
 
 class Autosave:
@@ -40,6 +40,7 @@ class Autosave:
         self.offered = self._last()
         self._saved: Session | None = None
         self._seen: Session | None = None
+        self._start: tuple[object, ...] = ()
         self._changed_at: float | None = None  # when the oldest change came that is not saved
         self._seen_at = 0.0
         self._failed = False
@@ -66,8 +67,10 @@ class Autosave:
         self._looked = looked
         if self._seen is None:
             self._saved = self._seen = shown  # the start is no change
+            self._start = work(shown)
             return
         if shown != self._seen:
+            self.offered = self.offered if work(shown) == self._start else None  # something else was begun
             self._seen, self._seen_at = shown, now
             self._changed_at = now if self._changed_at is None else self._changed_at
         if self._changed_at is not None and (now - self._seen_at >= QUIET_S or now - self._changed_at >= LATEST_S):
@@ -113,6 +116,24 @@ class Autosave:
 def without_motion(shown: Session) -> Session:
     """As it is saved: what moves by itself stands still, so that an animation is no reason to save."""
     return replace(shown, views=(shown.views[0].reset(*MOTION), *shown.views[1:]))
+
+
+def work(shown: Session) -> tuple[object, ...]:
+    """What someone has done: not how the window is laid out, nor which weights the network turned out to have."""
+    return shown.views[0].edit(Source, sha256=""), shown.timeline
+
+
+def open_last(app: App) -> None:
+    """Opens the last session, if there is one."""
+    folder = app.options.settings_folder
+    path = folder / LAST if folder is not None else None
+    try:
+        if path is None or not path.exists():
+            app.toasts.add("info", "There is no session of last time yet: one is kept from the next start on.")
+            return
+        show(app, session.load(path), "last time", folder)
+    except (OSError, StateError) as e:
+        app.toasts.add("error", f"The last session cannot be opened: {e}")
 
 
 def worth(found: Session) -> bool:

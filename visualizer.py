@@ -1,6 +1,7 @@
 """The alias-free visualizer: `python visualizer.py` opens the window, `python visualizer.py --help` lists the rest."""
 
 import os
+import signal
 import sys
 
 MINIMUM = (3, 11)
@@ -14,9 +15,27 @@ def main(argv=None):
         return 1
     # Threads that wait for each other sleep instead of spinning: other programs keep their cores. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")  # what Metal cannot do is done on the processor instead of not at all
     from viz.cli import run
 
-    return run(sys.argv[1:] if argv is None else argv)
+    if argv is not None:
+        return run(argv)
+    prepare_process()
+    return run(sys.argv[1:])
+
+
+def prepare_process():
+    """Output that a terminal's encoding lacks (cp1252 has no minus sign) is replaced; who is told to end closes files and saves first."""
+    for stream in (sys.stdout, sys.stderr):
+        getattr(stream, "reconfigure", dict)(errors="replace")  # whoever has put another stream there is left alone
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores it
+            signal.signal(number, _end)
+
+
+def _end(number, frame):
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ def fitting_size(size: tuple[int, int], *, headless: bool) -> tuple[int, int]:
     monitor = None if headless else glfw.get_primary_monitor()
     if monitor:
         _, _, most_width, most_height = glfw.get_monitor_workarea(monitor)
-        scale = glfw.get_monitor_content_scale(monitor)[0] or 1.0
+        # macOS measures windows in points, which do not shrink; elsewhere GLFW multiplies the size by the monitor's scale
+        scale = 1.0 if sys.platform == "darwin" else glfw.get_monitor_content_scale(monitor)[0] or 1.0
         width, height = min(width, int(most_width / scale)), min(height, int(most_height / scale))
     return max(1, width), max(1, height)
 

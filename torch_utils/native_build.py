@@ -116,7 +116,8 @@ def find_toolchain(*, sanitizer: str | None = None) -> Toolchain:
         if compiler is None:
             continue
         try:
-            answer = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+            command = [compiler, "--version"]
+            answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20, stdin=subprocess.DEVNULL)
         except (OSError, subprocess.TimeoutExpired):
             continue
         if answer.returncode == 0 and answer.stdout:
@@ -192,6 +193,7 @@ def _run(command: Sequence[str], directory: Path, timeout_s: float) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        errors="replace",
         start_new_session=True,
     )
     try:

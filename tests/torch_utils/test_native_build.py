@@ -118,6 +118,14 @@ def test_a_build_that_hangs_is_ended_with_its_compilers(sources, tmp_path, monke
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_compiler_that_talks_in_another_encoding_is_understood(sources, tmp_path, monkeypatch):
+    said = r"printf '\\253Fehler\\273 error: nichts geht\\n'"
+    compiler = script(tmp_path / "latin-c++", f'{said}\n[ "$1" = --version ] || exit 1')
+    monkeypatch.setenv("CXX", compiler)
+    with pytest.raises(NativeUnavailable, match=r"Fehler.*nichts geht"):
+        build(tmp_path / "out", sources=sources)
+
+
 def test_without_a_compiler_the_reason_says_what_to_do(own_cache, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)

@@ -49,7 +49,7 @@ class Deviation:
     def db(self) -> float | None:
         """PSNR of the deviation over the valid part; None below two poses."""
         valid = int(self.mask.sum())
-        return psnr_db(float(self.mean_square[self.mask].double().sum()), valid) if self.count > 1 else None
+        return psnr_db(float(self.mean_square[self.mask].cpu().double().sum()), valid) if self.count > 1 else None
 
 
 @dataclass(frozen=True)

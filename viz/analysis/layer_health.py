@@ -18,7 +18,7 @@ from gui_utils.scopes import color_scope, table_scope, tooltip_scope
 from gui_utils.text import MISSING, number_text
 from networks.measures.comparison import ratio_db
 from viz.analysis import CONDITIONS, LATENT, Overlay
-from viz.analysis.parts import progress, result_of, switch
+from viz.analysis.parts import nothing, progress, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, significant, wrapped_text
 from viz.request import LayerColumn, NetworkFacts, OverlayResult
@@ -117,11 +117,14 @@ def probed(layer: Any) -> Any:
 
 def _against(outputs: list[torch.Tensor], sampling_rate: float) -> tuple[float | None, float | None]:
     """The second and the third output against the first, inside the image."""
+    import torch
+
     from viz.stages.picture import inside
 
     exact, *others = (inside(y[0].float(), sampling_rate) for y in outputs)
-    power = float((exact - exact.mean(dim=(1, 2), keepdim=True)).double().square().sum())
-    own, chain = (ratio_db(power, float((other - exact).double().square().sum())) for other in others)
+    wide = torch.float32 if exact.device.type == "mps" else torch.float64  # which Metal has not
+    power = float((exact - exact.mean(dim=(1, 2), keepdim=True)).to(wide).square().sum())
+    own, chain = (ratio_db(power, float((other - exact).to(wide).square().sum())) for other in others)
     return own, chain
 
 
@@ -165,7 +168,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         wrapped_text(EMPTY)
         return state
     result = result_of(context, NAME)
-    if result is not None and result.values is None and result.fraction >= 1:
+    if nothing(result):
         wrapped_text(NOTHING)
         return state
     found: tuple[Health, ...] = result.values if result is not None and result.values is not None else ()

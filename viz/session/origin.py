@@ -6,6 +6,7 @@ FILE in a command stands for the file itself, whatever it is called by then.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -19,7 +20,16 @@ _running: ContextVar[str] = ContextVar("command", default="")
 
 def note_command(argv: Sequence[str]) -> None:
     """From here on, files are made by this command line."""
-    _running.set(f"python {PROGRAM} {shlex.join(argv)}")
+    _running.set(f"python {PROGRAM} {_quoted(argv)}")
+
+
+def _quoted(argv: Sequence[str]) -> str:
+    """As this system's command line takes it: cmd.exe knows double quotes only."""
+    if os.name != "nt":
+        return shlex.join(argv)
+    from subprocess import list2cmdline  # 10 ms that the window's start elsewhere does not need
+
+    return list2cmdline(argv)
 
 
 def running_command() -> str:

@@ -40,7 +40,7 @@ def ordered(run: Run) -> Order:
 
 
 def _sorted(scores: torch.Tensor, text: Any) -> Order:
-    scores = torch.nan_to_num(scores.double(), nan=-1.0).cpu()
+    scores = torch.nan_to_num(scores.cpu().double(), nan=-1.0)
     order = torch.argsort(scores, descending=True, stable=True).tolist()
     numbers = scores.tolist()
     return Order(tuple(order), tuple(text(numbers[i]) for i in order))

@@ -153,7 +153,8 @@ def _list_tabs_that_do_not_fit() -> None:
     if node is None or node.tab_bar is None:
         return
     hidden = imgui.internal.DockNodeFlagsPrivate_.no_window_menu_button.value
-    fits = node.tab_bar.width_all_tabs_ideal <= node.size.x
+    style = imgui.get_style()
+    fits = node.tab_bar.width_all_tabs_ideal <= node.size.x - 2 * (style.frame_padding.x + style.window_border_size)
     flags = node.local_flags | hidden if fits else node.local_flags & ~hidden
     if flags != node.local_flags:
         node.set_local_flags(flags)

@@ -35,7 +35,8 @@ ENDS = tuple(
     for name, where, default in (("x0", "start, to the right,", 0.0), ("y0", "start, down,", -0.15), ("x1", "end, to the right,", 0.0),
                                  ("y1", "end, down,", 0.15))
 )  # fmt: skip
-COORDINATE_EM, END_EM, WORD_EM, SCORE_EM = 6.5, 16.5, 3.5, 6.5  # one of them, an end with its word; the word; the score
+COORDINATE_EM, END_EM, WORD_EM = 6.5, 16.5, 3.5  # one of them, an end with its word; the word
+BUTTON_EM, SCORE_EM = 3.5, 6.5
 CLEAR = Field("Clear", "Slice.clear", "Begins anew.")
 EXPORT = Field("Save", "Slice.export", "Saves the strip with its axes: a .png figure, and the values as .npz.")
 SCORE_HELP = "Share of the strip's detail that stands still: 100 % for straight streaks, 0 % for strands that move."
@@ -96,7 +97,7 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
     if button(CLEAR, disabled=nothing):
         collected.strip.clear()
         collected.values = collected.strip.picture()
-    imgui.same_line()
+    _same_line_if_fits(BUTTON_EM)
     if button(EXPORT, disabled=nothing):
         context.emit(export(collected, state.get(Tone)))
     _same_line_if_fits(SCORE_EM)

@@ -47,6 +47,7 @@ RANGES = {True: "−1 to 1", False: "0 to 1"}
 COLORMAP = Field("Colours", "Tone.colormap", "From values to colours, where one channel is shown. Diverging: blue below zero, red above.",
                  default="gray")  # fmt: skip
 RESET = Field("Reset", "Channels.reset", "The first three channels, as they are.")
+RESET_EM = 3.5
 IMAGE = "The finished picture has no other channels."
 
 
@@ -165,6 +166,8 @@ def _normalize(state: ViewState, frame: Frame | None) -> ViewState:
     if not reason and hold != (held is not None):
         state = state.put(_taken(frame)) if hold and frame else state.reset(HeldRange)
     imgui.same_line(0, imgui.get_font_size())
+    if imgui.get_content_region_avail().x < RESET_EM * imgui.get_font_size():
+        imgui.new_line()
     state = reset_button(state, RESET, Channels, Tone, HeldRange)
     if state.get(Channels).normalize:
         value_row(DIVIDED, divided_text(state, frame))

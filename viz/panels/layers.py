@@ -55,10 +55,10 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
                 if _row((*row, *numbers), row[0] == selected) and row[0] != selected:
                     state = state.edit(Tap, layer="" if row is rows[-1] else row[0])
                     context.scratch["layers.selected"] = row[0]  # it is in view: it was clicked
-            bar = context.scratch["layers.bar"] = imgui.internal.get_current_window().scrollbar_sizes.y
-            if scrolls:
+            now = context.scratch["layers.bar"] = imgui.internal.get_current_window().scrollbar_sizes.y
+            if scrolls or now != bar:
                 index = next(i for i, row in enumerate(rows) if row[0] == selected)
-                _scroll_to(index, line, height - bar)
+                _scroll_to(index, line, height - now)
     if hinted:
         wrapped_text(hint)
     return state

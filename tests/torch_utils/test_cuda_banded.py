@@ -5,6 +5,7 @@ than they are waited for. Shows that the arithmetic, the layout of fragments and
 """
 
 import ctypes
+import math
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ except NativeUnavailable as error:
     pytest.skip(f"the emulator needs a C++ compiler: {error}", allow_module_level=True)
 
 TOLERANCE = 1e-3  # of the largest value: the output's own rounding is up to half of it
+BFLOAT16_TOLERANCE = 3e-3  # of which the output's own rounding is up to 2e-3
 LAYERS = [("t256", 0), ("t256", 3), ("t256", 13), ("r256", 0), ("r256", 1), ("r256", 3), ("r256", 9), ("r256", 12)]
 
 
@@ -58,6 +60,23 @@ def test_layers(name, index):
     assert results[0].dtype == torch.float16
     assert error_of(results[0], expected) <= TOLERANCE
     assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("name, index", [("t256", 3), ("r256", 9)])
+def test_bfloat16_is_float16_on_the_way(name, index):
+    """Its results are those of the same numbers as halves, rounded to eight bits; also for rows that begin at odd elements."""
+    (x, fu, fd, b), options = layer_call(layer_of(name, index), channels=2)
+    x = x.bfloat16()
+    for images in (x, x[..., 1:-2].contiguous()):
+        y = on_tensor_cores(images, fu, fd, b, **options)
+        expected = reference("filtered_lrelu", images.double(), fu, fd, b, **options)
+        assert y.dtype == torch.bfloat16 and error_of(y, expected) <= BFLOAT16_TOLERANCE
+        halves = on_tensor_cores(images.half(), fu, fd, b, **options)
+        assert (y.float() - halves.float()).abs().max() <= 2**-8 * y.float().abs().max()
+        assert (y == halves.bfloat16()).float().mean() > 0.92  # one in eight halves lies in the middle, and may go to either side
+    x[0, 0, 20, 20] = 1e6
+    seen = on_tensor_cores(x, fu, fd, b, **options)
+    assert not seen[0, 0].isfinite().all() and seen[0, 1].isfinite().all()
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -140,7 +159,8 @@ def test_what_exceeds_a_half_is_clamped():
 
 REFUSED = {
     "float32": ({}, torch.float32, "computed in float32"),
-    "bfloat16": ({}, torch.bfloat16, "computed in float32"),
+    "bfloat16": ({"clamp": None}, torch.bfloat16, "without a clamp"),
+    "bfloat16 of any size": ({"clamp": 1e5}, torch.bfloat16, "without a clamp"),
     "steep": ({"slope": 1.5}, torch.float16, "slopes up to 1"),
     "factors": ({"up": 3}, torch.float16, "up 2 or 4"),
 }
@@ -159,7 +179,9 @@ def test_what_tensor_cores_do_not_serve_goes_the_other_way(name):
         (options["up"],) * 2, (options["down"],) * 2, tuple(options["padding"]), 1.0, options.get("slope", 0.2), None, False
     )
     plan = operators.filtered_lrelu_plan(x, fu, fd, checked)
-    assert reason in str(cuda_banded.objection(plan, cuda_resample.Mode.ACTIVATE, checked.slope, dtype))
+    clamp = options["clamp"] or math.inf
+    assert reason in str(cuda_banded.objection(plan, cuda_resample.Mode.ACTIVATE, checked.slope, dtype, clamp))
+    assert cuda_banded.objection(plan, cuda_resample.Mode.LINEAR, 1.0, torch.bfloat16) is not None
 
 
 def test_taps_are_rounded_together():
@@ -215,19 +237,28 @@ def test_a_launch_is_prepared_once_and_anew_when_a_filter_changes(monkeypatch):
     assert error_of(results[2], 4 * results[0].double()) < 2 * TOLERANCE
 
 
-def test_a_kernel_that_fails_on_a_gpu_is_not_used(monkeypatch):
-    monkeypatch.setattr(cuda_resample, "tensor_core_faults", faults := [])
+@pytest.mark.parametrize("wrong_type", ["Float16", "Bfloat16"])
+def test_a_kernel_that_fails_on_a_gpu_is_not_used_for_that_type(wrong_type, monkeypatch):
+    monkeypatch.setattr(cuda_resample, "tensor_core_faults", faults := {})
     monkeypatch.setattr(operators, "tensor_core_faults", faults)
-    with emulated(tensor_cores=True):
-        assert "on tensor cores" in operators.check_tensor_cores("cpu")
+    with emulated(tensor_cores=True) as emulator:
+        told = operators.check_tensor_cores("cpu")
+        assert "float16 on tensor cores" in told and "bfloat16 too" in told and not faults
         true = cuda_resample._launch
 
         def wrong(kernel, blocks, shared_bytes, call, device):
-            call.slope ^= 0x01000100  # its exponent
+            if dict(kernel.defines)["TYPE"] == wrong_type:
+                call.slope ^= 0x01000100  # its exponent
             true(kernel, blocks, shared_bytes, call, device)
 
         monkeypatch.setattr(cuda_resample, "_launch", wrong)
         assert "differs from its definition" in operators.check_tensor_cores("cpu")
-    assert len(faults) == 1
+        monkeypatch.setattr(cuda_resample, "_launch", true)
+        (x, fu, fd, b), options = layer_call(layer_of("t256", 0), channels=1)
+        emulator.launches.clear()
+        for dtype in (torch.float16, torch.bfloat16):
+            compute("filtered_lrelu", x.to(dtype), fu, fd, b, **options)
+        served = {dict(kernel.defines)["TYPE"]: kernel.name for kernel, *_ in emulator.launches}
+        assert {kind for kind, name in served.items() if name == "resample"} == {wrong_type} and len(faults) == 1
     with emulated():
         assert "without tensor cores" in operators.check_tensor_cores("cpu")

@@ -93,17 +93,18 @@ def test_every_layer_of_t_and_r_has_a_lean_kernel_of_its_own():
         assert_lean(compiler.compile(kernel, "sm_90").report)
 
 
-def banded_of(layer: tuple[str, int], grain: int) -> Kernel:
+def banded_of(layer: tuple[str, int], grain: int, dtype: torch.dtype = torch.float16) -> Kernel:
     plan = plan_of(*layer)
-    assert cuda_banded.objection(plan, Mode.ACTIVATE, 0.2, torch.float16) is None
-    return cuda_banded.banded(plan, 2**0.5).kernel(Mode.ACTIVATE, grain)
+    assert cuda_banded.objection(plan, Mode.ACTIVATE, 0.2, dtype, 256.0) is None
+    return cuda_banded.banded(plan, 2**0.5).kernel(Mode.ACTIVATE, grain, dtype)
 
 
 def test_every_layer_of_t_and_r_has_a_kernel_for_tensor_cores():
     """T's rows can be read by pairs, R's by fours; without spills, within the registers that its warps are counted with."""
     compiler = cuda_build.nvrtc_compiler()
-    kernels = {banded_of(layer, 2 if layer[0] == "t1024" else 4) for layer in layers()}
-    assert 6 <= len(kernels) <= 16
+    types = (torch.float16, torch.bfloat16)
+    kernels = {banded_of(layer, 2 if layer[0] == "t1024" else 4, dtype) for layer in layers() for dtype in types}
+    assert 12 <= len(kernels) <= 32
     for kernel in kernels:
         assert_lean(compiler.compile(kernel, "sm_90").report, MOST_BANDED_REGISTERS[dict(kernel.defines)["GROUPS"]])
 
@@ -111,7 +112,7 @@ def test_every_layer_of_t_and_r_has_a_kernel_for_tensor_cores():
 @pytest.mark.parametrize("capability", [c for c in ARCHITECTURES if c >= cuda_banded.OLDEST])
 def test_the_kernel_for_tensor_cores_compiles_for_every_gpu_that_has_them(capability):
     compiler = cuda_build.nvrtc_compiler()
-    for kernel in (banded_of(("r1024", 10), 4), banded_of(("t1024", 11), 1)):
+    for kernel in (banded_of(("r1024", 10), 4), banded_of(("t1024", 11), 1), banded_of(("t1024", 11), 1, torch.bfloat16)):
         binary = compiler.compile(kernel, compiler.target(capability))
         assert b"af_banded" in binary.code
         assert_lean(binary.report, 255)

@@ -2,9 +2,9 @@
 
 The first two are one kernel (`csrc/cuda/resample.cuh`), compiled for the sizes at hand when first met; a 2-D filter is the shortest sum of
 separable ones that equals it to `native.RANK_TOLERANCE`. In float16, without gradients, tensor cores take its place
-(`csrc/cuda/banded.cuh`): `backends()` says where. Gradients flow to x and b by kernels too, to any order. Calls that ask for a
-gradient of a filter, or for derivatives forward, are computed by the reference: nobody trains a filter, and a decision does not see which
-tensor it is that needs a gradient.
+(`csrc/cuda/banded.cuh`), in bfloat16 too where there is a clamp: `backends()` says where. Gradients flow to x and b by kernels too, to any
+order. Calls that ask for a gradient of a filter, or for derivatives forward, are computed by the reference: nobody trains a filter, and a
+decision does not see which tensor it is that needs a gradient.
 """
 
 from __future__ import annotations
@@ -171,22 +171,26 @@ def check_kernels(device: str) -> None:
 
 
 def check_tensor_cores(device: str) -> str:
-    """Run a small call in float16 and compare it with its definition; a kernel that fails is not used, and the reason kept. For people."""
+    """Run a small call in each 16-bit type and compare it with its definition; where it fails, that type goes without tensor cores, and the
+    reason is kept. For people.
+    """
     name, kernel, reference, (x, *rest) = _samples(device)[0]
     if not using_tensor_cores(x):
         return "float16 without tensor cores, which are used from compute capability 8.0 on"
-    try:
-        with torch.no_grad():
-            error = (kernel(x.half(), *rest).float() - reference(x.half().float(), *rest)).abs().max().item()
-        fault = None if error <= 2e-3 else f"it differs from its definition by {error:.1e} on this GPU; please report it"
-    except (RuntimeError, CudaUnavailable) as failure:
-        fault = f"it does not run on this GPU: {failure}"
-    if fault is None:
-        return "float16 on tensor cores where there are no gradients"
-    tensor_core_faults.append(f"the kernel of {name} for tensor cores is not used: {fault}")
-    _ready.clear()
-    _log.warning("%s", tensor_core_faults[-1])
-    return tensor_core_faults[-1]
+    told = {torch.float16: "float16 on tensor cores where there are no gradients", torch.bfloat16: "bfloat16 too where there is a clamp"}
+    for dtype, bound in ((torch.float16, 2e-3), (torch.bfloat16, 8e-3)):
+        try:
+            with torch.no_grad():
+                error = (kernel(x.to(dtype), *rest).float() - reference(x.to(dtype).float(), *rest)).abs().max().item()
+            fault = None if error <= bound else f"it differs from its definition by {error:.1e} on this GPU; please report it"
+        except (RuntimeError, CudaUnavailable) as failure:
+            fault = f"it does not run on this GPU: {failure}"
+        if fault is not None:
+            kind = str(dtype).removeprefix("torch.")
+            told[dtype] = tensor_core_faults[dtype] = f"the kernel of {name} for tensor cores is not used in {kind}: {fault}"
+            _ready.clear()
+            _log.warning("%s", told[dtype])
+    return "; ".join(told.values())
 
 
 @lru_cache(maxsize=1)

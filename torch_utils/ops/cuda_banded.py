@@ -3,6 +3,9 @@
 `csrc/cuda/banded.cuh` computes in float16 with float32 sums. The taps are rounded to float16 together, not one by one: of the values
 below and above each tap that combination is taken whose error passes least of what such filters are given (see `rounded`), and of all
 scales that come to nothing in the end those that leave the least error (`rounded_pair`).
+
+bfloat16 images are served where there is a clamp, which says how large values are: on the way they are float16, which loses none of their
+eight digits from 6e-5 to 65504. A larger one becomes infinite there.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ import torch
 from torch import Tensor
 
 from ..cuda_build import Kernel
-from .cuda_plan import Mode, Plan
+from .cuda_plan import TYPES, Mode, Plan
 
 WARPS = 4  # of a block, each with a task of its own; as in banded.cuh
 OLDEST = 80  # compute capability: the first whose tensor cores multiply 16 x 16 by 16 x 8
+LARGEST = 65504.0  # half
 MOST_RANK = 4  # registers
 MOST_FALL_TAPS = 16  # two blocks of 16 hold 8 outputs; and that the roundings can be tried in no time
 _SCALES = tuple(2.0 ** (k / 16 - (k > 8)) for k in range(16))  # by which a filter may be scaled before it is rounded
@@ -58,10 +62,12 @@ def _twice(value: float) -> int:
     return int(np.float16(value).view(np.uint16)) * 0x10001
 
 
-def objection(plan: Plan, mode: Mode, slope: float, dtype: torch.dtype) -> str | None:
+def objection(plan: Plan, mode: Mode, slope: float, dtype: torch.dtype, clamp: float = math.inf) -> str | None:
     """Why the tensor cores do not serve this call, whatever the GPU; None if they do."""
-    if dtype != torch.float16:
+    if dtype not in (torch.float16, torch.bfloat16):
         return f"{str(dtype).removeprefix('torch.')} is computed in float32"
+    if dtype == torch.bfloat16 and not (mode == Mode.ACTIVATE and clamp <= LARGEST):
+        return "bfloat16 without a clamp is computed in float32"
     if mode not in (Mode.LINEAR, Mode.ACTIVATE):
         return "gradients are computed in float32"
     if not (set(plan.up) <= {2, 4} and plan.down == (2, 2)):
@@ -201,8 +207,16 @@ class Banded:
     out_size: tuple[int, int]
     division: Division = DIVISION
 
-    def kernel(self, mode: Mode, grain: int) -> Kernel:
-        sizes = {"UP_X": self.up[0], "UP_Y": self.up[1], "RANK": self.rank, "GROUPS": self.groups, "GRAIN": grain, "MODE": int(mode)}
+    def kernel(self, mode: Mode, grain: int, dtype: torch.dtype = torch.float16) -> Kernel:
+        sizes = {
+            "TYPE": TYPES[dtype],
+            "UP_X": self.up[0],
+            "UP_Y": self.up[1],
+            "RANK": self.rank,
+            "GROUPS": self.groups,
+            "GRAIN": grain,
+            "MODE": int(mode),
+        }
         return Kernel("banded", tuple(sizes.items()), 32 * WARPS)
 
     @property

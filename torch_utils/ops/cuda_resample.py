@@ -36,12 +36,12 @@ def _launch_on_gpu(kernel: Kernel, blocks: int, shared_bytes: int, call: ctypes.
 def _tensor_cores_of_gpu(device: torch.device) -> bool:
     from ..cuda_driver import capability
 
-    if device.type != "cuda" or tensor_core_faults:
+    if device.type != "cuda":
         return False
     return capability(torch.cuda.current_device() if device.index is None else device.index) >= cuda_banded.OLDEST
 
 
-tensor_core_faults: list[str] = []  # why the tensor cores are not used although they are there
+tensor_core_faults: dict[torch.dtype, str] = {}  # why the tensor cores are not used although they are there
 _launch: Launch = _launch_on_gpu  # tests put an emulator here
 _tensor_cores: Callable[[torch.device], bool] = _tensor_cores_of_gpu  # and here what it emulates
 
@@ -52,8 +52,8 @@ def launching() -> tuple[object, object]:
 
 
 def using_tensor_cores(x: Tensor) -> bool:
-    """Whether they are there, on x's device, and compute as they should."""
-    return _tensor_cores(x.device)
+    """Whether they are there, on x's device, and compute its type as they should."""
+    return x.dtype not in tensor_core_faults and _tensor_cores(x.device)
 
 
 _host_copies: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
@@ -143,11 +143,11 @@ def prepare(x: Tensor, plan: Plan, middle: Middle, division: cuda_banded.Divisio
     """What launches for x and all like it need; on tensor cores, divided so."""
     y = empty_like(x, plan.out_size)
     layout = torch.contiguous_format if y.is_contiguous() else torch.channels_last
-    if cuda_banded.objection(plan, middle.mode, middle.slope, x.dtype) is None and _tensor_cores(x.device):
+    if cuda_banded.objection(plan, middle.mode, middle.slope, x.dtype, middle.clamp) is None and using_tensor_cores(x):
         gain = middle.gain if middle.mode == Mode.ACTIVATE else 1.0
         made = cuda_banded.banded(plan, gain, division)
         call, table = cuda_banded.call_of(made, x, y, middle.slope, middle.clamp)
-        kernel = made.kernel(middle.mode, cuda_banded.grain_of(x, made.first[0]))
+        kernel = made.kernel(middle.mode, cuda_banded.grain_of(x, made.first[0]), x.dtype)
         return Prepared(kernel, -(-call.tasks // cuda_banded.WARPS), 0, call, tuple(y.shape), layout, False, table)
     shape = Shape.of(plan)
     variant = variant_for(shape, plan.out_size, marks=middle.mode == Mode.ACTIVATE_AND_MARK)

@@ -1,4 +1,5 @@
-// The entry of one variant: AF_UP_X, AF_UP_Y (2 or 4), AF_RANK of the fall, AF_GROUPS of 8 columns a warp, AF_GRAIN of its reads, AF_MODE.
+// The entry of one variant: AF_TYPE (Float16 or Bfloat16) of images, AF_UP_X, AF_UP_Y (2 or 4), AF_RANK of the fall, AF_GROUPS of 8 columns
+// a warp, AF_GRAIN of its reads, AF_MODE.
 #include "banded.cuh"
 
 extern "C" __global__ void __launch_bounds__(32 * AF_WARPS, AF_RESIDENT) af_banded(AF_CONSTANT BandedCall call) {

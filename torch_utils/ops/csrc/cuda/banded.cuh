@@ -1,4 +1,5 @@
-// Bias, upsample and filter, non-linearity, filter and downsample, in float16 with float32 sums, as products with banded matrices.
+// Bias, upsample and filter, non-linearity, filter and downsample, in float16 with float32 sums, as products with banded matrices. Images
+// may be bfloat16 (AF_TYPE): their values are halves too, up to 65504, and become infinite beyond; results are rounded to it at the end.
 //
 //     y = fall_y(fall_x(f(rise_y(rise_x(x + b)))))
 //
@@ -131,6 +132,11 @@ AF_DEVICE void fetch(const BandedCall& call, const Place& place, int group, unsi
     commit_copies();
 }
 
+// Two values of an image as halves.
+AF_DEVICE unsigned halves_of(unsigned pair) {
+    return AF_TYPE::halves ? pair : pair_of(bits_to_float(pair << 16), bits_to_float(pair & 0xffff0000u));
+}
+
 // Rise along x: 8 rows of the input become, for each middle block, its columns g (0) and g + 8 (1) at two rows of the input a word.
 struct Risen {
     PerLane<unsigned> words[AF_BLOCKS_X][2];
@@ -144,14 +150,14 @@ AF_DEVICE void rise_x(const BandedCall& call, const Place& place, const Filters&
         const unsigned* const from = ring + (group % AF_STAGES * 8 + lane / 4) * AF_PITCH + lane % 4;
         if (place.in_x >= 0 && place.in_x + 8 * AF_GROUPS_X <= call.w) {
             AF_UNROLL
-            for (int c = 0; c < AF_GROUPS_X; ++c) in[c][lane] = multiply_add(bias, 0x3c003c00u, from[4 * c]);
+            for (int c = 0; c < AF_GROUPS_X; ++c) in[c][lane] = multiply_add(bias, 0x3c003c00u, halves_of(from[4 * c]));
         } else {
             AF_UNROLL
             for (int c = 0; c < AF_GROUPS_X; ++c) {
                 const int column = place.in_x + 8 * c + 2 * (lane % 4);
                 const unsigned first = column >= 0 && column < call.w ? 0x3c00u : 0u;
                 const unsigned second = column >= -1 && column + 1 < call.w ? 0x3c000000u : 0u;
-                in[c][lane] = multiply_add(bias, first | second, from[4 * c]);
+                in[c][lane] = multiply_add(bias, first | second, halves_of(from[4 * c]));
             }
         }
     }
@@ -241,8 +247,8 @@ AF_DEVICE void store(const BandedCall& call, const Place& place, int first, Sums
         PerLane<unsigned> own, other, given;  // even lanes end with 4 columns of group n, odd ones of group n + 1
         const bool two = n + 1 < AF_GROUPS;
         AF_EACH_LANE {
-            const unsigned here = pair_of(out[n].values[2][lane], out[n].values[3][lane]);
-            const unsigned next = two ? pair_of(out[two ? n + 1 : n].values[2][lane], out[two ? n + 1 : n].values[3][lane]) : 0u;
+            const unsigned here = narrow_pair<AF_TYPE>(out[n].values[2][lane], out[n].values[3][lane]);
+            const unsigned next = two ? narrow_pair<AF_TYPE>(out[two ? n + 1 : n].values[2][lane], out[two ? n + 1 : n].values[3][lane]) : 0u;
             own[lane] = lane % 2 ? next : here;
             given[lane] = lane % 2 ? here : next;
         }

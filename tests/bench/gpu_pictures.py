@@ -157,6 +157,7 @@ def main() -> int:
         return 2
     for row in picture_rows(options.cases, deadline.left):
         print(json.dumps(row), flush=True)
+    print(json.dumps({"convolutions": ops.backends("cuda")["modulated_conv2d"].why}), flush=True)  # and who was faster at which
     return 0
 
 

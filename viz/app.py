@@ -19,7 +19,8 @@ from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
 from viz import chrome, keyboard, settings, undo, workspaces
 from viz.canvas.canvas import Canvas
-from viz.effects import effects, figure as figure_effects, latent as latent_effects
+from viz.effects import effects, export as export_effects, figure as figure_effects, latent as latent_effects, opening, saving
+from viz.effects.file_dialog import FileDialog
 from viz.export.film import leave_path
 from viz.guide.window import GuideWindow
 from viz.history import History
@@ -80,7 +81,7 @@ class App:
         self._disk_checked, self._changed_on_disk = 0.0, False
         self.arrangements = tuple(w.arrangement(self.panels, i) for i, w in enumerate(workspaces.WORKSPACES, start=1))
         self.layout_reset_due = False
-        self._dialog: Any = None
+        self.file_dialog = FileDialog()
         self._catalogue = catalogue()
         if note:
             self.toasts.add("warning", note)
@@ -117,7 +118,7 @@ class App:
         for each in self.attached:
             each.each_frame(self)
         for path in self.window.take_dropped():
-            effects.open_path(self, path)
+            opening.open_path(self, path)
         return elapsed
 
     def finish(self, dt: float) -> None:
@@ -172,9 +173,9 @@ class App:
             self.window_capture_due -= 1
             self.window.redraw()
             if self.window_capture_due == 0:
-                effects.save_window(self)
-        self._poll_dialog()
-        effects.poll_export(self)
+                saving.saved(self, "Window", lambda: saving.save_window(self))
+        self.file_dialog.poll(self)
+        export_effects.poll(self)
         figure_effects.poll(self)
 
     def _in_gesture(self) -> bool:
@@ -277,26 +278,6 @@ class App:
         except OSError as e:
             self.toasts.add("error", f"Settings were not saved: {e}")
 
-    def start_file_dialog(self) -> None:
-        """The system's dialog runs beside us and is polled; without one, the Network panel's text field serves."""
-        if not effects.file_dialog_available():
-            self.toasts.add(
-                "info",
-                "No dialog program (zenity or kdialog) is installed: type a path in the Network panel, or drop a file on the window.",
-            )
-            return
-        from imgui_bundle import portable_file_dialogs as dialogs
-
-        kinds = ["Networks and views", "*.pkl *.safetensors *.json *.png", "All files", "*"]
-        folder = str(self.options.browse_folder or Path.cwd())
-        self._dialog = dialogs.open_file("Open a network, a saved view or a captured picture", folder, kinds)
-
-    def _poll_dialog(self) -> None:
-        if self._dialog is not None and self._dialog.ready(0):
-            paths, self._dialog = self._dialog.result(), None
-            for path in paths[:1]:
-                effects.open_path(self, Path(path))
-
     def image(self, name: str, pixels: np.ndarray) -> imgui.ImTextureRef:
         """Shows uint8 [H, W, 3 or 4] under a name; the same array again is not uploaded again."""
         return self.images.show(name, pixels)
@@ -336,7 +317,7 @@ def run(options: AppOptions) -> int:
             session_layout.complete(app)
             autosave.attach(app)
             for path in options.opens:
-                effects.open_path(app, path)
+                opening.open_path(app, path)
             if options.remote_port is not None:
                 from viz.remote import server as remote_server
 

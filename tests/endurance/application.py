@@ -25,7 +25,7 @@ from tests.endurance.errands import Errands
 from tests.endurance.held import Held, held_now
 from viz import commands, history, undo, workspaces
 from viz.app import App, AppOptions
-from viz.effects.effects import UNFORESEEN
+from viz.errors import UNFORESEEN
 from viz.export import film as film_module
 from viz.pipeline import Pipeline
 from viz.remote.server import RemoteServer

@@ -214,7 +214,7 @@ def test_a_second_network_with_other_weights_than_saved_says_so(pipeline):
 
 
 def test_cancelling_a_second_load_gives_up_the_comparison_or_goes_back():
-    from viz.effects.effects import without_loads
+    from viz.effects.opening import without_loads
     from viz.request import Beside
 
     shown = frame_of(alias_free_facts(), BESIDE_T)

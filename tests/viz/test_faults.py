@@ -15,7 +15,7 @@ from gui_utils.libraries import imgui
 from tests.viz.test_app import GOLDEN, START, Running
 from torch_utils import ops
 from viz import capture, commands, settings
-from viz.effects import effects
+from viz.effects import saving
 from viz.errors import UNFORESEEN
 from viz.export import encoders
 from viz.render_thread import RenderThread
@@ -290,7 +290,7 @@ def test_settings_that_cannot_be_written(running, tmp_path):
 
 def test_a_command_that_fails_in_a_way_nobody_has_foreseen(running, monkeypatch):
     with monkeypatch.context() as planted:
-        planted.setattr(effects, "save_picture", lambda app: 1 / 0)
+        planted.setattr(saving, "save_picture", lambda app: 1 / 0)
         running.ui.key("c")
         running.ui.frames(2)
     assert "CapturePicture failed in a way that was not foreseen: ZeroDivisionError" in errors(running)[0]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.viz.test_app import START, Running
 from viz import commands
-from viz.effects import effects
+from viz.effects import opening
 from viz.export.encoders import ExportError
 from viz.export.export import ExportOptions, ExportProgress, ExportResult
 from viz.export.film import leave_path
@@ -104,7 +104,7 @@ def test_a_film_is_exported_beside_the_window_and_brings_its_timeline_back(runni
     (path,) = exported(running)
     assert path.name == "00000.mp4"
     running.app.context.film.edit(Timeline())
-    effects.open_path(running.app, path)
+    opening.open_path(running.app, path)
     assert running.app.context.film.timeline.frame_count == line.frame_count
     assert running.state.get(Source).sha256 and running.app.toasts.log
 
@@ -116,7 +116,7 @@ def test_a_session_is_saved_and_opened(running):
     running.ui.frames(1)
     (path,) = (running.app.options.capture_folder).iterdir()
     assert path.name == "00000.session.json"
-    effects.open_path(running.app, path)
+    opening.open_path(running.app, path)
     saved = running.app.context.film.timeline
     assert {k.view.get(Source).sha256 for k in saved.keyframes} == {running.app.good.network.sha256}
     assert Session(timeline=saved).edit_views(Source, sha256="").timeline == line and running.state.get(Pose).x == 0.1
@@ -142,7 +142,7 @@ def test_the_window_films_a_window_in_a_process_of_its_own(running):
     assert any(p is not None and p.shape == (134, 214, 3) and p.std() > 5 for p in seen)  # every third pixel
     (folder,) = exported(running)
     assert sorted(p.name for p in folder.iterdir()) == ["00000.png", "00001.png", "session.json"]
-    effects.open_path(running.app, folder)  # dropped on the window, the folder of frames brings its session back
+    opening.open_path(running.app, folder)  # dropped on the window, the folder of frames brings its session back
     assert running.app.context.film.timeline.frame_count == 2 and running.state.get(Source).sha256
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from viz import commands
 from viz.effects import session as session_effects
+from viz.effects.saving import free_name
 from viz.errors import CommandError
 from viz.export import process as export_process
 from viz.export.export import check, export
@@ -39,8 +40,6 @@ def carry_out(app: App, command: Command) -> None:
 
 def start(app: App, command: commands.StartExport) -> None:
     """Begins an export unless one runs; `poll` tells its end. Frames of a film are kept until it is complete, so that it can go on."""
-    from viz.effects.effects import free_name
-
     sequence = command.kind in ("png", "exr")
     try:
         out = free_name(app, "" if sequence else f".{command.kind}")

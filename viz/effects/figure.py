@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from viz import commands
+from viz.effects.saving import free_name, view_to_save
 from viz.figures.job import FigureJob
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ def entries() -> tuple[tuple[str, str, commands.Command], ...]:
 
 def start(app: App, name: str, suffix: str) -> None:
     """Begins a figure of the view on screen, unless one is being made; `poll` tells its end."""
-    from viz.effects.effects import free_name, view_to_save
-
     if app.figure_job is not None:
         app.toasts.add("warning", "A figure is being made already.")
         return

@@ -12,6 +12,7 @@ from PIL import Image
 
 from viz import capture, commands, latent_file
 from viz.canvas.canvas import tone_map_of
+from viz.effects.saving import free_name, saved
 from viz.export.encoders import SESSION_KEY
 from viz.state import Inversion, Latent, LatentPath, OverlayView, OwnLatent, StateError, Tone
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")  # that may be looked for
 THUMBNAIL = 64  # pixels along the longer side
 Place = tuple[float, float]
+Command = commands.Bookmark | commands.SaveLatent | commands.UseLatent
 
 
 def open_latent(app: App, path: Path) -> None:
@@ -41,8 +43,6 @@ def open_latent(app: App, path: Path) -> None:
 
 def save_latent(app: App, suffix: str) -> Path:
     """Writes what is on screen into the captures folder. Raises OSError, or StateError where there is no latent."""
-    from viz.effects.effects import free_name
-
     styles = app.good.styles if app.good else None
     if styles is None:
         raise StateError("there is no latent yet")
@@ -51,8 +51,6 @@ def save_latent(app: App, suffix: str) -> Path:
 
 def use_latent(app: App, ws: np.ndarray) -> None:
     """Saves what was found, and shows it; what looked for it stops."""
-    from viz.effects.effects import free_name
-
     try:
         path = latent_file.write(free_name(app, ".npz"), {"ws": ws})
     except OSError as e:
@@ -154,10 +152,7 @@ def read_thumbnails(folder: Path | None, places: Iterable[Place]) -> dict[Place,
     return found
 
 
-def carry_out(app: App, command: commands.Command) -> None:
-    from viz.effects.effects import saved
-    from viz.effects.session import copy_view, paste
-
+def carry_out(app: App, command: Command) -> None:
     match command:
         case commands.Bookmark():
             bookmark(app)
@@ -165,7 +160,3 @@ def carry_out(app: App, command: commands.Command) -> None:
             saved(app, "Latent", lambda: save_latent(app, suffix))
         case commands.UseLatent(ws):
             use_latent(app, ws)
-        case commands.CopyView():
-            copy_view(app)
-        case commands.Paste():
-            paste(app)

@@ -194,7 +194,7 @@ def answered(app: App, asked: Asked) -> bool:
 
 
 def _state(app: App, asked: Asked) -> None:
-    from viz.effects.effects import view_to_save
+    from viz.effects.saving import view_to_save
 
     if asked.method == "GET":
         asked.answer(200, view_to_save(app, app.good).to_json(indent=1), "application/json")
@@ -240,7 +240,7 @@ def _picture(app: App, frame: Frame, path: str) -> tuple[bytes, str]:
     from viz.canvas.canvas import tone_map_of
     from viz.capture import KEY
     from viz.compare.picture import captured
-    from viz.effects.effects import view_to_save
+    from viz.effects.saving import view_to_save
     from viz.state import Tone
 
     assert frame.picture is not None

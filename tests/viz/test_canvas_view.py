@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from viz.canvas.comparison import above_pictures
 from viz.canvas.gestures import RING, angle_between, grip, limited, rotate, translate, walk, wrapped
 from viz.canvas.placement import Area, Content, Placement, pan, place, probe, zoom_at
 from viz.request import NetworkFacts, Picture
@@ -32,6 +33,18 @@ def test_a_layer_is_registered_to_the_image_it_belongs_to():
     assert on_image.to_sample(image, *point) == pytest.approx((0, 0))
     assert on_layer.to_sample(layer, *on_layer.to_screen(-0.5, -0.5)) == pytest.approx((10, 10))
     assert on_layer.to_screen(-0.5, -0.5) == pytest.approx(point, abs=0.51)
+
+
+@given(st.floats(0.05, 3), st.floats(0.05, 3), st.floats(10, 900), st.floats(-1, 1), st.floats(0, 900))
+def test_a_caption_stands_on_its_picture_and_never_over_it(width, height, scale, center_y, wanted):
+    row = Area(AREA.x, AREA.y - 40, AREA.width, 40)
+    placement = Placement(AREA, scale, 0.0, center_y)
+    caption = above_pictures(row, placement, (width, height), wanted)
+    left, top = placement.to_screen(-width / 2, -height / 2)
+    assert caption.y + caption.height == pytest.approx(max(top, AREA.y))
+    assert caption.x + caption.width == pytest.approx(AREA.x + AREA.width)
+    assert caption.width >= min(wanted, row.width) - 1e-6
+    assert caption.x == pytest.approx(min(max(left, AREA.x), max(AREA.x, AREA.x + AREA.width - wanted)))
 
 
 def test_without_margins_the_fit_is_the_image_frame():

@@ -19,7 +19,7 @@ from viz.state import BreakIt, CompareView, ViewState
 
 Color = tuple[float, float, float]
 INK, DIM = (0.95, 0.95, 0.95), (0.72, 0.72, 0.72)
-LINE_EM, PADDING_EM = 1.2, 0.35
+LINE_EM, PADDING_EM, SIDE_EM = 1.2, 0.35, 0.6
 METRICS = "metrics"  # the overlay that measures a network
 ELLIPSIS = "…"
 
@@ -156,16 +156,21 @@ def height_of(shown: Mapping[int, Caption]) -> float:
     return round((lines * LINE_EM + 2 * PADDING_EM) * em) if lines else 0.0
 
 
+def width_of(caption: Caption) -> float:
+    """Pixels that all of this caption's text takes, with the space beside it."""
+    return max((imgui.calc_text_size(text).x for text, _ in caption.lines), default=0.0) + 2 * SIDE_EM * imgui.get_font_size() + 1
+
+
 def draw_caption(caption: Caption, area: Area, *, hovered: bool) -> None:
     """At the upper left of a part of the canvas; a line that does not fit ends in an ellipsis, and the tooltip has all of it."""
     lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
-    width, cut = area.width - 1.2 * em, False
+    width, cut = area.width - 2 * SIDE_EM * em, False
     lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
     y = area.y + PADDING_EM * em
     for text, rgb in caption.lines:
         shown = fitting(text, width, lambda part: imgui.calc_text_size(part).x)
         cut = cut or shown != text
-        lines.add_text((area.x + 0.6 * em, y), imgui.get_color_u32(imgui.ImVec4(*rgb, 1.0)), shown)
+        lines.add_text((area.x + SIDE_EM * em, y), imgui.get_color_u32(imgui.ImVec4(*rgb, 1.0)), shown)
         y += LINE_EM * em
     lines.pop_clip_rect()
     mouse = imgui.get_io().mouse_pos

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from gui_utils.libraries import imgui
 from gui_utils.texture import Pool
 from gui_utils.tone import ToneMap
-from viz.canvas.captions import Caption, KnownEquivariance, captions, difference_caption, draw_caption, height_of
+from viz.canvas.captions import Caption, KnownEquivariance, captions, difference_caption, draw_caption, height_of, width_of
 from viz.canvas.picture import CanvasPicture
 from viz.canvas.placement import Area, Content, Placement, Probe, probe
 from viz.compare.compare import chosen, compared, others
@@ -53,6 +53,23 @@ def flipped(state: ViewState) -> bool:
     if shown.mode == "flip":
         return shown.second != held
     return held and shown.mode != "side"
+
+
+def above_pictures(caption: Area, placement: Placement, extent: tuple[float, float], wanted: float) -> Area:
+    """The caption's area, moved towards the upper left corner of pictures that are `extent` (width, height, in image widths) large.
+
+    It stays above them and in its row, and keeps `wanted` pixels of width where it has them.
+    """
+    left, top = placement.to_screen(-extent[0] / 2, -extent[1] / 2)
+    x = caption.x + min(max(0.0, left - caption.x), max(0.0, caption.width - wanted))
+    return Area(x, caption.y + max(0.0, top - placement.area.y), caption.x + caption.width - x, caption.height)
+
+
+def extent_of(frame: Frame, numbers: Iterable[int]) -> tuple[float, float]:
+    """Width and height, in image widths, that hold the pictures of these views, margins included."""
+    pictures = [frame.picture if n == 1 else frame.others[n].frame.picture for n in numbers if n == 1 or n in frame.others]
+    contents = [Content.of(picture, margins=True) for picture in pictures if picture is not None]
+    return max((c.fit_width for c in contents), default=1.0), max((c.fit_height for c in contents), default=1.0)
 
 
 class CanvasCompare:
@@ -130,8 +147,11 @@ class CanvasCompare:
                 self._paint(number, frame, replace(placement, area=area), state, tone)
         else:
             self._draw_one(chosen(state), state, frame, placement, tone, paint_first)
+        extent = extent_of(frame, (1, *self._captions))
         for number, caption in self._captions.items():
-            draw_caption(caption, self._caption_areas[number], hovered=imgui.is_item_hovered())
+            cell = replace(placement, area=self.areas.get(number, placement.area))
+            area = above_pictures(self._caption_areas[number], cell, extent, width_of(caption))
+            draw_caption(caption, area, hovered=imgui.is_item_hovered())
 
     def _draw_one(self, number: int, state: ViewState, frame: Frame, placement: Placement, tone: ToneMap, paint_first: Paint) -> None:
         """The first view and another in the same place."""

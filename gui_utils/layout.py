@@ -200,10 +200,3 @@ def _bar(name: str, direction: imgui.Dir) -> Iterator[bool]:
         if row:
             imgui.end_menu_bar()
         imgui.end()
-
-
-def align_right(width_px: float) -> None:
-    """Move the cursor so that something `width_px` wide ends at the right edge of the row (nowhere if it does not fit)."""
-    room = imgui.get_content_region_avail().x - width_px
-    if room > 0:
-        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + room)

@@ -150,15 +150,6 @@ def vertical_lines(lines: Iterable[tuple[float, str, Color]]) -> None:
             end = left + imgui.calc_text_size(label).x + 0.6 * imgui.get_font_size()
 
 
-def horizontal_line(y: float, label: str = "", color: Color = (1.0, 1.0, 1.0)) -> None:
-    """A line at y with its label at the left."""
-    spec = _spec(color, 1.0, 0.7)
-    spec.flags = implot.InfLinesFlags_.horizontal.value
-    implot.plot_inf_lines(f"##line {label} {y}", _numbers(np.array([y])), spec)
-    if label:
-        _label_at(label, implot.get_plot_limits().x.min, y, color, below=0)
-
-
 def dot(x: float, y: float, color: Color) -> None:
     """A point with a weight of its own: the newest of a line, which alone draws nothing."""
     at = implot.plot_to_pixels(x, y)

@@ -10,25 +10,6 @@ from gui_utils.libraries import imgui
 
 
 @contextmanager
-def disabled_scope(reason: str = "") -> Iterator[None]:
-    """Really disabled while `reason` is not empty: nothing inside reacts. For one control, pass `disabled=` to it instead."""
-    imgui.begin_disabled(bool(reason))
-    try:
-        yield
-    finally:
-        imgui.end_disabled()
-
-
-@contextmanager
-def id_scope(name: str) -> Iterator[None]:
-    imgui.push_id(name)
-    try:
-        yield
-    finally:
-        imgui.pop_id()
-
-
-@contextmanager
 def color_scope(**colors: tuple[float, float, float] | tuple[float, float, float, float]) -> Iterator[None]:
     """Colours by their names in `imgui.Col_`: `with color_scope(text=ERROR): ...`"""
     for name, value in colors.items():
@@ -80,16 +61,6 @@ def child_scope(name: str, size_em: tuple[float, float] = (0, 0), *, border: boo
         yield visible
     finally:
         imgui.end_child()
-
-
-@contextmanager
-def window_scope(title: str, flags: int = 0) -> Iterator[bool]:
-    """A dockable window; yields whether its contents are visible (another tab may cover it)."""
-    visible, _ = imgui.begin(title, None, flags)
-    try:
-        yield visible
-    finally:
-        imgui.end()
 
 
 CARD_FLAGS = sum(

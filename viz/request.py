@@ -123,7 +123,7 @@ class Picture:
 
     values: float32 [H, W, C], C 1 or 3. `frame_rect` is the image frame (x0, y0, x1, y1) in samples of `values`: margins
     of a layer lie outside it. `mask`: bool [H, W], False where untransforming had no data. `grid` > 0: a contact sheet
-    of that many columns, each cell `cell` samples (width, height), the first cell holding channel `first_channel`.
+    of that many columns, each cell `cell` samples (width, height), a cell for each of `channels`.
     """
 
     values: np.ndarray
@@ -134,7 +134,6 @@ class Picture:
     mask: np.ndarray | None = None
     grid: int = 0
     cell: tuple[int, int] = (0, 0)
-    first_channel: int = 0
     note: str = ""  # what was made of the channels, where they are not shown as they are
     notes: tuple[str, ...] = ()  # a word on each cell of a contact sheet
 

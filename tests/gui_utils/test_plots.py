@@ -25,7 +25,6 @@ class Figure:
                 plots.band("##band", x, x - 1, x + 1, plots.series_color(0))
                 plots.bars("##bars", np.arange(5), np.ones(5), 0.5)
                 plots.vertical_line(4.0, "f_c")
-                plots.horizontal_line(3.0, "−60 dB")
                 plots.circle(2.0, "s/2")
                 self.read = plots.cursor_text(lambda x, y: f"{x:.1f}, {y:.1f}")
                 limits = implot.get_plot_limits()

@@ -14,7 +14,6 @@ RING = 0.4  # radius of the rotation ring, image widths
 RING_GRIP_EM = 0.6  # how far from the ring a click still takes it
 CENTER_GRIP_EM = 0.9
 LINE_GRIP_EM = 0.8
-PIXEL_NUDGE = 1.0
 FAR = 10.0  # image widths: no grid position beyond this makes sense
 
 

@@ -107,7 +107,6 @@ def run(run: Run) -> Measured:
         mask=None if mask is None else mask.cpu().numpy(),
         grid=grid,
         cell=(width, height) if grid else (0, 0),
-        first_channel=shown.channels[0],
         note=shown.note,
         notes=shown.notes,
     )

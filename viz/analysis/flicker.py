@@ -18,9 +18,8 @@ from gui_utils.text import MISSING, number_text
 from networks.measures.comparison import PEAK, psnr_db
 from networks.measures.patience import Stop, synthesized
 from viz.analysis import CONDITIONS, LATENT, Overlay
-from viz.analysis.parts import NO_GRID, headline, over_the_picture, progress, result_of, switch
+from viz.analysis.parts import headline, over_the_picture, progress, result_of, switch, without_grid
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK
 from viz.request import OverlayImage, OverlayResult
 from viz.state import Flicker, Pose, ViewState
 
@@ -131,8 +130,7 @@ OFF = "Moves the pose by fractions of a pixel, undoes that on the pictures, and 
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
-    facts = context.network
-    reason = NO_NETWORK if facts is None else "" if facts.has_pose else NO_GRID
+    reason = without_grid(context.network)
     state = switch(state, ON, Flicker, disabled=reason)
     options = state.get(Flicker)
     result = result_of(context, NAME) if options.on and not reason else None

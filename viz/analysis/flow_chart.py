@@ -13,9 +13,8 @@ from gui_utils.controls import Field, choice, input_int, slider_float
 from gui_utils.text import MISSING, number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.flow import FINE
-from viz.analysis.parts import NO_GRID, headline, over_the_picture, progress, result_of, switch
+from viz.analysis.parts import headline, over_the_picture, progress, result_of, switch, without_grid
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK
 from viz.request import OverlayArrows, OverlayImage, OverlayResult
 from viz.state import Flow, Pose, ViewState
 
@@ -101,8 +100,7 @@ OFF = "Moves the pose a little and follows the fine detail of the pictures: does
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
-    facts = context.network
-    reason = NO_NETWORK if facts is None else "" if facts.has_pose else NO_GRID
+    reason = without_grid(context.network)
     state = switch(state, ON, Flow, disabled=reason)
     options = state.get(Flow)
     result = result_of(context, NAME) if options.on and not reason else None

@@ -14,9 +14,9 @@ from gui_utils.controls import Field
 from gui_utils.libraries import imgui, implot
 from gui_utils.text import MISSING, number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
-from viz.analysis.parts import NO_GRID, progress, result_of, switch
+from viz.analysis.parts import progress, result_of, switch, without_grid
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, wrapped_text
+from viz.panels.parts import wrapped_text
 from viz.request import LayerColumn, NetworkFacts, OverlayResult
 from viz.state import LayerEquivariance, Pose, Tap, ViewState
 
@@ -72,7 +72,7 @@ NAME_EM, MARGINS_EM = 2.1, 4.0  # room for the name of a layer, and beside the p
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts = context.network
-    reason = NO_NETWORK if facts is None else "" if facts.has_pose else NO_GRID
+    reason = without_grid(facts)
     state = switch(state, ON, LayerEquivariance, disabled=reason)
     if facts is None or reason or not state.get(LayerEquivariance).on:
         wrapped_text(reason or EMPTY)

@@ -20,9 +20,8 @@ from gui_utils.libraries import imgui
 from gui_utils.text import MISSING, number_text
 from networks.measures.comparison import LABELS, PEAK, Kind
 from viz.analysis import CONDITIONS, LATENT, Overlay
-from viz.analysis.parts import NO_GRID, headline, over_the_picture, result_of, switch
+from viz.analysis.parts import headline, over_the_picture, result_of, switch, without_grid
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK
 from viz.request import OverlayImage, OverlayResult
 from viz.state import BandFilter, Equivariance, Pose, ViewState
 
@@ -153,8 +152,7 @@ SCALED = "scaled (and turned, moved): no figure of the paper, whose networks nee
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
-    facts = context.network
-    reason = NO_NETWORK if facts is None else "" if facts.has_pose else NO_GRID
+    reason = without_grid(context.network)
     state = switch(state, ON, Equivariance, disabled=reason)
     active = not reason and state.get(Equivariance).on
     result = result_of(context, NAME) if active else None

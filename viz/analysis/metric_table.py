@@ -17,10 +17,10 @@ from gui_utils.text import MISSING, number_text
 from networks.measures.comparison import KINDS, LABELS, Kind
 from networks.measures.metrics import Estimate, Measurement, measure
 from viz.analysis import Overlay
-from viz.analysis.parts import NO_GRID, progress, result_of, switch
+from viz.analysis.parts import progress, result_of, switch, without_grid
 from viz.commands import CopyText
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import BY_CONTENT, NO_NETWORK, text_table, wrapped_text
+from viz.panels.parts import BY_CONTENT, text_table, wrapped_text
 from viz.request import OverlayResult
 from viz.state import Device, Metrics, ViewState
 
@@ -90,7 +90,7 @@ NOTE = "95 % intervals over the samples. Pictures on screen come first; the meas
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts = context.network
-    reason = NO_NETWORK if facts is None else "" if facts.has_pose else NO_GRID
+    reason = without_grid(facts)
     state = switch(state, ON, Metrics, disabled=reason)
     if facts is not None:
         imgui.same_line(0, imgui.get_font_size())

@@ -10,8 +10,8 @@ from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, font_scope
 from gui_utils.toasts import progress_bar
 from viz.panels import PanelContext
-from viz.panels.parts import wrapped_text
-from viz.request import OverlayResult
+from viz.panels.parts import NO_NETWORK, wrapped_text
+from viz.request import NetworkFacts, OverlayResult
 from viz.state import OverlayView, ViewState
 
 OPACITY = Field("Opacity", "OverlayView.opacity", "1 hides the picture below, 0 the measurement.", default=1.0)
@@ -19,6 +19,11 @@ GAIN = Field("Gain", "OverlayView.gain_db", "Makes small values visible. Values 
              low=-40, high=80, decimals=1)  # fmt: skip
 NONE = {"": "nothing"}
 NO_GRID = "This network has no input grid to move, so there is nothing to compare."
+
+
+def without_grid(facts: NetworkFacts | None) -> str:
+    """Why a network's pictures cannot be moved; "" where they can."""
+    return NO_NETWORK if facts is None else "" if facts.has_pose else NO_GRID
 
 
 def switch(state: ViewState, field: Field, options: type, *, disabled: str = "") -> ViewState:

@@ -15,11 +15,11 @@ from gui_utils.scopes import item_width
 from gui_utils.text import number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.layer_chart import finite
-from viz.analysis.parts import NO_GRID, progress, result_of, switch
+from viz.analysis.parts import progress, result_of, switch, without_grid
 from viz.analysis.polar import draw_polar, nearest
 from viz.canvas.gestures import wrapped
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, wrapped_text
+from viz.panels.parts import wrapped_text
 from viz.request import NetworkFacts, OverlayResult
 from viz.state import Pose, Sweep, ViewState
 
@@ -87,7 +87,7 @@ EMPTY = "dB over sub-pixel shifts (dips between whole pixels are aliasing), or o
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts = context.network
-    reason = NO_NETWORK if facts is None else "" if facts.has_pose else NO_GRID
+    reason = without_grid(facts)
     em = imgui.get_font_size()
     one_row = imgui.get_content_region_avail().x > ONE_ROW_EM * em
     state = switch(state, ON, Sweep, disabled=reason)

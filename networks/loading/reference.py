@@ -47,14 +47,14 @@ def resolve(ref: str | Path) -> Place:
         if scheme[1].lower() not in ("http", "https"):
             raise LoadError(shown, f"{scheme[1]}:// addresses are not supported", "Use http, https, or a path on this machine.")
         return Place(text, url=text)
-    path = Path(text).expanduser()
     try:
+        path = Path(text).expanduser()
         if path.is_dir():
             return Place(text, path=newest_snapshot(path))
         if path.is_file():
             return Place(text, path=path.absolute())
         missing = not path.exists()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: whose home ~ is, nobody knows
         reason = error.strerror if isinstance(error, OSError) else error
         raise LoadError(shown, f"this is no usable path ({reason})", "Check the spelling.") from None
     if not missing:

@@ -12,6 +12,7 @@ from .errors import Malformed, printable
 from .stand_ins import StoredArray, StoredObject, StoredTensor
 
 MAX_PARTS, MAX_TENSORS, MAX_ARGUMENTS = 4096, 1 << 14, 64  # the largest published network has about 300 tensors
+MAX_NAME, MAX_TEXT = 256, 1024  # names are joined, and one long text can be used a thousand times by a short file
 _COMMON = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels")
 _OF_SYNTHESIS = ("num_layers", "num_critical", "margin_size", "output_scale", "num_fp16_res")
 _OF_LAYER = ("conv_clamp", "magnitude_ema_beta", "conv_kernel")
@@ -40,18 +41,27 @@ def _tensors(network: StoredObject) -> Iterator[tuple[str, StoredTensor]]:
         seen.add(id(part))
         for group in ("_parameters", "_buffers"):
             for name, value in part.part(group).items():
+                path = joined(prefix, name)
                 count += 1
                 if count > MAX_TENSORS:
                     raise Malformed(f"its network has more than {MAX_TENSORS} tensors")
                 if isinstance(value, StoredTensor):
-                    yield f"{prefix}{name}", value
+                    yield path, value
                 elif value is not None:
-                    raise Malformed(f"{printable(f'{prefix}{name}')} is a {type(value).__name__}, not a tensor")
+                    raise Malformed(f"{printable(path)} is a {type(value).__name__}, not a tensor")
         for name, child in part.part("_modules").items():
+            path = joined(prefix, name)
             if isinstance(child, StoredObject):
-                waiting.append((f"{prefix}{name}.", child))
+                waiting.append((f"{path}.", child))
             elif child is not None:
-                raise Malformed(f"{printable(f'{prefix}{name}')} is a {type(child).__name__}, not a layer")
+                raise Malformed(f"{printable(path)} is a {type(child).__name__}, not a layer")
+
+
+def joined(prefix: str, name: object) -> str:
+    """The name of a part within a part. Raises Malformed where that is no short text."""
+    if not isinstance(name, str) or len(prefix) + len(name) > MAX_NAME:
+        raise Malformed(f"its network has a part whose name is no text of at most {MAX_NAME} characters")
+    return prefix + name
 
 
 def _arguments(network: StoredObject, family: str) -> dict[str, Any]:
@@ -59,7 +69,7 @@ def _arguments(network: StoredObject, family: str) -> dict[str, Any]:
     given = network.state.get("_init_kwargs", {})
     if not isinstance(given, dict) or len(given) > MAX_ARGUMENTS:
         raise Malformed("its constructor arguments are no short dict")
-    arguments = {str(name): plain(value) for name, value in given.items() if name not in ("fused_modconv_default", "channels_last")}
+    arguments = {joined("", name): plain(value) for name, value in given.items() if name not in ("fused_modconv_default", "channels_last")}
     synthesis, mapping = _child(network, "synthesis"), _child(network, "mapping")
     arguments |= _present(network, _COMMON)
     arguments["mapping_kwargs"] = {**_dict(arguments, "mapping_kwargs"), **_present(mapping, ("num_layers", "w_avg_beta"))}
@@ -102,12 +112,12 @@ def _dict(arguments: dict[str, Any], name: str) -> dict[str, Any]:
 
 def plain(value: object, depth: int = 0) -> Any:
     """A constructor argument as a JSON value: numbers, text, short lists and dicts of them. Raises Malformed."""
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, int, float)) or (isinstance(value, str) and len(value) <= MAX_TEXT):
         return value
     if isinstance(value, StoredArray) and len(value.shape) <= 1 and value.data.length <= 4096:
         return value.read().tolist()
     if depth < 2 and isinstance(value, (list, tuple)) and len(value) <= MAX_ARGUMENTS:
         return [plain(item, depth + 1) for item in value]
     if depth < 2 and isinstance(value, dict) and len(value) <= MAX_ARGUMENTS:
-        return {str(name): plain(item, depth + 1) for name, item in value.items()}
+        return {joined("", name): plain(item, depth + 1) for name, item in value.items()}
     raise Malformed(f"a constructor argument is a {type(value).__name__}, which is no plain value")

@@ -60,13 +60,14 @@ class StoredTensor:
 
     def read(self) -> np.ndarray:
         """The values, as a fresh array (bfloat16 widened to float32)."""
-        raw = self.storage.data.read()
+        if math.prod(self.shape) == 0:
+            return np.zeros(self.shape, np.float32 if self.storage.dtype == "bf16" else self.storage.dtype)
+        stored = np.dtype("<u2" if self.storage.dtype == "bf16" else "<" + self.storage.dtype)
+        count = 1 + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))  # many may share a large storage
+        flat = np.frombuffer(self.storage.data.read(self.offset * stored.itemsize, count * stored.itemsize), stored)
         if self.storage.dtype == "bf16":
-            flat = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
-        else:
-            flat = np.frombuffer(raw, "<" + self.storage.dtype)
-        steps = tuple(s * flat.itemsize for s in self.strides)
-        return np.lib.stride_tricks.as_strided(flat[self.offset :], self.shape, steps).copy()
+            flat = (flat.astype(np.uint32) << 16).view(np.float32)
+        return np.lib.stride_tricks.as_strided(flat, self.shape, tuple(s * flat.itemsize for s in self.strides)).copy()
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from networks.spec import STYLEGAN2, GeneratorConfig
 
 from .constructor import checked_config
 from .errors import Malformed, printable
-from .snapshot import plain
+from .snapshot import joined, plain
 from .stand_ins import StoredArray, StoredTensorFlowNetwork
 
 MAX_COMPONENTS, MAX_VARIABLES = 64, 1 << 12
@@ -79,11 +79,11 @@ def _variables(network: StoredTensorFlowNetwork) -> Iterator[tuple[str, StoredAr
         for item in variables:
             if not (isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], StoredArray)):
                 raise Malformed("its network has a variable without a name or an array")
-            yield prefix + item[0], item[1]
+            yield joined(prefix, item[0]), item[1]
         for name, component in components.items():
             if not isinstance(component, StoredTensorFlowNetwork):
-                raise Malformed(f"its component {printable(str(name), 40)} is no network")
-            waiting.append((f"{prefix}{name}/", component))
+                raise Malformed(f"its component {printable(joined('', name), 40)} is no network")
+            waiting.append((joined(prefix, name) + "/", component))
 
 
 def _arguments(network: StoredTensorFlowNetwork, variables: dict[str, StoredArray]) -> dict[str, Any]:
@@ -140,6 +140,8 @@ def _converted(name: str, array: StoredArray) -> ConvertedArray:
     rank = {"const": 4, "mod_weight": 2, "mod_bias": 1}.get(name.rsplit("/", 1)[-1])
     if rank is not None and len(shape) != rank:
         raise Malformed(f"its variable {printable(name)} has the shape {list(shape)}")
+    if math.prod(shape) == 0:
+        raise Malformed(f"its variable {printable(name)} is empty")
     if name.endswith("/const"):
         return ConvertedArray(array, shape[1:], lambda a: a[0])
     if re.search(r"/noise\d+$", name) and len(shape) == 4:
@@ -152,6 +154,4 @@ def _converted(name: str, array: StoredArray) -> ConvertedArray:
         flipped = "Conv0_up" in name or "/Skip/" in name
         kernel = (shape[3], shape[2], shape[0], shape[1])
         return ConvertedArray(array, kernel, lambda a: (a[::-1, ::-1] if flipped else a).transpose(3, 2, 0, 1))
-    if math.prod(shape) == 0:
-        raise Malformed(f"its variable {printable(name)} is empty")
     return ConvertedArray(array, shape, lambda a: a)

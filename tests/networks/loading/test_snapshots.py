@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from networks.loading.spans import Span
 from networks.loading.unpickle import read_pickle
 from networks.loading.weights import fill
 from tests.networks.agreement import TOLERANCE, golden_arrays, outputs, relative_error
-from tests.networks.loading.pickles import GOLDEN, TINY, network, pickled, snapshot, storage_bytes, tensor
+from tests.networks.loading.pickles import GOLDEN, TINY, Raw, named, network, pickled, read, snapshot, storage_bytes, tensor, value
 
 
 @pytest.mark.parametrize("file", [*TINY, "tiny_sg2_tf"])
@@ -157,6 +159,64 @@ def test_claims_that_do_not_fit_the_file_are_malformed(name):
     change(altered)
     with pytest.raises(Malformed, match=message):
         altered.load()
+
+
+def _again_and_again(contents: object) -> bytes:
+    """A file whose memory holds one text of 4 MiB at 1000: every use of it costs five bytes of the file."""
+    text = b"X" + struct.pack("<I", 4 << 20) + b"a" * (4 << 20)
+    return b"\x80\x04" + text + b"r" + LONG[1:] + b"0" + value(contents) + b"."
+
+
+LONG = b"j" + struct.pack("<I", 1000)
+
+
+def _parts_in_parts() -> bytes:
+    part = network({})
+    for _ in range(30):
+        part = network({"_modules": Raw(b"}(" + LONG + part.code + b"u")})
+    return _again_and_again({"G_ema": part})
+
+
+def _components_in_components() -> bytes:
+    def made(state: dict) -> Raw:
+        return Raw(named("dnnlib.tflib.network", "Network").code + b")\x81" + value(state) + b"b")
+
+    part = made({"variables": [], "components": {}})
+    for _ in range(30):
+        part = made({"variables": [], "components": Raw(b"}(" + LONG + part.code + b"u")})
+    return _again_and_again((None, None, part))
+
+
+def _long_arguments() -> bytes:
+    keys = Raw(b"}(" + b"".join(b"(" + LONG * 15 + value(i) + b"t" + value(i) for i in range(30)) + b"u")
+    weight = tensor(storage_bytes(b"\0" * 64), 0, (4, 4), (4, 1))
+    parts = {"synthesis": network({"_modules": {"input": network({"_parameters": {"weight": weight}})}}), "mapping": network({})}
+    return _again_and_again({"G_ema": network({"_init_kwargs": keys, "_modules": parts})})
+
+
+@pytest.mark.parametrize("bomb", [_parts_in_parts, _components_in_components, _long_arguments])
+def test_names_that_grow_by_being_joined_cost_nothing(bomb, tmp_path):
+    """A file of 4 MB that would have taken gigabytes and minutes: names of parts are joined to those that hold them."""
+    path = tmp_path / "bomb.pkl"
+    path.write_bytes(bomb())
+    tracemalloc.start()
+    try:
+        with pytest.raises(LoadError, match="a part whose name is no text of at most 256 characters"):
+            load(path)
+        assert tracemalloc.get_traced_memory()[1] < 40e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_tensor_reads_its_own_part_of_a_storage_that_many_share(monkeypatch):
+    asked = []
+    read_span = Span.read
+    monkeypatch.setattr(Span, "read", lambda span, start=0, count=None: asked.append(count) or read_span(span, start, count))
+    shared = np.arange(1000, dtype="<f4").tobytes()
+    found = read(pickled(tensor(storage_bytes(shared), 10, (2, 3), (4, 1))))
+    asked.clear()
+    assert found.read().tolist() == [[10, 11, 12], [14, 15, 16]]
+    assert asked == [7 * 4]
 
 
 def test_a_huge_claim_is_refused_before_memory_is_allocated(tmp_path):

@@ -29,9 +29,13 @@ def moving(state: ViewState) -> bool:
 
 def animate(state: ViewState, dt: float) -> ViewState:
     """The state `dt` seconds later; the same object if nothing moves."""
-    motion = state.get(LatentMotion)
-    if motion.on:
-        state = state.edit(Latent, x=state.get(Latent).x + motion.seeds_per_s * dt)
+    motion, latent = state.get(LatentMotion), state.get(Latent)
+    if motion.on and motion.radius:
+        seed_x, seed_y = round(latent.x), round(latent.y)
+        x, y = spiral(latent.x - seed_x, latent.y - seed_y, motion.seeds_per_s, dt, motion.radius)
+        state = state.edit(Latent, x=seed_x + x, y=seed_y + y)
+    elif motion.on:
+        state = state.edit(Latent, x=latent.x + motion.seeds_per_s * dt)
     if state.get(MixingMotion).on:
         state = _next_seeds(state, MixingMotion, Mixing, dt)
     if state.get(NoiseMotion).on and state.get(Noise).mode == "random":

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 
 from tests.viz.test_tour import Touring
 from viz import commands
+from viz.analysis.sticking import DetailKept
 from viz.motion import animate
 from viz.remote import Session
-from viz.state import Compare, Device, Latent, Pose, Source, TranslateMotion, Unwarp, ViewState
+from viz.request import Frame, Picture, RenderRequest
+from viz.state import Compare, Device, Latent, LatentMotion, Pose, Source, TranslateMotion, Unwarp, ViewState
 from viz.tour import demonstration
+from viz.tour.means import MeanPicture
 
 
 @pytest.fixture
@@ -100,3 +104,79 @@ def test_the_status_line_invites_and_whoever_goes_on_to_something_else_is_let_go
         touring.app.context.emit(commands.ShowSticking())
         touring.ui.frames(2)
     assert touring.state.get(Source).network == "globe-still-r-64" and not touring.state.get(Compare).on
+
+
+# ------------------------------------------------------------------------------------------------------ over latents
+
+
+def test_it_walks_around_a_seed_and_keeps_the_device():
+    names = [Entry(name, "R") for name in demonstration.GANS]
+    view = demonstration.walking(ViewState().edit(Device, device="cpu").edit(Pose, x=0.4), names)
+    assert view is not None and (view.get(Source).network, view.get(Compare).network) == demonstration.GANS
+    assert view.get(Device).device == "cpu" and view.get(Pose) == Pose() and view.get(LatentMotion).radius
+    assert demonstration.walking(ViewState(), names[:1]) is None
+
+
+def test_a_picture_counts_once_and_what_is_another_scene_begins_anew():
+    mean, still, moved = MeanPicture(), ViewState(), ViewState().edit(Pose, x=0.1)
+
+    def shown(view, value):
+        return Frame(RenderRequest(1, view), Picture(np.full((2, 2, 3), value, np.float32), (0, 0, 2, 2)))
+
+    def level(frame):
+        assert frame.picture is not None
+        return float(frame.picture.values.mean())
+
+    first = shown(still, 1.0)
+    assert [level(mean.add(each)) for each in (first, first, shown(still.edit(Latent, x=2.0), 0.0))] == [1.0, 1.0, 0.5] and mean.count == 2
+    assert level(mean.add(shown(moved, -1.0))) == -1.0 and mean.count == 1
+
+
+def test_what_it_says_of_the_means_is_true():
+    """Once round in two dozen pictures, of what an eye can see: R's detail is gone, StyleGAN2's has stayed."""
+    kept = {}
+    for network in demonstration.GANS:
+        session, detail, view = Session(network), DetailKept(), ViewState().edit(Latent, x=float(demonstration.WALK_SEED))
+        view = animate(view.put(demonstration.WALK), 2.0)
+        for _ in range(24):
+            view = animate(view, 4 / 24)
+            session.edit(Latent, x=view.get(Latent).x, y=view.get(Latent).y)
+            detail.add(torch.from_numpy(session.values()))
+        kept[network] = detail.score(8, 32)
+    assert kept["landscape-r-128"] < 0.1 and kept["landscape-b-128"] > 0.8, kept
+
+
+@pytest.mark.window
+def test_the_means_stand_in_the_place_of_the_pictures_and_t_is_the_way_back(touring):
+    before, app = touring.state, touring.app
+    app.context.emit(commands.ShowSticking("latents"))
+    pictures = []
+    for _ in range(6):
+        touring.ui.frames(1)
+        if app.frame.request.view.get(Source).network == demonstration.GANS[0] and app.frame.beside is not None:
+            pictures.append((app.frame.picture, app.frame.beside.frame.picture))
+    unlike = [list({id(each): each for each in column}.values()) for column in zip(*pictures, strict=True)]
+    shown = app.good.picture, app.good.beside.frame.picture
+    assert all(len(column) > 1 for column in unlike) and app.tour.demonstration.means.count == len(unlike[0])
+    for column, mean in zip(unlike, shown, strict=True):
+        assert np.abs(np.mean([each.values for each in column], axis=0) - mean.values).max() < 1e-6
+    touring.ui.click("Demonstration.means")
+    app.state = touring.state.reset(LatentMotion)
+    touring.ui.frames(3)
+    assert app.good is app.frame, "each as it comes"
+    touring.ui.click("Demonstration.means")
+    touring.ui.frames(2)
+    assert app.tour.demonstration.means.count == 1, "begun anew"
+    touring.ui.key("t")
+    touring.ui.frames(3)
+    assert touring.state == before and app.good is app.frame and not app.attached and not touring.ui.exists("Demonstration.end")
+
+
+@pytest.mark.window
+def test_from_one_demonstration_to_the_other_and_back_to_the_first_view(touring):
+    before = touring.state
+    for over, kind in (("pose", TranslateMotion), ("latents", LatentMotion), ("pose", None)):
+        touring.app.context.emit(commands.ShowSticking(over))
+        touring.ui.frames(2)
+        assert all(touring.state.get(each).on == (each is kind) for each in (TranslateMotion, LatentMotion))
+    assert touring.state == before and not touring.app.attached

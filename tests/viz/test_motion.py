@@ -32,6 +32,17 @@ def test_the_latent_walks_at_its_speed_whatever_the_frame_rate():
     assert once.get(Latent).x == 1.0 and view.get(Latent).x == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("seed", [(7, 0), (-2, 3)])
+def test_with_a_radius_the_latent_stays_around_its_seed(seed):
+    view = ViewState().edit(Latent, x=seed[0] + 0.1, y=float(seed[1])).edit(LatentMotion, on=True, seeds_per_s=0.5, radius=0.45)
+    places = []
+    for _ in range(600):
+        view = animate(view, 1 / 60)
+        places.append((view.get(Latent).x - seed[0], view.get(Latent).y - seed[1]))
+    assert [math.hypot(*place) for place in places[-300:]] == pytest.approx([0.45] * 300, abs=3e-3)
+    assert min(x for x, _ in places) < -0.44 and max(y for _, y in places) > 0.44
+
+
 @pytest.mark.parametrize("start", [(0.0, 0.0), (0.4, 0.1), (0.02, -0.05)])
 def test_the_translation_spirals_onto_its_circle(start):
     x, y = start

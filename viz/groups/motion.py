@@ -9,8 +9,11 @@ from viz.groups.groups import ranged
 
 @dataclass(frozen=True)
 class LatentMotion:
+    """Walks to the right through the seeds; with a `radius`, on a circle around the nearest seed."""
+
     on: bool = False
     seeds_per_s: float = ranged(0.25, -100, 100)
+    radius: float = ranged(0.0, 0, 0.45)
 
 
 @dataclass(frozen=True)

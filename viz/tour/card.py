@@ -55,8 +55,8 @@ def carry_out(app: App, command: commands.Command) -> None:
     match command:
         case commands.StartTour():
             start(app)
-        case commands.ShowSticking():
-            demonstration.toggle(app)
+        case commands.ShowSticking(over):
+            demonstration.toggle(app, over)
 
 
 def _offer(app: App) -> None:

@@ -1,6 +1,7 @@
 """Texture sticking and its cure in ten seconds: T shows R beside StyleGAN2, both told to move alike; T again brings the old view back.
 
-It works on a view like any other: two bundled networks that saw the same pictures, a comparison, and the pose in motion.
+It works on a view like any other: two bundled networks that saw the same pictures, a comparison, and the pose in motion. The same over
+latents, from the Help menu, is Figure 1, left, of the paper: two GANs walk around a seed, and the means of their pictures are shown.
 """
 
 from __future__ import annotations
@@ -15,13 +16,18 @@ from gui_utils.scopes import CardPlace, card_scope, font_scope
 from viz import commands
 from viz.compare.pairs import stylegan2_beside_r, with_networks
 from viz.panels.parts import wrapped_text
-from viz.state import MOTION, Compare, CompareView, Device, Latent, Pose, Source, TranslateMotion, Unwarp, ViewState
+from viz.state import MOTION, Compare, CompareView, Device, Latent, LatentMotion, Pose, Source, TranslateMotion, Unwarp, ViewState
+from viz.tour.means import ShownMeans
+from viz.tour.tour import Demonstrated
 
 if TYPE_CHECKING:
     from viz.app import App
 
 SEED = 3
 RADIUS, SPEED = 0.05, 0.1  # image widths, and those a second: once round in three seconds
+GANS = ("landscape-r-128", "landscape-b-128")  # who were free to put their detail where it suits them
+WALK_SEED = 7
+WALK = LatentMotion(on=True, seeds_per_s=0.5, radius=0.3)  # once round in four seconds
 WIDTH_EM, MARGIN_EM = 34.0, 0.8
 NO_PAIR = "No StyleGAN2 and R of the same pictures are bundled."
 UNDO = Field(
@@ -29,6 +35,9 @@ UNDO = Field(
     "Demonstration.unwarp",
     "Moves the finished pictures back: what does not stand still then is stuck.",
     default=False,
+)
+MEANS = Field(
+    "Mean of the pictures", "Demonstration.means", "The mean of all pictures since it was switched on, or each as it comes.", default=True
 )
 END = Field("End (T)", "Demonstration.end", "Brings back what was on screen before.")
 SHOW = Field("T  see texture stick", "Demonstration.show", "StyleGAN2 beside its cure, config R, in motion: ten seconds. T ends it again.")
@@ -43,28 +52,44 @@ def sticking(view: ViewState, catalogue: Iterable[Any]) -> ViewState | None:
     return with_networks(start, pair).put(CompareView()).put(TranslateMotion(on=True, widths_per_s=SPEED, radius=RADIUS))
 
 
+def walking(view: ViewState, catalogue: Iterable[Any]) -> ViewState | None:
+    """The two GANs, walking around a latent; None where they are not bundled."""
+    if not {entry.name for entry in catalogue}.issuperset(GANS):
+        return None
+    start = ViewState().put(view.get(Device)).edit(Latent, x=float(WALK_SEED))
+    return with_networks(start, GANS).put(CompareView()).put(WALK)
+
+
 def shown(app: App) -> bool:
     """Whether it is what is on screen: the user has not gone on to something else."""
     begun = app.tour.demonstration
-    if begun is None:
-        return False
-    now, start = app.state, begun[1]
-    return all(now.get(kind) == start.get(kind) for kind in (Source, Compare))
+    return begun is not None and all(app.state.get(kind) == begun.view.get(kind) for kind in (Source, Compare))
 
 
-def toggle(app: App) -> None:
-    """Begins, or brings the view of before back."""
-    if shown(app):
-        assert app.tour.demonstration is not None
-        app.state, app.tour.demonstration = app.tour.demonstration[0], None
-        return
-    view = sticking(app.state, app.context.catalogue)
+def toggle(app: App, over: str = "pose") -> None:
+    """Begins, or brings the view of before back; T ends either, the other's entry in the menu goes over to it."""
+    begun = app.tour.demonstration
+    if begun is not None and shown(app):
+        app.state = begun.before
+        _end(app)
+        if over == "pose" or begun.means is not None:
+            return
+    _end(app)
+    view = (sticking if over == "pose" else walking)(app.state, app.context.catalogue)
     if view is None:
         app.toasts.add("warning", NO_PAIR)
         return
+    means = None if over == "pose" else ShownMeans(view)
+    app.attached += [] if means is None else [means]
     app.tour.offered = False
-    app.tour.demonstration = app.state.reset(*MOTION), view
+    app.tour.demonstration = Demonstrated(app.state.reset(*MOTION), view, means)
     app.state = view
+
+
+def _end(app: App) -> None:
+    begun, app.tour.demonstration = app.tour.demonstration, None
+    if begun is not None and begun.means is not None:
+        app.attached.remove(begun.means)
 
 
 def invitation(app: App) -> None:
@@ -91,12 +116,18 @@ def draw(app: App) -> None:
 
 
 def _contents(app: App) -> None:
+    begun = app.tour.demonstration
+    assert begun is not None
+    means = begun.means
     with font_scope(1.15):
-        wrapped_text("Both globes should move with the ring.", dim=False)
-    wrapped_text(text(app.state), dim=False)
-    undone = app.state.get(Unwarp).on
-    if controls.toggle(UNDO, undone) != undone:
-        app.state = app.state.edit(Unwarp, on=not undone)
+        wrapped_text("Both globes should move with the ring." if means is None else "What stays in place stays sharp.", dim=False)
+    wrapped_text(text(app.state) if means is None else text_of_means(app.state, means), dim=False)
+    if means is None:
+        undone = app.state.get(Unwarp).on
+        if controls.toggle(UNDO, undone) != undone:
+            app.state = app.state.edit(Unwarp, on=not undone)
+    elif controls.toggle(MEANS, means.on) != means.on:
+        means.switch(app, on=not means.on)
     imgui.same_line()
     if controls.button(END):
         app.context.emit(commands.ShowSticking())
@@ -109,3 +140,14 @@ def text(view: ViewState) -> str:
     if view.get(Unwarp).on:
         return "The motion is undone on the finished pictures. R (left) stands still; in StyleGAN2 (right) stuck texture slides."
     return "R (left) goes along. In StyleGAN2 (right) the texture stays on the pixels: it is stuck."
+
+
+def text_of_means(view: ViewState, means: ShownMeans) -> str:
+    """The same over latents."""
+    if not means.on:
+        return "Pictures around one latent. R (left) carries its detail along; in StyleGAN2 (right) it shimmers in its place."
+    walk = "" if view.get(LatentMotion).on else " Nothing walks now: drag the picture."
+    return (
+        f"Means of all pictures so far ({means.count}) around one latent. R's detail (left) moves with the scene and averages out; "
+        f"StyleGAN2's (right) stays on the pixels: it is stuck.{walk}"
+    )

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from viz.session import session
 from viz.state import GROUPS, StateError, ViewState
+
+if TYPE_CHECKING:
+    from viz.tour.means import ShownMeans
 
 ARRIVAL_FRAMES = 4  # a workspace that is shown for the first time needs some to settle
 FILE = Path(__file__).resolve().parent / "tour.session.json"
@@ -46,6 +49,15 @@ class Step:
     needs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Demonstrated:
+    """A demonstration of sticking (`viz.tour.demonstration`): the view before it, its own, and what it averages, if it does."""
+
+    before: ViewState
+    view: ViewState
+    means: ShownMeans | None = None
+
+
 @dataclass
 class Tour:
     """Where the tour stands. `offered`: a card asks whether to begin. `index` None: it does not run."""
@@ -54,7 +66,7 @@ class Tour:
     steps: tuple[Step, ...] = ()
     index: int | None = None
     noticed: set[int] = field(default_factory=set)
-    demonstration: tuple[ViewState, ViewState] | None = None  # of sticking (`viz.tour.demonstration`): the view before it, and its own
+    demonstration: Demonstrated | None = None
     arriving: int = ARRIVAL_FRAMES  # frames in which the card takes its place and the panel it speaks of comes to the front
 
     @property

@@ -152,7 +152,7 @@ def combo(field: Field, value: T, choices: Sequence[T] | Mapping[T, str], *, dis
         finally:
             imgui.end_combo()
 
-    return _control(field, value, disabled, draw)
+    return _control(field, value, disabled, draw, _default_choice(field, choices))
 
 
 def choice(field: Field, value: T, choices: Sequence[T] | Mapping[T, str], *, disabled: str = "") -> T:
@@ -175,11 +175,15 @@ def choice(field: Field, value: T, choices: Sequence[T] | Mapping[T, str], *, di
             imgui.end_group()
         return chosen
 
-    return _control(field, value, disabled, draw)
+    return _control(field, value, disabled, draw, _default_choice(field, choices))
 
 
 def _choice_text(choices: Sequence[T] | Mapping[T, str], value: T) -> str:
     return choices.get(value, str(value)) if isinstance(choices, Mapping) else str(value)
+
+
+def _default_choice(field: Field, choices: Sequence[T] | Mapping[T, str]) -> str:
+    return "" if field.default is None else _choice_text(choices, field.default)
 
 
 def text_input(field: Field, value: str, *, hint: str = "", disabled: str = "") -> str:
@@ -248,33 +252,34 @@ def label_column(width_em: float) -> Iterator[None]:
 # ---------------------------------------------------------------------------------------------------- what all share
 
 
-def _control(field: Field, value: T, disabled: str, draw: Callable[[str], T]) -> T:
-    """Label, the control itself, tooltip, menu."""
+def _control(field: Field, value: T, disabled: str, draw: Callable[[str], T], default: str | None = None) -> T:
+    """Label, the control itself, tooltip, menu. `default` is what the tooltip says of it, in the words on screen."""
+    default = default if default is not None else "" if field.default is None else _value_text(field.default)
     imgui.begin_disabled(bool(disabled))
     try:
         if field.label:
-            _label(field, disabled)
+            _label(field, disabled, default)
             room, em = imgui.get_content_region_avail().x, imgui.get_font_size()
             imgui.set_next_item_width(room if room > MIN_WIDTH_EM * em else POPUP_WIDTH_EM * em)  # a popup as wide as its contents has none
         new = draw(f"###{field.id}")
     finally:
         imgui.end_disabled()
-    _tooltip(field, disabled)
+    _tooltip(field, disabled, default)
     if disabled:
         return value
     return _menu(field, value, new)
 
 
-def _label(field: Field, disabled: str) -> None:
+def _label(field: Field, disabled: str, default: str) -> None:
     width = min(_label_width_em[-1] * imgui.get_font_size(), LABEL_SHARE * imgui.get_content_region_avail().x)
     start = imgui.get_cursor_pos_x()
     imgui.align_text_to_frame_padding()
     imgui.text_unformatted(field.label)
-    _tooltip(field, disabled)
+    _tooltip(field, disabled, default)
     imgui.same_line(start + max(width, imgui.get_item_rect_size().x + imgui.get_style().item_inner_spacing.x))
 
 
-def _tooltip(field: Field, disabled: str) -> None:
+def _tooltip(field: Field, disabled: str, default: str = "") -> None:
     if not (field.help or field.symbol or field.unit or disabled):
         return
     with tooltip_scope() as shown:
@@ -287,7 +292,7 @@ def _tooltip(field: Field, disabled: str) -> None:
             imgui.text_unformatted(field.help)
         facts = [f"in the paper: {field.symbol}"] if field.symbol else []
         facts += [f"unit: {field.unit}"] if field.unit else []
-        facts += [f"default: {_value_text(field.default)}"] if field.default is not None else []
+        facts += [f"default: {default}"] if default else []
         if facts:
             imgui.text_disabled(" · ".join(facts))
 
@@ -310,6 +315,8 @@ def _menu(field: Field, value: T, new: T) -> Any:
 
 
 def _value_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from gui_utils import gl, shader, theme
+from gui_utils import chords, gl, shader, theme
 from gui_utils.context import DEFAULTS, WindowOptions, check_version, create, fitting_size
 from gui_utils.errors import WindowError
 from gui_utils.layout_file import KeptLayout
@@ -96,6 +96,7 @@ class Window:
         assert address is not None
         if not (imgui.backends.glfw_init_for_opengl(address, True) and imgui.backends.opengl3_init("#version 330")):
             raise WindowError("Dear ImGui could not start on this graphics driver")
+        self._chords = chords.install(self._handle, address, lambda: self.redraw(settle=True))
 
     # ------------------------------------------------------------------------------------------------ events
 
@@ -103,17 +104,14 @@ class Window:
         def touched(*_: Any) -> None:
             self.redraw(settle=True)
 
-        def dropped(_: Any, paths: Any) -> None:  # glfw has made a list of strings of the C array
-            self.drop([Path(p) for p in paths])
-
         handle = self._handle
         for install in (
-            glfw.set_cursor_pos_callback, glfw.set_mouse_button_callback, glfw.set_scroll_callback, glfw.set_key_callback,
+            glfw.set_cursor_pos_callback, glfw.set_mouse_button_callback, glfw.set_scroll_callback,
             glfw.set_char_callback, glfw.set_window_focus_callback, glfw.set_cursor_enter_callback, glfw.set_window_iconify_callback,
             glfw.set_framebuffer_size_callback, glfw.set_window_close_callback,
         ):  # fmt: skip
             install(handle, touched)
-        glfw.set_drop_callback(handle, dropped)  # pyright: ignore[reportArgumentType]
+        glfw.set_drop_callback(handle, lambda _, paths: self.drop([Path(p) for p in paths]))  # pyright: ignore
         glfw.set_window_content_scale_callback(handle, lambda *_: self._apply_scale())
         glfw.set_window_refresh_callback(handle, lambda _: self._refresh())
 
@@ -223,6 +221,8 @@ class Window:
             glfw.show_window(self._handle)  # with its first frame complete: no white flash
         self._shown = True
         self._frames_owed = max(0, self._frames_owed - 1)
+        if self._chords.frame_drawn():
+            self.redraw()
         if imgui.get_io().want_save_ini_settings:
             self.layout.save()
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from viz import capture
 from viz.state import Latent, Source, ViewState
@@ -86,6 +87,11 @@ def test_the_window_opens_shows_a_network_and_answers_the_mouse(display, tmp_pat
             return view if view.get(Latent).x > 0.05 else None
 
         assert until("drag", dragged, program).get(Source).network == str(TINY_R)
+        before = set(captures.glob("*.png"))
+        xdotool("key", "--window", window, "shift+c")  # released faster than a frame is drawn
+        (new,) = until("capture", lambda: set(captures.glob("*.png")) - before, program)
+        with Image.open(new) as captured:
+            assert captured.width > 1000  # of the window, not of the picture
         give_up = time.monotonic() + DEADLINE_S
         while program.poll() is None and time.monotonic() < give_up:
             xdotool("key", "--window", window, "ctrl+q", "sleep", 0.5)

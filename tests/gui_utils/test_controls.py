@@ -271,6 +271,22 @@ def test_the_tooltip_says_help_symbol_unit_and_reason():
         assert {"There is no network.", "Where it is."} <= set(shown)
 
 
+@pytest.mark.parametrize(
+    "draw, value, expected",
+    [
+        (lambda v, **k: controls.checkbox(Field("On", "Test.x", "Runs.", default=False), v, **k), True, "default: off"),
+        (lambda v, **k: controls.combo(Field("", "Test.x", "Which.", default="a"), v, {"a": "Alpha", "b": "B"}, **k), "b", "default: Alpha"),
+    ],
+)  # fmt: skip
+def test_the_tooltip_says_the_default_in_the_words_on_screen(draw, value, expected):
+    b, shown = Bench(draw, value), []
+    with pytest.MonkeyPatch.context() as patch, Driver(b.draw) as ui:
+        ui.frames(2)
+        patch.setattr(controls.imgui, "text_disabled", shown.append)
+        ui.hover("Test.x")
+        assert expected in shown
+
+
 @pytest.mark.parametrize("unit, expected", [("%", "%.2f %%"), ("°", "%.2f°"), ("dB", "%.2f dB"), ("", "%.2f")])
 def test_units_in_formats_are_escaped(unit, expected):
     assert Field("", "t", unit=unit).format() == expected

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from gui_utils.libraries import imgui
-from viz.export.export import ExportOptions, export
+from viz.export.export import export
+from viz.export.options import ExportOptions
 from viz.export.window_camera import FilmedWindow, Untimed
 from viz.groups.groups import Equivariance, Latent, OverlayView, Source, Unwarp
 from viz.pipeline import Pipeline

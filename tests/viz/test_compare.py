@@ -13,8 +13,9 @@ from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
 from viz import capture, cli
 from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture
 from viz.compare.caption import shared, wrapped
-from viz.export.export import ExportOptions, export
+from viz.export.export import export
 from viz.export.film_file import read
+from viz.export.options import ExportOptions
 from viz.memory import Memory
 from viz.pipeline import Pipeline
 from viz.request import Frame, Picture, RenderRequest

@@ -13,7 +13,9 @@ from gui_utils.tone import PictureView, ToneMap, paint, tone_map
 from viz import cli
 from viz.export import encoders, export as exporting
 from viz.export.encoders import ExportError, palette_of
-from viz.export.export import ExportOptions, export, pixels_of
+from viz.export.export import export
+from viz.export.options import ExportOptions
+from viz.export.picture import pixels_of
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.session.session import Session

@@ -9,7 +9,8 @@ import pytest
 
 from tests.viz.test_export import COUNT, FILM, ROOT
 from viz.export import encoders, film_file
-from viz.export.export import ExportOptions, export
+from viz.export.export import export
+from viz.export.options import ExportOptions
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.state import Source, Tone

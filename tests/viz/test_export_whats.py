@@ -9,7 +9,8 @@ from tests.viz.test_exr_file import decoded
 from viz import cli
 from viz.export import exr_file, film_file
 from viz.export.encoders import ExportError
-from viz.export.export import ExportOptions, export
+from viz.export.export import export
+from viz.export.options import ExportOptions
 from viz.export.picture import linear
 from viz.groups.groups import Equivariance, Flow, OverlayView, Slice, Sticking
 from viz.pipeline import Pipeline

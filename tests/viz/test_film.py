@@ -10,9 +10,9 @@ from tests.viz.test_app import START, Running
 from viz import commands
 from viz.effects import opening
 from viz.export.encoders import ExportError
-from viz.export.export import ExportOptions, ExportProgress, ExportResult
 from viz.export.film import leave_path
 from viz.export.job import ExportJob, finished_text, time_left_text
+from viz.export.options import ExportOptions, ExportProgress, ExportResult
 from viz.session.session import Session
 from viz.state import Latent, LatentPath, Pose, Source, View, ViewState
 from viz.timeline import paths

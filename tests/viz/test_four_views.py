@@ -15,8 +15,9 @@ from viz.canvas.captions import KnownEquivariance, captions, fitting, stored_equ
 from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture
 from viz.compare.layout import columns_in_window
 from viz.compare.pairs import PRESETS, SAME_NETWORK, toggled, with_next, with_views
-from viz.export.export import ExportOptions, export
+from viz.export.export import export
 from viz.export.film_file import read
+from viz.export.options import ExportOptions
 from viz.memory import Memory
 from viz.pipeline import Pipeline
 from viz.request import Beside, RenderRequest

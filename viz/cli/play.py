@@ -14,8 +14,9 @@ from viz.cli.arguments import add_engine_arguments, channel_list, seed_number, s
 from viz.cli.render import add_compare_arguments, with_comparison
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
-from viz.export.export import FRAMES, WHATS, WINDOW, ExportOptions, ExportProgress, export
+from viz.export.export import export
 from viz.export.film_file import read
+from viz.export.options import FRAMES, WHATS, WINDOW, ExportOptions, ExportProgress
 from viz.session.session import Session
 from viz.state import Channels, Device, Latent, OverlayView, Source, Tap, Truncation, ViewState
 from viz.timeline import paths

@@ -16,31 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gui_utils.tone import ToneMap, tone_map
-from viz.export.camera import Job, camera, rendered
+from viz.export.camera import Camera, Job, camera, rendered
 from viz.export.encoders import Encoder, ExportError, Film, Label, Sequence, film_format, video_library
-from viz.export.options import FRAMES, PROGRAM, WHATS, WINDOW, ExportOptions, ExportProgress, ExportResult, command_line
-from viz.export.picture import frame_pixels, output_size, pixels_of
+from viz.export.options import FRAMES, WHATS, ExportOptions, ExportProgress, ExportResult, command_line
 from viz.request import NetworkFacts
 from viz.session.session import Session
 from viz.state import MOTION, Noise, Pose, Source, Tap, ViewState
 
 if TYPE_CHECKING:
     from viz.pipeline import Pipeline
-
-__all__ = [
-    "FRAMES",
-    "PROGRAM",
-    "WHATS",
-    "WINDOW",
-    "ExportOptions",
-    "ExportProgress",
-    "ExportResult",
-    "command_line",
-    "export",
-    "frame_pixels",
-    "output_size",
-    "pixels_of",
-]
 
 MEMORY_BYTES = 1 << 28  # frames seldom share layers: little is worth remembering
 Report = Callable[[ExportProgress], None]
@@ -119,13 +103,13 @@ class _Export:
         source = replace(first.request.view.get(Source), sha256=first.network.sha256)
         self.session = self.session.with_source(ref, source)
         notes = (*first.network.notes, *ignored(self.session, first.network))
-        self.camera = camera(Job(self.session, self.options, self.pipeline))
+        taking = camera(Job(self.session, self.options, self.pipeline))
         try:
-            return replace(self._film(self.camera.open(first)), notes=notes)
+            return replace(self._film(taking, taking.open(first)), notes=notes)
         finally:
-            self.camera.close()
+            taking.close()
 
-    def _film(self, size: tuple[int, int]) -> ExportResult:
+    def _film(self, taking: Camera, size: tuple[int, int]) -> ExportResult:
         done = 0
         try:
             encoder = self._encoder(size)
@@ -135,7 +119,7 @@ class _Export:
             for done in range(self.total):
                 if self.cancelled():
                     return ExportResult(encoder.stop(keep=False), done, self.rendered, cancelled=True)
-                self._frame(encoder, done)
+                self._frame(encoder, taking, done)
             encoder.finish()
         except BaseException as e:  # also Ctrl+C: what is there is closed properly
             left = encoder.stop(keep=True)
@@ -150,13 +134,13 @@ class _Export:
             return Sequence(self.options.out, label, identity_of(self.session, self.options), f".{self.options.frames}")
         return Film(self.options.out, size, self.session.film.fps, label, lossless=self.options.lossless)
 
-    def _frame(self, encoder: Encoder, index: int) -> None:
+    def _frame(self, encoder: Encoder, taking: Camera, index: int) -> None:
         taken, there = None, encoder.has(index)
-        if not there or self.camera.remembers:
+        if not there or taking.remembers:
             view = self._view(index)
-            taken = self.camera.take(index, view)
+            taken = taking.take(index, view)
             if not there:
-                encoder.add(index, taken, view.to_json(), self.camera.holds)
+                encoder.add(index, taken, view.to_json(), taking.holds)
                 self.rendered += 1
         elapsed = time.monotonic() - self.start_s
         left = self.total - index - 1

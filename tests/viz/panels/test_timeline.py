@@ -7,8 +7,8 @@ import pytest
 from gui_utils.libraries import imgui
 from tests.viz.panels.shown import alias_free_facts, show
 from viz import commands
-from viz.export.export import ExportOptions, ExportProgress
 from viz.export.film import Film
+from viz.export.options import ExportOptions, ExportProgress
 from viz.panels.timeline_strip import EDGE_EM, keyframe_at, ruler_step
 from viz.state import Pose, RotateMotion, View, ViewState
 from viz.timeline import paths

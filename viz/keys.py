@@ -163,6 +163,8 @@ GESTURES: tuple[tuple[str, str], ...] = (
     ("left-drag", "walk in latent space"),
     ("right-drag", "move the input grid"),
     ("drag the ring, or Alt + left-drag", "rotate the input grid"),
+    ("hold Ctrl while moving or rotating", "stop at whole pixels, and at every 15°"),
+    ("hold Ctrl + Shift", "stop at 1/8 pixels, and at every 1°"),
     ("wheel", "zoom at the cursor"),
     ("middle-drag, or Space + drag", "pan"),
     ("double-click", "fit the picture"),

@@ -137,6 +137,22 @@ def test_dragging_the_ring_rotates_counter_clockwise(running):
     assert running.state.get(Pose).turns == pytest.approx(0.25, abs=0.01)
 
 
+@pytest.mark.parametrize(("keys", "pixels", "degrees"), [("ctrl", 1, 15), ("ctrl+shift", 1 / 8, 1)])
+def test_with_ctrl_a_drag_stops_at_whole_pixels_and_round_angles(running, keys, pixels, degrees):
+    """The mouse goes on between the stops, in steps that are far smaller than they are."""
+    scale, start = running.app.canvas.placement.scale, running.canvas_point(0.2, 0.1)
+    running.ui.drag(start, (start[0] + 0.109 * scale, start[1] - 0.05 * scale), button=1, steps=60, keys=keys)
+    pose = running.state.get(Pose)
+    step = pixels / running.app.good.network.resolution
+    for value, wanted in ((pose.x, 0.109), (pose.y, -0.05)):
+        assert value / step == pytest.approx(round(value / step), abs=1e-9)
+        assert value == pytest.approx(wanted, abs=step / 2 + 2 / scale)
+    running.ui.key("r")
+    running.ui.drag(running.canvas_point(0.4, 0.0), running.canvas_point(0.28, -0.28), steps=60, keys=keys)
+    assert running.state.get(Pose).turns * 360 == pytest.approx(45, abs=degrees * 1.01)
+    assert running.state.get(Pose).turns * 360 % degrees == pytest.approx(0, abs=1e-9)
+
+
 def test_the_ring_is_there_to_be_found_while_the_mouse_is_over_the_picture(running):
     """Also where nothing is moved yet, and the mouse is far from it; elsewhere nothing hides the picture."""
 

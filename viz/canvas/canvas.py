@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from viz.canvas.cursor import share_cursor
 from viz.canvas.overlay import CanvasOverlay, offered, value_under
 from viz.canvas.picture import CanvasPicture
 from viz.canvas.placement import Area, Content, Placement, Probe, pan, place, probe, zoom_at
+from viz.canvas.snapping import Rest, chosen_snap
 from viz.compare.compare import compared, own_values
 from viz.panels import PanelContext
-from viz.request import Frame, OverlayImage, Picture
+from viz.request import Frame, NetworkFacts, OverlayImage, Picture
 from viz.state import Channels, CompareView, OverlayView, Pose, Slice, Tone, View, ViewState
 
 STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
@@ -33,6 +34,7 @@ class Gesture:
 
     kind: str  # "walk" | "translate" | "rotate" | "pan" | "slice start" | "slice end" | "slice line" | "divider"
     last: tuple[float, float]
+    rest: Rest = field(default_factory=Rest)
 
 
 class Canvas:
@@ -248,11 +250,8 @@ class Canvas:
             case "pan":
                 resolution = context.network.resolution if context.network else 1
                 return state.put(pan(state.get(View), self.placement, resolution, dx, dy))
-            case "translate":
-                return gestures.translate(state, dx / self.placement.scale, dy / self.placement.scale, context.network)
-            case "rotate":
-                turns = gestures.angle_between(self.placement, state.get(Pose), before, after)
-                return gestures.rotate(state, turns, context.network)
+            case "translate" | "rotate":
+                return self._drag_pose(state, context.network, before, after)
             case "divider":
                 return drag_divider(state, self.placement, after[0])
             case "walk":
@@ -261,6 +260,22 @@ class Canvas:
                 part = kind.removeprefix("slice ")
                 return gestures.drag_line(state, part, dx / self.placement.scale, dy / self.placement.scale)
         return state
+
+    def _drag_pose(
+        self, state: ViewState, facts: NetworkFacts | None, before: tuple[float, float], after: tuple[float, float]
+    ) -> ViewState:
+        """Moves or turns the grid with the mouse; where it snaps, the gesture keeps how far the mouse has gone on."""
+        assert self.gesture is not None and self.placement is not None
+        shown, scale, io = state.get(Pose), self.placement.scale, imgui.get_io()
+        free, snap = state.put(self.gesture.rest.added(shown)), chosen_snap(ctrl=io.key_ctrl, shift=io.key_shift)
+        if self.gesture.kind == "rotate":
+            free = gestures.rotate(free, gestures.angle_between(self.placement, shown, before, after), facts)
+            new = snap.turned(free.get(Pose)) if snap else free.get(Pose)
+        else:
+            free = gestures.translate(free, (after[0] - before[0]) / scale, (after[1] - before[1]) / scale, facts)
+            new = snap.moved(free.get(Pose), facts) if snap else free.get(Pose)
+        self.gesture.rest = Rest.between(free.get(Pose), new)
+        return state.put(new)
 
 
 _ALL_BUTTONS = (

@@ -51,29 +51,30 @@ def convolution_calls() -> Iterator[tuple[torch.dtype, int, Tiles]]:
 
 
 def convolutions(device: str = "cuda") -> None:
-    """Few pixels and channels, so that blocks reach over every border: `conv.cuh`, `fragments.cuh`, `split.cuh`."""
+    """Few pixels and channels, so that blocks reach over every border: `conv.cuh`, `fragments.cuh`, `split.cuh`; and `modulate.cuh`,
+    without the libraries' convolutions, which are not ours to check and slow to watch.
+    """
     for dtype, kernel, tiles in convolution_calls():
         x, weight, styles, gain, options = cuda_conv.sample(device, kernel, 1, 35)
         for odd in (0, 1):  # rows that begin at even elements, and others
             images = x[..., :15, : 16 - odd].contiguous().to(dtype)
             cuda_conv.convolve_in_tiles(images, weight, styles, gain, options, tiles)
-    with cuda_tiles.by_libraries():
-        cuda_conv.check_convolution(device)  # `modulate.cuh`
+        cuda_conv.modulated_weight(weight, styles, gain, dtype, demodulate=True)
 
 
 def filters(device: str = "cuda") -> None:
-    """Few channels of every layer, forward and back, in two types."""
+    """Few channels of every layer: forward and back in two types, and on tensor cores in two."""
     for config in ("t256", "r256"):
         for case in layer_cases(config, divide_channels=256):
             fu, fd, b = (t.to(device) for t in (case.fu, case.fd, case.b))
-            for dtype in (torch.float32, torch.float16):
+            for dtype in (torch.float32, torch.float16, torch.bfloat16):
                 x = case.x.to(device, dtype).requires_grad_()
-                options = {"up": case.up, "down": case.down, "padding": case.padding}
+                options = {"up": case.up, "down": case.down, "padding": case.padding, "clamp": 256.0}
                 with use("cuda"):
-                    y = filtered_lrelu(x, fu, fd, b, **options)
-                    bias_act(y, act="lrelu").sum().backward()
                     with torch.no_grad():  # without gradients 16 bits go to the tensor cores
                         filtered_lrelu(x, fu, fd, b, **options)
+                    if dtype != torch.bfloat16:
+                        bias_act(filtered_lrelu(x, fu, fd, b, **options), act="lrelu").sum().backward()
 
 
 def main() -> int:

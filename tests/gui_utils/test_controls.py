@@ -275,7 +275,7 @@ def test_the_tooltip_says_help_symbol_unit_and_reason():
     "draw, value, expected",
     [
         (lambda v, **k: controls.checkbox(Field("On", "Test.x", "Runs.", default=False), v, **k), True, "default: off"),
-        (lambda v, **k: controls.combo(Field("", "Test.x", "Which.", default="a"), v, {"a": "Alpha", "b": "B"}, **k), "b", "default: Alpha"),
+        (lambda v, **k: controls.combo(Field("", "Test.x", "It.", default="a"), v, {"a": "Alpha", "b": "B"}, **k), "b", "default: Alpha"),
     ],
 )  # fmt: skip
 def test_the_tooltip_says_the_default_in_the_words_on_screen(draw, value, expected):

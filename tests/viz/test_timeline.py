@@ -63,7 +63,7 @@ def test_where_nothing_differs_the_view_is_the_very_same():
 @pytest.mark.parametrize(("kind", "field"), list(numeric_fields()))
 def test_every_numeric_field_moves_without_code_of_its_own(kind, field):
     low, high = field.metadata.get("low"), field.metadata.get("high")
-    a = 1 if low is None or low <= 1 else low
+    a = 1 if (low is None or low <= 1) and (high is None or high >= 1) else low
     b = a + 4 if high is None or high >= a + 4 else high
     a, b = (b / 2 if b == a else a), b
     a, b = type(field.default)(a), type(field.default)(b)

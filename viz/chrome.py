@@ -11,6 +11,7 @@ from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope
 from gui_utils.text import MISSING, duration_text, unit_text
 from viz import commands, keys, workspaces
+from viz.canvas.captions import fitting
 from viz.canvas.toolbar import overlay_bar, toolbar
 from viz.compare.bar import compare_bar, other_values
 from viz.effects import figure as figure_effects
@@ -150,7 +151,7 @@ def _chips(app: App) -> None:
         if progress and progress.can_cancel and imgui.small_button("Cancel##load"):
             app.context.emit(commands.CancelLoad())
     elif app.good is not None:
-        dim_text(what_ran(app))
+        dim_text(fitting(what_ran(app), imgui.get_content_region_avail().x, lambda text: imgui.calc_text_size(text).x))
 
 
 def _kernels(app: App) -> str:

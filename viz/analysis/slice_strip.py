@@ -36,7 +36,7 @@ ENDS = tuple(
                                  ("y1", "end, down,", 0.15))
 )  # fmt: skip
 COORDINATE_EM, END_EM, WORD_EM = 6.5, 16.5, 3.5  # one of them, an end with its word; the word
-BUTTON_EM, SCORE_EM = 3.5, 6.5
+BUTTON_EM, SCORE_EM = 3.0, 6.5
 CLEAR = Field("Clear", "Slice.clear", "Begins anew.")
 EXPORT = Field("Save", "Slice.export", "Saves the strip with its axes: a .png figure, and the values as .npz.")
 SCORE_HELP = "Share of the strip's detail that stands still: 100 % for straight streaks, 0 % for strands that move."

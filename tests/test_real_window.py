@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from viz import capture
+from viz.export import film_file
 from viz.state import Latent, Source, ViewState
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,7 +83,7 @@ def test_the_window_opens_shows_a_network_and_answers_the_mouse(display, tmp_pat
             )
             xdotool("key", "--window", window, "c", "sleep", 0.5)
             files = sorted(captures.glob("*.png")) if captures.is_dir() else []
-            view = capture.read_view(files[-1]) if files else ViewState()
+            view = film_file.read(files[-1]).views[0] if files else ViewState()
             return view if view.get(Latent).x > 0.05 else None
 
         assert until("drag", dragged, program).get(Source).network == str(TINY_R)

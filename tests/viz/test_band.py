@@ -1,13 +1,14 @@
 """The band filter: what is shown holds the chosen frequencies and no others, of pictures, layers with margins, and the error."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.viz import asked
+from tests.viz.asked import GOLDEN, ask
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz import cli
 from viz.analysis import live_equivariance as live
@@ -15,21 +16,9 @@ from viz.panels import band as panel
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.stages.band import kept
-from viz.state import BandFilter, Channels, Equivariance, Pose, Source, Spectrum, Tap, Tone, ViewState
+from viz.state import BandFilter, Channels, Equivariance, Pose, Spectrum, Tap, Tone
 
-GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-VIEW = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
-
-
-def shown(pipeline, view):
-    frame = pipeline.render(RenderRequest(1, view))
-    assert frame.error is None, frame.error
-    return frame
+VIEW = asked.TINY_R
 
 
 def tone(frequency, size, rate):
@@ -48,15 +37,15 @@ def test_cycles_per_image_whatever_the_margin(size, rate):
 
 
 def test_octaves_add_up_to_the_picture(pipeline):
-    whole = shown(pipeline, VIEW).picture.values
-    octaves = panel.octaves_of(shown(pipeline, VIEW).network)
-    parts = [shown(pipeline, VIEW.put(BandFilter(True, low=low, high=high))).picture.values for low, high in octaves.values()]
+    whole = ask(pipeline, VIEW).picture.values
+    octaves = panel.octaves_of(ask(pipeline, VIEW).network)
+    parts = [ask(pipeline, VIEW.put(BandFilter(True, low=low, high=high))).picture.values for low, high in octaves.values()]
     assert len(parts) >= 4 and np.allclose(sum(parts), whole, atol=1e-4) and all(not np.allclose(part, whole, atol=0.01) for part in parts)
 
 
 def test_the_spectrum_of_what_is_on_screen_has_nothing_else(pipeline):
     view = VIEW.put(Spectrum(on=True, all_channels=False)).put(Tap("L5_52_16")).put(Channels(mode="single"))
-    frames = [shown(pipeline, v).spectrum for v in (view, view.put(BandFilter(True, low=4.0, high=8.0, softness=0.1)))]
+    frames = [ask(pipeline, v).spectrum for v in (view, view.put(BandFilter(True, low=4.0, high=8.0, softness=0.1)))]
     radius = np.hypot(frames[0].axis, frames[0].axis[:, None])
     outside, inside = (radius > 11) | (radius < 1), (radius > 5) & (radius < 7)
     before, after = (f.power for f in frames)
@@ -65,18 +54,18 @@ def test_the_spectrum_of_what_is_on_screen_has_nothing_else(pipeline):
 
 def test_while_it_is_off_nothing_is_computed_again(pipeline):
     pipeline.memory.clear()
-    shown(pipeline, VIEW)
-    assert "band" not in shown(pipeline, VIEW.put(BandFilter(False, low=3.0))).ran
-    assert "unwarp" not in shown(pipeline, VIEW.put(BandFilter(False, error=True))).ran
-    assert "band" in shown(pipeline, VIEW.put(BandFilter(True, low=3.0))).ran
-    assert "synthesis" not in shown(pipeline, VIEW.put(BandFilter(True, low=5.0))).ran
+    ask(pipeline, VIEW)
+    assert "band" not in ask(pipeline, VIEW.put(BandFilter(False, low=3.0))).ran
+    assert "unwarp" not in ask(pipeline, VIEW.put(BandFilter(False, error=True))).ran
+    assert "band" in ask(pipeline, VIEW.put(BandFilter(True, low=3.0))).ran
+    assert "synthesis" not in ask(pipeline, VIEW.put(BandFilter(True, low=5.0))).ran
 
 
 def test_the_band_of_the_error(pipeline):
     view = VIEW.edit(Equivariance, on=True).put(Pose(turns=0.1))
 
     def images(view):
-        *_, last = pipeline.refine(shown(pipeline, view))
+        *_, last = pipeline.refine(ask(pipeline, view))
         return last.overlays["equivariance"]
 
     whole, upper, lower = (images(view.put(band)) for band in (BandFilter(), BandFilter(error=True), BandFilter(error=True, low=0, high=8)))

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from viz import capture
+from viz.export import film_file
 from viz.state import Latent, Pose, StateError, ViewState
 
 VIEW = ViewState().edit(Latent, x=12.25).edit(Pose, turns=0.125)
@@ -15,14 +16,14 @@ VIEW = ViewState().edit(Latent, x=12.25).edit(Pose, turns=0.125)
 def test_a_captured_png_restores_its_view(tmp_path):
     pixels = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
     path = capture.save_png(tmp_path / "new" / "a.png", pixels, VIEW)
-    assert capture.read_view(path) == VIEW
+    assert film_file.read(path).views == (VIEW,)
     assert np.array_equal(np.asarray(Image.open(path)), pixels)
 
 
 def test_json_restores_its_view(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(VIEW.to_json())
-    assert capture.read_view(path) == VIEW
+    assert film_file.read(path).views == (VIEW,)
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.png", b"junk"), ("a.json", b"\xff\xfe"), ("a.json", b"{}"), ("a.txt", b"hello")])
@@ -30,13 +31,13 @@ def test_other_files_are_refused_with_a_sentence(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(StateError):
-        capture.read_view(path)
+        film_file.read(path)
 
 
 def test_a_png_of_another_program_holds_no_view(tmp_path):
     Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
-    with pytest.raises(StateError, match="holds no saved view"):
-        capture.read_view(tmp_path / "a.png")
+    with pytest.raises(StateError, match="holds no session"):
+        film_file.read(tmp_path / "a.png")
 
 
 def test_numbers_go_on_after_the_largest(tmp_path):

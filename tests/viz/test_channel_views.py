@@ -1,7 +1,6 @@
 """Channels in an order, as principal components, and as angles: known signals, and what the stages make of them."""
 
 import math
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.viz.asked import GOLDEN, TINY_R, ask
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from torch_utils.resample import warp
 from viz import cli
@@ -21,8 +21,6 @@ from viz.stages.channel_order import TEST_SHIFT, beyond, energy, ordered
 from viz.stages.channels import choose
 from viz.state import Channels, Latent, LearnedPose, Noise, Pose, Source, Tap, ViewState
 
-GOLDEN = Path(__file__).resolve().parent.parent / "golden"
-TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
 SIZE = 48
 
 
@@ -117,17 +115,6 @@ def test_two_waves_a_quarter_apart_turn_through_the_colours():
 
 
 # ---------------------------------------------------------------------------------------------------- stages
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
-
-
-def ask(pipeline, view):
-    frame = pipeline.render(RenderRequest(1, view))
-    assert frame.error is None, frame.error
-    return frame
 
 
 def layer(pipeline, index=3):

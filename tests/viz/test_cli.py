@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from viz import capture, cli
+from viz import cli
 from viz.cli import render as cli_render
+from viz.export import film_file
 from viz.state import Latent, Mixing, Noise, Pose, Source, Tap, Truncation, Unwarp, ViewState
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,7 +70,7 @@ def test_stylegan2_noise_modes(tmp_path):
 def test_a_rendered_png_is_a_view_that_can_be_rendered_again(tmp_path):
     first, second = tmp_path / "a.png", tmp_path / "b.png"
     assert run("render", TINY_R, "--seed", 7, "--rotate", 30, "--psi", 0.7, "--out", first) == 0
-    view = capture.read_view(first)
+    view = film_file.read(first).views[0]
     assert (view.get(Latent).x, view.get(Truncation).psi) == (7.0, 0.7) and view.get(Source).sha256
     assert run("view", first, "--out", second) == 0
     with Image.open(first) as a, Image.open(second) as b:
@@ -183,7 +184,7 @@ def test_a_screenshot_needs_no_display(tmp_path):
     assert done.returncode == 0, done.stderr
     with Image.open(out) as picture:
         assert picture.size == (900, 600) and np.asarray(picture).std() > 5
-    assert capture.read_view(out).get(Source).network == TINY_R
+    assert film_file.read(out).views[0].get(Source).network == TINY_R
 
 
 @pytest.mark.window

@@ -9,8 +9,9 @@ from PIL import Image
 
 from networks.loading import catalogue
 from tests.finding import chord
+from tests.viz.asked import ask
 from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
-from viz import capture, cli
+from viz import cli
 from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture
 from viz.compare.caption import shared, wrapped
 from viz.export.export import export
@@ -165,12 +166,6 @@ def test_where_there_is_no_difference_the_reason_is_said(second, part):
 
 
 # ---------------------------------------------------------------------------------------------------- pipeline
-
-
-def ask(pipeline: Pipeline, view: ViewState) -> Frame:
-    frame = pipeline.render(RenderRequest(1, view))
-    assert frame is not None and frame.error is None, frame
-    return frame
 
 
 def test_the_second_answer_is_that_of_its_view_alone(pipeline):
@@ -364,7 +359,7 @@ def test_an_equal_network_differs_by_grey(tmp_path):
 
 def test_a_saved_comparison_restores_itself(tmp_path):
     path = render(tmp_path, "wipe", "--split", "0.125")
-    view = capture.read_view(path)
+    view = read(path).views[0]
     assert view.get(Compare).on and view.get(CompareView) == CompareView("wipe", 0.125) and view.get(Compare).sha256
     assert cli.run(["view", str(path), "--out", str(tmp_path / "again.png")]) == 0
     assert np.array_equal(np.asarray(Image.open(path)), np.asarray(Image.open(tmp_path / "again.png")))
@@ -487,7 +482,7 @@ def test_a_capture_holds_what_is_compared(running):
     path = running.app.capture_folder / "00000.png"
     with Image.open(path) as saved:
         assert saved.size == (2 * 32 + compare_picture.GAP, 32)
-    assert capture.read_view(path).get(Compare).sha256 == running.app.good.beside.frame.network.sha256
+    assert read(path).views[0].get(Compare).sha256 == running.app.good.beside.frame.network.sha256
 
 
 @pytest.mark.window

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gui_utils.tone import PictureView, ToneMap, paint, tone_map
-from viz import cli
+from viz import capture, cli
 from viz.export import encoders, export as exporting
 from viz.export.encoders import ExportError, palette_of
 from viz.export.export import export
@@ -67,9 +67,9 @@ def test_a_lossless_film_decodes_to_the_very_pixels(name, tmp_path, pipeline, fr
 def test_a_sequence_holds_the_very_pixels_and_the_view_of_each_frame(tmp_path, pipeline, frames):
     export(FILM, ExportOptions(tmp_path / "f"), pipeline=pipeline)
     assert np.array_equal(pngs(tmp_path / "f"), frames)
-    from viz.capture import read_view
 
-    assert read_view(tmp_path / "f" / "00002.png").get(Pose).turns == pytest.approx(0.4)
+    view = ViewState.from_json(Image.open(tmp_path / "f" / "00002.png").text[capture.KEY])
+    assert view.get(Pose).turns == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm"])

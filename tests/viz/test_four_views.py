@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from networks.loading import catalogue
+from tests.viz.asked import ask
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from tests.viz.test_compare import TINY_R, TINY_T, Clock
 from viz import cli
@@ -49,12 +50,6 @@ GAP = compare_picture.GAP
 @pytest.fixture(scope="module")
 def pipeline():
     return Pipeline(headless=True)
-
-
-def ask(pipeline: Pipeline, view: ViewState):
-    frame = pipeline.render(RenderRequest(1, view))
-    assert frame is not None and frame.error is None, frame
-    return frame
 
 
 def preset(name: str) -> compare_pairs.Choice:

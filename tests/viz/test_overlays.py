@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.viz.asked import ask
 from viz import analysis, refinement
 from viz.analysis import Overlay
 from viz.memory import Memory, nbytes
 from viz.pipeline import Pipeline
 from viz.render_thread import Inline, RenderThread
-from viz.request import OverlayResult, RenderRequest
+from viz.request import OverlayResult
 from viz.state import (
     ANALYSES,
     DRAWN,
@@ -74,12 +75,6 @@ def pipeline(shared):
 
 
 ON = TINY_R.edit(Sticking, on=True)
-
-
-def ask(pipeline, view):
-    frame = pipeline.render(RenderRequest(1, view))
-    assert frame.error is None, frame.error
-    return frame
 
 
 def test_every_overlay_has_a_group_of_its_own_and_only_reads_what_is_rendered():

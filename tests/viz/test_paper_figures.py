@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from tests.viz.test_app import GOLDEN, Running
-from viz import capture, cli
+from viz import cli
 from viz.commands import MakeFigure
 from viz.effects.figure import MENU
 from viz.errors import CommandError
+from viz.export import film_file
 from viz.figures.chart import Curve, Place, Scales, chart
 from viz.figures.drawing import Box, Drawing, Line, Picture, Text
 from viz.figures.drawing_file import helvetica_width, pdf, png, save, svg
@@ -165,7 +166,7 @@ def test_the_command_writes_every_format(tmp_path, suffix):
     assert cli.run(["figure", "fig4c", "--network", str(GOLDEN / "tiny_r.pkl"), "--out", str(out)]) == 0
     assert out.read_bytes()[:4] in (b"<svg", b"%PDF", b"\x89PNG")
     if suffix == ".png":
-        assert capture.read_view(out).get(Source).network.endswith("tiny_r.pkl")
+        assert film_file.read(out).views[0].get(Source).network.endswith("tiny_r.pkl")
 
 
 @pytest.mark.parametrize(

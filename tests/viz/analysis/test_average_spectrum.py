@@ -1,12 +1,11 @@
 """Average spectra: one pass gives the published estimator; networks, folders and saved files; window and command line agree."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.viz.asked import GOLDEN, TINY_R, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from torch_utils.spectra import AveragePower
 from viz import cli
@@ -15,24 +14,10 @@ from viz.analysis.average_spectrum import Curves, SetPower, curves, load_curves
 from viz.commands import SaveMeasurement
 from viz.errors import CommandError
 from viz.panels import PanelContext
-from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import AverageSpectrum, LayerShares, Source, SpectrumReference, Tap, ViewState
 
-GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
-TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
 FACTS = alias_free_facts()
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
-
-
-def steps(pipeline, view, name):
-    found = [f.overlays[name] for f in pipeline.refine(pipeline.render(RenderRequest(1, view)))]
-    assert found and all(r.error is None for r in found), found
-    return found
 
 
 def test_one_pass_gives_the_published_estimator():

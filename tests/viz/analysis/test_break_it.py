@@ -2,50 +2,27 @@
 
 import json
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from networks.breakage import Breakage, LayerBreakage
 from networks.measures.metrics import measure
+from tests.viz.asked import GOLDEN, TINY_R, TINY_SG2, ask, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz import cli
 from viz.analysis import break_it, break_it_panel
 from viz.canvas import badge as canvas_badge
 from viz.groups.layer import LayerBreak
-from viz.pipeline import Pipeline
-from viz.request import OverlayResult, RenderRequest
+from viz.request import OverlayResult
 from viz.stages import load
 from viz.state import BreakIt, Equivariance, Filters, Latent, Pose, Source, StateError, Tap, ViewState
 
-GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
-TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
-TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl")))
 NEAREST = BreakIt(upsampling=1, window="nearest")
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
-
-
-def ask(pipeline, view):
-    frame = pipeline.render(RenderRequest(1, view))
-    assert frame.error is None, frame.error
-    return frame
 
 
 def ready(pipeline):
     return pipeline._answered[1].inputs["load"]
-
-
-def steps(pipeline, view):
-    """What was found, step by step; only the last where it is remembered."""
-    frame = ask(pipeline, view)
-    found = [f.overlays[break_it.NAME] for f in (frame, *pipeline.refine(frame)) if break_it.NAME in f.overlays]
-    assert found and all(r.error is None for r in found), found
-    return found
 
 
 # ---------------------------------------------------------------------------------------------------- the picture
@@ -141,7 +118,7 @@ def test_each_layer_is_broken_in_its_own_way(pipeline):
 
 
 def test_nearest_and_no_oversampling_cost_the_bundled_network_its_equivariance(pipeline):
-    found = steps(pipeline, ViewState().put(NEAREST))
+    found = steps(pipeline, ViewState().put(NEAREST), break_it.NAME)
     assert [r.fraction for r in found] == sorted(r.fraction for r in found) and found[-1].fraction == 1
     toll = found[-1].values
     whole, broken = toll.db("eq_t")
@@ -154,15 +131,15 @@ def test_nearest_and_no_oversampling_cost_the_bundled_network_its_equivariance(p
 
 def test_more_oversampling_does_not_hurt_and_less_does(pipeline):
     """The order of the paper's ablation of m, on the weights that were trained with m = 2."""
-    db = {m: steps(pipeline, ViewState().put(BreakIt(upsampling=m)))[-1].values.db("eq_t")[1] for m in (1, 2, 4)}
+    db = {m: steps(pipeline, ViewState().put(BreakIt(upsampling=m)), break_it.NAME)[-1].values.db("eq_t")[1] for m in (1, 2, 4)}
     assert db[1] < db[2] - 15 and db[4] > db[2] - 6
 
 
 def test_the_whole_network_is_measured_once(pipeline, monkeypatch):
-    steps(pipeline, TINY_R.put(NEAREST))
+    steps(pipeline, TINY_R.put(NEAREST), break_it.NAME)
     measured = []
     monkeypatch.setattr(break_it, "measure", lambda network, **options: measured.append(network) or measure(network, **options))
-    steps(pipeline, TINY_R.put(BreakIt(window="bilinear")))
+    steps(pipeline, TINY_R.put(BreakIt(window="bilinear")), break_it.NAME)
     assert measured == [ready(pipeline).network]
 
 
@@ -243,7 +220,7 @@ def test_torgb_is_not_offered_and_stylegan2_has_nothing():
 
 
 def test_the_table_says_what_it_costs(pipeline):
-    toll = steps(pipeline, TINY_R.put(NEAREST))[-1].values
+    toll = steps(pipeline, TINY_R.put(NEAREST), break_it.NAME)[-1].values
     rows = break_it_panel.rows(toll)
     assert rows[2][0] == "change" and rows[2][1].startswith("−") and rows[2][4].endswith("×")
     assert break_it_panel.rows(break_it.Toll())[0] == ("whole", "—", "—", "—", "—")
@@ -311,7 +288,7 @@ def test_the_command_line_sets_any_value(tmp_path, capsys):
 
 
 def test_metrics_of_a_broken_network_are_those_of_the_panel(pipeline, capsys):
-    toll = steps(pipeline, ViewState().put(BreakIt(upsampling=1)))[-1].values
+    toll = steps(pipeline, ViewState().put(BreakIt(upsampling=1)), break_it.NAME)[-1].values
     arguments = ["metrics", "globe-r-64", "--eq-t", "--num", str(break_it.SAMPLES), "--json", "--set", "BreakIt.upsampling=1"]
     assert cli.run(arguments) == 0
     assert json.loads(capsys.readouterr().out)["eq_t"] == pytest.approx(toll.db("eq_t")[1], abs=0.05)

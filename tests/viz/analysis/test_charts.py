@@ -1,41 +1,21 @@
 """By layer, over sweeps, and over samples: progressive, the numbers of the computations, and clicks that lead somewhere."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gui_utils.libraries import implot
+from tests.viz.asked import TINY_R, TINY_SG2, inputs, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz import cli
 from viz.analysis import layer_chart, metric_table, sweep_chart
 from viz.analysis.equivariance import SweepPoint, per_layer, sweep_angle, sweep_shift
 from viz.commands import CopyText
-from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderError, RenderRequest
 from viz.state import LayerEquivariance, Metrics, Pose, Source, Sweep, Tap, ViewState
 
-GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
-TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
-TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl")))
 FACTS = alias_free_facts()
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
-
-
-def steps(pipeline, view, name):
-    found = [f.overlays[name] for f in pipeline.refine(pipeline.render(RenderRequest(1, view)))]
-    assert found and all(r.error is None for r in found), found
-    return found
-
-
-def inputs(pipeline):
-    run = pipeline._answered[1]
-    return run.inputs["load"].network, run.inputs["latent"].ws
 
 
 # ---------------------------------------------------------------------------------------------------- by layer

@@ -1,16 +1,15 @@
 """Every overlay keeps the picture interactive: the picture comes first, results in steps, and a newer question ends the work at once."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from networks.layers import FilteredLayer
+from tests.viz.asked import GOLDEN
 from viz import refinement
 from viz.analysis import overlays
-from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.state import (
     AverageSpectrum,
@@ -29,7 +28,6 @@ from viz.state import (
     ViewState,
 )
 
-GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
 NETWORK = str(GOLDEN / "tiny_r.pkl")
 VIEW = ViewState().put(Source(NETWORK)).put(Latent(x=4.0)).put(Pose(x=0.05, y=-0.02, turns=0.1))
 SETTINGS = {
@@ -44,11 +42,6 @@ SETTINGS = {
 }
 AT_ONCE = {"filters", "nonlinearity"}  # one step each: no picture is made, or one that is left between two layers
 OVERLAYS = overlays()
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
 
 
 @pytest.fixture(scope="module")

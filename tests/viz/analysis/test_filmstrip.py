@@ -1,31 +1,24 @@
 """The filmstrip: every layer registered to the image, one region and one cursor for all, a click that taps."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from gui_utils.libraries import imgui
+from tests.viz import asked
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from tests.viz.test_app import Running
 from viz.analysis import filmstrip
 from viz.analysis.filmstrip import LARGEST, Cell, Region, as_colors, as_picture, region_of
 from viz.canvas import shared_cursor
-from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
-from viz.state import Channels, Filmstrip, Source, Tap, ViewState
+from viz.state import Channels, Filmstrip, Tap, ViewState
 
-GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
-TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl"))).edit(Filmstrip, on=True)
-TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl"))).edit(Filmstrip, on=True)
+TINY_R = asked.TINY_R.edit(Filmstrip, on=True)
+TINY_SG2 = asked.TINY_SG2.edit(Filmstrip, on=True)
 FACTS = alias_free_facts()
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
 
 
 def steps(pipeline, view):

@@ -16,7 +16,6 @@ from tests.networks.test_specs import golden_config
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz.analysis import filter_view
 from viz.analysis.filter_responses import FLOOR_DB, PLANE, axis_response, flexible_layers, response_of
-from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import Filters, Source, Tap, ViewState
 
@@ -29,11 +28,6 @@ KAISER = Lowpass(support=6, factor=2, cutoff=5.0, half_width=3.0, sampling_rate=
 def designed(lowpass):
     taps = design(lowpass)
     return response_of(lowpass, taps, taps)
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
 
 
 def shown_filters(pipeline, view):

@@ -1,7 +1,6 @@
 """The Fourier input's waves under a pose are those that the network computes, and the window on them lies where it says."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,17 +8,16 @@ import torch
 
 from networks.fourier_input import FourierInput
 from networks.spec import InputSpec
+from tests.viz import asked
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from torch_utils.resample import pose_matrix
 from viz.analysis import fourier_view
 from viz.analysis.fourier_view import fourier_of
-from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
-from viz.state import FourierView, LearnedPose, Pose, Source, ViewState
+from viz.state import FourierView, LearnedPose, Pose, ViewState
 
-GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
-TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl"))).edit(FourierView, on=True)
-TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl"))).edit(FourierView, on=True)
+TINY_R = asked.TINY_R.edit(FourierView, on=True)
+TINY_SG2 = asked.TINY_SG2.edit(FourierView, on=True)
 CHANNELS, SIZE, RATE = 24, (36, 28), 16.0
 STILL = torch.tensor([[1.0, 0.0, 0.0, 0.0]])
 LEARNED = torch.tensor([[0.8, -0.6, 0.2, -0.1]])
@@ -89,11 +87,6 @@ def test_the_canvas_is_to_scale_and_the_most_used_wave_is_1(source):
 
 
 # ---------------------------------------------------------------------------------------------------- with the picture
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
 
 
 def found(pipeline, view):

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,24 +10,19 @@ from networks.build import build
 from networks.configs import rung
 from networks.measures.comparison import ratio_db
 from networks.spec import MappingConfig
+from tests.viz import asked
+from tests.viz.asked import GOLDEN, inputs, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz import cli
 from viz.analysis import layer_health
-from viz.analysis.layer_health import Health, alarms, dead_channels, probed, texts
-from viz.pipeline import Pipeline
-from viz.request import OverlayResult, RenderRequest
+from viz.analysis.layer_health import NAME, Health, alarms, dead_channels, probed, texts
+from viz.request import OverlayResult
 from viz.stages.picture import inside
-from viz.state import BreakIt, LayerHealth, Pose, Source, Tap, ViewState
+from viz.state import BreakIt, LayerHealth, Pose, Tap, ViewState
 
-GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
-TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl"))).edit(LayerHealth, on=True)
-TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl"))).edit(LayerHealth, on=True)
+TINY_R = asked.TINY_R.edit(LayerHealth, on=True)
+TINY_SG2 = asked.TINY_SG2.edit(LayerHealth, on=True)
 FACTS = alias_free_facts()
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
 
 
 @pytest.fixture
@@ -37,23 +31,11 @@ def network():
     return build(config, seed=0)
 
 
-def steps(pipeline, view):
-    frame = pipeline.render(RenderRequest(1, view))
-    found = [f.overlays[layer_health.NAME] for f in (frame, *pipeline.refine(frame)) if layer_health.NAME in f.overlays]
-    assert found and all(r.error is None for r in found), found
-    return found
-
-
-def inputs(pipeline):
-    run = pipeline._answered[1]
-    return run.inputs["load"].network, run.inputs["latent"].ws
-
-
 # ---------------------------------------------------------------------------------------------------- computation
 
 
 def test_a_row_with_every_step_and_the_error_of_computing_it_oneself(pipeline):
-    found = steps(pipeline, TINY_R.edit(Pose, turns=0.1))
+    found = steps(pipeline, TINY_R.edit(Pose, turns=0.1), NAME)
     network, ws = inputs(pipeline)
     specs = network.synthesis.specs
     assert [len(r.values) for r in found] == list(range(1, len(specs) + 1)) and found[-1].fraction == 1
@@ -71,7 +53,7 @@ def test_a_row_with_every_step_and_the_error_of_computing_it_oneself(pipeline):
 
 
 def test_eight_bits_are_worse_than_eleven_by_three_bits(pipeline):
-    half, brain = (steps(pipeline, TINY_R.edit(LayerHealth, dtype=dtype))[-1].values for dtype in ("float16", "bfloat16"))
+    half, brain = (steps(pipeline, TINY_R.edit(LayerHealth, dtype=dtype), NAME)[-1].values for dtype in ("float16", "bfloat16"))
     for a, b in zip(half, brain, strict=True):
         assert a.own_db - b.own_db == pytest.approx(18, abs=4)  # 6 dB a bit
 
@@ -112,7 +94,7 @@ def test_channels_that_carry_nothing_are_dead():
 
 
 def test_a_channel_without_weights_is_found_in_the_network(pipeline):
-    steps(pipeline, TINY_R)
+    steps(pipeline, TINY_R, NAME)
     network, _ = inputs(pipeline)
     layer = network.synthesis.layer(network.synthesis.specs[2])
     before = layer.weight[1].clone()
@@ -120,29 +102,29 @@ def test_a_channel_without_weights_is_found_in_the_network(pipeline):
         with torch.no_grad():
             layer.weight[1] = 0
         pipeline.memory.clear()
-        assert 1 in steps(pipeline, TINY_R)[-1].values[2].dead
+        assert 1 in steps(pipeline, TINY_R, NAME)[-1].values[2].dead
     finally:
         with torch.no_grad():
             layer.weight[1] = before
         pipeline.memory.clear()
-    assert 1 not in steps(pipeline, TINY_R)[-1].values[2].dead
+    assert 1 not in steps(pipeline, TINY_R, NAME)[-1].values[2].dead
 
 
 def test_it_looks_at_the_broken_network(pipeline):
-    plain = steps(pipeline, TINY_R)[-1].values
-    broken = steps(pipeline, TINY_R.put(BreakIt((1,), noise=5.0)))[-1].values
+    plain = steps(pipeline, TINY_R, NAME)[-1].values
+    broken = steps(pipeline, TINY_R.put(BreakIt((1,), noise=5.0)), NAME)[-1].values
     assert broken[1].largest > 1.5 * plain[1].largest and broken[0] == plain[0]
 
 
 def test_stylegan2_is_left_out(pipeline):
-    assert steps(pipeline, TINY_SG2)[-1].values is None
+    assert steps(pipeline, TINY_SG2, NAME)[-1].values is None
 
 
 # ---------------------------------------------------------------------------------------------------- control
 
 
 def test_the_command_line_has_the_same_numbers(pipeline, capsys, tmp_path):
-    seen = steps(pipeline, TINY_R.edit(LayerHealth, dtype="bfloat16"))[-1].values
+    seen = steps(pipeline, TINY_R.edit(LayerHealth, dtype="bfloat16"), NAME)[-1].values
     network, out = str(GOLDEN / "tiny_r.pkl"), tmp_path / "health.png"
     assert cli.run(["health", network, "--dtype", "bfloat16", "--json", "--out", str(out)]) == 0
     printed = json.loads(capsys.readouterr().out)
@@ -163,7 +145,7 @@ def test_what_deserves_attention_stands_out():
 
 def test_a_click_looks_at_the_layer():
     found = tuple(Health(tap.name, 70.0, 70.0, 0.0, 1.0, (0,), 96) for tap in FACTS.taps if tap.spec is not None)
-    frame = replace(frame_of(FACTS), overlays={layer_health.NAME: OverlayResult(found)})
+    frame = replace(frame_of(FACTS), overlays={NAME: OverlayResult(found)})
     with show(layer_health.PANEL, ViewState().edit(LayerHealth, on=True), network=FACTS, frame=frame) as shown:
         shown.ui.click(f"LayerHealth.{found[4].name}")
         assert shown.state.get(Tap).layer == found[4].name

@@ -1,26 +1,18 @@
 """The average around a latent: progressive, in w or in z, its images and scores; and where detail is kept."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
+from tests.viz import asked
 from tests.viz.analysis.test_sticking import grating, slope
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz.analysis import sticking_average as sa
 from viz.analysis.sticking import DetailKept, DetailMap
-from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
-from viz.state import OverlayView, Source, Sticking, ViewState
+from viz.state import OverlayView, Sticking
 
-GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
-VIEW = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl"))).edit(Sticking, on=True, num=4)
-
-
-@pytest.fixture(scope="module")
-def pipeline():
-    return Pipeline()
+VIEW = asked.TINY_R.edit(Sticking, on=True, num=4)
 
 
 def steps(pipeline, view):

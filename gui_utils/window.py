@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,12 +32,9 @@ from gui_utils.context import DEFAULTS, WindowOptions, check_version, create, fi
 from gui_utils.errors import WindowError
 from gui_utils.layout_file import KeptLayout
 from gui_utils.libraries import glfw, imgui, implot
+from gui_utils.pace import Pace
 
 FONT_SCALES = (0.8, 2.0)
-SETTLE_FRAMES = 3  # Dear ImGui needs a few frames after input until everything has its final size and state
-SETTLE_S = 0.8  # after input: long enough for tooltips that appear after the mouse rests
-SETTLE_STEP_S = 0.05
-CARET_STEP_S = 0.3  # a text cursor blinks
 
 _open_window: Window | None = None
 
@@ -56,11 +51,8 @@ class Window:
         self.on_refresh: Callable[[], None] | None = None  # called while the user holds a window edge (Windows, macOS)
         self.on_frame: Callable[[], None] | None = None  # called before each: a film has its own clock and its own mouse
         self.after_close: list[Callable[[], None]] = []  # called when everything else is gone (the tests' driver needs it)
-        self._closed = False
-        self._wake_lock = threading.Lock()
-        self._woken = threading.Event()
+        self._pace = Pace(headless=options.headless)
         self._dropped: list[Path] = []
-        self._frames_owed, self._settle_until = SETTLE_FRAMES, 0.0
         self._in_frame, self._shown = False, False
         self.layout = KeptLayout(options.ini_path)
         self._windowed_place: tuple[int, int, int, int] | None = None
@@ -122,55 +114,15 @@ class Window:
 
     def redraw(self, *, settle: bool = False) -> None:
         """Draw the next few frames even without input; `settle` keeps a slow rate for a moment, until delayed tooltips are out."""
-        self._frames_owed = SETTLE_FRAMES
-        if settle:
-            self._settle_until = time.monotonic() + SETTLE_S
+        self._pace.redraw(settle=settle)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Sleep until there is something to draw, at most `timeout_s` (None: no limit). False if the time passed and nothing happened."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while True:
-            step, draws = self._next_step()
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            waited_out = self._sleep(step if left is None else min(step, left) if step is not None else left)
-            if self._woken.is_set():
-                self._woken.clear()
-                self._frames_owed = max(self._frames_owed, 2)
-            if self._frames_owed > 0 or self.should_close or (draws and waited_out and (left is None or step is None or step <= left)):
-                return True
-            if deadline is not None and time.monotonic() >= deadline:
-                return False
-
-    def _next_step(self) -> tuple[float | None, bool]:
-        """How long to sleep at most, and whether to draw after that."""
-        if self._frames_owed > 0:
-            return 0.0, True
-        if time.monotonic() < self._settle_until:
-            return SETTLE_STEP_S, True
-        return (CARET_STEP_S, True) if imgui.get_io().want_text_input else (None, False)
-
-    def _sleep(self, step_s: float | None) -> bool:
-        """Handle events; sleep first. True if the time passed without an event that wakes."""
-        if step_s == 0.0 or self._woken.is_set():
-            glfw.poll_events()
-            return True
-        if self.options.headless:  # GLFW's null platform does not sleep
-            woken = self._woken.wait(step_s)
-            glfw.poll_events()
-            return not woken
-        before = time.monotonic()
-        if step_s is None:
-            glfw.wait_events()
-            return False
-        glfw.wait_events_timeout(step_s)
-        return time.monotonic() - before >= step_s
+        return self._pace.wait(timeout_s, lambda: self.should_close)
 
     def wake(self) -> None:
         """End `wait` early, from any thread; harmless after the window was closed."""
-        with self._wake_lock:
-            if not self._closed:
-                self._woken.set()
-                glfw.post_empty_event()
+        self._pace.wake()
 
     def drop(self, paths: list[Path]) -> None:
         """Files dropped on the window arrive here (tests may call it)."""
@@ -220,7 +172,7 @@ class Window:
         if not self._shown and not self.options.headless:
             glfw.show_window(self._handle)  # with its first frame complete: no white flash
         self._shown = True
-        self._frames_owed = max(0, self._frames_owed - 1)
+        self._pace.drawn()
         if self._chords.frame_drawn():
             self.redraw()
         if imgui.get_io().want_save_ini_settings:
@@ -337,10 +289,8 @@ class Window:
     def close(self) -> None:
         """Save the layout and release everything; further calls do nothing."""
         global _open_window
-        with self._wake_lock:
-            if self._closed:
-                return
-            self._closed = True
+        if not self._pace.close():
+            return
         self.layout.save()
         shader.release()
         imgui.backends.opengl3_shutdown()

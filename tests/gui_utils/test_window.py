@@ -13,10 +13,11 @@ import pytest
 from gui_utils import context, gl, window as window_module
 from gui_utils.errors import WindowError
 from gui_utils.libraries import glfw, imgui
+from gui_utils.pace import SETTLE_FRAMES
 from gui_utils.picture import PicturePainter
 from gui_utils.texture import FloatTexture
 from gui_utils.tone import PictureView, ToneMap
-from gui_utils.window import SETTLE_FRAMES, Window, WindowOptions
+from gui_utils.window import Window, WindowOptions
 
 pytestmark = pytest.mark.window
 ROOT = Path(__file__).resolve().parents[2]

@@ -66,9 +66,9 @@ class Coverage:
         """Notes every control, panel and command of this application from now on."""
         tooltip, carry_out, draw = controls._tooltip, effects.carry_out, app.draw
 
-        def noted(field: Field, disabled: str) -> None:
+        def noted(field: Field, disabled: str, default: str = "") -> None:
             self._note(field, disabled)
-            tooltip(field, disabled)
+            tooltip(field, disabled, default)
 
         def carried_out(to: App, command: Any) -> None:
             self.commands[type(command).__name__] += 1

@@ -117,8 +117,7 @@ class App:
         self._receive()
         for each in self.attached:
             each.each_frame(self)
-        for path in self.window.take_dropped():
-            opening.open_path(self, path)
+        opening.open_all(self, self.window.take_dropped())
         return elapsed
 
     def finish(self, dt: float) -> None:

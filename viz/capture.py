@@ -73,7 +73,10 @@ class atomic:
             umask = os.umask(0)
             os.umask(umask)
             self.temporary.chmod(0o666 & ~umask)  # mkstemp makes private files
-            self.temporary.replace(self.path)
+            try:
+                self.temporary.replace(self.path)
+            finally:  # a folder of that name, or on Windows a file that somebody has open
+                self.temporary.unlink(missing_ok=True)
         else:
             self.temporary.unlink(missing_ok=True)
 

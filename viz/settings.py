@@ -14,6 +14,13 @@ from viz.capture import atomic
 
 APP = "aliasfree-visualizer"
 RECENT = 16
+RANGES = {
+    "font_scale": (0.1, 10),
+    "fps_limit": (1, 10_000),
+    "window_width": (64, 1 << 15),
+    "window_height": (64, 1 << 15),
+    "workspace": (1, 99),
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,22 @@ def _read(data: dict[str, Any]) -> Settings:
             value = float(value)
         if isinstance(expected, tuple) and isinstance(value, list):
             value = tuple(tuple(v) if isinstance(v, list) else v for v in value)
-        if type(value) is not type(expected):
-            raise ValueError(f"{field.name} is {value!r}")
+        if type(value) is not type(expected) or not _possible(field.name, value):
+            raise ValueError(f"{field.name} is {value!r:.80}")
         values[field.name] = value
     return Settings(**values)
+
+
+def _possible(name: str, value: Any) -> bool:
+    """Whether a value of the right type can be used: somebody may have edited the file."""
+    if name in RANGES:
+        low, high = RANGES[name]
+        return low <= value <= high  # false for nan
+    if name == "recent":
+        return all(isinstance(ref, str) for ref in value)
+    if name == "bookmarks":
+        return all(
+            isinstance(place, tuple) and len(place) == 2 and all(type(n) in (int, float) and abs(n) < 1e12 for n in place)
+            for place in value
+        )
+    return True

@@ -56,6 +56,7 @@ from viz.session.saved_json import StateError, checked, finite, parsed
 
 FORMAT, WHAT = "aliasfree-view", "a saved view"
 VERSION = 1
+LONGEST_TEXT = 1 << 16  # of a path, for one
 SEEDS_PER_ROW = 100  # the seed lattice: one step in y is this many seeds
 
 G = TypeVar("G")
@@ -158,7 +159,7 @@ class ViewState:
                 unknown[name] = values
                 continue
             if not isinstance(values, dict):
-                raise StateError(f"{name} is {values!r}; an object is expected")
+                raise StateError(f"{name} is {values!r:.80}; an object is expected")
             group, extra = _read_group(known[name], values)
             if extra:
                 unknown[name] = extra
@@ -181,19 +182,21 @@ def _read_group(kind: type, values: dict[str, Any], place: str = "") -> tuple[An
 def _read_value(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple) or len(value) > 4096:
-            raise StateError(f"{name} is {value!r}; a list is expected")
+            raise StateError(f"{name} is {value!r:.80}; a list is expected")
         return tuple(_read_value(f"{name}[{i}]", v, get_args(hint)[0], {"low": 0}) for i, v in enumerate(value))
     if hint in PARTS:
         if not isinstance(value, dict):
-            raise StateError(f"{name} is {value!r}; an object is expected")
+            raise StateError(f"{name} is {value!r:.80}; an object is expected")
         return _read_group(hint, value, name)[0]
     if hint is float and isinstance(value, int | float):
         value = finite(name, value)
     if type(value) is not hint:
-        raise StateError(f"{name} is {value!r}; {hint.__name__} is expected")
+        raise StateError(f"{name} is {value!r:.80}; {hint.__name__} is expected")
+    if isinstance(value, str) and (len(value) > LONGEST_TEXT or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value))):
+        raise StateError(f"{name} is {value!r:.80}; a text of at most {LONGEST_TEXT} characters is expected")
     low, high, choices = limits.get("low"), limits.get("high"), limits.get("choices")
     if choices and value not in choices:
-        raise StateError(f"{name} is {value!r}; one of {', '.join(choices)} is expected")
+        raise StateError(f"{name} is {value!r:.80}; one of {', '.join(choices)} is expected")
     if (low is not None and value < low) or (high is not None and value > high):
-        raise StateError(f"{name} is {value!r}; {'at least ' + str(low) if high is None else f'{low} to {high}'} is expected")
+        raise StateError(f"{name} is {value!r:.80}; {'at least ' + str(low) if high is None else f'{low} to {high}'} is expected")
     return value

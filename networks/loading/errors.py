@@ -33,3 +33,8 @@ def printable(text: str, limit: int = 120) -> str:
     """`text` from a file, made safe to print: control characters escaped, length bounded."""
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[:limit])
     return shown + ("..." if len(text) > limit else "")
+
+
+def name_is_text(name: str) -> bool:
+    """Whether a file's name can be shown and written: a name of another encoding than UTF-8 comes as surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .catalogue import CatalogueEntry, catalogue, entry_named
-from .errors import LoadError, printable
+from .errors import LoadError, name_is_text, printable
 
 SNAPSHOTS = "network-snapshot-*.pkl"
 
@@ -40,6 +40,8 @@ def resolve(ref: str | Path) -> Place:
     shown = printable(text)
     if not text:
         raise LoadError("no network", "the reference is empty", "Give a path, an address, or the name of a network.")
+    if not name_is_text(text):
+        raise LoadError(shown, "its name is no valid text", "Rename it.")
     if (entry := entry_named(text)) is not None:
         return Place(text, path=entry.path, url=entry.url, entry=entry)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from networks.loading.errors import name_is_text, printable
 from viz import latent_file
 from viz.compare.compare import others, own_values, without
 from viz.effects import latent as latent_effects, session as session_effects
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 NETWORK_SUFFIXES = (".pkl", ".safetensors")
 VIEW_SUFFIXES = (".json", ".png", ".exr", ".svg", ".pdf", *SUFFIXES)
 LONGEST_PASTED = 16384
+MOST_AT_ONCE = 16
 NOTHING = "There is nothing to open in the clipboard: a view or session as JSON, a file's path or an address is expected."
 
 
@@ -33,8 +37,29 @@ def open_network(app: App, ref: str) -> None:
         app.state = app.state.put(Source(network=ref))
 
 
+def open_all(app: App, paths: Sequence[Path]) -> None:
+    """What was dropped at once, one after the other; of very many the first."""
+    for path in paths[:MOST_AT_ONCE]:
+        open_path(app, path)
+    if len(paths) > MOST_AT_ONCE:
+        app.toasts.add("warning", f"{len(paths)} files were dropped; the first {MOST_AT_ONCE} were opened.")
+
+
 def open_path(app: App, path: Path) -> None:
-    """Opens a file by what it is. A folder is a folder of snapshots."""
+    """Opens a file by what it is. A folder is a folder of snapshots. The border to files: nothing that one may hold ends the window."""
+    name = printable(path.name)
+    try:
+        if name_is_text(str(path)) and (path.is_file() or path.is_dir() or not path.exists()):
+            _open(app, path)
+            return
+        said = "it is neither a file nor a folder" if name_is_text(str(path)) else "its name is no valid text; rename it"
+        app.toasts.add("error", f"{name} was not opened: {said}.", "Nothing was changed.")
+    except Exception as e:
+        what = f"{name} was not opened: {type(e).__name__}: {printable(str(e), 200)}"
+        app.toasts.add("error", what, "".join(traceback.format_exception(e)))
+
+
+def _open(app: App, path: Path) -> None:
     if carries_session(path):
         open_session(app, path)
     elif latent_file.holds_latents(path):

@@ -9,11 +9,15 @@ from xml.sax.saxutils import unescape
 from PIL import Image
 
 from viz import capture
+from viz.errors import CommandError
 from viz.export import exr_file
 from viz.export.encoders import COMMENT_START, SESSION_KEY, SUFFIXES, video_library
+from viz.latent_file import check_members
 from viz.session import origin, session
 from viz.session.session import Session
 from viz.state import StateError
+
+LARGEST_FIGURE = 256 << 20
 
 
 def read(path: Path) -> Session:
@@ -32,7 +36,12 @@ def read(path: Path) -> Session:
         except StateError as e:
             raise StateError(f"{path.name}: {e}") from e
     path.stat()  # a file that is not there says so itself
-    text = readers[suffix](path)
+    try:
+        text = readers[suffix](path)
+    except (StateError, CommandError, OSError):
+        raise
+    except Exception as e:  # the border to files: what reads one raises many things that its documentation does not name
+        raise StateError(f"{path.name} cannot be read: {type(e).__name__}: {str(e)[:200]}") from e
     if text is None:
         raise StateError(f"{path.name} holds no session: only files exported by this program do")
     return Session.from_json(text)
@@ -48,6 +57,8 @@ def _in_values(path: Path) -> str | None:
 
 def _in_text(path: Path) -> str | None:
     """What `viz.figures.drawing_file` has written into a figure."""
+    if path.stat().st_size > LARGEST_FIGURE:
+        raise StateError(f"{path.name} is too large to be a figure of this program")
     data = path.read_bytes()
     if path.suffix.lower() == ".svg":
         found = re.search(r"<metadata>(.*?)</metadata>", data.decode("utf-8", "replace"), re.S)
@@ -72,6 +83,7 @@ def _in_arrays(path: Path) -> str | None:
 
     try:
         with np.load(path, allow_pickle=False) as file:
+            check_members(file.zip)
             return origin.session_in(str(file[origin.MEMBER])) if origin.MEMBER in file else None
     except (OSError, ValueError, EOFError) as e:
         raise StateError(f"{path.name} is not a readable .npz file: {e}") from e
@@ -97,7 +109,7 @@ def _gif_session(path: Path) -> str | None:
     """The session in the comment block that `encoders.add_gif_comment` has put at the end."""
     data = path.read_bytes()
     at = data.rfind(COMMENT_START) - 1
-    comment = b""
+    comment = bytearray()
     while 0 <= at < len(data) and data[at]:
         comment += data[at + 1 : at + 1 + data[at]]
         at += 1 + data[at]

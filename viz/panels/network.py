@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gui_utils import theme
@@ -27,6 +28,7 @@ OPEN = Field(f"{icons.ICON_FA_FOLDER_OPEN} Open…", "Network.open", "Chooses a 
 RELOAD = Field(f"{icons.ICON_FA_ROTATE_RIGHT} Reload", "Network.reload", "Reads the network's file again.")
 COPY_HASH = Field(icons.ICON_FA_COPY, "Network.copy_hash", "Copies the whole SHA-256 of the file.")
 LABEL_EM = 6.0
+MOST_CARDS, LONGEST_CARD = 64, 4000
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
@@ -79,7 +81,7 @@ def _details(facts: NetworkFacts, context: PanelContext) -> None:
         for note in facts.notes:
             with color_scope(text=theme.WARNING):
                 wrapped_text(f"{icons.ICON_FA_TRIANGLE_EXCLAMATION} {note}", dim=False)
-        _card(facts)
+        _card(facts, context)
 
 
 def detail_rows(facts: NetworkFacts) -> tuple[tuple[Field, str], ...]:
@@ -112,15 +114,26 @@ def _hash(facts: NetworkFacts, context: PanelContext) -> None:
         context.emit(commands.CopyText(facts.sha256))
 
 
-def _card(facts: NetworkFacts) -> None:
+def _card(facts: NetworkFacts, context: PanelContext) -> None:
     """What the network's file says about itself."""
-    texts = {name: str(value) for name, value in facts.metadata.items() if name not in ("constructor", "format") and str(value)}
+    texts = cached(context, "network.card", facts, lambda: card_texts(facts))
     if not texts:
         return
     with section("Card", opened=False) as opened:
-        for name, text in texts.items() if opened else ():
+        for name, text in texts if opened else ():
             imgui.text_disabled(name)
             wrapped_text(text, dim=False)
+
+
+def card_texts(facts: NetworkFacts) -> tuple[tuple[str, str], ...]:
+    """Names and texts, of any file at all: only so many, only so long (each is laid out in every frame), without control characters."""
+    known = ((name, str(value)) for name, value in facts.metadata.items() if name not in ("constructor", "format"))
+    return tuple((_clean(name, 80), _clean(text, LONGEST_CARD)) for name, text in islice(known, MOST_CARDS) if text)
+
+
+def _clean(text: str, most: int) -> str:
+    shown = "".join(c if c.isprintable() or c == "\n" else " " for c in text[:most])
+    return shown + ("…" if len(text) > most else "")
 
 
 # ---------------------------------------------------------------------------------------------------- what else there is

@@ -67,6 +67,13 @@ def error_json(why: str) -> str:
     return json.dumps({"error": why})
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Says nothing in the terminal about clients that hang up."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
 class RemoteServer:
     """Listens from the start; `wake` is called from its threads when something is asked. Port 0 takes any free one. Raises OSError."""
 
@@ -76,7 +83,7 @@ class RemoteServer:
         self._asked: queue.SimpleQueue[Asked] = queue.SimpleQueue()
         self._waiting: list[Asked] = []
         self._places = threading.Semaphore(MOST_WAITING)
-        self._server = ThreadingHTTPServer((HOST, port), self._handler())
+        self._server = _Quiet((HOST, port), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="remote", daemon=True)
         self._thread.start()
@@ -146,7 +153,7 @@ class RemoteServer:
                 if not self._allowed():
                     return
                 length = self.headers.get("Content-Length", "")
-                if not length.isdecimal() or int(length) > LARGEST_BODY:
+                if not length.isdecimal() or len(length) > 9 or int(length) > LARGEST_BODY:
                     self.send_error(413, "a body of at most 16 MiB with its length is expected")
                     return
                 self._ask(self.rfile.read(int(length)))

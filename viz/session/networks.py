@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from networks.loading.cache import folder as cache_folder, read_json
+from networks.loading.cache import download_of, folder as cache_folder, read_json
 from networks.loading.catalogue import entry_named
 from viz.request import Frame, NetworkFacts
 from viz.session.session import Session
@@ -121,10 +121,17 @@ def located(session: Session, folder: Path | None, others: Iterable[str] = ()) -
 
     A file is looked for by its name: where it was by its full path, in `folder` (that of the session's file) and among `others`
     (networks that were opened before); there by size, too. Whether its weights are the same is told when it is loaded.
+    An address from which nothing was fetched yet is missing as well: a picture that somebody sent must not make this machine call out.
     """
     said: list[str] = []
     missing: list[Missing] = []
+    others = tuple(others)
     for ref in refs_of(session):
+        if _is_address(ref) and entry_named(ref) is None and ref not in others and not download_of(ref).complete:
+            shown = ref.partition("://")[2]  # no longer an address: whoever loads the view before the answer fetches nothing
+            session = renamed(session, ref, shown)
+            missing.append(Missing(shown, ref))
+            continue
         if not _is_gone(ref):
             continue
         record = session.networks.get(ref)

@@ -24,7 +24,7 @@ def checked(data: Any, what: str, format: str) -> dict[str, Any]:
     if not isinstance(data, dict) or data.get("format") != format:
         raise StateError(f'not {what}: an object with "format": "{format}" is expected')
     if not isinstance(data.get("version"), int) or data["version"] < 1:
-        raise StateError(f"version is {data.get('version')!r}; a whole number from 1 is expected")
+        raise StateError(f"version is {data.get('version')!r:.80}; a whole number from 1 is expected")
     return data
 
 

@@ -180,7 +180,7 @@ def timeline_from_dict(data: dict[str, Any]) -> Timeline:
 
 def _keyframe(data: Any, name: str) -> Keyframe:
     if not isinstance(data, dict):
-        raise StateError(f"{name} is {data!r}; an object is expected")
+        raise StateError(f"{name} is {data!r:.80}; an object is expected")
     known = ("time_s", "easing", "short_way", "view")
     return Keyframe(
         number(data, "time_s", 0.0),

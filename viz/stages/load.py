@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass, replace
@@ -126,7 +127,6 @@ def taps_of(network: Any, device: torch.device) -> tuple[TapInfo, ...]:
 
 def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> NetworkFacts:
     network = loaded.network
-    limit = loaded.metadata.get("translation_limit")
     name = Path(loaded.ref).stem if loaded.path else loaded.ref
     notes = tuple(note for note in (*loaded.notes, other_weights(source, name, loaded.sha256)) if note)
     return NetworkFacts(
@@ -150,10 +150,19 @@ def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> Networ
         modified_ns=loaded.modified_ns,
         metadata=dict(loaded.metadata),
         constructor=dict(network.config.to_kwargs()),
-        translation_limit=float(limit) if limit is not None else None,
+        translation_limit=_limit(loaded.metadata.get("translation_limit")),
         base_transform=loaded.base_transform,
         notes=notes,
     )
+
+
+def _limit(text: Any) -> float | None:
+    """What the file says; None for what is no positive number."""
+    try:
+        limit = float(text)
+    except (TypeError, ValueError):
+        return None
+    return limit if 0 < limit < math.inf else None
 
 
 def stage(store: NetworkStore) -> Stage:

@@ -1,0 +1,206 @@
+"""Files of any kind on the window: each gives a sentence, quickly, and changes nothing."""
+
+import io
+import json
+import os
+import struct
+import time
+import zipfile
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from tests.viz.test_app import Running
+from viz import capture, settings
+from viz.effects import opening
+from viz.panels.network import LONGEST_CARD, card_texts
+from viz.session import networks
+from viz.session.session import Session
+from viz.state import Source, StateError, ViewState
+
+pytestmark = pytest.mark.window
+LONGEST_S, LONGEST_SENTENCE = 20.0, 600
+
+
+def picture(text: str = "") -> bytes:
+    """A PNG with this text where the view belongs."""
+    about, data = PngImagePlugin.PngInfo(), io.BytesIO()
+    about.add_text(capture.KEY, text)
+    Image.new("RGB", (4, 4)).save(data, "PNG", pnginfo=about if text else None)
+    return data.getvalue()
+
+
+def view(**groups: object) -> bytes:
+    return picture(json.dumps({"format": "aliasfree-view", "version": 1, **groups}))
+
+
+def large_picture() -> bytes:
+    data = bytearray(picture())
+    data[16:24] = struct.pack(">II", 90_000, 90_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
+    return bytes(data)
+
+
+def array(shape: str) -> bytes:
+    head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape},}}".ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + bytes(16)
+
+
+def archive(name: str, content: bytes, *, claims: int = 0) -> bytes:
+    """An .npz; `claims` is what it says that its member unpacks to."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(name, content)
+    found = bytearray(data.getvalue())
+    if claims:
+        at = found.index(b"PK\x01\x02")
+        found[at + 24 : at + 28] = struct.pack("<I", claims)
+    return bytes(found)
+
+
+def damaged_archive() -> bytes:
+    found = bytearray(archive("origin.npy", array("(4,)")))
+    found[40:60] = b"\xff" * 20
+    return bytes(found)
+
+
+def plain_array() -> bytes:
+    data = io.BytesIO()
+    np.save(data, np.zeros(4))
+    return data.getvalue()
+
+
+HOSTILE: dict[str, bytes] = {
+    "bomb.png": large_picture(),
+    "nan.png": picture('{"format": "aliasfree-view", "version": 1, "Pose": {"x": NaN}}'),
+    "infinite.png": picture('{"format": "aliasfree-view", "version": 1e999}'),
+    "text.png": view(Pose={"x": "a" * 2_000_000}),
+    "list.png": view(Pose=list(range(100_000))),
+    "long.png": view(Source={"network": "x" * 1_000_000}),
+    "surrogate.png": view(Source={"network": "\ud800"}),
+    "seed.png": view(Noise={"mode": "random", "seed": 10**300}),
+    "deep.png": picture("[" * 100_000),
+    "odd.pdf": b"%PDF /Subject <feff004>",
+    "odd.svg": b'<metadata>{"command": 1, "session": [</metadata>',
+    "text.npz": b"not an archive",
+    "array.npz": plain_array(),
+    "garbage.npz": archive("origin.npy", b"garbage"),
+    "damaged.npz": damaged_archive(),
+    "huge.npz": archive("origin.npy", array("(1099511627776,)")),
+    "huge latent.npz": archive("ws.npy", array("(1099511627776,)")),
+    "unpacks.npz": archive("ws.npy", array("(4,)"), claims=4_000_000_000),
+    "unpacks too.npz": archive("origin.npy", array("(4,)"), claims=4_000_000_000),
+    "huge.npy": array("(1099511627776,)"),
+    "deep.json": b"[" * 100_000,
+    "cut.gif": b"GIF89a\x01\x00",
+    "negative.exr": struct.pack("<II", 20000630, 2) + b"a\0string\0" + struct.pack("<i", -5),
+    "empty.mp4": bytes(100),
+    "a\nb\x1b.png": b"x",
+}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    running = Running(tmp_path_factory.mktemp("running"))
+    yield running
+    running.close()
+
+
+def dropped(running, *paths: Path) -> str:
+    """What is said about them, all of it."""
+    running.app.toasts.log.entries.clear()
+    began, before = time.monotonic(), running.state
+    running.window.drop(list(paths))
+    running.ui.frames(2)
+    assert time.monotonic() - began < LONGEST_S
+    assert running.state == before and running.app.frame.error is None
+    said = [entry.text for entry in running.app.toasts.log.entries]
+    assert said and all(len(text) < LONGEST_SENTENCE for text in said)
+    return "\n".join(said)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_in_a_sentence(running, name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(HOSTILE[name])
+    assert " was not opened: " in dropped(running, path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+@pytest.mark.parametrize("name", ["a.safetensors", "a.json", "a.png"])
+def test_what_is_no_file_is_not_waited_for(running, name, tmp_path):
+    os.mkfifo(tmp_path / name)
+    assert "neither a file nor a folder" in dropped(running, tmp_path / name)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+@pytest.mark.parametrize("name", [b"n\xff.png", b"n\xff.pkl"])
+def test_a_name_that_is_no_text_can_be_talked_about(running, name, tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    path.write_bytes(b"\x80\x04N.")
+    assert "its name is no valid text" in dropped(running, path)
+
+
+def test_of_a_thousand_files_the_first_few_are_opened(running, tmp_path):
+    path = tmp_path / "odd.svg"
+    path.write_bytes(b"")
+    assert f"the first {opening.MOST_AT_ONCE} were opened" in dropped(running, *[path] * 1000)
+
+
+def test_a_picture_that_somebody_sent_fetches_nothing_by_itself(running, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALIASFREE_CACHE", str(tmp_path))
+    url = "https://example.org/networks/x.pkl"
+    (tmp_path / "sent.png").write_bytes(view(Source={"network": url}))
+    before = running.state
+    running.window.drop([tmp_path / "sent.png"])
+    running.ui.frames(2)
+    assert "://" not in running.state.get(Source).network
+    assert [missing.url for missing in running.app.missing.asked] == [url]
+    running.app.missing.ask(())
+    running.app.state = before
+    running.ui.frames(2)
+
+
+def test_an_address_that_was_opened_before_is_not_asked_about(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALIASFREE_CACHE", str(tmp_path))
+    url = "https://example.org/networks/x.pkl"
+    opened = Session((ViewState().put(Source(network=url)),))
+    assert networks.located(opened, None)[2] == (networks.Missing("example.org/networks/x.pkl", url),)
+    assert networks.located(opened, None, others=[url]) == (opened, (), ())
+    kept = networks.download_of(url).file
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"")
+    assert networks.located(opened, None) == (opened, (), ())
+
+
+def test_the_card_of_a_network_is_bounded():
+    facts = SimpleNamespace(metadata={"constructor": "x", "description": "a\x00b\x1b[31m\n" + "long " * 1_000_000, "n": 3, "empty": ""})
+    (_, text), (_, number) = card_texts(facts)  # pyright: ignore[reportArgumentType]
+    assert text.startswith("a b [31m\nlong") and len(text) == LONGEST_CARD + 1 and number == "3"
+
+
+@pytest.mark.parametrize("changed", [
+    {"fps_limit": 0}, {"fps_limit": -3}, {"window_width": -5}, {"window_height": 10**30}, {"font_scale": float("nan")}, {"recent": [1]},
+    {"bookmarks": [[1, 2, 3]]}, {"bookmarks": ["ab"]}, {"bookmarks": [["a", 1]]}, {"workspace": -1}, {"bookmarks": [[1e400, 0]]},
+])  # fmt: skip
+def test_settings_that_somebody_has_edited_are_set_aside(changed, tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps(changed))
+    found, note = settings.load(path)
+    assert found == settings.Settings() and next(iter(changed)) in note
+
+
+def test_a_file_that_cannot_take_its_name_leaves_nothing_behind(tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError), capture.atomic(tmp_path / "taken") as temporary:
+        temporary.write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_field_that_is_no_text_is_named():
+    with pytest.raises(StateError, match=r"Source\.network is .* a text of at most"):
+        ViewState.from_dict({"format": "aliasfree-view", "version": 1, "Source": {"network": "\udcff"}})

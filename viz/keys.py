@@ -168,6 +168,7 @@ GESTURES: tuple[tuple[str, str], ...] = (
     ("wheel", "zoom at the cursor"),
     ("middle-drag, or Space + drag", "pan"),
     ("double-click", "fit the picture"),
+    ("click a channel, where all are shown", "see it alone"),
     ("hold X", "comparing, see the other view in its place"),
     ("drag the divider", "wipe between the first view and the chosen one"),
     ("drag the scan line, or its ends", "place the slice, while it is on"),

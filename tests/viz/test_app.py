@@ -10,9 +10,10 @@ from PIL import Image
 from gui_utils.texture import live_objects
 from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver
-from viz import capture, cli, keyboard
+from viz import cli, keyboard
 from viz.app import App, AppOptions
 from viz.commands import CaptureWindow
+from viz.export import film_file
 from viz.keys import BINDINGS, rows
 from viz.pipeline import Pipeline
 from viz.render_thread import Inline
@@ -170,6 +171,21 @@ def test_the_ring_is_there_to_be_found_while_the_mouse_is_over_the_picture(runni
     assert not ring()
 
 
+def test_a_click_on_a_channel_of_the_sheet_shows_it_alone_and_a_drag_does_not(running):
+    running.app.state = running.state.edit(Tap, layer=running.app.good.network.taps[1].name).edit(Channels, mode="sheet")
+    running.ui.frames(3)
+    picture, canvas = running.app.good.picture, running.app.canvas
+    assert picture.grid > 1
+    left, top = -canvas.content.width / canvas.content.sampling_rate / 2, -canvas.content.height / canvas.content.sampling_rate / 2
+    cell = (picture.cell[0] / canvas.content.sampling_rate, picture.cell[1] / canvas.content.sampling_rate)
+    at = canvas.placement.to_screen(left + 1.5 * cell[0], top + 0.5 * cell[1])
+    running.ui.drag_by(at, (30, 0))
+    assert running.state.get(Channels).mode == "sheet"
+    running.ui.click_at(at)
+    running.ui.frames(1)
+    assert (running.state.get(Channels).mode, running.state.get(Channels).first) == ("single", picture.channels[1])
+
+
 def test_alt_drag_rotates_anywhere(running):
     running.ui.drag(running.canvas_point(0.2, 0.0), running.canvas_point(0.0, 0.2), keys="alt", steps=6)
     assert running.state.get(Pose).turns == pytest.approx(-0.25, abs=0.01)
@@ -289,7 +305,7 @@ def test_a_window_capture_holds_the_whole_window(running):
         running.app.step(dt=0.0)  # by itself: the driver's own frame is open while it draws
     path = running.app.capture_folder / "00000.png"
     assert png_size(path) == running.window.framebuffer_size
-    assert capture.read_view(path).get(Source).sha256 == running.app.good.network.sha256
+    assert film_file.read(path).views[0].get(Source).sha256 == running.app.good.network.sha256
 
 
 def test_a_dropped_file_of_another_kind_changes_nothing(running, tmp_path):
@@ -416,7 +432,7 @@ def test_an_animation_fills_the_strip_and_saving_it_writes_figure_and_values(run
     running.ui.frames(2)
     with np.load(tmp_path / "captures" / "00000.npz") as saved:
         assert saved["values"].shape[:2] == (len(saved["position"]), len(saved["picture"]))
-    assert capture.read_view(tmp_path / "captures" / "00000.png").get(Slice).on
+    assert film_file.read(tmp_path / "captures" / "00000.png").views[0].get(Slice).on
 
 
 def test_an_overlay_lies_over_the_picture_with_its_opacity(running):

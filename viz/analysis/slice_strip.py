@@ -41,6 +41,7 @@ CLEAR = Field("Clear", "Slice.clear", "Begins anew.")
 EXPORT = Field("Save", "Slice.export", "Saves the strip with its axes: a .png figure, and the values as .npz.")
 SCORE_HELP = "Share of the strip's detail that stands still: 100 % for straight streaks, 0 % for strands that move."
 EMPTY = "Move the picture, walk in latent space or start an animation: every new picture adds a line."
+SHEET = "All channels are on screen, and no line leads through them: click one, or choose three, to collect lines again."
 
 
 @dataclass
@@ -81,8 +82,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if line.on and context.frame is not None:
         collected.see(line, context.frame.picture)
     state = _controls(state, context, collected)
-    if not line.on or not len(collected.strip):
-        wrapped_text(EMPTY)
+    sheet = line.on and context.frame is not None and context.frame.picture is not None and bool(context.frame.picture.grid)
+    if sheet or not line.on or not len(collected.strip):
+        wrapped_text(SHEET if sheet else EMPTY)
         return state
     _strip(collected, state.get(Tone), context)
     return state

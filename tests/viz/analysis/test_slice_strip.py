@@ -100,6 +100,14 @@ def test_the_panel_collects_while_it_is_on_and_does_nothing_else():
         assert len(collected.strip) <= 1, "only what is still on screen"
 
 
+def test_over_a_contact_sheet_the_panel_says_why_no_line_is_added(monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(ss, "wrapped_text", said.append)
+    with show(ss.PANEL, ON, network=R, frame=frame_of(R, picture=picture(grid=2))) as shown:
+        shown.ui.frames(1)
+        assert set(said) == {ss.SHEET}
+
+
 def test_what_is_saved_has_axes(tmp_path):
     collected = ss.Collected()
     for shift in range(10):

@@ -6,6 +6,7 @@ Sizes are given at scale 1 and multiplied by the scale of the display times the 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,12 @@ SERIES = (  # of lines in plots: the colours of Okabe and Ito, told apart by all
 
 # Each glyph comes from the first font that has it: text, then arrows and subscript digits, then mathematics, then icons.
 FONTS = ("Roboto/Roboto-Regular.ttf", "latex/latinmodern-math.otf", "Inconsolata-Medium.ttf", "Font_Awesome_6_Free-Solid-900.otf")
+
+
+def packed(color: Sequence[float], alpha: float = 1.0) -> int:
+    """A colour (red, green, blue from 0 to 1) as draw lists take it."""
+    red, green, blue = color
+    return imgui.get_color_u32(imgui.ImVec4(red, green, blue, alpha))
 
 
 def load_fonts() -> None:

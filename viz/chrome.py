@@ -54,12 +54,8 @@ def _banner(app: App, message: str, advice: str) -> None:
     text = f"{message}\n{advice}".strip()
     size = imgui.calc_text_size(text, False, width)
     x, y = (low.x + high.x - size.x) / 2, (low.y + high.y - size.y) / 2
-    lines.add_rect_filled((x - em, y - 0.7 * em), (x + size.x + em, y + size.y + 0.7 * em), _u32((0.08, 0.08, 0.08, 0.88)), 4.0)
-    lines.add_text(imgui.get_font(), em, (x, y), _u32((0.93, 0.93, 0.93, 1)), text, width)
-
-
-def _u32(rgba: tuple[float, float, float, float]) -> int:
-    return imgui.get_color_u32(imgui.ImVec4(*rgba))
+    lines.add_rect_filled((x - em, y - 0.7 * em), (x + size.x + em, y + size.y + 0.7 * em), theme.packed((0.08, 0.08, 0.08), 0.88), 4.0)
+    lines.add_text(imgui.get_font(), em, (x, y), theme.packed((0.93, 0.93, 0.93)), text, width)
 
 
 # ------------------------------------------------------------------------------------------------------- menu bar

@@ -229,6 +229,7 @@ Command = (
     OpenNetwork
     | OpenFile
     | OpenPath
+    | OpenLastSession
     | ReloadNetwork
     | CancelLoad
     | CapturePicture

@@ -171,7 +171,7 @@ def _strip(state: ViewState, context: PanelContext, facts: NetworkFacts, cells: 
 
 def _cell(context: PanelContext, cell: Cell, region: Region, corner: tuple[float, float], size: float) -> None:
     lines, end = imgui.get_window_draw_list(), (corner[0] + size, corner[1] + size)
-    lines.add_rect_filled(corner, end, _color(GROUND))
+    lines.add_rect_filled(corner, end, theme.packed(GROUND))
     lines.push_clip_rect(corner, end, True)
     try:
         x, y = cell.canvas[0] / 2, cell.canvas[1] / 2
@@ -180,8 +180,8 @@ def _cell(context: PanelContext, cell: Cell, region: Region, corner: tuple[float
             lines.add_image(texture, region.to_screen(corner, size, (-x, -y)), region.to_screen(corner, size, (x, y)))
         if max(cell.canvas) > 1:
             frame = region.to_screen(corner, size, (-0.5, -0.5)), region.to_screen(corner, size, (0.5, 0.5))
-            lines.add_rect(*frame, _color((0.0, 0.0, 0.0), 0.6), 0, 3.0)
-            lines.add_rect(*frame, _color(FRAME, 0.9), 0, 1.0)
+            lines.add_rect(*frame, theme.packed((0.0, 0.0, 0.0), 0.6), 0, 3.0)
+            lines.add_rect(*frame, theme.packed(FRAME, 0.9), 0, 1.0)
         if (at := shared_cursor.cursor(context.scratch)) is not None:
             cross(lines, region.to_screen(corner, size, at), 0.45 * imgui.get_font_size())
     finally:
@@ -190,7 +190,7 @@ def _cell(context: PanelContext, cell: Cell, region: Region, corner: tuple[float
 
 def cross(lines: Any, at: tuple[float, float], arm: float) -> None:
     """The shared cursor."""
-    for color, width in ((_color((0.0, 0.0, 0.0), 0.7), 3.0), (_color(CROSS, 0.95), 1.0)):
+    for color, width in ((theme.packed((0.0, 0.0, 0.0), 0.7), 3.0), (theme.packed(CROSS, 0.95), 1.0)):
         lines.add_line((at[0] - arm, at[1]), (at[0] + arm, at[1]), color, width)
         lines.add_line((at[0], at[1] - arm), (at[0], at[1] + arm), color, width)
 
@@ -203,10 +203,6 @@ def _tooltip(facts: NetworkFacts, cell: Cell, at: tuple[float, float]) -> None:
                 f"{cell.name}: {tap.size[0]} × {tap.size[1]} samples, {tap.channels} channels, s = {tap.sampling_rate:g}"
             )
             dim_text(f"{number_text(at[0], decimals=3)}, {number_text(at[1], 'widths', 3)}. Click to look at this layer.")
-
-
-def _color(rgb: tuple[float, float, float], alpha: float = 1.0) -> int:
-    return imgui.get_color_u32(imgui.ImVec4(*rgb, alpha))
 
 
 PANEL = Panel("Filmstrip", "bottom", 40, draw, resets=(Filmstrip,), workspaces=(2,))

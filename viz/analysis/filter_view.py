@@ -15,13 +15,13 @@ import numpy as np
 from gui_utils import plots
 from gui_utils.controls import Field
 from gui_utils.libraries import imgui, implot
-from gui_utils.scopes import dim_text, table_scope
+from gui_utils.scopes import dim_text
 from gui_utils.text import MISSING, number_text
 from viz.analysis import Overlay
 from viz.analysis.filter_responses import FilterResponse, FlexibleLayers, LayerFilters, designed_db, flexible_layers, response_of
 from viz.analysis.parts import nothing, result_of, switch
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, cached, significant, wrapped_text
+from viz.panels.parts import BY_CONTENT, NO_NETWORK, cached, significant, text_table, wrapped_text
 from viz.panels.spectrum_math import colors
 from viz.request import NetworkFacts, OverlayResult
 from viz.state import Filters, Tap, ViewState
@@ -165,22 +165,9 @@ ROWS = (
 
 
 def _design(layer: LayerFilters) -> None:
-    flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value | imgui.TableFlags_.sizing_stretch_prop.value
-    columns = design_texts(layer.up), design_texts(layer.down, f"{layer.pool}-pool instead" if layer.pool else NO_FILTER)
-    with table_scope("##design", 3, flags) as visible:
-        if not visible:
-            return
-        for title in ("", "up", "down"):
-            imgui.table_setup_column(title)
-        imgui.table_headers_row()
-        for i, (name, text) in enumerate(ROWS):
-            imgui.table_next_row()
-            imgui.table_next_column()
-            imgui.text_unformatted(name)
-            imgui.set_item_tooltip(text)
-            for column in columns:
-                imgui.table_next_column()
-                imgui.text_unformatted(column[i])
+    sides = design_texts(layer.up), design_texts(layer.down, f"{layer.pool}-pool instead" if layer.pool else NO_FILTER)
+    names, tooltips = zip(*ROWS, strict=True)
+    text_table("##design", ("", "up", "down"), list(zip(names, *sides, strict=True)), tooltips=tooltips, sizing=BY_CONTENT)
 
 
 def design_texts(found: FilterResponse | None, missing: str = NO_FILTER) -> tuple[str, ...]:

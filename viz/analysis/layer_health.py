@@ -20,7 +20,7 @@ from networks.measures.comparison import ratio_db
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import nothing, progress, result_of, switch
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, significant, wrapped_text
+from viz.panels.parts import NO_NETWORK, headings, significant, wrapped_text
 from viz.request import LayerColumn, NetworkFacts, OverlayResult
 from viz.state import LayerHealth, Pose, Tap, ViewState
 
@@ -183,7 +183,7 @@ def _table(state: ViewState, facts: NetworkFacts, found: tuple[Health, ...]) -> 
     with table_scope("##health", len(COLUMNS), flags) as visible:
         if not visible:
             return state
-        _header()
+        headings(COLUMNS)
         for health in found:
             imgui.table_next_row()
             imgui.table_next_column()
@@ -200,16 +200,6 @@ def _table(state: ViewState, facts: NetworkFacts, found: tuple[Health, ...]) -> 
                 else:
                     imgui.text_unformatted(text)
     return state
-
-
-def _header() -> None:
-    for name, _ in COLUMNS:
-        imgui.table_setup_column(name)
-    imgui.table_next_row(imgui.TableRowFlags_.headers.value)
-    for name, text in COLUMNS:
-        imgui.table_next_column()
-        imgui.table_header(name)
-        imgui.set_item_tooltip(text)
 
 
 def _dead_tooltip(health: Health) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from gui_utils import theme
 from gui_utils.libraries import imgui
 from gui_utils.tone import colormap_table
 from viz.canvas.placement import Placement
@@ -32,7 +33,7 @@ def _arrow(lines: imgui.ImDrawList, start: tuple[float, float], end: tuple[float
     em = imgui.get_font_size()
     dx, dy = end[0] - start[0], end[1] - start[1]
     length, unit = math.hypot(dx, dy), em / 16
-    tint, shadow = (imgui.get_color_u32(imgui.ImVec4(*c)) for c in (rgba, SHADOW))
+    tint, shadow = (theme.packed(c[:3], c[3]) for c in (rgba, SHADOW))
     if length < SHORTEST_EM * em:
         lines.add_circle_filled(start, (weight + 2.5) * unit, shadow)
         lines.add_circle_filled(start, (weight + 1.2) * unit, tint)

@@ -29,6 +29,6 @@ def draw_badge(frame: Frame | None, area: Area) -> None:
     size = imgui.calc_text_size(text, wrap_width=room)
     left = max(area.x + 0.5 * em, area.x + (area.width - size.x) / 2)
     top = area.y + 0.7 * em
-    ground, ink = (imgui.get_color_u32(imgui.ImVec4(*rgb, alpha)) for rgb, alpha in ((theme.WARNING, 0.92), ((0.05, 0.05, 0.05), 1.0)))
+    ground, ink = theme.packed(theme.WARNING, 0.92), theme.packed((0.05, 0.05, 0.05))
     lines.add_rect_filled((left - 0.6 * em, top - 0.25 * em), (left + size.x + 0.6 * em, top + size.y + 0.25 * em), ground, 0.3 * em)
     lines.add_text(imgui.get_font(), em, (left, top), ink, text, wrap_width=room)

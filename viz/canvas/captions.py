@@ -170,7 +170,7 @@ def draw_caption(caption: Caption, area: Area, *, hovered: bool) -> None:
     for text, rgb in caption.lines:
         shown = fitting(text, width, lambda part: imgui.calc_text_size(part).x)
         cut = cut or shown != text
-        lines.add_text((area.x + SIDE_EM * em, y), imgui.get_color_u32(imgui.ImVec4(*rgb, 1.0)), shown)
+        lines.add_text((area.x + SIDE_EM * em, y), theme.packed(rgb), shown)
         y += LINE_EM * em
     lines.pop_clip_rect()
     mouse = imgui.get_io().mouse_pos

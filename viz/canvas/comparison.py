@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from gui_utils import theme
 from gui_utils.libraries import imgui
 from gui_utils.texture import Pool
 from gui_utils.tone import ToneMap
@@ -186,7 +187,7 @@ class CanvasCompare:
             if area.contains(*pointer):
                 continue
             x, y = mouse[0] - placement.area.x + area.x, mouse[1] - placement.area.y + area.y
-            for tint, width in ((_tint((0, 0, 0), 0.6), 3.0), (_tint((1, 1, 1), 0.9), 1.0)):
+            for tint, width in ((theme.packed((0, 0, 0), 0.6), 3.0), (theme.packed((1, 1, 1), 0.9), 1.0)):
                 lines.add_line((x - reach, y), (x + reach, y), tint, width)
                 lines.add_line((x, y - reach), (x, y + reach), tint, width)
 
@@ -207,21 +208,20 @@ class CanvasCompare:
         paint_first(replace(area, width=x - area.x))
         self._paint(number, frame, placement, state, tone, replace(area, x=x, width=area.x + area.width - x))
         lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
-        for tint, width in ((_tint((0, 0, 0), 0.6), 4.0), (_tint((1, 1, 1), 0.9), 2.0)):
+        for tint, width in ((theme.packed((0, 0, 0), 0.6), 4.0), (theme.packed((1, 1, 1), 0.9), 2.0)):
             lines.add_line((x, area.y), (x, area.y + area.height), tint, width)
         y = area.y + area.height / 2
         corners = (x - HANDLE_EM[0] * em, y - HANDLE_EM[1] * em), (x + HANDLE_EM[0] * em, y + HANDLE_EM[1] * em)
-        lines.add_rect_filled(*corners, _tint((1, 1, 1), 0.9), 0.3 * em)
+        lines.add_rect_filled(*corners, theme.packed((1, 1, 1), 0.9), 0.3 * em)
         for side in (-1, 1):
             lines.add_triangle_filled(
-                (x + side * 0.4 * em, y), (x + side * 0.12 * em, y - 0.3 * em), (x + side * 0.12 * em, y + 0.3 * em), _tint((0.2, 0.2, 0.2))
+                (x + side * 0.4 * em, y),
+                (x + side * 0.12 * em, y - 0.3 * em),
+                (x + side * 0.12 * em, y + 0.3 * em),
+                theme.packed((0.2, 0.2, 0.2)),
             )
 
     def _draw_difference(self, picture: Picture, state: ViewState, placement: Placement) -> None:
         tone, view = difference_tone(state, picture.shape[2]), state.get(View)
         shown = self.pictures.get("difference", CanvasPicture)
         shown.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=1.0)
-
-
-def _tint(rgb: tuple[float, float, float], alpha: float = 1.0) -> int:
-    return imgui.get_color_u32(imgui.ImVec4(*rgb, alpha))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gui_utils import theme
 from gui_utils.libraries import imgui
 from viz.canvas import shared_cursor
 from viz.panels import PanelContext
@@ -31,6 +32,6 @@ def share_cursor(canvas: Canvas, context: PanelContext, picture: Picture) -> Non
         return
     (x, y), arm, lines = placement.to_screen(*at), ARM_EM * imgui.get_font_size(), imgui.get_window_draw_list()
     for rgb, alpha, width in (((0.0, 0.0, 0.0), 0.7, 3.5), ((1.0, 1.0, 1.0), 0.95, 1.5)):
-        color = imgui.get_color_u32(imgui.ImVec4(*rgb, alpha))
+        color = theme.packed(rgb, alpha)
         lines.add_line((x - arm, y), (x + arm, y), color, width)
         lines.add_line((x, y - arm), (x, y + arm), color, width)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from gui_utils import theme
 from gui_utils.libraries import imgui
 from gui_utils.picture import PicturePainter
 from gui_utils.text import number_text
@@ -74,7 +75,7 @@ class CanvasOverlay:
             magnify=magnify,
         )
         self._painter.draw(self._values, shown, self._mask if image.mask is not None else None)
-        tint = imgui.get_color_u32(imgui.ImVec4(1, 1, 1, view.opacity))
+        tint = theme.packed((1, 1, 1), view.opacity)
         corners = (area.x, area.y), (area.x + area.width, area.y + area.height)
         imgui.get_window_draw_list().add_image(self._painter.ref, *corners, (0, 0), (1, 1), tint)
 
@@ -83,20 +84,19 @@ class CanvasOverlay:
         lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
         width, height = SCALE_EM[0] * em, SCALE_EM[1] * em
         left, top = placement.area.x + 0.8 * em, placement.area.y + placement.area.height - 3.2 * em
-        ground = imgui.get_color_u32(imgui.ImVec4(0.08, 0.08, 0.08, 0.8))
+        ground = theme.packed((0.08, 0.08, 0.08), 0.8)
         right = left + max(width, imgui.calc_text_size(image.label).x) + 0.5 * em
         colors = image.values.ndim == 3  # they stand for themselves: a name is enough
         if colors:
             top += height + 1.6 * em
         lines.add_rect_filled((left - 0.5 * em, top - 1.5 * em), (right, top + (0 if colors else height + 1.6 * em)), ground, 0.25 * em)
-        white = imgui.get_color_u32(imgui.ImVec4(0.93, 0.93, 0.93, 1))
+        white = theme.packed((0.93, 0.93, 0.93))
         lines.add_text((left, top - 1.3 * em), white, image.label)
         if colors:
             return
         table = colormap_table(tone_of(image, view.gain_db).colormap)
         for i in range(STEPS):
-            r, g, b = table[round((i + 0.5) / STEPS * 256)]
-            color = imgui.get_color_u32(imgui.ImVec4(float(r), float(g), float(b), 1))
+            color = theme.packed(table[round((i + 0.5) / STEPS * 256)].tolist())
             lines.add_rect_filled((left + width * i / STEPS, top), (left + width * (i + 1) / STEPS + 0.5, top + height), color)
         low, high = shown_range(image, view.gain_db)
         decimals = max(0, min(6, 2 - math.floor(math.log10(max(abs(low), abs(high))))))

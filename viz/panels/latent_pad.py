@@ -70,7 +70,7 @@ def _draw(latent: Latent, at: tuple[float, float], size: tuple[float, float], *,
         _lattice(lines, latent, at, size)
         middle = (at[0] + size[0] / 2, at[1] + size[1] / 2)
         lines.add_circle_filled(middle, 0.36 * em, _gray(0.0, 0.6))
-        lines.add_circle_filled(middle, 0.28 * em, imgui.get_color_u32(imgui.ImVec4(*theme.ACCENT, 1.0)))
+        lines.add_circle_filled(middle, 0.28 * em, theme.packed(theme.ACCENT))
     finally:
         lines.pop_clip_rect()
     lines.add_rect(at, corner, _gray(0.4 if bright else 0.26), 0.2 * em)
@@ -96,4 +96,4 @@ def _lattice(lines: imgui.ImDrawList, latent: Latent, at: tuple[float, float], s
 
 
 def _gray(value: float, alpha: float = 1.0) -> int:
-    return imgui.get_color_u32(imgui.ImVec4(value, value, value, alpha))
+    return theme.packed((value, value, value), alpha)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from gui_utils import theme
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, table_scope, tooltip_scope
+from gui_utils.scopes import color_scope, table_scope
 from gui_utils.text import MISSING, number_text
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, cached, wrapped_text
+from viz.panels.parts import NO_NETWORK, cached, headings, wrapped_text
 from viz.request import Frame, LayerColumn, NetworkFacts
 from viz.state import Tap, ViewState
 
@@ -49,7 +47,8 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     look = flags.scroll_y | flags.scroll_x | flags.row_bg | flags.sizing_fixed_fit | flags.borders_inner_v
     with table_scope(f"##layers {len(columns)}", len(columns), look, (0, height / imgui.get_font_size())) as visible:
         if visible:
-            _header(columns)
+            imgui.table_setup_scroll_freeze(1, 1)
+            headings(columns)
             for row in rows:
                 numbers = tuple(column_text(column, row[0]) for column in measured)
                 if _row((*row, *numbers), row[0] == selected) and row[0] != selected:
@@ -127,19 +126,6 @@ def _cutoff(facts: NetworkFacts, index: int) -> float | None:
         return after.in_cutoff
     before = facts.taps[index - 1].spec if index else None
     return before.out_cutoff if before is not None else None
-
-
-def _header(columns: Sequence[tuple[str, str]]) -> None:
-    imgui.table_setup_scroll_freeze(1, 1)
-    for name, _ in columns:
-        imgui.table_setup_column(name)
-    imgui.table_next_row(imgui.TableRowFlags_.headers.value)
-    for name, text in columns:
-        imgui.table_next_column()
-        imgui.table_header(name)
-        with tooltip_scope() as shown:
-            if shown:
-                imgui.text_unformatted(text)
 
 
 def _row(texts: tuple[str, ...], selected: bool) -> bool:

@@ -83,6 +83,19 @@ def text_table(
                             imgui.text_unformatted(tooltip)
 
 
+def headings(columns: Sequence[tuple[str, str]]) -> None:
+    """The headings of the table that is open, each with what its tooltip says."""
+    for title, _ in columns:
+        imgui.table_setup_column(title)
+    imgui.table_next_row(imgui.TableRowFlags_.headers.value)
+    for title, text in columns:
+        imgui.table_next_column()
+        imgui.table_header(title)
+        with tooltip_scope() as shown:
+            if shown:
+                imgui.text_unformatted(text)
+
+
 def unit_note(text: str) -> None:
     """Secondary text beside a control, on its baseline."""
     imgui.align_text_to_frame_padding()

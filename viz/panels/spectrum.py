@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from gui_utils import plots
+from gui_utils import plots, theme
 from gui_utils.controls import Field, checkbox, choice, combo, slider_float
 from gui_utils.libraries import imgui, implot
 from gui_utils.scopes import item_width
@@ -181,7 +181,7 @@ def _scale(view: SpectrumView) -> None:
     edges = [round(at.x + width * i / steps) for i in range(steps + 1)]
     for i in range(steps):
         r, g, b = colors_at((i + 0.5) / steps, view.colormap)
-        lines.add_rect_filled((edges[i], at.y), (edges[i + 1], at.y + 0.5 * em), imgui.get_color_u32(imgui.ImVec4(r, g, b, 1.0)))
+        lines.add_rect_filled((edges[i], at.y), (edges[i + 1], at.y + 0.5 * em), theme.packed((r, g, b)))
     imgui.dummy((width, 0.5 * em))
     low, high = number_text(-view.range_db, decimals=0), number_text(view.range_db, decimals=0)
     middle = "0 dB = 1 squared unit" if view.absolute else "0 dB = mean"

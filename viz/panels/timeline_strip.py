@@ -91,7 +91,7 @@ def _draw(film: Film, at: tuple[float, float], size: tuple[float, float], span_s
     lines.push_clip_rect(at, corner, True)
     try:
         _ruler(lines, at, size, span_s)
-        accent = imgui.get_color_u32(imgui.ImVec4(*theme.ACCENT, 1.0))
+        accent = theme.packed(theme.ACCENT)
         y, half = at[1] + 0.65 * size[1], 0.42 * em
         if film.timeline.keyframes:
             start, end = x_of(film.timeline.keyframes[0].time_s), x_of(film.timeline.duration_s)
@@ -128,4 +128,4 @@ def ruler_step(least_s: float) -> float:
 
 
 def _gray(value: float) -> int:
-    return imgui.get_color_u32(imgui.ImVec4(value, value, value, 1.0))
+    return theme.packed((value, value, value))

@@ -132,4 +132,4 @@ def _outline(app: App, title: str) -> None:
         return
     pad = 2.0
     low, high = (window.pos.x + pad, window.pos.y + pad), (window.pos.x + window.size.x - pad, window.pos.y + window.size.y - pad)
-    imgui.get_foreground_draw_list().add_rect(low, high, imgui.get_color_u32(imgui.ImVec4(*theme.ACCENT, 0.9)), 4.0, 2.5)
+    imgui.get_foreground_draw_list().add_rect(low, high, theme.packed(theme.ACCENT, 0.9), 4.0, 2.5)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from viz.session import origin
-from viz.state import StateError, ViewState
+from viz.state import ViewState
 
 KEY = "aliasfree-view"  # the PNG text chunk that holds the state's JSON
 COMMAND_KEY = "aliasfree-command"  # and the one with the command line that makes the file again; FILE stands for the file itself
@@ -86,22 +86,3 @@ def next_number(folder: Path) -> Path:
     files = folder.iterdir() if folder.is_dir() else ()
     numbers = [int(m.group(1)) for file in files if (m := _NUMBERED.match(file.name))]
     return folder / f"{max(numbers, default=-1) + 1:05d}.png"
-
-
-def read_view(path: Path) -> ViewState:
-    """The view saved in a PNG or JSON file. Raises StateError if there is none, OSError if it cannot be read."""
-    if path.suffix.lower() != ".png":
-        if path.stat().st_size > 16 << 20:
-            raise StateError(f"{path.name} is too large to be a saved view")
-        try:
-            return ViewState.from_json(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as e:
-            raise StateError(f"{path.name} is not a text file") from e
-    try:
-        with Image.open(path) as picture:
-            text = getattr(picture, "text", {}).get(KEY)
-    except (OSError, SyntaxError, ValueError) as e:
-        raise StateError(f"{path.name} is not a readable PNG: {e}") from e
-    if not isinstance(text, str):
-        raise StateError(f"{path.name} holds no saved view: only pictures captured by this program do")
-    return ViewState.from_json(text)

@@ -102,6 +102,7 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
             *((f"{i}  {w.name}", str(i), commands.ChooseWorkspace(i)) for i, w in enumerate(workspaces.WORKSPACES, start=1)),
             ("Reset this workspace's layout", "", commands.ResetLayout()),
             ("Picture only", "tab", commands.ToggleChrome()),
+            ("Full screen", "f11", commands.ToggleFullscreen()),
             ("Render again", "f5", commands.RetryRender()),
         ),
     ),

@@ -211,6 +211,11 @@ class ToggleChrome:
 
 
 @dataclass(frozen=True)
+class ToggleFullscreen:
+    """Fill the screen with the window, or put it back."""
+
+
+@dataclass(frozen=True)
 class ToggleCompare:
     """Show other views beside this one, or not; a comparison that would show the same twice begins with a natural partner."""
 
@@ -260,6 +265,7 @@ Command = (
     | ShowSticking
     | ShowGuide
     | ToggleChrome
+    | ToggleFullscreen
     | ToggleCompare
     | RetryRender
     | Quit

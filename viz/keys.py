@@ -139,6 +139,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("0",), "fit the picture", "View", _zoom(0.0)),
     Binding(("shift+1",), "1:1, one screen pixel per image pixel", "View", _zoom(1.0)),
     Binding(("tab",), "show the picture only", "View", _command(commands.ToggleChrome())),
+    Binding(("f11",), "fill the screen, or not", "View", _command(commands.ToggleFullscreen())),
     *(
         Binding((str(i),), f"workspace {i}: {name}", "View", _command(commands.ChooseWorkspace(i)))
         for i, name in enumerate(("Explore", "Layers", "Spectra", "Equivariance", "Sticking", "Compare"), start=1)

@@ -351,6 +351,16 @@ def test_workspaces_and_picture_only(running):
     assert running.app.canvas.placement.area.width == 1280 > width
 
 
+def test_f11_fills_the_screen_and_puts_the_window_back(running):
+    size = running.window.size
+    running.ui.key("f11")
+    running.ui.frames(2)
+    assert running.window.fullscreen and running.window.size != size
+    running.ui.key("f11")
+    running.ui.frames(2)
+    assert not running.window.fullscreen and running.window.size == size
+
+
 def test_the_help_sheet_opens_and_escape_closes_it_without_quitting(running):
     running.ui.key("f1")
     running.ui.frames(2)

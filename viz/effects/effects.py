@@ -27,6 +27,19 @@ def attempt(app: App, command: commands.Command) -> None:
         app.toasts.add("error", what, "".join(traceback.format_exception(e)))
 
 
+def show_or_hide(app: App, command: commands.Command) -> None:
+    """What is there or not, at the press of a key."""
+    match command:
+        case commands.ToggleHelp():
+            app.help_shown = not app.help_shown
+        case commands.ShowGuide():
+            app.guide.toggle()
+        case commands.ToggleChrome():
+            app.chrome_shown = not app.chrome_shown
+        case commands.ToggleFullscreen():
+            app.window.fullscreen = not app.window.fullscreen
+
+
 def carry_out(app: App, command: commands.Command) -> None:
     """Carries one command out; failures become a toast and a line in the log, and lose nothing."""
     match command:
@@ -78,14 +91,10 @@ def carry_out(app: App, command: commands.Command) -> None:
             undo.make_again(app)
         case commands.ResetLayout():
             app.layout_reset_due = True
-        case commands.ToggleHelp():
-            app.help_shown = not app.help_shown
         case commands.StartTour() | commands.ShowSticking():
             tour_card.carry_out(app, command)
-        case commands.ShowGuide():
-            app.guide.toggle()
-        case commands.ToggleChrome():
-            app.chrome_shown = not app.chrome_shown
+        case commands.ToggleHelp() | commands.ShowGuide() | commands.ToggleChrome() | commands.ToggleFullscreen():
+            show_or_hide(app, command)
         case commands.ToggleCompare():
             app.state = compare_pairs.toggled(app.state, app.context.catalogue)
         case commands.RetryRender():

@@ -128,7 +128,7 @@ def _same_line_if_fits(width_em: float) -> None:
 def pixels_of(values: np.ndarray, tone: Tone) -> np.ndarray:
     """The strip in the colours of the picture."""
     colormap = tone.colormap if values.shape[2] == 1 else "gray"
-    return tone_map(values, ToneMap(10 ** (tone.gain_db / 20), tone.offset, tone.signed, colormap))
+    return tone_map(values, ToneMap.from_db(tone.gain_db, offset=tone.offset, signed=tone.signed, colormap=colormap))
 
 
 def _strip(collected: Collected, tone: Tone, context: PanelContext) -> None:

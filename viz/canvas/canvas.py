@@ -128,7 +128,7 @@ class Canvas:
                 self._sheet_labels(lines, picture)
             else:
                 if self.content.width != self.content.sampling_rate:  # a layer with margins: show where the image lies
-                    _rectangle(lines, self.placement, (-0.5, -0.5, 0.5, 0.5), color(theme.ACCENT, 0.8))
+                    _rectangle(lines, self.placement, (-0.5, -0.5, 0.5, 0.5), theme.packed(theme.ACCENT, 0.8))
                 if state.get(View).gizmo and frame.network.has_pose:
                     self._gizmo(lines, self.placement, state, hovered)
                 if state.get(Slice).on:
@@ -160,11 +160,11 @@ class Canvas:
             return
         cx, cy = placement.to_screen(pose.x, pose.y)
         radius = gestures.RING * pose.scale * placement.scale
-        ring = color(theme.ACCENT, 0.95 if "rotate" in (dragging,) or part == "ring" else 0.35)
-        center = color(theme.ACCENT, 0.95 if dragging == "translate" or part == "center" else 0.45)
+        ring = theme.packed(theme.ACCENT, 0.95 if dragging == "rotate" or part == "ring" else 0.35)
+        center = theme.packed(theme.ACCENT, 0.95 if dragging == "translate" or part == "center" else 0.45)
         angle = -pose.turns * 2 * np.pi
         hx, hy = cx + radius * np.cos(angle), cy + radius * np.sin(angle)
-        shadow = color((0, 0, 0), 0.45)
+        shadow = theme.packed((0, 0, 0), 0.45)
         for tint, width in ((shadow, 3.5), (ring, 1.5)):
             lines.add_circle((cx, cy), radius, tint, 0, width)
             lines.add_line((cx, cy), (hx, hy), tint, width)
@@ -181,11 +181,11 @@ class Canvas:
         assert self.placement is not None
         em = imgui.get_font_size()
         ends = self.placement.to_screen(line.x0, line.y0), self.placement.to_screen(line.x1, line.y1)
-        for tint, width in ((color((0, 0, 0), 0.6), 4.0), (color(theme.WARNING, 0.95), 2.0)):
+        for tint, width in ((theme.packed((0, 0, 0), 0.6), 4.0), (theme.packed(theme.WARNING, 0.95), 2.0)):
             lines.add_line(*ends, tint, width)
         for end in ends:
-            lines.add_circle_filled(end, 0.45 * em, color((0, 0, 0), 0.6))
-            lines.add_circle_filled(end, 0.35 * em, color(theme.WARNING, 0.95))
+            lines.add_circle_filled(end, 0.45 * em, theme.packed((0, 0, 0), 0.6))
+            lines.add_circle_filled(end, 0.35 * em, theme.packed(theme.WARNING, 0.95))
 
     def _sheet_labels(self, lines: imgui.ImDrawList, picture: Picture) -> None:
         assert self.placement is not None and self.content is not None
@@ -194,7 +194,7 @@ class Canvas:
         left, top = -self.content.width / rate / 2, -self.content.height / rate / 2
         for i, channel in enumerate(picture.channels):
             x, y = left + i % picture.grid * width, top + i // picture.grid * height
-            _rectangle(lines, self.placement, (x, y, x + width, y + height), color((0.5, 0.5, 0.5), 0.5))
+            _rectangle(lines, self.placement, (x, y, x + width, y + height), theme.packed((0.5, 0.5, 0.5), 0.5))
             if width * self.placement.scale > 2.2 * imgui.get_font_size():
                 sx, sy = self.placement.to_screen(x, y)
                 note = picture.notes[i] if picture.notes else ""
@@ -293,15 +293,11 @@ _ALL_BUTTONS = (
 
 
 def tone_map_of(tone: Tone) -> ToneMap:
-    return ToneMap(gain=10 ** (tone.gain_db / 20), offset=tone.offset, signed=tone.signed, colormap=tone.colormap)
+    return ToneMap.from_db(tone.gain_db, offset=tone.offset, signed=tone.signed, colormap=tone.colormap)
 
 
 def framebuffer_scale() -> float:
     return imgui.get_io().display_framebuffer_scale.x or 1.0
-
-
-def color(rgb: tuple[float, float, float], alpha: float = 1.0) -> int:
-    return imgui.get_color_u32(imgui.ImVec4(*rgb, alpha))
 
 
 def _area() -> Area:
@@ -319,7 +315,7 @@ def _mouse() -> tuple[float, float]:
 
 def _rectangle(lines: imgui.ImDrawList, placement: Placement, rect: tuple[float, float, float, float], tint: int) -> None:
     a, b = placement.to_screen(rect[0], rect[1]), placement.to_screen(rect[2], rect[3])
-    lines.add_rect(a, b, color((0, 0, 0), 0.5), 0, 3.0)
+    lines.add_rect(a, b, theme.packed((0, 0, 0), 0.5), 0, 3.0)
     lines.add_rect(a, b, tint, 0, 1.0)
 
 
@@ -329,5 +325,5 @@ def _fits(note: str, width: float) -> bool:
 
 
 def _label(lines: imgui.ImDrawList, at: tuple[float, float], text: str) -> None:
-    lines.add_text((at[0] + 1, at[1] + 1), color((0, 0, 0), 0.8), text)
-    lines.add_text(at, color((1, 1, 1), 0.9), text)
+    lines.add_text((at[0] + 1, at[1] + 1), theme.packed((0, 0, 0), 0.8), text)
+    lines.add_text(at, theme.packed((1, 1, 1), 0.9), text)

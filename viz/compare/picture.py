@@ -212,7 +212,7 @@ def with_hash(view: ViewState, frame: Frame) -> ViewState:
 
 def difference_tone(view: ViewState, channels: int) -> ToneMap:
     """Zero is mid-grey; one channel has blue below and red above."""
-    return ToneMap(gain=10 ** (view.get(CompareView).gain_db / 20), colormap="diverging" if channels == 1 else "gray")
+    return ToneMap.from_db(view.get(CompareView).gain_db, colormap="diverging" if channels == 1 else "gray")
 
 
 def same_part(first: Picture, second: Picture, source: Rect) -> Rect:

@@ -12,9 +12,7 @@ from viz.state import Tone
 
 def shader_tone(tone: Tone, channels: int) -> ToneMap:
     """The view's tone as gui_utils takes it; three channels are colours already and need no colormap."""
-    return ToneMap(
-        gain=10 ** (tone.gain_db / 20), offset=tone.offset, signed=tone.signed, colormap="gray" if channels == 3 else tone.colormap
-    )
+    return ToneMap.from_db(tone.gain_db, offset=tone.offset, signed=tone.signed, colormap="gray" if channels == 3 else tone.colormap)
 
 
 def run(run: Run) -> np.ndarray:

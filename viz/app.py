@@ -35,6 +35,7 @@ from viz.session.missing_network import MissingNetwork
 from viz.session.networks import KnownNetworks
 from viz.session.session import Session
 from viz.state import MOTION, RENDERED, ViewState
+from viz.told_to_end import told_to_end
 from viz.tour import card as tour_card
 from viz.tour.tour import Tour
 
@@ -308,7 +309,7 @@ def run(options: AppOptions) -> int:
     )
     remembers = options.settings_folder is not None
     options = dataclasses.replace(options, offer_tour=options.offer_tour or (remembers and loaded.first_start))
-    with Window(window_options) as window:
+    with Window(window_options) as window, told_to_end(window) as told:
         app = App(options, window, RenderThread(window.wake), loaded, note)
         gc.freeze()  # what is there now stays: no need to look at it again
         gc.enable()
@@ -326,4 +327,4 @@ def run(options: AppOptions) -> int:
             app.settings = dataclasses.replace(app.settings, window_width=width, window_height=height)
         finally:
             app.close()
-    return 0
+    return 128 + told[0] if told else 0

@@ -90,3 +90,23 @@ def test_a_film_that_is_told_to_end_can_be_played_so_far(number, tmp_path):
     with Image.open(tmp_path / "a.gif.part") as film:
         film.seek(film.n_frames - 1)  # pyright: ignore[reportAttributeAccessIssue]
         film.load()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_a_disk_that_is_full_before_a_films_first_byte_is_a_sentence(suffix, tmp_path):
+    """In a process of its own: writing on after a header that could not be written ends the process."""
+    (tmp_path / f"a{suffix}.part").symlink_to("/dev/full")
+    command = [
+        sys.executable,
+        "visualizer.py",
+        "record",
+        "tests/golden/tiny_r.pkl",
+        "--seconds",
+        "0.2",
+        "--out",
+        str(tmp_path / f"a{suffix}"),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert done.returncode == 1 and "No space left on device" in done.stderr, done
+    assert "Traceback" not in done.stderr and not (tmp_path / f"a{suffix}").exists()

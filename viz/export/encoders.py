@@ -114,6 +114,7 @@ class Film:
         even = [n + n % 2 if self.format.even else n for n in size]
         if max(even) > LARGEST_SIDE:
             raise ExportError(f"{path.name} would be {even[0]} x {even[1]}; at most {LARGEST_SIDE} pixels a side can be encoded")
+        self._writable = True
         self._container = self._av.open(str(self.part), "w", format=self.format.name, options=self.format.container)
         self._stream = self._open_stream(even, Fraction(fps).limit_denominator(1001))
 
@@ -138,7 +139,14 @@ class Film:
         if rows or columns:  # 4:2:0 has no odd sizes: the last row or column is shown twice
             pixels = np.pad(pixels, ((0, rows), (0, columns), (0, 0)), mode="edge")
         for packet in self._stream.encode(self._picture(np.ascontiguousarray(pixels))):
+            self._write(packet)
+
+    def _write(self, packet: Any) -> None:
+        """A file that could not be written to is not written to again: where the disk was full before its header, that ends the process."""
+        if self._writable:
+            self._writable = False
             self._container.mux(packet)
+            self._writable = True
 
     def _picture(self, pixels: np.ndarray) -> Any:
         frames = self._av.VideoFrame
@@ -165,7 +173,7 @@ class Film:
     def _close(self) -> None:
         try:
             for packet in self._stream.encode():
-                self._container.mux(packet)
+                self._write(packet)
         finally:
             self._container.close()
 

@@ -22,6 +22,12 @@ def number_text(value: float | None, unit: str = "", decimals: int = 1) -> str:
     return text + unit_text(unit)
 
 
+def signed_text(value: float | None, unit: str = "", decimals: int = 1) -> str:
+    """As `number_text`, with a plus before what is not negative."""
+    text = number_text(value, unit, decimals)
+    return text if text == MISSING or text.startswith("−") else f"+{text}"
+
+
 def unit_text(unit: str) -> str:
     """The unit with the space it needs before it."""
     return unit if unit in ("", "°", "×") else " " + unit

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gui_utils import layout, theme
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope
-from gui_utils.text import MISSING, duration_text, unit_text
+from gui_utils.text import MISSING, duration_text, signed_text, unit_text
 from viz import commands, keys, workspaces
 from viz.canvas.captions import fitting
 from viz.canvas.toolbar import overlay_bar, toolbar
@@ -207,11 +207,12 @@ def _status_text(app: App) -> None:
         dim_text(FIRST_HINT)
         demonstration.invitation(app)
         return
-    values = "  ".join(f"{v:+.4f}" for v in found.values)
+    values = "  ".join(signed_text(v, decimals=4) for v in found.values)
+    x, y = (signed_text(v, decimals=3) for v in (found.x, found.y))
     channels = ", ".join(str(c) for c in found.channels)
     note = "" if found.valid else "   (no data here: outside what could be untransformed)"
     imgui.text_unformatted(
-        f"sample {found.column}, {found.row}   ({found.x:+.3f}, {found.y:+.3f}) widths   channel {channels}:  {values}{note}"
+        f"sample {found.column}, {found.row}   ({x}, {y}) widths   channel {channels}:  {values}{note}"
         f"{_measured_text(app)}{other_values(app.canvas.comparison.probes)}"
     )
 
@@ -221,7 +222,7 @@ def _measured_text(app: App) -> str:
     image, found = app.canvas.overlay_image, app.canvas.overlay_probe
     if image is None:
         return ""
-    values = MISSING if found is None else "  ".join(f"{v:+.4g}" for v in found)
+    values = MISSING if found is None else "  ".join(f"{v:+.4g}".replace("-", "−") for v in found)
     return f"   {image.label}:  {values}{unit_text(image.unit)}"
 
 

@@ -10,6 +10,7 @@ from gui_utils import theme
 from gui_utils.errors import TextureError
 from gui_utils.libraries import imgui
 from gui_utils.shader import ShaderError
+from gui_utils.text import signed_text
 from gui_utils.texture import Pool
 from gui_utils.tone import ToneMap
 from viz.canvas import gestures
@@ -173,7 +174,8 @@ class Canvas:
         lines.add_circle((cx, cy), 0.55 * em, center, 0, 1.5)
         if dragging in ("rotate", "translate") or part:
             scale = f"   × {pose.scale:.2f}" if pose.scale != 1 else ""
-            text = f"{pose.turns * 360:+.1f}°   {pose.x:+.3f}, {pose.y:+.3f} widths{scale}"
+            x, y = signed_text(pose.x, decimals=3), signed_text(pose.y, "widths", decimals=3)
+            text = f"{signed_text(pose.turns * 360, '°')}   {x}, {y}{scale}"
             _label(lines, (cx + 0.9 * em, cy - 0.9 * em), text)
 
     def _scan_line(self, lines: imgui.ImDrawList, line: Slice) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gui_utils import controls
+from gui_utils.text import signed_text
 from viz.canvas.placement import Probe
 from viz.canvas.tool_row import Tool, tool_row
 from viz.compare.compare import MODE_NAMES, chosen, others
@@ -41,7 +42,7 @@ def _gain(field: controls.Field, state: ViewState) -> ViewState:
 
 def other_values(found: Mapping[int, Probe]) -> str:
     """What the other views hold under the cursor, for the status line."""
-    return "".join(f"   {NAMES[n].lower()}:  {'  '.join(f'{v:+.4f}' for v in p.values)}" for n, p in found.items())
+    return "".join(f"   {NAMES[n].lower()}:  {'  '.join(signed_text(v, decimals=4) for v in p.values)}" for n, p in found.items())
 
 
 def _bar(field: controls.Field) -> controls.Field:

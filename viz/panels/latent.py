@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gui_utils.controls import Field, button, choice, combo, drag_float, input_int, value_row
 from gui_utils.libraries import icons, imgui
-from gui_utils.text import MISSING, number_text
+from gui_utils.text import MISSING, signed_text
 from viz import commands
 from viz.panels import Panel, PanelContext, own_latent
 from viz.panels.latent_pad import pad
@@ -72,12 +72,8 @@ def place_text(x: float, y: float) -> str:
     """ "seed 107" on a lattice point, "seed 107 +0.25 −0.50" between."""
     seed = seed_at(Latent(x=x, y=y))
     dx, dy = x - nearest(x), y - nearest(y)
-    between = "" if dx == dy == 0 else f"  {_signed(dx)} {_signed(dy)}"
+    between = "" if dx == dy == 0 else f"  {signed_text(dx, decimals=2)} {signed_text(dy, decimals=2)}"
     return f"seed {seed}{between}".replace("-", "−")
-
-
-def _signed(value: float) -> str:
-    return ("+" if value >= 0 else "") + number_text(value, decimals=2)
 
 
 def _seed(state: ViewState) -> ViewState:

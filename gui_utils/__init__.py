@@ -14,6 +14,7 @@ layout_file KeptLayout: the docking layout in its file and as text, and put back
 layout_text usable(text, arrangements): a layout from elsewhere, checked, with panels that it does not know yet
 theme       colours (ACCENT, WARNING, ERROR, SERIES) and fonts; applied by the window
 texture     FloatTexture, ByteTexture (upload, show, delete), Pool, live_objects()
+chords      Chords: a key tapped with a modifier within one frame keeps it (used by the window)
 tone        ToneMap, PictureView, tone_map(values, tone), paint(values, view, mask): the numpy twin of the shader; COLORMAPS
 sampling    axis_table: which samples make a pixel, with what weight
 picture     PicturePainter: draw(texture, view, mask), show(), ref, size, read(), delete()
@@ -22,7 +23,7 @@ field       Field: what a control is called, means and may hold; power response 
 controls    slider_float, slider_int, drag_float, drag_int, input_int, input_float, checkbox, combo, choice, text_input,
             button, toggle, value_row, section, label_column
 scopes      `with` blocks: child_scope, card_scope, table_scope, popup_scope, tooltip_scope, color_scope, style_scope, font_scope, ...
-text        number_text (em dash for what does not exist), size_text, duration_text
+text        number_text (em dash for what does not exist), signed_text, size_text, duration_text
 plots       plot(name, Axes): line, band, bars, picture, vertical_line, circle, cursor_text, series_color
 layout      Arrangement(name, {title: region}), dock_area, docked_window, picture_window, top_bar, status_line
 toasts      Toasts (add, draw, close_newest), Log, log_view, progress_bar -> cancelled

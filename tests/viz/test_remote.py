@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import socket
+import struct
 import threading
 import time
 
@@ -106,6 +108,17 @@ def test_what_is_not_known_or_too_large_is_refused(server):
     assert raw(server, path="/quit", authorization=right(server))[0] == 404
     assert raw(server, "POST", "/frame.npy", "{}", authorization=right(server))[0] == 404
     assert raw(server, "POST", authorization=right(server), content_length=str(1 << 40))[0] == 413
+    assert raw(server, "POST", authorization=right(server), content_length="9" * 5000)[0] == 413  # Python reads no such number
+
+
+def test_a_client_that_hangs_up_leaves_nothing_in_the_terminal(server, capfd):
+    port = int(server.address.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
+        client.sendall(b"GET /state HTTP/1.1\r\nHost: x\r\n")
+    assert raw(server, authorization="Bearer wrong")[0] == 401
+    server._server.server_close()  # waits for the threads of its requests
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("path", ["/../../etc/passwd", "/%2e%2e/state", "/state/", "/state?x=1", "/STATE", "/frame.png.exe"])

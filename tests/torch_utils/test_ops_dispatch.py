@@ -123,7 +123,7 @@ def test_gradients_skip_backends_without_backward_visibly(registry):
     assert chosen(registry, x).name == "fast"
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # by torch's own forward derivatives
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # by torch's own forward derivatives
 def test_forward_derivatives_skip_them_too(registry):
     registry.register(fast())
     with torch.autograd.forward_ad.dual_level():

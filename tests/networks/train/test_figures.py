@@ -28,7 +28,7 @@ class Quarters(torch.nn.Module):
         return F.adaptive_avg_pool2d(x, 2).flatten(1)
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit")
 
 
 @pytest.fixture(scope="module")

@@ -214,7 +214,7 @@ def test_missing_features_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         efficientnet()
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.torch.jit")
 def test_a_torchscript_extractor_is_labelled_by_its_file(tmp_path) -> None:
     class Means(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 from viz.canvas.comparison import above_pictures
 from viz.canvas.gestures import RING, angle_between, grip, limited, rotate, translate, walk, wrapped
 from viz.canvas.placement import Area, Content, Placement, pan, place, probe, zoom_at
+from viz.canvas.sample_values import have_room, value_text, visible_samples
 from viz.request import NetworkFacts, Picture
 from viz.state import Latent, Pose, View, ViewState
 
@@ -130,3 +131,30 @@ def test_dragging_the_ring_turns_counter_clockwise():
     assert grip(placement, pose, right, 16) == "ring"
     assert grip(placement, pose, placement.to_screen(0.1, 0), 16) == "center"
     assert grip(placement, pose, placement.to_screen(0.3, 0.1), 16) == ""
+
+
+def test_numbers_are_written_on_samples_that_have_room_and_are_on_screen():
+    content = Content.of(IMAGE, margins=True)
+    near, far = place(View(zoom=100, center_x=0.5, center_y=0.5), AREA, content, 64), place(View(zoom=40), AREA, content, 64)
+    assert have_room(IMAGE, near, content, (50, 16)) and not have_room(IMAGE, far, content, (50, 16))
+    assert not have_room(IMAGE, near, content, (50, 30))  # three lines
+    rows, columns = visible_samples(IMAGE, near, content, margins=True)
+    assert (columns, rows) == (range(60, 64), range(61, 64))
+    for column, seen in ((59, False), (60, True)):
+        right = near.to_screen((column + 1 - 32) / 64, 0)[0]
+        assert (right > AREA.x) == seen
+
+
+def test_numbers_of_a_layer_leave_out_hidden_margins():
+    content = Content.of(LAYER, margins=False)
+    placement = place(View(zoom=1), AREA, content, 64)
+    assert visible_samples(LAYER, placement, content, margins=False) == (range(10, 26), range(10, 26))
+    assert visible_samples(LAYER, placement, content, margins=True) == (range(36), range(36))
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(0.15394, "+0.154"), (-9.9, "−9.900"), (12.34, "+12.3"), (-123.46, "−123"), (1234.6, "+1235"), (2e7, "+2.0e+07"), (np.nan, "—")],
+)
+def test_numbers_on_samples_have_about_four_digits(value, text):
+    assert value_text(value) == text

@@ -20,6 +20,7 @@ from viz.canvas.cursor import share_cursor
 from viz.canvas.overlay import CanvasOverlay, offered, value_under
 from viz.canvas.picture import CanvasPicture
 from viz.canvas.placement import Area, Content, Placement, Probe, pan, place, probe, zoom_at
+from viz.canvas.sample_values import draw_sample_values
 from viz.canvas.snapping import Rest, chosen_snap
 from viz.compare.compare import compared, own_values
 from viz.panels import PanelContext
@@ -134,6 +135,8 @@ class Canvas:
                     self._gizmo(lines, self.placement, state, hovered)
                 if state.get(Slice).on:
                     self._scan_line(lines, state.get(Slice))
+            if self.overlay_image is None and (not compared(state) or state.get(CompareView).mode == "side"):
+                draw_sample_values(lines, picture, self.placement, self.content, margins=state.get(View).margins)
             if not compared(state):  # else the captions say it
                 draw_badge(frame, area)
         finally:

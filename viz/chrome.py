@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from gui_utils import layout, theme
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope
+from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope, tooltip_scope
 from gui_utils.text import MISSING, duration_text, signed_text, unit_text
 from viz import commands, keys, workspaces
 from viz.canvas.captions import fitting
@@ -120,13 +120,30 @@ MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
 )
 
 
+def nothing_for(app: App, command: commands.Command) -> str:
+    """Why a menu's command would do nothing now; "" where it does something."""
+    film = app.context.film
+    match command:
+        case commands.Undo() if not (app.history.past or film.past):
+            return "Nothing has been changed."
+        case commands.Redo() if not (app.history.future or film.future):
+            return "Nothing was undone."
+        case commands.CapturePicture() | commands.SaveRaw() | commands.SaveValues() if app.good is None:
+            return "There is no picture yet."
+    return ""
+
+
 def _menus(app: App) -> None:
     for title, entries in MENUS:
         if imgui.begin_menu(title):
             try:
                 for text, chord, command in entries:
-                    if imgui.menu_item(text, keys.label(chord) if chord else "", False)[0]:
+                    nothing = nothing_for(app, command)
+                    if imgui.menu_item(text, keys.label(chord) if chord else "", False, enabled=not nothing)[0]:
                         app.context.emit(command)
+                    with tooltip_scope() if nothing else nullcontext() as shown:
+                        if shown:
+                            imgui.text_unformatted(nothing)
             finally:
                 imgui.end_menu()
 

@@ -12,7 +12,8 @@ from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver
 from viz import cli, keyboard
 from viz.app import App, AppOptions
-from viz.commands import CaptureWindow
+from viz.chrome import nothing_for
+from viz.commands import CapturePicture, CaptureWindow, Redo, Undo
 from viz.export import film_file
 from viz.keys import BINDINGS, rows
 from viz.pipeline import Pipeline
@@ -121,6 +122,19 @@ def test_a_whole_drag_is_one_step_of_undo(running):
     running.ui.key("ctrl+shift+z")
     running.ui.frames(1)
     assert running.state == moved
+
+
+def test_the_menu_offers_no_undo_where_there_is_nothing_to_undo(running):
+    def offered():
+        return tuple(not nothing_for(running.app, command) for command in (Undo(), Redo(), CapturePicture()))
+
+    assert offered() == (False, False, True)
+    running.ui.key("up")
+    running.ui.frames(1)
+    assert offered() == (True, False, True)
+    running.ui.key("ctrl+z")
+    running.ui.frames(1)
+    assert offered() == (False, True, True)
 
 
 def test_a_right_drag_moves_the_grid_with_the_cursor(running):

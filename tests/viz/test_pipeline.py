@@ -232,6 +232,13 @@ def test_learned_pose_can_be_locked(asking):
     assert not np.allclose(asking.edit(LearnedPose, turns=turns + 0.1).raw, own, atol=1e-2)
 
 
+def test_what_is_not_learned_has_no_numbers(asking):
+    """A StyleGAN2 with Fourier input (rung B) takes a pose and learns none."""
+    assert asking.frame.learned_pose is not None
+    frame = asking.ask(TINY_R.put(Source("globe-still-b-64")))
+    assert frame.network.has_pose and frame.learned_pose is None
+
+
 def test_a_layer_knows_where_the_image_lies(asking):
     picture = asking.edit(Tap, layer="input").picture
     tap = asking.frame.network.taps[0]

@@ -101,7 +101,8 @@ def run(run: Run) -> Styles:
 
 
 def _learned_pose(ready: Ready, ws: torch.Tensor) -> Later[tuple[float, ...]] | None:
-    if not ready.facts.has_pose:
+    source = ready.network.fourier_input
+    if source is None or source.affine is None:  # none to learn: before rung H the input stands as it is
         return None
     with torch.inference_mode():
         return Later(ready.network.learned_pose(ws[:, 0])[0], tuple)

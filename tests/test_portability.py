@@ -78,12 +78,19 @@ def test_what_the_terminal_cannot_show_is_replaced_and_no_error():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_film_that_is_told_to_end_can_be_played_so_far(number, tmp_path):
     command = [sys.executable, "visualizer.py", "record", "globe-r-64", "--seconds", "600", "--size", "1", "--out", str(tmp_path / "a.gif")]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    give_up = time.monotonic() + DEADLINE_S
-    while not sum(path.stat().st_size for path in tmp_path.iterdir()) and process.poll() is None and time.monotonic() < give_up:
-        time.sleep(0.05)  # polling another process: there is no event to wait for
-    process.send_signal(number)
-    _, said = process.communicate(timeout=DEADLINE_S)
+    before = signal.signal(number, signal.default_int_handler)  # a shell's background job ignores SIGINT, and so would what it starts
+    try:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(number, before)
+    try:
+        give_up = time.monotonic() + DEADLINE_S
+        while not sum(path.stat().st_size for path in tmp_path.iterdir()) and process.poll() is None and time.monotonic() < give_up:
+            time.sleep(0.05)  # polling another process: there is no event to wait for
+        process.send_signal(number)
+        _, said = process.communicate(timeout=DEADLINE_S)
+    finally:
+        process.kill()
     assert process.returncode == 128 + number, said
     assert "Traceback" not in said
     assert [path.name for path in tmp_path.iterdir()] == ["a.gif.part"]

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+from tests.interruptible import heard
+
 ROOT = Path(__file__).resolve().parent.parent
 DEADLINE_S = 240
 
@@ -78,11 +80,8 @@ def test_what_the_terminal_cannot_show_is_replaced_and_no_error():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_film_that_is_told_to_end_can_be_played_so_far(number, tmp_path):
     command = [sys.executable, "visualizer.py", "record", "globe-r-64", "--seconds", "600", "--size", "1", "--out", str(tmp_path / "a.gif")]
-    before = signal.signal(number, signal.default_int_handler)  # a shell's background job ignores SIGINT, and so would what it starts
-    try:
+    with heard(number):
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    finally:
-        signal.signal(number, before)
     try:
         give_up = time.monotonic() + DEADLINE_S
         while not sum(path.stat().st_size for path in tmp_path.iterdir()) and process.poll() is None and time.monotonic() < give_up:

@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from tests.interruptible import heard
+
 ROOT = Path(__file__).parents[2]
 GRACE_S = 8.0  # for a report after the interruption
 LEAST_S = 8.0  # for which no part is begun
@@ -97,10 +99,11 @@ def run(part: Part, limit_s: float, told: Callable[[str], None]) -> Outcome:
         return Outcome(part, f"left out: {part.command[0]} is not on the path")
     start = time.monotonic()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
-    process = subprocess.Popen(
-        part.command, cwd=ROOT, env=environment, text=True, errors="replace", start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    with heard():
+        process = subprocess.Popen(
+            part.command, cwd=ROOT, env=environment, text=True, errors="replace", start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     assert process.stdout is not None
     reader = threading.Thread(target=_read, args=(process.stdout, told), daemon=True)
     reader.start()

@@ -32,6 +32,12 @@ def packed(color: Sequence[float], alpha: float = 1.0) -> int:
     return imgui.get_color_u32(imgui.ImVec4(red, green, blue, alpha))
 
 
+def shadowed_text(lines: imgui.ImDrawList, at: tuple[float, float], text: str) -> None:
+    """White with a shadow: legible on any picture."""
+    lines.add_text((at[0] + 1, at[1] + 1), packed((0, 0, 0), 0.8), text)
+    lines.add_text(at, packed((1, 1, 1), 0.9), text)
+
+
 def load_fonts() -> None:
     """Load the fonts that come with imgui-bundle as one merged font; Dear ImGui's own where they are missing."""
     fonts = imgui.get_io().fonts

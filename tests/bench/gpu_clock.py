@@ -9,6 +9,19 @@ from functools import lru_cache
 
 import torch
 
+from torch_utils.cuda_build import CudaUnavailable
+from torch_utils.cuda_driver import describe
+
+
+def gpu_named() -> bool:
+    """Whether there is a GPU to measure; prints which, or why there is none."""
+    try:
+        print(f"{describe()}; torch {torch.__version__}, CUDA {torch.version.cuda}", flush=True)
+    except CudaUnavailable as error:
+        print(f"no GPU to measure: {error}")
+        return False
+    return True
+
 
 class Deadline:
     """Seconds left of the time given."""

@@ -18,11 +18,9 @@ from typing import Any
 import torch
 
 from tests.bench.filtered_lrelu import Case, layer_cases
-from tests.bench.gpu_clock import Deadline, milliseconds, peak_tflops
+from tests.bench.gpu_clock import Deadline, gpu_named, milliseconds, peak_tflops
 from tests.bench.gpu_conv import arguments_of, extents
 from tests.bench.synthesis import CASES
-from torch_utils.cuda_build import CudaUnavailable
-from torch_utils.cuda_driver import describe
 from torch_utils.ops import cuda_banded, cuda_conv, cuda_tiles, filtered_lrelu, use
 from torch_utils.ops.cuda import filtered_lrelu_plan
 from torch_utils.ops.cuda_plan import Mode
@@ -120,10 +118,7 @@ def main() -> int:
     parser.add_argument("--convolutions", nargs="*", default=["R-1024", "T-1024"], choices=[case.name for case in CASES])
     options = parser.parse_args()
     deadline = Deadline(options.minutes)
-    try:
-        print(f"{describe()}; torch {torch.__version__}, CUDA {torch.version.cuda}", flush=True)
-    except CudaUnavailable as error:
-        print(f"no GPU to measure: {error}")
+    if not gpu_named():
         return 2
     for row in rows_wanted(options.configs, options.convolutions):
         if deadline.left() < 0:

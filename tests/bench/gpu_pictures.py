@@ -25,11 +25,9 @@ import torch
 from networks.cuda_graph import Graphs, form_of
 from networks.generator import Generator
 from networks.loading import LoadedNetwork
-from tests.bench.gpu_clock import Deadline, milliseconds
+from tests.bench.gpu_clock import Deadline, gpu_named, milliseconds
 from tests.bench.synthesis import CASES, Case
 from torch_utils import ops
-from torch_utils.cuda_build import CudaUnavailable
-from torch_utils.cuda_driver import describe
 from viz.gpu import handover
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
@@ -150,10 +148,7 @@ def main() -> int:
     parser.add_argument("--cases", nargs="+", choices=NAMES, default=list(NAMES))
     options = parser.parse_args()
     deadline = Deadline(options.minutes)
-    try:
-        print(f"{describe()}; torch {torch.__version__}, CUDA {torch.version.cuda}", flush=True)
-    except CudaUnavailable as error:
-        print(f"no GPU to measure: {error}")
+    if not gpu_named():
         return 2
     for row in picture_rows(options.cases, deadline.left):
         print(json.dumps(row), flush=True)

@@ -179,7 +179,7 @@ class Canvas:
             scale = f"   × {pose.scale:.2f}" if pose.scale != 1 else ""
             x, y = signed_text(pose.x, decimals=3), signed_text(pose.y, "widths", decimals=3)
             text = f"{signed_text(pose.turns * 360, '°')}   {x}, {y}{scale}"
-            _label(lines, (cx + 0.9 * em, cy - 0.9 * em), text)
+            theme.shadowed_text(lines, (cx + 0.9 * em, cy - 0.9 * em), text)
 
     def _scan_line(self, lines: imgui.ImDrawList, line: Slice) -> None:
         """The pixels that the slice is made of; both ends and the line can be dragged."""
@@ -204,7 +204,7 @@ class Canvas:
                 sx, sy = self.placement.to_screen(x, y)
                 note = picture.notes[i] if picture.notes else ""
                 fits = note and _fits(note, width * self.placement.scale)
-                _label(lines, (sx + 3, sy + 2), f"{channel}  {note}" if fits else str(channel))
+                theme.shadowed_text(lines, (sx + 3, sy + 2), f"{channel}  {note}" if fits else str(channel))
 
     # ---------------------------------------------------------------------------------------------- the mouse
 
@@ -327,8 +327,3 @@ def _rectangle(lines: imgui.ImDrawList, placement: Placement, rect: tuple[float,
 def _fits(note: str, width: float) -> bool:
     """Whether a cell of a contact sheet has room for its number and a word."""
     return imgui.calc_text_size(note).x + 3 * imgui.get_font_size() < width
-
-
-def _label(lines: imgui.ImDrawList, at: tuple[float, float], text: str) -> None:
-    lines.add_text((at[0] + 1, at[1] + 1), theme.packed((0, 0, 0), 0.8), text)
-    lines.add_text(at, theme.packed((1, 1, 1), 0.9), text)

@@ -62,6 +62,5 @@ def _write(
     x, y = placement.to_screen((column + 0.5 - content.width / 2) / rate, (row + 0.5 - content.height / 2) / rate)
     for index, value in enumerate(values):
         text = value_text(float(value))
-        at = (round(x - imgui.calc_text_size(text).x / 2), round(y + (index - len(values) / 2) * height))
-        lines.add_text((at[0] + 1, at[1] + 1), theme.packed((0, 0, 0), 0.8), text)
-        lines.add_text(at, theme.packed((1, 1, 1), 0.9), text)
+        left, top = x - imgui.calc_text_size(text).x / 2, y + (index - len(values) / 2) * height
+        theme.shadowed_text(lines, (round(left), round(top)), text)

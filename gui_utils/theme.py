@@ -111,7 +111,7 @@ def _colors() -> dict[int, tuple[float, float, float, float]]:
         c.frame_bg: gray(0.205), c.frame_bg_hovered: gray(0.255), c.frame_bg_active: gray(0.29),
         c.title_bg: gray(0.10), c.title_bg_active: gray(0.10), c.title_bg_collapsed: gray(0.10), c.menu_bar_bg: gray(0.10),
         c.scrollbar_bg: gray(0, 0), c.scrollbar_grab: gray(0.30), c.scrollbar_grab_hovered: gray(0.38), c.scrollbar_grab_active: gray(0.46),
-        c.check_mark: accent(1), c.slider_grab: accent(0.45), c.slider_grab_active: accent(0.55),  # values are written over it
+        c.check_mark: accent(1), c.slider_grab: accent(0.36), c.slider_grab_active: accent(0.45),  # values are written over it
         c.button: gray(0.245), c.button_hovered: gray(0.31), c.button_active: gray(0.37),
         c.header: gray(0.215), c.header_hovered: gray(0.27), c.header_active: gray(0.31),
         c.separator: gray(0.24), c.separator_hovered: accent(0.6), c.separator_active: accent(0.9),

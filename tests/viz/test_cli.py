@@ -157,6 +157,7 @@ def test_list_names_bundled_networks_first(capsys):
     assert "bundled" in lines[0] and "globe-r-64" in lines[0]
     assert sum("stylegan3-" in line for line in lines) == 12 and sum("stylegan2-" in line for line in lines) == 15
     assert sum("NVIDIA's own licence" in line for line in lines) == 1  # said once, under what it is of
+    assert [line[:2] for line in lines[:6]] == ["gl", "  ", "gl", "gl", "gl", "  "]  # the one globe, then the three of one experiment
 
 
 def test_a_misspelt_command_is_not_taken_for_a_network(capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import gc
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,14 +158,14 @@ def bring_to_front(app: App, titles: list[str]) -> None:
 
 
 def print_list() -> int:
-    """Bundled networks, then published ones, with whether they are here already; under each group, its licences."""
+    """Bundled networks, then published ones, with whether they are here already; the licence below those it is for."""
     from networks.loading import catalogue
 
     entries = sorted(catalogue(), key=lambda entry: entry.kind != "bundled")
-    for index, entry in enumerate(entries):
-        where = "bundled" if entry.kind == "bundled" else "in the cache" if entry.cached else "download"
-        print(f"{entry.name:<36} {entry.resolution:>5} px  config {entry.config or '—':<3} {where}")
-        if index + 1 == len(entries) or entries[index + 1].kind != entry.kind:
-            licences = dict.fromkeys(other.licence for other in entries if other.kind == entry.kind and other.licence)
-            print(*(f"  {licence}" for licence in licences), sep="\n")
+    for licence, group in itertools.groupby(entries, key=lambda entry: entry.licence):
+        for entry in group:
+            where = "bundled" if entry.kind == "bundled" else "in the cache" if entry.cached else "download"
+            print(f"{entry.name:<36} {entry.resolution:>5} px  config {entry.config or '—':<3} {where}")
+        if licence:
+            print(f"  {licence}")
     return 0

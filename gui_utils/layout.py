@@ -18,12 +18,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from gui_utils.layout_scale import BOTTOM, CENTRE, limited
 from gui_utils.libraries import imgui
 from gui_utils.tone import BACKGROUND
 
 REGIONS = ("centre", "left", "left.lower", "right", "right.lower", "bottom")
-
-CENTRE = 0.3  # of the width that the middle keeps, however large the font
 
 _NO_STEALING = imgui.WindowFlags_.no_focus_on_appearing.value  # else the last window drawn comes to the front at the start
 
@@ -112,14 +111,11 @@ def _split(arrangement: Arrangement, root: int, size: imgui.ImVec2) -> dict[str,
     width, height = max(size.x, 1.0), max(size.y, 1.0)
     sides = {"left": arrangement.left_em * em, "right": arrangement.right_em * em}
     sides = {side: length for side, length in sides.items() if side in used or f"{side}.lower" in used}
-    room = (1 - CENTRE) * width
-    longest = max(room / 2, room - min(sides.values())) if len(sides) == 2 else room  # the broader side gives way first
-    for side, wanted in sides.items():
-        length = min(wanted, longest)
+    for side, length in zip(sides, limited(list(sides.values()), (1 - CENTRE) * width), strict=True):
         nodes[side], nodes["centre"] = _cut(nodes["centre"], imgui.Dir.left if side == "left" else imgui.Dir.right, length / width)
         width -= length
     if "bottom" in used:
-        nodes["bottom"], nodes["centre"] = _cut(nodes["centre"], imgui.Dir.down, min(arrangement.bottom_em * em / height, 0.6))
+        nodes["bottom"], nodes["centre"] = _cut(nodes["centre"], imgui.Dir.down, min(arrangement.bottom_em * em / height, BOTTOM))
     for side in ("left", "right"):
         lower = f"{side}.lower"
         if lower in used and side in used:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gui_utils.layout import Arrangement
+from gui_utils.layout_scale import em_of, with_em
 
 LARGEST_TEXT = 1 << 18
 MOST_NODES = 512
@@ -59,7 +60,9 @@ def usable(text: str, arrangements: Iterable[Arrangement]) -> str:
     if not nodes:
         return ""
     sections = [f"[Window][{name}]\n" + "\n".join(lines) for name, lines in kept.items()]
-    return "\n\n".join([*sections, "[Docking][Data]\n" + "\n".join(nodes)]) + "\n"
+    ours = "\n\n".join([*sections, "[Docking][Data]\n" + "\n".join(nodes)]) + "\n"
+    em = em_of(text)
+    return with_em(ours, em) if em else ours
 
 
 def _name(arrangement: Arrangement, title: str) -> str:

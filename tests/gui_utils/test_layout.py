@@ -139,6 +139,41 @@ def test_changes_survive_a_restart_through_the_layout_file(tmp_path):
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["layout.ini"]
 
 
+@pytest.mark.window
+def test_panels_go_with_the_font_and_come_back_with_it(tmp_path):
+    """Also those of an arrangement that is not on screen, those that the user has moved, and over a restart; the middle keeps its part."""
+    options = WindowOptions(headless=True, size=(1280, 720), ini_path=tmp_path / "layout.ini")
+    desk = Desk()
+
+    def widths(ui: Driver) -> tuple[float, ...]:
+        ui.frames(4)
+        return tuple(desk.places[title][2] - desk.places[title][0] for title in ("Latent", "Picture", "Layers"))
+
+    with Window(options) as window, Driver(desk.draw, window=window) as ui:
+        ui.frames(4)
+        moved_splitter(ui, desk)
+        usual = widths(ui)
+        desk.current = SPECTRA
+        ui.frames(4)
+        strip = desk.places["Spectrum"][3] - desk.places["Spectrum"][1]
+        window.font_scale = 0.8
+        ui.frames(4)
+        assert desk.places["Spectrum"][3] - desk.places["Spectrum"][1] == pytest.approx(0.8 * strip, abs=2)
+        desk.current = EXPLORE
+        small = widths(ui)
+        assert small[0] == pytest.approx(0.8 * usual[0], abs=2) and small[2] == pytest.approx(0.8 * usual[2], abs=2)
+        window.font_scale = 2.0
+        large = widths(ui)
+        assert large[1] >= 0.29 * 1280 and large[0] == pytest.approx(large[2], abs=4)
+        window.font_scale = 1.0
+        assert widths(ui) == pytest.approx(usual, abs=2)
+        window.font_scale = 0.8
+        assert widths(ui) == pytest.approx(small, abs=2)
+    desk = Desk()
+    with Window(options) as window, Driver(desk.draw, window=window) as ui:
+        assert widths(ui) == pytest.approx(usual, abs=4) and not desk.built
+
+
 def test_an_unknown_region_is_refused_by_name():
     with pytest.raises(ValueError, match="window 'A' is in 'top'"):
         Arrangement("x", {"A": "top"})

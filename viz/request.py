@@ -102,6 +102,18 @@ class NetworkFacts:
     def tap_name(self, name: str) -> str:
         return self.tap(name).name
 
+    def band(self, name: str) -> tuple[float | None, float | None]:
+        """(f_c, f_t) that a tap was designed to keep to, in cycles per image; None where there is no such number.
+
+        The band of the Fourier input stands in the layer after it, that of the picture in the layer before.
+        """
+        index = self.taps.index(self.tap(name))
+        after = self.taps[index + 1].spec if index + 1 < len(self.taps) else None
+        spec = self.taps[index].spec or (None if after is not None or not index else self.taps[index - 1].spec)
+        if spec is not None:
+            return spec.out_cutoff, spec.out_stopband
+        return (after.in_cutoff if after is not None else None), None
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -225,7 +237,8 @@ class Beside:
     """A further view of a comparison, an answer too: `frame.request.view` is its view, as it follows from the first.
 
     `stale`: it answers an earlier question. `difference`: this minus first, sample by sample, None where `reason` says why
-    not. `db`: PSNR of finished pictures (peak 2); of layers, power of the first over power of the difference.
+    not. `db`: PSNR of finished pictures (peak 2); of layers, power of the first over power of the difference. `apart`: why the
+    two do not show one scene, so that it says little (`viz.compare.scenes`).
     """
 
     frame: Frame
@@ -235,6 +248,7 @@ class Beside:
     unit: str = "PSNR"
     reason: str = ""
     notes: tuple[str, ...] = ()  # what the two cannot share
+    apart: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from viz.state import (
     ANALYSES,
     DRAWN,
     RENDERED,
+    BandFilter,
     Channels,
     Device,
     Latent,
@@ -134,6 +135,36 @@ def test_channels_and_spectrum_do_not_touch_synthesis(asking):
     assert asking.edit(Spectrum, on=True).ran == ("spectrum",)
     assert asking.edit(Spectrum, beta=2.0).ran == ("spectrum",)
     assert asking.edit(Channels, normalize=True).ran == ("picture", "tone")
+
+
+def test_the_spectrum_of_all_channels_does_not_follow_which_are_on_screen(asking):
+    asking.ask(TINY_R.put(Latent(x=41.0)).put(Spectrum(on=True)))
+    assert "spectrum" not in asking.edit(Channels, mode="single", first=1).ran
+    assert "spectrum" in asking.edit(Spectrum, all_channels=False).ran
+    assert "spectrum" in asking.edit(Channels, first=2).ran
+    assert "spectrum" in asking.edit(BandFilter, on=True).ran
+
+
+def test_the_spectrum_of_the_fourier_input_is_marked_at_the_inputs_own_band(asking):
+    taps = asking.frame.network.taps
+    found = asking.ask(TINY_R.put(Tap("input")).put(Spectrum(on=True))).spectrum
+    assert (found.cutoff, found.stopband) == (taps[1].spec.in_cutoff, None)
+    found = asking.ask(TINY_R.put(Spectrum(on=True))).spectrum
+    assert (found.cutoff, found.stopband) == (taps[-2].spec.out_cutoff, taps[-2].spec.out_stopband)
+
+
+def test_a_movement_that_rounds_to_no_pixel_is_none_to_undo(asking):
+    """Whatever was asked before: the key is that of no pose at all."""
+    rounded = TINY_R.put(Pose(x=0.001, snap=True)).put(Unwarp(on=True))
+    assert asking.ask(rounded).picture.mask is None
+    assert asking.ask(TINY_R.put(Unwarp(on=True))).picture.mask is None
+
+
+def test_what_the_reference_kernels_remember_is_their_own(asking):
+    """Also where the order of a contact sheet has asked for the layers first."""
+    wanted = TINY_R.put(Latent(x=31.0)).put(Device(backend="reference"))
+    asking.ask(wanted.put(Pose(x=0.1)).put(Channels(mode="sheet", sort="error")))
+    assert np.array_equal(asking.ask(wanted).raw, Asking(wanted).frame.raw)
 
 
 def test_noise_does_not_exist_for_an_alias_free_network(asking):

@@ -110,22 +110,10 @@ def _texts(facts: NetworkFacts, index: int) -> tuple[str, ...]:
         str(width) if width == height else f"{width} × {height}",
         str(tap.channels),
         f"{tap.sampling_rate:g}",
-        number_text(_cutoff(facts, index)),
+        number_text(facts.band(tap.name)[0]),
         f"{margin:g}" if margin > 0 else MISSING,
         TYPES.get(tap.dtype, tap.dtype),
     )
-
-
-def _cutoff(facts: NetworkFacts, index: int) -> float | None:
-    """A layer's own f_c; that of the Fourier input and of the picture stand in the layers beside them."""
-    spec = facts.taps[index].spec
-    if spec is not None:
-        return spec.out_cutoff
-    after = facts.taps[index + 1].spec if index + 1 < len(facts.taps) else None
-    if after is not None:
-        return after.in_cutoff
-    before = facts.taps[index - 1].spec if index else None
-    return before.out_cutoff if before is not None else None
 
 
 def _row(texts: tuple[str, ...], selected: bool) -> bool:

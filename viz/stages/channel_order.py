@@ -32,7 +32,7 @@ def ordered(run: Run) -> Order:
         if by == ENERGY:
             found = energy(inside(values, tap.sampling_rate))
             return _sorted(found, lambda v: f"σ {v**0.5:.2g}")
-        if by == BAND and (cutoff := cutoff_of(run)) is not None:
+        if by == BAND and (cutoff := run.inputs["load"].facts.band(tap.name)[0]) is not None:
             return _sorted(beyond(inside(values, tap.sampling_rate), cutoff, tap.sampling_rate), _percent)
         if by == ERROR and run.inputs["load"].facts.has_pose:
             return _sorted(error(run), _decibels)
@@ -68,33 +68,22 @@ def beyond(values: torch.Tensor, cutoff: float, sampling_rate: float) -> torch.T
 def error(run: Run) -> torch.Tensor:
     """The power [C] of each channel's equivariance error over that of its detail, under the pose of the view or a test shift."""
     from networks.measures.comparison import difference, image_frame, restricted
-    from viz.stages.synthesis import conditions, layer_memo, pose_matrix
+    from viz.stages.synthesis import conditions, forced_backend, layer_memo, pose_matrix
 
     ready = run.inputs["load"]
     tap = ready.facts.tap(run.view.get(Tap).layer)
     pose, posed = pose_matrix(run.view, ready), run.inputs["synthesis"]
     ws, fixed = run.inputs["latent"].ws, {"tap": tap.name, "memo": layer_memo(run), **conditions(run)}
-    if pose == Pose().matrix():
-        base, pose = posed, Pose(x=TEST_SHIFT / tap.sampling_rate).matrix()
-        posed = ready.network.synthesize(ws, pose=pose, **fixed)[0]
-    else:
-        base = ready.network.synthesize(ws, pose=None, **fixed)[0]
+    with forced_backend(run.view):
+        if pose == Pose().matrix():
+            base, pose = posed, Pose(x=TEST_SHIFT / tap.sampling_rate).matrix()
+            posed = ready.network.synthesize(ws, pose=pose, **fixed)[0]
+        else:
+            base = ready.network.synthesize(ws, pose=None, **fixed)[0]
     found = difference(base, posed, pose, sampling_rate=tap.sampling_rate)
     found = restricted(found, image_frame((posed.shape[2], posed.shape[1]), pose, tap.sampling_rate))
     detail = found.reference[:, found.mask]
     return found.error.square().sum(dim=(1, 2)) / detail.var(dim=1, correction=0).mul(detail.shape[1]).clamp_min(1e-30)
-
-
-def cutoff_of(run: Run) -> float | None:
-    """The band that the tapped layer was designed to keep to; None where it was not designed, or where the band is all there is."""
-    taps = run.inputs["load"].facts.taps
-    tap = run.inputs["load"].facts.tap(run.view.get(Tap).layer)
-    index = [t.name for t in taps].index(tap.name)
-    after = taps[index + 1].spec if index + 1 < len(taps) else None
-    before = taps[index - 1].spec if index else None
-    if tap.spec is not None:
-        return tap.spec.out_cutoff
-    return after.in_cutoff if after is not None else before.out_cutoff if before is not None else None
 
 
 def _percent(share: float) -> str:

@@ -12,7 +12,7 @@ from viz.stages import Run, Stage
 from viz.stages.channel_colors import phase, principal
 from viz.stages.channel_order import NUMBER, ordered
 from viz.stages.picture import inside
-from viz.state import Channels, Tap
+from viz.state import Channels, Tap, ViewState
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,11 @@ def _coloured(run: Run, values: torch.Tensor, chosen: tuple[int, ...]) -> Shown:
     return Shown(found, chosen, len(values), f"components with {100 * share:.0f} % of the variance")
 
 
-STAGE = Stage("channels", after=("synthesis",), reads=(Channels,), run=run, key=lambda view, inputs: _relevant(view.get(Channels)))
-
-
-def _relevant(channels: Channels) -> tuple[object, ...]:
+def key(view: ViewState, inputs: dict) -> tuple[object, ...]:
+    """Not how they are drawn, and their order where there is one."""
+    channels = view.get(Channels)
     order = channels.sort if channels.mode == "sheet" else NUMBER
     return (channels.mode, channels.first, channels.triple, channels.sheet_page, order)
+
+
+STAGE = Stage("channels", after=("synthesis",), reads=(Channels,), run=run, key=key)

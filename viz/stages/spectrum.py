@@ -7,9 +7,9 @@ import torch
 
 from torch_utils.spectra import view_spectrum
 from viz.request import SpectrumResult
-from viz.stages import Run, Stage
+from viz.stages import Run, Stage, band, channels, unwarp
 from viz.stages.load import Ready
-from viz.state import Channels, Spectrum, Tap
+from viz.state import Spectrum, Tap, ViewState
 
 
 def run(run: Run) -> SpectrumResult:
@@ -21,25 +21,23 @@ def run(run: Run) -> SpectrumResult:
         found = view_spectrum(values, options.beta, sampling_rate=tap.sampling_rate, crop_margin=True)
         power = found.power.float().cpu().numpy()
         axis = found.fx.float().cpu().numpy()
-    spec = tap.spec or ready.facts.taps[-2].spec  # the picture has the band of the layer that made it
+    cutoff, stopband = ready.facts.band(tap.name)
     return SpectrumResult(
         power=power,
         mean_power=float(np.mean(power, dtype=np.float64)),
         axis=axis,
         tap=tap.name,
-        cutoff=spec.out_cutoff if spec else None,
-        stopband=spec.out_stopband if spec else None,
+        cutoff=cutoff,
+        stopband=stopband,
         nyquist=tap.sampling_rate / 2,
         all_channels=options.all_channels,
     )
 
 
-STAGE = Stage(
-    "spectrum",
-    after=("load", "synthesis", "unwarp"),
-    reads=(Spectrum,),
-    run=run,
-    wanted=lambda view: view.get(Spectrum).on,
-    # what is on screen matters only where the spectrum is of that
-    key=lambda view, _: (view.get(Spectrum), None if view.get(Spectrum).all_channels else view.get(Channels)),
-)
+def key(view: ViewState, inputs: dict) -> tuple[object, ...]:
+    """What is on screen matters only where the spectrum is of that."""
+    shown = () if view.get(Spectrum).all_channels else tuple(stage.key(view, inputs) for stage in (channels, band, unwarp))
+    return (view.get(Spectrum), *shown)
+
+
+STAGE = Stage("spectrum", after=("load", "synthesis"), reads=(Spectrum,), run=run, wanted=lambda view: view.get(Spectrum).on, key=key)

@@ -30,13 +30,12 @@ def key(view: ViewState, inputs: dict) -> tuple[object, ...]:
 
 def run(run: Run) -> Unwarped:
     ready: Ready = run.inputs["load"]
-    values = run.inputs["band"].values
-    pose = run.view.get(Pose)
-    if not run.view.get(Unwarp).on or not ready.facts.has_pose or not pose.moved:
+    values, pose = run.inputs["band"].values, pose_matrix(run.view, ready)
+    if not run.view.get(Unwarp).on or not ready.facts.has_pose or pose == Pose().matrix():
         return Unwarped(values, None)
     tap = ready.facts.tap(run.view.get(Tap).layer)
     with torch.inference_mode():
-        undone, mask = unwarp(values[None], pose_matrix(run.view, ready), sampling_rate=tap.sampling_rate)
+        undone, mask = unwarp(values[None], pose, sampling_rate=tap.sampling_rate)
     return Unwarped(undone[0], mask.reshape(mask.shape[-2:]).bool())
 
 

@@ -21,10 +21,11 @@ from viz.export.film_file import read
 from viz.export.options import ExportOptions
 from viz.memory import Memory
 from viz.pipeline import Pipeline
-from viz.request import Beside, RenderRequest
+from viz.request import Beside, Picture, RenderRequest
 from viz.session.session import Session
 from viz.state import (
     BreakIt,
+    Channels,
     Compare,
     CompareView,
     FourthView,
@@ -415,3 +416,25 @@ def test_the_window_opens_on_several(monkeypatch):
     monkeypatch.setattr(app, "run", lambda options: seen.append(options) or 0)
     assert cli.run([TINY_R, "--compare", TINY_T, "--compare", TINY_R, "--fresh"]) == 0
     assert compare.others(seen[0].view) == (2, 3) and Path(seen[0].view.get(ThirdView).network).name == "tiny_r.pkl"
+
+
+# ---------------------------------------------------------------------------------------------------- what the number is about
+
+
+def test_a_layers_margin_does_not_count():
+    values = np.random.RandomState(0).standard_normal((12, 12, 2)).astype(np.float32)
+    layer = Picture(values, (2.0, 2.0, 10.0, 10.0), "L1", (0, 1), 8)
+    other = values + 0.1
+    other[:2] += 50
+    found = compare_picture.difference(layer, dataclasses.replace(layer, values=other), finished=False)
+    inside = values[2:-2, 2:-2]
+    assert found.db == pytest.approx(10 * np.log10(inside.var(axis=(0, 1)).mean() / 0.01), abs=0.01)
+    assert found.picture is not None and found.picture.values.shape == values.shape  # it is seen all the same
+
+
+def test_the_distance_of_a_contact_sheet_is_that_of_its_channels(pipeline):
+    """Empty cells are alike in any two sheets."""
+    view = ViewState().put(Source(TINY_R)).put(Compare(on=True, own_latent=True, x=1.0))
+    colours, sheet = (ask(pipeline, each) for each in (view, view.put(Channels(mode="sheet"))))
+    assert sheet.picture.grid == 2 and len(sheet.picture.channels) == 3
+    assert sheet.beside.db == pytest.approx(colours.beside.db, abs=1e-3)

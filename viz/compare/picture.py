@@ -51,11 +51,23 @@ def difference(first: Picture, second: Picture, *, finished: bool) -> Difference
     error = b - a
     frame_rect = tuple(edge - low for edge, low in zip(first.frame_rect, (rect[0], rect[1]) * 2, strict=True))
     picture = replace(first, values=error, frame_rect=frame_rect, mask=mask)
-    return Difference(picture, _db(a, error, mask, finished=finished), unit)
+    counted = None if mask is None else _counted(mask[:, :, None], picture)[:, :, 0]
+    return Difference(picture, _db(_counted(a, picture), _counted(error, picture), counted, finished=finished), unit)
+
+
+def _counted(values: np.ndarray, picture: Picture) -> np.ndarray:
+    """What the number is about, [h, w, C] of [H, W, C]: no margins, and of a contact sheet its channels without the empty cells."""
+    if picture.grid:
+        width, height = picture.cell
+        cells = values.reshape(-1, height, picture.grid, width).transpose(1, 3, 0, 2).reshape(height, width, -1)
+        values = cells[:, :, : len(picture.channels)]
+    height, width = values.shape[:2]
+    x0, y0, x1, y1 = (round(edge) for edge in picture.frame_rect)
+    return values[max(0, y0) : min(height, y1), max(0, x0) : min(width, x1)]
 
 
 def _db(signal: np.ndarray, error: np.ndarray, mask: np.ndarray | None, *, finished: bool) -> float | None:
-    """The distance in dB over the samples [H, W, C] that `mask` [H, W] leaves."""
+    """The distance in dB over the samples [h, w, C] that `mask` [h, w] leaves."""
     count = error[:, :, 0].size if mask is None else int(mask.sum())
     if count == 0:
         return None

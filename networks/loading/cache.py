@@ -81,5 +81,8 @@ def read_json(path: Path) -> dict:
 def write_json(path: Path, record: dict) -> None:
     """Write a record whole or not at all."""
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    new.write_text(json.dumps(record), "utf-8")
-    new.replace(path)
+    try:
+        new.write_text(json.dumps(record), "utf-8")
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)

@@ -17,6 +17,10 @@ class LoadError(Exception):
         return f"{self.what}: {self.why}. {self.do}"
 
 
+class UnusableFile(LoadError):
+    """What is wrong is in the file itself: reading it once more ends the same way."""
+
+
 class LoadCancelled(Exception):
     """The caller's `cancelled()` returned True. Nothing was kept but a partial download, which a retry continues."""
 

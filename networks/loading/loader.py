@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,8 +17,9 @@ from networks.generator import Generator
 from networks.spec import GeneratorConfig
 
 from .cache import CachedDownload, download_of
-from .errors import LoadError, Malformed, Refused, printable
-from .fetch import Watch, fetch
+from .connection import Watch
+from .errors import LoadError, Malformed, Refused, UnusableFile, printable
+from .fetch import fetch
 from .kinds import kind_of, why_not_a_network
 from .loaded import LoadedNetwork, Matrix
 from .reference import Place, resolve
@@ -31,6 +32,7 @@ from .weights import Stored, fill
 
 CHUNK = 1 << 20
 DAMAGED = "The file is damaged or incomplete: get it again, or choose another one."
+THROWN_AWAY = "The copy that was kept of it is thrown away: another try downloads it again."
 DO_NOT_TRUST = "Nothing was run. Do not trust this file; get the network from its publisher."
 
 
@@ -61,11 +63,14 @@ def load_network(
         fetch(download, place.title, watch)
     try:
         loaded = _load_file(place, download.file, device, watch, download)
-    except LoadError:
-        if fresh:
+    except UnusableFile as error:
+        with contextlib.suppress(OSError):
             download.forget()  # so that a retry asks the server again
-        raise
-    download.remember(loaded.sha256)
+        raise error if fresh else UnusableFile(error.what, error.why, f"{error.do} {THROWN_AWAY}") from None
+    try:
+        download.remember(loaded.sha256)
+    except OSError as error:
+        return replace(loaded, notes=(*loaded.notes, f"The checksum of this download could not be noted down ({error.strerror or error})."))
     return loaded
 
 
@@ -76,7 +81,7 @@ def _load_file(place: Place, path: Path, device: str | torch.device, watch: Watc
         size = before.st_size
         reason = why_not_a_network(file.read(512), path.name)
         if reason:
-            raise LoadError(title, f"it {reason}", "Choose a published snapshot (.pkl) or a .safetensors file.")
+            raise UnusableFile(title, f"it {reason}", "Choose a published snapshot (.pkl) or a .safetensors file.")
         sha256 = _hash(file, size, title, watch)
         contents = _read(file, path, size, title, watch)
         if contents.kind != "safetensors":
@@ -107,9 +112,9 @@ def _as_load_errors(title: str) -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        raise LoadError(title, str(error), DO_NOT_TRUST) from None
+        raise UnusableFile(title, str(error), DO_NOT_TRUST) from None
     except Malformed as error:
-        raise LoadError(title, str(error), DAMAGED) from None
+        raise UnusableFile(title, str(error), DAMAGED) from None
     except MemoryError:
         raise LoadError(title, "there is not enough memory for it", "Close other programs, or choose a smaller network.") from None
     except OSError as error:

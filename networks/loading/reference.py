@@ -27,7 +27,7 @@ class Place:
         """A short name for messages."""
         if self.entry is not None:
             return self.entry.name
-        return self.path.name if self.path is not None else self.url
+        return printable(self.path.name if self.path is not None else self.url)
 
 
 def resolve(ref: str | Path) -> Place:

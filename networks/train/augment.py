@@ -14,12 +14,13 @@ from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
-from scipy.signal import firwin
 from torch import Tensor
 
+from networks.filters import Lowpass, design
 from torch_utils import ops
 
-FILTER_TAPS = 12
+LOWPASS = Lowpass(support=6, factor=2, cutoff=0.5, half_width=0.15, sampling_rate=2.0)  # of twice the rate: all but the end of the band
+FILTER_TAPS = LOWPASS.taps
 LUMA = 1 / math.sqrt(3)
 UNIFORM, NORMAL = 21, 7  # numbers that an augmentation is made of
 
@@ -174,10 +175,8 @@ def _gathered(x: Tensor, row: Tensor, column: Tensor) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _lowpass(device: torch.device) -> Tensor:
-    """A Kaiser-windowed sinc for twice the rate: all of the band below half the lower rate but its end. Kept on each device, since a CUDA
-    graph cannot copy it there.
-    """
-    return torch.tensor(firwin(FILTER_TAPS, 0.5, width=0.3), dtype=torch.float32, device=device)
+    """The taps of `LOWPASS`. Kept on each device, since a CUDA graph cannot copy them there."""
+    return torch.tensor(design(LOWPASS), dtype=torch.float32, device=device)
 
 
 def _warped(x: Tensor, affine: Tensor) -> Tensor:

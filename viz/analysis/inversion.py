@@ -24,7 +24,7 @@ from viz.errors import CommandError
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, reset_button, wrapped_text
 from viz.request import OverlayImage, OverlayResult
-from viz.state import Inversion, ViewState
+from viz.state import Inversion, Noise, ViewState
 
 if TYPE_CHECKING:
     from viz.analysis.invert import Found
@@ -66,7 +66,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     features, measure = perceptual(ready.device) if options.perceptual else (None, "Laplacian pyramid")
     fixed = {**conditions(run), "force_fp32": True, "learned_pose": None}
     problem = Problem(target, options.space, options.steps, fixed, features)
-    kept_under = ("inverted", ready.identity, options.picture, options.space, options.perceptual, options.steps)
+    kept_under = ("inverted", ready.identity, options, run.view.get(Noise))
     found: Found | None = run.memory.get(kept_under)
     if found is None:
         for begun in start(ready.network, problem):
@@ -129,11 +129,11 @@ NO_PICTURE = "There is no picture to look for."
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
-    options = state.get(Inversion)
-    reason = NO_NETWORK if context.network is None else "" if options.picture else NO_PICTURE
+    reason = NO_NETWORK if context.network is None else "" if state.get(Inversion).picture else NO_PICTURE
     state = switch(state, ON, Inversion, disabled=reason)
     imgui.same_line(0, imgui.get_font_size())
     state = reset_button(state, RESET, Inversion)
+    options = state.get(Inversion)
     state = state.edit(Inversion, picture=text_input(PICTURE, options.picture, hint="path of a picture"))
     result = result_of(context, NAME) if state.get(Inversion).on else None
     found = _found(result, state.get(Inversion), context)

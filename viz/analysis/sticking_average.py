@@ -18,6 +18,7 @@ from gui_utils.libraries import imgui, implot
 from gui_utils.text import MISSING, number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import NO_GRID, headline, over_the_picture, progress, result_of, switch
+from viz.errors import CommandError
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, reset_button
 from viz.request import OverlayImage, OverlayResult
@@ -104,6 +105,8 @@ def neighbour_in_z(run: Run) -> Callable[[int], Any]:
     from viz.stages.latent import draw_z, mapped
 
     ready, options, styles = run.inputs["load"], run.view.get(Sticking), run.inputs["latent"]
+    if not styles.seeds:
+        raise CommandError("A latent out of a file is no seed whose z is known: choose w, or shifts of the pose.")
     truncation, network = run.view.get(Truncation), ready.network
     class_index = run.view.get(LATENT[0]).class_index
     cutoff = None if truncation.cutoff < 0 else truncation.cutoff

@@ -19,7 +19,7 @@ from viz.commands import UseLatent
 from viz.errors import CommandError
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
-from viz.state import Inversion, Latent, OverlayView, OwnLatent, Source, ViewState
+from viz.state import Inversion, Latent, Noise, OverlayView, OwnLatent, Source, ViewState
 
 GLOBE = "globe-r-64"
 BOUNDED_STEPS = 40
@@ -100,6 +100,14 @@ def test_what_was_stopped_goes_on_where_it_was(tiny, tmp_path):
     assert again.values.step >= first.values.step
     whole = refined(Pipeline(headless=True), view).overlays["inversion"].values
     assert np.allclose(refined(pipeline, view).overlays["inversion"].values.ws, whole.ws, atol=1e-5)
+
+
+def test_other_noise_is_another_search(tmp_path):
+    Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(tmp_path / "a.png")
+    view = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl"))).put(Inversion(True, str(tmp_path / "a.png"), "w", 10, perceptual=False))
+    pipeline = Pipeline(headless=True)
+    stored, none = (refined(pipeline, view.put(Noise(mode))).overlays["inversion"].values for mode in ("const", "none"))
+    assert stored.psnr_db != none.psnr_db
 
 
 def test_what_is_newer_comes_first(tiny, tmp_path):
@@ -200,6 +208,10 @@ def test_what_was_found_can_be_taken_after_it_was_stopped():
     frame = dataclasses.replace(frame_of(facts), overlays={"inversion": OverlayResult(found, 0.35)})
     view = ViewState().put(Inversion(on=True, picture="a.png", steps=20))
     with show(PANEL, view, network=facts, frame=frame) as panel:
+        panel.ui.click("Inversion.reset")
+        assert panel.state.get(Inversion) == Inversion()
+        panel.state = view
+        panel.ui.frames(2)
         panel.ui.click("progress.cancel")
         panel.ui.frames(2)
         assert not panel.state.get(Inversion).on

@@ -10,7 +10,7 @@ from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz.analysis import sticking_average as sa
 from viz.analysis.sticking import DetailKept, DetailMap
 from viz.request import OverlayResult, RenderRequest
-from viz.state import OverlayView, Sticking
+from viz.state import OverlayView, OwnLatent, Sticking
 
 VIEW = asked.TINY_R.edit(Sticking, on=True, num=4)
 
@@ -42,6 +42,14 @@ def test_a_larger_radius_keeps_less_and_deviates_more(pipeline, space):
     small, large = (steps(pipeline, VIEW.edit(Sticking, strength=s, space=space))[-1] for s in (0.05, 1.0))
     assert large.images[sa.DEVIATION].values.mean() > 3 * small.images[sa.DEVIATION].values.mean()
     assert large.values.share < small.values.share
+
+
+def test_around_a_latent_out_of_a_file_there_is_no_z(pipeline, tmp_path):
+    np.save(tmp_path / "w.npy", np.zeros((1, 16), np.float32))
+    view = VIEW.edit(Sticking, space="z").put(OwnLatent(str(tmp_path / "w.npy")))
+    *_, last = pipeline.refine(pipeline.render(RenderRequest(1, view)))
+    result = last.overlays["sticking"]
+    assert result.values is None and result.error is not None and "choose w" in result.error.message
 
 
 def test_seeds_of_the_neighbourhood_matter_and_are_repeatable(pipeline):

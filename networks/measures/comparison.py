@@ -54,8 +54,6 @@ class Difference:
         """Power of the reference over that of the error, in dB, for layers, which have no peak value. A channel's mean is no signal."""
         import torch
 
-        if self.valid == 0:
-            return None
         inside = self.reference[:, self.mask].to(torch.float64 if self.reference.device.type != "mps" else torch.float32)
         signal = float((inside - inside.mean(dim=1, keepdim=True)).square().sum())
         return ratio_db(signal, self.squared_error)
@@ -82,14 +80,14 @@ def kind_of(matrix: Any, sampling_rate: float) -> Kind:
     return "eq_t" if np.abs(shift - np.round(shift)).max() < WHOLE else "eq_t_frac"
 
 
-def difference(base: torch.Tensor, moved: torch.Tensor, matrix: Any, *, kind: Kind | None = None, sampling_rate: float) -> Difference:
+def difference(base: torch.Tensor, moved: torch.Tensor, matrix: Any, *, sampling_rate: float) -> Difference:
     """Compares `moved`, generated under the transform, with `base` [C, H, W], generated without and transformed now.
 
-    `kind` names the operators, None takes those of `kind_of`. Both tensors may have margins.
+    The operators are those of the metric that fits the transform (`kind_of`). Both tensors may have margins.
     """
     from torch_utils.resample import fractional_shift, integer_shift, pseudo_warp, warp
 
-    kind = kind or kind_of(matrix, sampling_rate)
+    kind = kind_of(matrix, sampling_rate)
     shift_x, shift_y = (float(row[2]) * sampling_rate for row in matrix[:2])
     if kind == "eq_t":
         reference, mask = integer_shift(base, (round(shift_x), round(shift_y)))

@@ -152,7 +152,7 @@ def _errors(
             matrix = draw.matrix(kind)
             moved = (yield from synthesized(network, w, stop, full_precision, pose=matrix))[0]
             with torch.inference_mode(), full_precision():
-                compared = difference(base, moved, matrix, kind=kind, sampling_rate=network.img_resolution)
+                compared = difference(base, moved, matrix, sampling_rate=network.img_resolution)
                 errors.append((compared.squared_error, compared.valid))
         found.append(SampleErrors(draw.index, tuple(e for e, _ in errors), tuple(n for _, n in errors)))
     return found

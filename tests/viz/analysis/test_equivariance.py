@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from networks.measures.comparison import image_frame, kind_of
+from networks.measures.comparison import Difference, difference, image_frame, kind_of, ratio_db
 from tests.networks.agreement import tiny
 from tests.viz.analysis.synthetic import Painted, waves
 from torch_utils.resample import pose_matrix
@@ -32,10 +32,34 @@ def latent(network, seed=0):
         (pose_matrix(0, 3.5 / 64), "eq_t_frac"),
         (pose_matrix(1e-3, 3 / 64), "eq_r"),
         ([[2, 0, 0], [0, 2, 0], [0, 0, 1]], "eq_r"),
+        ([[1 + 1e-6, 0, 0], [0, 1 + 1e-6, 0], [0, 0, 1]], "eq_r"),
     ],
 )
 def test_the_operators_fit_the_pose(matrix, kind):
     assert kind_of(matrix, 64) == kind
+
+
+def test_the_numbers_of_a_difference_are_those_of_its_values():
+    """A reference of 3 +- 2 on half of the picture, wrong by 0.1: its mean is no signal, and what is outside the mask does not count."""
+    reference = torch.full((2, 4, 6), 9.0)
+    reference[..., :3] = 3 + 2 * torch.tensor([1.0, -1.0]).repeat(2)[:, None]
+    mask = (torch.arange(6) < 3).repeat(4, 1)
+    found = Difference("eq_r", 0.1 * mask.repeat(2, 1, 1), reference, mask)
+    assert found.valid == 24
+    assert found.squared_error == pytest.approx(24 * float(np.float32(0.1)) ** 2, rel=1e-12), "summed in float64"
+    assert found.db == pytest.approx(10 * math.log10(4 / 0.01), abs=1e-6)
+    assert found.signal_db == pytest.approx(10 * math.log10(4 / 0.01), abs=1e-6)
+
+
+@pytest.mark.parametrize(("power", "error", "db"), [(0.5, 0.05, 10.0), (0.5, 0.0, math.inf), (0.0, 0.5, -math.inf), (0.0, 0.0, None)])
+def test_a_ratio_exists_unless_both_are_nothing(power, error, db):
+    assert ratio_db(power, error) == (db if db is None else pytest.approx(db))
+
+
+def test_a_shift_that_rounding_left_just_below_whole_pixels_is_by_whole_pixels():
+    picture = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = difference(picture, picture.roll((-1, 2), (1, 2)), pose_matrix(0, (2 - 1e-8) / 8, (-1 + 1e-8) / 8), sampling_rate=8)
+    assert (found.kind, found.db, found.valid) == ("eq_t", math.inf, 7 * 6)
 
 
 def test_a_view_that_moves_exactly_has_no_error_and_one_that_sticks_shows_where():
@@ -116,11 +140,12 @@ def test_each_layer_runs_twice_and_no_more(tiny_r):
     assert sorted(ran) == sorted([tap.name for tap in tiny_r.taps if tap.name.startswith("L")] * 2)
 
 
-def test_the_image_frame_is_what_was_inside_before_and_is_inside_now():
-    frame = image_frame((36, 36), pose_matrix(0, 0.25), 16)
-    expected = np.zeros((36, 36), bool)
-    expected[10:26, 14:26] = True  # a margin of ten, and four samples that came from the left of the image
-    assert np.array_equal(frame, expected)
+@pytest.mark.parametrize(("size", "inside"), [((36, 36), np.s_[10:26, 14:26]), ((36, 30), np.s_[10:20, 14:26]), ((16, 16), np.s_[:, 4:])])
+def test_the_image_frame_is_what_was_inside_before_and_is_inside_now(size, inside):
+    """A margin of ten or none, and four samples that came from the left of the image."""
+    expected = np.zeros(size[::-1], bool)
+    expected[inside] = True
+    assert np.array_equal(image_frame(size, pose_matrix(0, 0.25), 16), expected)
 
 
 def test_nothing_to_compare_is_none():

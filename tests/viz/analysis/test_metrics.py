@@ -100,6 +100,8 @@ def test_draws_are_uniform_within_the_published_ranges():
         assert 0.97 * limit < np.abs(values).max() <= limit
         assert np.std(values) == pytest.approx(limit / math.sqrt(3), rel=0.06)
     assert all((d.translate[0] * 256).is_integer() and abs(d.translate[1]) <= 1 / 8 for d in draws)
+    coarse = [np.abs(draw_sample(Painted(waves, resolution=16), 0, index).translate) * 16 for index in range(400)]
+    assert np.mean(coarse, axis=0) == pytest.approx([1.0, 1.0], abs=0.1), "rounded: of 0, 1 and 2 pixels a quarter, a half, a quarter"
 
 
 # ------------------------------------------------------------------------------------------------------------ interval

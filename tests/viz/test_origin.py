@@ -4,15 +4,37 @@ import json
 import shlex
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.viz.asked import ask
 from viz import capture, cli
+from viz.effects import saving
 from viz.export import exr_file, film_file
+from viz.export.encoders import VALUES_KEY
+from viz.pipeline import Pipeline
 from viz.session import origin
-from viz.state import Latent, Pose, Source, StateError, ViewState
+from viz.state import (
+    RENDERED,
+    BandFilter,
+    Channels,
+    Compare,
+    CompareView,
+    Latent,
+    Noise,
+    Pose,
+    Source,
+    StateError,
+    Tap,
+    Tone,
+    Unwarp,
+    View,
+    ViewState,
+)
 
 TINY_R = Path(__file__).resolve().parents[1] / "golden" / "tiny_r.pkl"
 POSED = ["--set", "Pose.x=0.1"]
@@ -93,6 +115,51 @@ def test_a_file_makes_itself_again_by_the_command_that_it_carries(kind, tmp_path
         return
     for first, second in zip(files(moved), files(Path(made)), strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
+
+
+R = ViewState().put(Source(str(TINY_R))).put(Pose(x=0.1))
+BESIDE = R.put(Compare(on=True, own_latent=True, x=4.0))
+SHOWN: dict[str, ViewState] = {
+    "views beside each other": BESIDE.put(CompareView("wipe", split=0.1)),
+    "their difference": BESIDE.put(CompareView("difference", gain_db=6.0)),
+    "a layer without its margin": R.put(Tap("L3_52_16")).put(View(margins=False)),
+    "what R has not": R.put(Noise("random", seed=3)).put(Tap("L99")).put(Channels(first=5)).put(Tone(gain_db=3.0)),
+    "components, undone": R.put(Tap("L5_52_16")).put(Channels(mode="pca")).put(Unwarp(on=True)),
+    "a band": R.put(BandFilter(on=True)),
+    "normalised": R.put(Channels(normalize=True)),
+}
+
+
+@pytest.fixture(scope="module")
+def window():
+    return Pipeline()
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+def test_what_the_window_saves_is_made_again_by_the_command_inside(shown, window, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    view = SHOWN[shown]
+    frame = ask(window, view.only(*RENDERED))  # what a window asks
+    frame = [frame, *window.refine(frame)][-1]
+    app: Any = SimpleNamespace(good=frame, state=view, capture_folder=tmp_path)
+    saves = (saving.save_picture, saving.save_raw, saving.save_values)
+    for save in saves[: 2 if shown == "views beside each other" else 3]:  # which no values file can hold
+        path = save(app)
+        again = [str(path) if word == "FILE" else word for word in shlex.split(command_in(path))[2:]]
+        assert cli.run(again) == 0
+        made = Path(again[again.index("--out") + 1])
+        pairs = [np.asarray(Image.open(each)) for each in (path, made)] if path.suffix == ".png" else [path.read_bytes(), made.read_bytes()]
+        assert np.array_equal(*pairs), path.name
+    what = exr_file.read_texts(path).get(VALUES_KEY, "") if path.suffix == ".exr" else ""
+    assert what.startswith("linear light") == (shown == "what R has not")
+
+
+def test_while_a_network_is_loading_the_hash_of_another_is_not_written_down(window):
+    frame = ask(window, R)
+    asked = R.put(Source("other.pkl", sha256="ab")).put(Compare(on=True, network="third.pkl", sha256="cd"))
+    app: Any = SimpleNamespace(good=frame, state=asked)
+    assert saving.view_to_save(app, frame) == asked
+    assert saving.view_to_save(SimpleNamespace(good=frame, state=R), frame).get(Source).sha256 == frame.network.sha256  # type: ignore
 
 
 def test_a_measurement_carries_its_command_line(tmp_path, monkeypatch):

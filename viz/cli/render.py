@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -98,12 +99,13 @@ def run_render(options: argparse.Namespace) -> int:
 
 
 def run_view(options: argparse.Namespace) -> int:
+    """A saved view is shown as the window shows it, which passes over what this network cannot do; that is said."""
     view = read(Path(options.state)).views[0]
     if options.network:
         view = view.put(Source(network=options.network))
     if options.device:
         view = view.edit(Device, device=options.device)
-    return write(with_settings(view, options.settings), Path(options.out), shown=options.shown)
+    return write(with_settings(view, options.settings), Path(options.out), shown=options.shown, saved=True)
 
 
 def view_from_options(options: argparse.Namespace) -> ViewState:
@@ -139,18 +141,24 @@ def band_of(low: float, high: float) -> BandFilter:
     return BandFilter(on=True, low=low, high=high)
 
 
-def write(view: ViewState, out: Path, save_latent: Path | None = None, *, shown: bool = False) -> int:
-    """Renders the view and writes it; checks the name first so that nothing is computed in vain."""
+def write(view: ViewState, out: Path, save_latent: Path | None = None, *, shown: bool = False, saved: bool = False) -> int:
+    """Renders the view and writes it; checks the name first so that nothing is computed in vain.
+
+    `saved`: the view comes out of a file. Else CommandError says what the network cannot do.
+    """
     cli_latent.check(save_latent)
     check_out(out, OUTPUTS)
     frame = render(view)
-    check(view, frame)
+    for sentence in impossible(view, frame):
+        if not saved:
+            raise CommandError(sentence)
+        print(sentence, file=sys.stderr)
     cli_latent.save(save_latent, frame)
-    if view.get(Compare).on:
-        write_comparison(view, frame, out)
-    elif out.suffix.lower() == ".npy" and shown:
+    if out.suffix.lower() == ".npy" and shown:
         assert frame.picture is not None
         capture.save_npy(out, frame.picture.values.transpose(2, 0, 1), seen(view, frame), f"{again(out)} --shown")
+    elif view.get(Compare).on:
+        write_comparison(view, frame, out)
     elif out.suffix.lower() == ".npy":
         capture.save_npy(out, unwarped_raw(view, frame), seen(view, frame), again(out))
     elif out.suffix.lower() == ".exr":
@@ -174,7 +182,7 @@ def seen(view: ViewState, frame: Frame) -> ViewState:
 
 def write_values(out: Path, frame: Frame, view: ViewState) -> Path:
     """What is shown as numbers: an OpenEXR file with view and command inside. Raises CommandError where there are none, OSError."""
-    values, what = frame_values(frame, 1)
+    values, what = frame_values(frame, view, 1)
     texts = {capture.KEY: view.to_json(), capture.COMMAND_KEY: again(out), VALUES_KEY: what}
     return exr_file.save(out, values, texts)
 
@@ -213,29 +221,29 @@ def render(view: ViewState) -> Frame:
         return first_frame(Pipeline(headless=True), view, report)
 
 
-def check(view: ViewState, frame: Frame) -> None:
-    """Says what the network cannot do instead of quietly doing something else."""
+def impossible(view: ViewState, frame: Frame) -> Iterator[str]:
+    """What the network cannot do, instead of quietly doing something else."""
     facts = frame.network
     assert facts is not None
     layer, pose, latent = view.get(Tap).layer, view.get(Pose), view.get(Latent)
     if layer and all(tap.name != layer for tap in facts.taps):
-        raise CommandError(f"--layer {layer} is not a layer of {facts.name}; it has {', '.join(t.name for t in facts.taps)}")
+        yield f"{layer} is not a layer of {facts.name}; it has {', '.join(t.name for t in facts.taps)}"
     if not facts.has_pose and pose.moved:
-        raise CommandError(f"{facts.titled} has no input grid: --translate and --rotate cannot act on it")
+        yield f"{facts.titled} has no input grid: nothing can move or turn it"
     if latent.class_index >= max(facts.c_dim, 0) and latent.class_index >= 0:
-        raise CommandError(f"--class {latent.class_index} does not exist: {facts.name} has {facts.c_dim or 'no'} classes")
+        yield f"class {latent.class_index} does not exist: {facts.name} has {facts.c_dim or 'no'} classes"
     if view.get(Noise) != Noise() and not facts.has_noise:
-        raise CommandError(f"{facts.titled} has no noise inputs: --noise cannot act on it")
+        yield f"{facts.titled} has no noise inputs to set"
     total = frame.picture.total_channels if frame.picture else 0
     channels = view.get(Channels)
     if any(i >= total for i in (channels.first, *channels.triple)):
-        raise CommandError(f"--channels: {facts.tap(layer).name} has {total} channels, numbered from 0")
+        yield f"{facts.tap(layer).name} has {total} channels, numbered from 0"
 
 
 def unwarped_raw(view: ViewState, frame: Frame) -> np.ndarray:
     """The tapped layer whole; with --untransform, all its channels undone."""
     assert frame.network is not None and frame.raw is not None
-    if not view.get(Unwarp).on:
+    if not view.get(Unwarp).on or not frame.network.has_pose:
         return frame.raw
     import torch
 

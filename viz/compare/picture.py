@@ -18,7 +18,7 @@ from viz.compare.layout import cell_at, columns_in_files
 from viz.groups.compare import NAMES, OTHERS
 from viz.request import Beside, Frame, Picture
 from viz.stages.tone import shader_tone
-from viz.state import CompareView, StateError, Tone, View, ViewState
+from viz.state import CompareView, Source, StateError, Tone, View, ViewState
 
 GAP = 2  # pixels between two views side by side, and the width of the wipe's line, for one of the picture
 LINE = 235
@@ -216,9 +216,9 @@ def source_of(picture: Picture, view: ViewState) -> Rect:
 def with_hash(view: ViewState, frame: Frame) -> ViewState:
     """The view with the hashes of the other networks' weights, as they were seen."""
     for number in others(view):
-        facts = frame.others[number].frame.network if number in frame.others else None
-        if own_values(view, number).network and facts is not None:
-            view = view.edit(OTHERS[number], sha256=facts.sha256)
+        answer, network = frame.others[number].frame if number in frame.others else None, own_values(view, number).network
+        if network and answer is not None and answer.network is not None and answer.request.view.get(Source).network == network:
+            view = view.edit(OTHERS[number], sha256=answer.network.sha256)
     return view
 
 

@@ -128,6 +128,8 @@ def shown_frame(app: App) -> Frame:
 
 def view_to_save(app: App, frame: Frame | None) -> ViewState:
     """The state, with the hash of the weights that it was seen with."""
-    sha256 = frame.network.sha256 if frame and frame.network else ""
-    state = app.state.put(dataclasses.replace(app.state.get(Source), sha256=sha256))
+    source = app.state.get(Source)
+    if frame is not None and frame.network is not None and frame.request.view.get(Source).network == source.network:
+        source = dataclasses.replace(source, sha256=frame.network.sha256)  # else the network that was asked for is not there yet
+    state = app.state.put(source)
     return state if frame is None else compare_picture.with_hash(state, frame)

@@ -90,7 +90,7 @@ class PictureCamera:
         frame = rendered(self.job.pipeline, index, view)
         if not self.job.options.values:
             return frame_pixels(frame, self.size, self.job.options.size)
-        values, self.holds = frame_values(frame, self.job.options.size)
+        values, self.holds = frame_values(frame, view, self.job.options.size)
         return values
 
     def close(self) -> None:

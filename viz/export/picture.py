@@ -10,7 +10,7 @@ from viz.export.encoders import LARGEST_SIDE, ExportError
 from viz.request import Frame, Picture
 from viz.session.session import Session
 from viz.stages.tone import shader_tone
-from viz.state import CompareView, Tone, View, ViewState
+from viz.state import BandFilter, Channels, CompareView, Tone, View, ViewState
 
 LINEAR = "linear light: (v + 1) / 2 of the network's output v, from sRGB; not clamped"
 COMPUTED = "as computed"
@@ -71,14 +71,16 @@ def shown_part(picture: Picture, view: ViewState) -> tuple[float, float, float, 
 # -------------------------------------------------------------------------------------------------------- values
 
 
-def frame_values(frame: Frame, scale: int) -> tuple[np.ndarray, str]:
+def frame_values(frame: Frame, view: ViewState, scale: int) -> tuple[np.ndarray, str]:
     """The numbers behind the picture, float32 [H, W, 1 or 3], and what they are. Where there is no number, nan.
 
-    The finished image is given as linear light, as other programs expect of such files; anything else as it was computed.
+    `view` is the whole one: the frame of a window answers only a part of it. The finished image is given as linear light, as other
+    programs expect of such files; anything else as it was computed.
     """
-    picture, view = frame.picture, frame.request.view
+    picture = frame.picture
     assert picture is not None and frame.network is not None
-    finished = picture.tap in ("", frame.network.taps[-1].name) and picture.values.shape[2] == 3 and not (picture.grid or picture.note)
+    changed = picture.grid or picture.note or view.get(Channels).normalize or view.get(BandFilter).on
+    finished = picture.tap in ("", frame.network.taps[-1].name) and picture.values.shape[2] == 3 and not changed
     if compare_picture.compared(view):
         if view.get(CompareView).mode != "difference":
             raise ExportError("EXR holds the values of one view: end the comparison, or choose the difference")

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from gui_utils.field import Field, power_to_unit, short, unit_to_power
 from gui_utils.libraries import imgui
 from gui_utils.scopes import tooltip_scope
-from gui_utils.text import unit_text
+from gui_utils.text import number_text, unit_text
 
 T = TypeVar("T")
 LABEL_WIDTH_EM = 6.5
@@ -42,7 +42,9 @@ def slider_float(field: Field, value: float, *, disabled: str = "") -> float:
         return _control(field, value, disabled, lambda label: _power_slider(field, label, value))
 
     def draw(label: str) -> float:
-        moved, new = imgui.slider_float(label, value, field.low, field.high, field.format(), imgui.SliderFlags_.always_clamp.value)
+        text, plain = _shown(field, value, label), field.format()
+        moved, new = imgui.slider_float(label, value, field.low, field.high, text, imgui.SliderFlags_.always_clamp.value)
+        new = new if text == plain else round(new, field.decimals)  # as Dear ImGui does, where it finds its own format
         return field.clamp(short(new)) if moved else value
 
     return _control(field, value, disabled, draw)
@@ -53,7 +55,7 @@ def slider_int(field: Field, value: int, *, disabled: str = "") -> int:
 
     def draw(label: str) -> int:
         low, high = int(field.low), int(field.high)
-        moved, new = imgui.slider_int(label, value, low, high, field.format("d"), imgui.SliderFlags_.always_clamp.value)
+        moved, new = imgui.slider_int(label, value, low, high, _shown(field, value, label, "d"), imgui.SliderFlags_.always_clamp.value)
         return new if moved else value
 
     return _control(field, value, disabled, draw)
@@ -64,7 +66,7 @@ def drag_float(field: Field, value: float, *, disabled: str = "") -> float:
 
     def draw(label: str) -> float:
         flags = imgui.SliderFlags_.always_clamp.value | imgui.SliderFlags_.no_round_to_format.value
-        moved, new = imgui.drag_float(label, value, field.speed, field.low, field.high, field.format(), flags)
+        moved, new = imgui.drag_float(label, value, field.speed, field.low, field.high, _shown(field, value, label), flags)
         return field.clamp(short(new)) if moved else value
 
     return _control(field, value, disabled, draw)
@@ -73,7 +75,7 @@ def drag_float(field: Field, value: float, *, disabled: str = "") -> float:
 def drag_int(field: Field, value: int, *, disabled: str = "") -> int:
     def draw(label: str) -> int:
         flags = imgui.SliderFlags_.always_clamp.value
-        moved, new = imgui.drag_int(label, value, field.speed, int(field.low), int(field.high), field.format("d"), flags)
+        moved, new = imgui.drag_int(label, value, field.speed, int(field.low), int(field.high), _shown(field, value, label, "d"), flags)
         return new if moved else value
 
     return _control(field, value, disabled, draw)
@@ -99,13 +101,32 @@ def input_float(field: Field, value: float, *, disabled: str = "") -> float:
     return _control(field, value, disabled, draw)
 
 
+def _shown(field: Field, value: float, label: str, kind: str = "f") -> str:
+    """Dear ImGui's format for a number to drag. One that is finished text has a real minus, and no unit where that has no room.
+
+    As long as a value may be typed it is the plain one: Dear ImGui puts into the field what the format makes of the number.
+    """
+    plain, io = field.format(kind), imgui.get_io()
+    if io.key_ctrl or io.mouse_double_clicked[0] or io.nav_visible or imgui.internal.temp_input_is_active(imgui.get_id(label)):
+        return plain
+    decimals = field.decimals if kind == "f" else 0
+    text = _fitting(field, value, decimals)
+    return plain if text == f"{value:.{decimals}f}{unit_text(field.unit)}" else text.replace("%", "%%")
+
+
+def _fitting(field: Field, value: float, decimals: int) -> str:
+    text = number_text(value, field.unit, decimals)
+    room = imgui.calc_item_width() - imgui.get_style().frame_padding.x
+    return text if imgui.calc_text_size(text).x <= room else number_text(value, "", decimals)
+
+
 def _power_slider(field: Field, label: str, value: float) -> float:
     slider_id = imgui.get_id(label)
     if slider_id in _typing:
         return _typed_value(field, label, value, slider_id)
     u = power_to_unit(field, value)
     low = -1.0 if field.low < 0 < field.high else 0.0
-    text = f"{value:.{field.decimals}f}{unit_text(field.unit)}".replace("%", "%%")
+    text = _fitting(field, value, field.decimals).replace("%", "%%")
     flags = imgui.SliderFlags_.no_input.value | imgui.SliderFlags_.no_round_to_format.value | imgui.SliderFlags_.always_clamp.value
     ctrl = imgui.get_io().key_ctrl
     moved, new = imgui.slider_float(label, u, low, 1.0, text, flags)
@@ -227,7 +248,9 @@ def value_row(field: Field, text: str) -> None:
 
     def draw(_: str) -> str:
         imgui.align_text_to_frame_padding()
+        imgui.push_text_wrap_pos(0.0)
         imgui.text_unformatted(text)
+        imgui.pop_text_wrap_pos()
         return text
 
     _control(field, text, "", draw)

@@ -26,16 +26,17 @@ GO = Field("Go", "Test.go")
 
 @dataclass
 class Bench:
-    """One control in a window of fixed width; `values` collects what it returned."""
+    """One control in a window; `values` collects what it returned."""
 
     draw_control: Any
     value: Any
     disabled: str = ""
     returned: list[Any] = field(default_factory=list)
+    width: float = 400.0
 
     def draw(self) -> None:
         imgui.set_next_window_pos((20, 20))
-        imgui.set_next_window_size((400, 300))
+        imgui.set_next_window_size((self.width, 300))
         imgui.begin("Bench")
         new = self.draw_control(self.value, disabled=self.disabled)
         self.returned.append(new)
@@ -290,6 +291,27 @@ def test_the_tooltip_says_the_default_in_the_words_on_screen(draw, value, expect
 @pytest.mark.parametrize("unit, expected", [("%", "%.2f %%"), ("°", "%.2f°"), ("dB", "%.2f dB"), ("", "%.2f")])
 def test_units_in_formats_are_escaped(unit, expected):
     assert Field("", "t", unit=unit).format() == expected
+
+
+@pytest.mark.parametrize("kind", ["slider_float", "drag_float"])
+def test_a_number_to_drag_has_a_real_minus_and_no_unit_where_it_has_no_room(kind):
+    """What may be typed is plain, and dragging rounds to what is shown, also below zero."""
+    b, shown, draw = Bench(lambda v, **k: getattr(controls, kind)(X, v, **k), -0.126), [], getattr(imgui, kind)
+    with pytest.MonkeyPatch.context() as patch, Driver(b.draw) as ui:
+        patch.setattr(controls.imgui, kind, lambda *args: (shown.extend(a for a in args[1:] if isinstance(a, str)), draw(*args))[1])
+        ui.frames(3)
+        assert shown[-1] == "−0.13 seeds" and b.value == -0.126
+        b.value, b.width = 0.126, 130.0
+        ui.frames(3)
+        assert shown[-1] == "0.13"
+        ui.set("Test.x", "-2.718")
+        assert b.value == -2.718 and "%.2f seeds" in shown
+        if kind == "slider_float":
+            b.width = 400.0
+            ui.frames(3)
+            box = ui.item("Test.x")
+            ui.drag((box.left + 40, box.center[1]), (box.left + 31, box.center[1]))
+            assert b.value < 0 and b.value == round(b.value, 2)
 
 
 def test_choices_without_room_stand_on_another_line():

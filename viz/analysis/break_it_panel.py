@@ -16,7 +16,7 @@ from viz.analysis.parts import result_of
 from viz.groups.layer import BREAKS, WINDOWS
 from viz.panels import Panel, PanelContext
 from viz.panels.layers import SELECTED
-from viz.panels.parts import BY_CONTENT, NO_NETWORK, reset_button, text_table, wrapped_text
+from viz.panels.parts import BY_CONTENT, NO_NETWORK, beside, reset_button, text_table, wrapped_text
 from viz.request import NetworkFacts
 from viz.state import BreakIt, Tap, ViewState
 
@@ -142,15 +142,15 @@ def _buttons(
     here = next((number for number, name in layers if name == tapped), None)
     if button(THIS, disabled=reason or ("" if here is not None else NOT_THERE)) and here is not None:
         chosen = (here,)
-    imgui.same_line()
+    beside(APPLY)
     broken = state.get(BreakIt).spread()
     if button(APPLY, disabled=reason or ("" if chosen or broken.own else ALREADY)):
         state, chosen = state.put(applied_to_all(broken, chosen)), ()
-    imgui.same_line()
+    beside(CLEAR)
     own = {own.layer for own in broken.own}
     if button(CLEAR, disabled=reason or ("" if own & {*chosen} else NO_OWN)):
         state = state.put(replace(broken, own=tuple(own for own in broken.own if own.layer not in chosen)))
-    imgui.same_line()
+    beside(MEND)
     return reset_button(state, MEND, BreakIt), chosen
 
 

@@ -155,6 +155,7 @@ COLUMNS = (
     ("max |x|", "Largest magnitude there, before the clamp. float16 ends at 65504."),
     ("dead", "Channels that do not vary over the image, for this latent."),
 )
+NARROW_EM = 20.0  # a panel that is less wide has no room for all columns
 EMPTY = "16-bit error, clamped values and dead channels of every layer, for the picture on screen."
 NOTHING = "Only networks of filtered layers (rungs D to H, T and R) can be looked at this way."
 
@@ -178,9 +179,15 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 
 def _table(state: ViewState, facts: NetworkFacts, found: tuple[Health, ...]) -> ViewState:
-    flags = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value | imgui.TableFlags_.sizing_stretch_prop.value
+    flags, height_em = imgui.TableFlags_.row_bg.value | imgui.TableFlags_.borders_inner_v.value, 0.0
+    if (em := imgui.get_font_size()) * NARROW_EM > imgui.get_content_region_avail().x:  # by scrolling sideways, so that all can be read
+        flags |= imgui.TableFlags_.scroll_x.value | imgui.TableFlags_.sizing_fixed_fit.value
+        style = imgui.get_style()
+        height_em = ((len(found) + 1) * (imgui.get_text_line_height() + 2 * style.cell_padding.y) + style.scrollbar_size) / em
+    else:
+        flags |= imgui.TableFlags_.sizing_stretch_prop.value
     selected = facts.tap_name(state.get(Tap).layer)
-    with table_scope("##health", len(COLUMNS), flags) as visible:
+    with table_scope("##health", len(COLUMNS), flags, (0, height_em)) as visible:
         if not visible:
             return state
         headings(COLUMNS)

@@ -12,7 +12,6 @@ import numpy as np
 
 from gui_utils import plots
 from gui_utils.controls import Field, button, checkbox, input_int
-from gui_utils.libraries import imgui
 from gui_utils.text import MISSING, number_text
 from networks.measures.comparison import KINDS, LABELS, Kind
 from networks.measures.metrics import Estimate, Measurement, measure
@@ -20,7 +19,7 @@ from viz.analysis import Overlay
 from viz.analysis.parts import progress, result_of, switch, without_grid
 from viz.commands import CopyText
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import BY_CONTENT, text_table, wrapped_text
+from viz.panels.parts import BY_CONTENT, beside, text_table, wrapped_text
 from viz.request import OverlayResult
 from viz.state import Device, Metrics, ViewState
 
@@ -93,7 +92,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     reason = without_grid(facts)
     state = switch(state, ON, Metrics, disabled=reason)
     if facts is not None:
-        imgui.same_line(0, imgui.get_font_size())
+        beside(COPY, gap_em=1)
         if button(COPY):
             context.emit(CopyText(command(facts.ref, state.get(Metrics))))
     result = result_of(context, NAME) if state.get(Metrics).on else None

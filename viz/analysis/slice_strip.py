@@ -20,7 +20,7 @@ from gui_utils.tone import ToneMap, tone_map
 from viz.analysis.slice import ScanLine, SliceStrip, streak_score
 from viz.commands import SaveMeasurement
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, cached, unit_note, wrapped_text
+from viz.panels.parts import NO_NETWORK, beside, cached, unit_note, wrapped_text
 from viz.request import Picture
 from viz.state import Slice, Tone, ViewState
 
@@ -35,7 +35,7 @@ ENDS = tuple(
     for name, where, default in (("x0", "start, to the right,", 0.0), ("y0", "start, down,", -0.15), ("x1", "end, to the right,", 0.0),
                                  ("y1", "end, down,", 0.15))
 )  # fmt: skip
-COORDINATE_EM, END_EM, WORD_EM = 6.5, 16.5, 3.5  # one of them, an end with its word; the word
+COORDINATE_EM, NARROW_EM, WORD_EM = 6.5, 4.2, 3.5  # a coordinate with its unit and without; "from" or "to"
 BUTTON_EM, SCORE_EM = 3.0, 6.5
 CLEAR = Field("Clear", "Slice.clear", "Begins anew.")
 EXPORT = Field("Save", "Slice.export", "Saves the strip with its axes: a .png figure, and the values as .npz.")
@@ -93,23 +93,24 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 def _controls(state: ViewState, context: PanelContext, collected: Collected) -> ViewState:
     """The buttons and the score, then the line's two ends, each in the row if it fits and else in the next."""
     line, reason = state.get(Slice), "" if state.get(Slice).on else "The slice is switched off."
-    coordinate_em = min(COORDINATE_EM, (imgui.get_content_region_avail().x / imgui.get_font_size() - WORD_EM) / 2)
+    room_em = imgui.get_content_region_avail().x / imgui.get_font_size()
+    coordinate_em = COORDINATE_EM if room_em >= 2 * (WORD_EM + 2 * COORDINATE_EM) else min(NARROW_EM, (room_em - WORD_EM) / 2)
     nothing = reason or ("" if len(collected.strip) else "There is no line yet.")
     imgui.same_line()
     if button(CLEAR, disabled=nothing):
         collected.strip.clear()
         collected.values = collected.strip.picture()
-    _same_line_if_fits(BUTTON_EM)
+    beside(BUTTON_EM)
     if button(EXPORT, disabled=nothing):
         context.emit(export(collected, state.get(Tone)))
-    _same_line_if_fits(SCORE_EM)
+    beside(SCORE_EM)
     imgui.align_text_to_frame_padding()
     score = cached(context, "slice.score", collected.values, collected.score) if line.on else None
     imgui.text_unformatted(f"stuck: {number_text(None if score is None else 100 * score, '%'):<6}")
     if imgui.is_item_hovered():
         imgui.set_tooltip(SCORE_HELP)
     for word, ends in (("from", ENDS[:2]), ("to", ENDS[2:])):
-        _same_line_if_fits(END_EM)
+        beside(WORD_EM + 2 * coordinate_em)
         unit_note(word)
         for end in ends:
             name = end.id.removeprefix("Slice.")
@@ -117,12 +118,6 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
             with item_width(max(1.0, coordinate_em)):
                 state = state.edit(Slice, **{name: drag_float(end, getattr(line, name), disabled=reason)})
     return state
-
-
-def _same_line_if_fits(width_em: float) -> None:
-    right = imgui.get_cursor_screen_pos().x + imgui.get_content_region_avail().x
-    if imgui.get_item_rect_max().x + imgui.get_style().item_spacing.x + width_em * imgui.get_font_size() <= right:
-        imgui.same_line()
 
 
 def pixels_of(values: np.ndarray, tone: Tone) -> np.ndarray:
@@ -136,7 +131,7 @@ def _strip(collected: Collected, tone: Tone, context: PanelContext) -> None:
     count, half = values.shape[1], collected.length / 2
     axes = plots.Axes("pictures", "widths", x=(0, CAPACITY), y=(-half, half), invert_y=True, follow=True, legend="")
     room = imgui.get_content_region_avail().y / imgui.get_font_size()
-    with plots.plot("##slice", axes, (-1, max(5.0, room - 0.3))) as shown:
+    with plots.plot("##slice", axes, (-1, max(6.0, room - 0.3))) as shown:
         if shown and context.image is not None:
             pixels = cached(context, "slice.pixels", values, lambda: pixels_of(values, tone), key=tone)
             plots.picture("##strip", context.image("slice", pixels), (0.0, float(count)), (-half, half))

@@ -19,7 +19,7 @@ from viz.analysis.parts import progress, result_of, switch, without_grid
 from viz.analysis.polar import draw_polar, nearest
 from viz.canvas.gestures import wrapped
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import wrapped_text
+from viz.panels.parts import beside, wrapped_text
 from viz.request import NetworkFacts, OverlayResult
 from viz.state import Pose, Sweep, ViewState
 
@@ -76,12 +76,13 @@ OVERLAY = Overlay(NAME, Sweep, (*LATENT, *CONDITIONS), run)
 ON = Field("Sweep", "Sweep.on", "Compares this latent's picture with the transformed one over a range of poses.", default=False)
 OVER = Field("", "Sweep.over", "Shifts to the right from 0 to 1 pixel, or turns all the way around.", default="shift")
 OVERS = {"shift": "shift", "angle": "angle"}
-NUM = Field("Points (0: auto)", "Sweep.num", "How many poses are compared; 0: 17 shifts, or 49 angles.", default=0, low=0, high=10_000)
+NUM = Field("Points", "Sweep.num", "How many poses are compared; 0: 17 shifts, or 49 angles.", default=0, low=0, high=10_000)
 NOTES = {
     "shift": "Whole shifts are exact; between them the six-tap reference has a small error of its own, which caps the curve.",
     "angle": "Quarter turns map the grid onto itself; a network that is only symmetric to those peaks there.",
 }
 ONE_ROW_EM = 32.0  # of the switches; narrower panels have two
+OVERS_EM = 9.5  # of the two choices
 EMPTY = "dB over sub-pixel shifts (dips between whole pixels are aliasing), or over angles. Click a point to go there."
 
 
@@ -91,7 +92,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     em = imgui.get_font_size()
     one_row = imgui.get_content_region_avail().x > ONE_ROW_EM * em
     state = switch(state, ON, Sweep, disabled=reason)
-    imgui.same_line(0, em)
+    beside(OVERS_EM, gap_em=1)
     state = state.edit(Sweep, over=choice(OVER, state.get(Sweep).over, OVERS, disabled=reason))
     if one_row:
         imgui.same_line(0, em)

@@ -9,7 +9,7 @@ from viz import commands
 from viz.export.job import ExportJob, time_left_text
 from viz.export.options import WHATS
 from viz.panels import PanelContext
-from viz.panels.parts import wrapped_text
+from viz.panels.parts import beside, wrapped_text
 from viz.session.session import Session, kept_settings
 from viz.state import OverlayView, ViewState
 
@@ -54,15 +54,6 @@ def export_rows(state: ViewState, context: PanelContext) -> None:
     beside(SAVE)
     if button(SAVE):
         context.emit(commands.SaveSession(session_of(state, context)))
-
-
-def beside(what: Field | float) -> None:
-    """Goes on in this row if a button, or a control of that many em, has room in it; else in the next."""
-    em = imgui.get_font_size()
-    width = imgui.calc_text_size(what.label).x + 2 * imgui.get_style().frame_padding.x if isinstance(what, Field) else what * em
-    imgui.same_line()
-    if imgui.get_content_region_avail().x < width:
-        imgui.new_line()
 
 
 def session_of(state: ViewState, context: PanelContext) -> Session:

@@ -48,6 +48,18 @@ def drag_button(field: Field, *, disabled: str = "") -> tuple[float, float]:
     return delta.x, delta.y
 
 
+def beside(what: Field | float, *, gap_em: float = 0.0) -> None:
+    """Goes on in this row if a button, or a control of that many em, has room in it; else in the next.
+
+    `gap_em`: between the two, the usual if 0.
+    """
+    em = imgui.get_font_size()
+    width = imgui.calc_text_size(what.label).x + 2 * imgui.get_style().frame_padding.x if isinstance(what, Field) else what * em
+    imgui.same_line(0, gap_em * em or -1)
+    if imgui.get_content_region_avail().x < width:
+        imgui.new_line()
+
+
 @contextmanager
 def columns(name: str, widths_em: Sequence[float], *, rows: int = 1) -> Iterator[bool]:
     """Controls side by side: one column for each width, 0 for the space that is left. Start each with `imgui.table_next_column()`."""

@@ -9,8 +9,8 @@ from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import item_width
 from viz.export.film import Film
 from viz.panels import Panel, PanelContext
-from viz.panels.export_rows import NOTHING, beside, export_rows
-from viz.panels.parts import wrapped_text
+from viz.panels.export_rows import NOTHING, export_rows
+from viz.panels.parts import beside, wrapped_text
 from viz.panels.timeline_strip import strip
 from viz.state import ViewState
 from viz.timeline import paths, timeline

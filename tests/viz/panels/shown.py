@@ -35,7 +35,7 @@ def alias_free_facts(**changes: Any) -> NetworkFacts:
     """A configuration-R network at 64 px. Of a layer's specification, it has what the panels read."""
     taps = [TapInfo("input", 96, (36, 36), 16.0, row=0)]
     for row, (name, channels, size, rate, before, after) in enumerate(LAYERS, start=1):
-        spec: Any = SimpleNamespace(in_cutoff=before, out_cutoff=after)
+        spec: Any = SimpleNamespace(in_cutoff=before, out_cutoff=after, out_stopband=1.2 * after)
         taps.append(TapInfo(name, channels, (size, size), float(rate), "float16", spec, row))
     taps.append(TapInfo("output", 3, (64, 64), 64.0))
     facts = NetworkFacts(

@@ -25,7 +25,7 @@ controls    slider_float, slider_int, drag_float, drag_int, input_int, input_flo
             button, toggle, value_row, section, label_column
 scopes      `with` blocks: child_scope, card_scope, table_scope, popup_scope, tooltip_scope, color_scope, style_scope, font_scope, ...
 text        number_text (em dash for what does not exist), signed_text, size_text, duration_text
-plots       plot(name, Axes): line, band, bars, picture, vertical_line, circle, cursor_text, series_color
+plots       plot(name, Axes): line, band, bars, stairs, picture, vertical_line, drag_line, circle, cursor_text, series_color
 layout      Arrangement(name, {title: region}), dock_area, docked_window, picture_window, top_bar, status_line
 toasts      Toasts (add, draw, close_newest), Log, log_view, progress_bar -> cancelled
 """

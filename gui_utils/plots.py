@@ -30,7 +30,7 @@ _legend_em: dict[str, tuple[float, int]] = {}  # by plot: how wide its legend is
 class Axes:
     """Labels with their units, and ranges (None fits the data). `follow`: the ranges are set on every frame, else only at first.
 
-    equal: one unit is as long in x as in y.   x_log: logarithmic.   invert_y: downwards, as in pictures.   bare: neither
+    equal: one unit is as long in x as in y.   x_log, y_log: logarithmic.   invert_y: downwards, as in pictures.   bare: neither
     ticks nor grid (polar charts draw their own).
     legend: "" none, else "in" (upper right) or "out" (below).
     """
@@ -42,6 +42,7 @@ class Axes:
     follow: bool = False
     equal: bool = False
     x_log: bool = False
+    y_log: bool = False
     invert_y: bool = False
     bare: bool = False
     legend: str = "in"
@@ -74,6 +75,8 @@ def _set_up(axes: Axes, *, column: bool = False) -> None:
     implot.setup_axes(axes.x_label, axes.y_label, bare, y_flags | bare)
     if axes.x_log:
         implot.setup_axis_scale(implot.ImAxis_.x1, implot.Scale_.log10.value)
+    if axes.y_log:
+        implot.setup_axis_scale(implot.ImAxis_.y1, implot.Scale_.log10.value)
     when = implot.Cond_.always if axes.follow else implot.Cond_.once
     for axis, limits in ((implot.ImAxis_.x1, axes.x), (implot.ImAxis_.y1, axes.y)):
         if limits is not None:
@@ -148,6 +151,19 @@ def vertical_lines(lines: Iterable[tuple[float, str, Color]]) -> None:
         if label:
             _label_at(label, x, implot.get_plot_limits().y.max, color, below=1 + row)
             end = left + imgui.calc_text_size(label).x + 0.6 * imgui.get_font_size()
+
+
+def stairs(label: str, edges: np.ndarray, heights: np.ndarray, color: Color) -> None:
+    """A histogram's outline over its translucent area; edges: one more than heights."""
+    x, y = np.repeat(edges, 2)[1:-1], np.repeat(heights, 2)
+    implot.plot_shaded(label, _numbers(x), _numbers(y), _numbers(np.zeros_like(y)), _spec(color, alpha=0.25))
+    implot.plot_line(label, _numbers(x), _numbers(y), _spec(color, 1.0))
+
+
+def drag_line(number: int, x: float, color: Color) -> float:
+    """A vertical line that the mouse can move; `number` tells it from the others of the plot. The very argument unless it was moved."""
+    moved, new, *_ = implot.drag_line_x(number, x, imgui.ImVec4(*color, 0.9), 1.5 * imgui.get_font_size() / 16)
+    return new if moved else x
 
 
 def dot(x: float, y: float, color: Color) -> None:

@@ -34,13 +34,15 @@ from viz.session import autosave, layout as session_layout
 from viz.session.missing_network import MissingNetwork
 from viz.session.networks import KnownNetworks
 from viz.session.session import Session
-from viz.state import MOTION, RENDERED, ViewState
+from viz.state import MOTION, RENDERED, Spectrum, ViewState
+from viz.steady_range import SteadyRange
 from viz.told_to_end import told_to_end
 from viz.tour import card as tour_card
 from viz.tour.tour import Tour
 
 RECENT_FRAMES = 120
 DISK_CHECK_S = 2.0
+SPECTRUM = "Spectrum"  # the panel
 LONGEST_STEP_S = 0.1  # after a stall, animation goes on from where it was
 
 
@@ -75,6 +77,7 @@ class App:
         thumbnails = latent_effects.read_thumbnails(options.settings_folder, loaded_settings.bookmarks)
         self.context = PanelContext(image=self.image, thumbnails=thumbnails)
         self.submitted: ViewState | None = None
+        self.steady_range = SteadyRange()
         self.requests = 0
         self._frame_times: deque[float] = deque(maxlen=RECENT_FRAMES)
         self._render_times: deque[float] = deque(maxlen=RECENT_FRAMES)
@@ -128,8 +131,8 @@ class App:
         animated = leave_path(self.state, animate(self.state, dt))
         self.state = self.context.film.advance(animated, dt)
         undo.observe(self, in_gesture=self._in_gesture())
-        if self._question() != self.submitted:
-            self.submit()
+        if (question := self._question()) != self.submitted:
+            self._ask(question)
 
     def draw(self, dt: float) -> None:
         """Everything on screen; edits the state, emits commands."""
@@ -161,7 +164,10 @@ class App:
         self.toasts.draw(dt)
         if imgui.is_key_pressed(imgui.Key.escape, False) and not help_was_shown:
             self.toasts.close_newest()  # Esc closes what is open, newest first, and never quits
+        shown = self.state.get(Spectrum).on
         self.state = leave_path(before, keyboard.handle(self.state, context))
+        if self.state.get(Spectrum).on and not shown and SPECTRUM in arrangement.windows:  # its key: it may stand behind another tab
+            imgui.set_window_focus(arrangement.window_name(SPECTRUM))
         if self.state is not before:
             self.window.redraw()
 
@@ -188,11 +194,15 @@ class App:
     # ------------------------------------------------------------------------------------------------ requests and frames
 
     def _question(self) -> ViewState:
-        """The part of the state that a frame answers."""
-        return self.state.only(*RENDERED)
+        """The part of the state that a frame answers; while something moves, at the brightness that it began with."""
+        held = self.canvas.gesture is not None or (imgui.is_mouse_down(0) and imgui.is_any_item_active())
+        return self.steady_range.of(self.state.only(*RENDERED), self.good, moves=held or moving(self.state))
 
     def submit(self) -> None:
-        self.submitted = self._question()
+        self._ask(self._question())
+
+    def _ask(self, question: ViewState) -> None:
+        self.submitted = question
         self.requests += 1
         self.renderer.submit(self.submitted)
 

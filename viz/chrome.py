@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from viz.app import App
 
 FIRST_HINT = "drag the picture · right-drag to move it · 1–6 for workspaces · F1 for help"
-HELP_EM = (84.0, 48.0)  # of the sheet of keys, where the window has room
+HELP_EM = (84.0, 52.0)  # of the sheet of keys, where the window has room
 
 
 def picture(app: App, context: PanelContext) -> ViewState:
@@ -265,7 +265,7 @@ def help_sheet(app: App) -> None:
 def _help_columns(count: int) -> None:
     """All of it at one glance where there is room: what acts on the picture at the left, the rest at the right."""
     groups = list(dict.fromkeys(b.group for b in keys.BINDINGS))
-    middle = groups.index("View")
+    middle = groups.index("Compare")
     with table_scope("##help", count, imgui.TableFlags_.sizing_stretch_same.value) as shown:
         if not shown:
             return

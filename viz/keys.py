@@ -141,8 +141,13 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("tab",), "show the picture only", "View", _command(commands.ToggleChrome())),
     Binding(("f11",), "fill the screen, or not", "View", _command(commands.ToggleFullscreen())),
     *(
-        Binding((str(i),), f"workspace {i}: {name}", "View", _command(commands.ChooseWorkspace(i)))
-        for i, name in enumerate(("Explore", "Layers", "Spectra", "Equivariance", "Sticking", "Compare"), start=1)
+        Binding(
+            (str(i),),
+            "workspaces: Explore, Layers, Spectra, Equivariance, Sticking, Compare",
+            "View",
+            _command(commands.ChooseWorkspace(i)),
+        )
+        for i in range(1, 7)
     ),
     Binding(("c",), "capture the picture", "File", _command(commands.CapturePicture())),
     Binding(("shift+c",), "capture the window", "File", _command(commands.CaptureWindow())),

@@ -24,7 +24,7 @@ from viz.groups.compare import NAMES
 from viz.memory import Memory
 from viz.refinement import Refinement
 from viz.request import Frame, Picture, RenderError, RenderRequest, Timing
-from viz.stages import SUPERSEDED, Run, Stage, _quiet, band, channels, latent, load, picture, spectrum, synthesis, tone, unwarp
+from viz.stages import SUPERSEDED, Run, Stage, _quiet, band, channels, histogram, latent, load, picture, spectrum, synthesis, tone, unwarp
 from viz.state import BreakIt, Device, Source, ViewState
 
 MEMORY_BYTES = 1 << 30
@@ -32,7 +32,7 @@ NATIVE_PATIENCE_S = 0.5
 SYNTHESIS_GROUPS = (*synthesis.READS, Source, BreakIt, *latent.STAGE.reads)
 Newest = Callable[[], ViewState | None]  # the view of the newest unanswered request, or None
 Progress = Callable[[str, float | None, bool], None]
-FIRST_ONLY = ("statistics", "tone")  # nothing shows them of a view beside
+FIRST_ONLY = ("statistics", "histogram", "tone")  # nothing shows them of a view beside
 
 
 class Pipeline:
@@ -47,7 +47,7 @@ class Pipeline:
         self._newest: Newest = lambda: None
         self._progress: Progress = _quiet
         self._answered: tuple[RenderRequest, Run] | None = None
-        shown = (channels.STAGE, band.STAGE, unwarp.STAGE, picture.STAGE, picture.STATISTICS, spectrum.STAGE)
+        shown = (channels.STAGE, band.STAGE, unwarp.STAGE, picture.STAGE, picture.STATISTICS, histogram.STAGE, spectrum.STAGE)
         shared = (latent.STAGE, synthesis.STAGE, *shown)
         self.stages: tuple[Stage, ...] = (load.stage(self.networks), *shared, *((tone.STAGE,) if headless else ()))
         self._headless = headless
@@ -207,6 +207,7 @@ class Pipeline:
             "network": ready.facts if ready else None,
             "picture": measured.picture if measured else None,
             "spectrum": inputs.get("spectrum"),
+            "histogram": inputs.get("histogram"),
             "toned": inputs.get("tone"),
             "seeds": styles.seeds if styles else (),
             "styles": styles,

@@ -159,6 +159,26 @@ class Picture:
         return tuple(float(value) for value in self.values[row, column])
 
 
+@dataclass(frozen=True, eq=False)
+class HistogramResult:
+    """How many samples inside the image have which value, as drawn before gain and offset: in bins of one size from `low` to `high`.
+
+    counts: float64 [C, bins], a row for each channel on screen, or one for all where more than three are. Non-finite values and
+    those that untransforming had no data for are not among them.
+    """
+
+    counts: np.ndarray
+    low: float
+    high: float
+    non_finite: int = 0
+
+    def share_below(self, value: float) -> np.ndarray:
+        """[C]: the share of samples below a value; inside a bin they are taken to be spread evenly."""
+        edges = np.linspace(self.low, self.high, self.counts.shape[1] + 1)
+        sums = np.concatenate([np.zeros((len(self.counts), 1)), np.cumsum(self.counts, axis=1)], axis=1)
+        return np.array([np.interp(value, edges, row) / max(row[-1], 1.0) for row in sums])
+
+
 @dataclass(frozen=True)
 class SpectrumResult:
     """Windowed power spectrum, centred. power: float32 [H, W]; axis: cycles per image at each column (or row)."""
@@ -266,6 +286,7 @@ class Frame:
     spectrum: SpectrumResult | None = None
     statistics_all: Statistics | None = None
     statistics_shown: Statistics | None = None
+    histogram: HistogramResult | None = None
     network: NetworkFacts | None = None
     toned: np.ndarray | None = None  # uint8 [H, W, 3], headless only
     raw: np.ndarray | None = None  # float32 [C, H, W], headless only: the tapped layer whole

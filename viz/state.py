@@ -49,6 +49,7 @@ from viz.groups.groups import (
     Unwarp,
     View,
 )
+from viz.groups.histogram import Histogram, HistogramView
 from viz.groups.latent import Inversion, OwnLatent
 from viz.groups.layer import BreakIt, Filmstrip, Filters, FourierView, LayerBreak, LayerHealth
 from viz.groups.motion import LatentMotion, MixingMotion, NoiseMotion, RotateMotion, TranslateMotion
@@ -64,12 +65,12 @@ G = TypeVar("G")
 
 GROUPS: tuple[type, ...] = (
     Source, Device, BreakIt, Latent, LatentPath, OwnLatent, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels,
-    HeldRange, BandFilter, Spectrum,
+    HeldRange, BandFilter, Spectrum, Histogram,
     Compare, ThirdView, FourthView, SecondBreak, ThirdBreak, FourthBreak, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, FourierView, Filmstrip, LayerHealth,
     Inversion,
-    Tone, SpectrumView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
+    Tone, SpectrumView, HistogramView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
 PARTS: tuple[type, ...] = (LayerBreak,)  # what groups hold lists of
 ANALYSES: tuple[type, ...] = (
@@ -77,7 +78,7 @@ ANALYSES: tuple[type, ...] = (
     Filters, FourierView, Filmstrip, LayerHealth, BreakIt, Inversion,
 )  # fmt: skip
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
-DRAWN: tuple[type, ...] = (Tone, SpectrumView, View, OverlayView, Slice, CompareView, *MOTION)  # a change of these needs no new frame
+DRAWN: tuple[type, ...] = (Tone, SpectrumView, HistogramView, View, OverlayView, Slice, CompareView, *MOTION)  # asks for no new frame
 RENDERED: tuple[type, ...] = tuple(kind for kind in GROUPS if kind not in DRAWN)
 
 

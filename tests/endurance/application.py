@@ -33,7 +33,7 @@ from viz.render_thread import Inline, RenderThread
 from viz.request import RenderRequest
 from viz.session.autosave import Autosave
 from viz.settings import Settings
-from viz.state import ANALYSES, GROUPS, MOTION, RENDERED
+from viz.state import ANALYSES, GROUPS, MOTION
 from viz.timeline.timeline import Timeline
 
 FILLED_EVERY = 8  # frames
@@ -145,7 +145,7 @@ class Endurance(Errands):
         if (error := int(gl.glGetError())) != 0:
             raise Broken(f"GL error {error:#x}")
         frame, app = self.app.renderer.frame, self.app
-        if app.submitted != app.state.only(*RENDERED):
+        if app.submitted != app._question():
             raise Broken("what is on screen was not asked for")
         assert frame is not None
         for shown in (frame, *(beside.frame for beside in others(frame))):

@@ -23,6 +23,7 @@ from viz.settings import Settings
 from viz.state import (
     Channels,
     Equivariance,
+    HeldRange,
     Latent,
     OverlayView,
     Pose,
@@ -108,6 +109,19 @@ def test_a_left_drag_walks_in_latent_space(running):
     assert running.state.get(Latent).x == pytest.approx(5 * 0.04, rel=0.05)
     assert running.state.get(Pose) == Pose() and running.app.requests > requests
     assert not np.array_equal(picture, running.app.good.picture.values)
+
+
+def test_a_drag_keeps_the_brightness_that_it_began_with(running):
+    """What is asked on the way is divided as the first picture was; what is asked at the end, and the view, hold nothing."""
+    running.app.state = running.state.put(Tap("L1_36_16")).edit(Channels, normalize=True)
+    running.ui.frames(3)
+    largest, submit, asked = running.app.good.statistics_shown.largest, running.app.renderer.submit, []
+    running.app.renderer.submit = lambda view: (asked.append(view), submit(view))[1]
+    start = running.canvas_point(0.2, 0.1)
+    running.ui.drag(start, (start[0] + 60, start[1]), steps=6)
+    running.ui.frames(2)
+    assert {view.get(HeldRange).largest for view in asked[:-1]} == {largest} and len(asked) > 3
+    assert asked[-1].get(HeldRange) == HeldRange() == running.state.get(HeldRange)
 
 
 def test_a_whole_drag_is_one_step_of_undo(running):

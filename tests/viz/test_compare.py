@@ -12,7 +12,7 @@ from tests.finding import chord
 from tests.viz.asked import ask
 from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
 from viz import cli
-from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture
+from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture, scenes
 from viz.compare.caption import shared, wrapped
 from viz.export.export import export
 from viz.export.film_file import read
@@ -33,6 +33,7 @@ from viz.state import (
     Source,
     Tap,
     Truncation,
+    Unwarp,
     View,
     ViewState,
 )
@@ -88,6 +89,20 @@ def test_a_layer_is_matched_by_name_then_by_rate_and_place():
     assert compare.same_layer("L5_84_96", r, alias_free_facts()) == "L5_84_96"
     assert compare.same_layer("L2_36_96", r, sg2) == "b16.conv1"  # both at 16 samples a width
     assert compare.same_layer("", r, sg2) == "" == compare.same_layer("output", r, sg2)
+
+
+def test_a_distance_between_different_scenes_is_said_to_be_one():
+    """Networks that were told the same pictures, and snapshots of one training, share their scenes; GANs trained apart do not."""
+    fitted = {"data": "globes", "training": {"psnr_256": 30.0}}
+    r, b = alias_free_facts(metadata=fitted), alias_free_facts(sha256="b" * 64, metadata=fitted)
+    gan, later = (alias_free_facts(sha256=name * 64, metadata={"training": '{"options": {"seed": 0}}'}) for name in "cd")
+    view, moved = BESIDE_T.edit(Pose, x=0.1), BESIDE_T.edit(Compare, own_pose=True, turns=0.1)
+    assert [scenes.apart(view, 2, r, other) for other in (r, b, gan)] == ["", "", scenes.NETWORKS]
+    assert scenes.apart(view, 2, gan, later) == ""
+    assert scenes.apart(view.edit(Tap, layer="L5_84_96"), 2, r, b) == scenes.NETWORKS  # channels are not the same features
+    assert scenes.apart(view.edit(Compare, own_latent=True, x=1.0), 2, r, b) == scenes.LATENTS
+    assert scenes.apart(moved, 2, r, r) == scenes.POSES and scenes.apart(moved.edit(Unwarp, on=True), 2, r, r) == ""
+    assert scenes.apart(view.edit(Compare, own_layer=True, layer="L2_36_96"), 2, r, r) == scenes.LAYERS
 
 
 def test_what_cannot_be_shared_is_said():

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from tests.viz.test_pipeline import TINY_R, Asking
-from viz.state import Channels, HeldRange, Latent, Tap
+from viz.panels.channels import _in_motion, divided_text
+from viz.state import Channels, Compare, HeldRange, Latent, Tap
+from viz.steady_range import SteadyRange
 
 LAYERS = ("L1_36_16", "L2_36_16")
 
@@ -30,6 +32,25 @@ def test_a_held_range_keeps_brightness_still(asking):
     for other in (released, held.put(Tap(LAYERS[1])), held.edit(Channels, triple=(7, 0, 4)), held.edit(Channels, mode="pca")):
         frame = asking.ask(other)
         assert np.abs(_inside(frame, frame.picture.values.transpose(2, 0, 1))).max() == pytest.approx(1.0)
+
+
+def test_brightness_keeps_still_while_something_moves_and_is_each_pictures_own_at_rest(asking):
+    steady, view = SteadyRange(), TINY_R.put(Tap(LAYERS[0])).put(Channels(triple=(7, 0, 3), normalize=True))
+    first, moved, further = asking.ask(view), view.edit(Latent, x=0.5), view.edit(Latent, x=0.9)
+    largest = first.statistics_shown.largest
+    assert steady.of(view, first, moves=False) is view and steady.of(view, first, moves=True) is view  # nothing has moved yet
+    held = asking.ask(steady.of(moved, first, moves=True))
+    assert held.request.view.get(HeldRange).largest == largest and _in_motion(held) == largest
+    assert divided_text(moved, held).endswith(" in motion")
+    np.testing.assert_allclose(held.picture.values[:, :, 0], held.raw[7] / largest[0], rtol=1e-6)
+    assert steady.of(further, held, moves=True).get(HeldRange).largest == largest  # not that of a picture on the way
+    other = asking.ask(further.put(Tap(LAYERS[1])))
+    assert steady.of(other.request.view, other, moves=True).get(HeldRange).layer == LAYERS[1]
+    assert steady.of(further, held, moves=False) is further
+    for left_alone in (further.edit(Channels, normalize=False), further.edit(Channels, mode="pca"), further.edit(Compare, on=True)):
+        assert steady.of(left_alone, held, moves=True) is left_alone
+    own = further.put(HeldRange(LAYERS[0], (0, 3, 7), (1.0, 2.0, 3.0)))
+    assert steady.of(own, held, moves=True) is own
 
 
 def _inside(frame, values):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from gui_utils.text import number_text
 from viz.canvas.badge import badge_text
 from viz.canvas.placement import Area
 from viz.compare.compare import own_values
+from viz.compare.scenes import training_of
 from viz.groups.compare import NAMES, OwnValues
 from viz.request import Beside, Frame, NetworkFacts
 from viz.state import BreakIt, CompareView, ViewState
@@ -60,13 +60,7 @@ class KnownEquivariance:
 
 def stored_equivariance(metadata: Mapping[str, Any]) -> dict[str, float]:
     """What a network's file says of itself: kind -> dB."""
-    training = metadata.get("training", {})
-    try:
-        training = json.loads(training) if isinstance(training, str) else training
-    except ValueError:
-        return {}
-    if not isinstance(training, Mapping):
-        return {}
+    training = training_of(metadata)
     return {kind: float(v) for kind in ("eq_t", "eq_r") if isinstance(v := training.get(f"{kind}_db"), int | float)}
 
 
@@ -108,10 +102,10 @@ def name_of(frame: Frame) -> str:
 
 
 def number_of(beside: Beside | None) -> str:
-    """ "PSNR 31.42 dB" """
+    """ "PSNR 31.4 dB"; with why it says little, where it does."""
     if beside is None or beside.difference is None:
         return ""
-    return f"{beside.unit} {number_text(beside.db, 'dB')}"
+    return f"{beside.unit} {number_text(beside.db, 'dB')}" + (f" ({beside.apart})" if beside.apart else "")
 
 
 def own_text(own: OwnValues) -> str:

@@ -16,6 +16,7 @@ from viz.cli.values import add_set_argument, with_settings
 from viz.compare import picture as compare_picture
 from viz.compare.compare import chosen, others
 from viz.compare.pairs import with_networks_beside
+from viz.compare.scenes import SENTENCES
 from viz.errors import CommandError
 from viz.export import exr_file
 from viz.export.encoders import VALUES_KEY
@@ -207,7 +208,7 @@ def write_comparison(view: ViewState, frame: Frame, out: Path) -> None:
     for n, beside in sorted(frame.others.items()):
         if beside.db is not None:
             print(f"{'' if alone else NAMES[n] + ' view: '}{beside.unit} {beside.db:.2f} dB")
-        for note in (beside.reason, *beside.notes):
+        for note in (beside.reason, *beside.notes, SENTENCES.get(beside.apart, "")):
             if note:
                 print(note if alone else f"{NAMES[n]} view: {note}", file=sys.stderr)
 

@@ -51,6 +51,7 @@ def _other(frame: Frame, view: ViewState, number: int) -> str:
     name = _network(beside.frame if beside else None, own.network or view.get(Source).network)
     kept = [f.name.removeprefix("own_") for f in fields(own) if f.name.startswith("own_") and getattr(own, f.name)]
     distance = [f"{beside.unit} {number_text(beside.db, 'dB')}"] if beside is not None and beside.db is not None else []
+    distance += [beside.apart] if distance and beside is not None and beside.apart else []
     return ", ".join((f"{NAMES[number]}: {name}", *distance, *(f"its own {what.replace('_', ' ')}" for what in kept)))
 
 

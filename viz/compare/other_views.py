@@ -16,6 +16,7 @@ from typing import Protocol
 
 from viz.compare.compare import at_same_layer, not_shared, other_view, others, own_values
 from viz.compare.picture import difference
+from viz.compare.scenes import apart
 from viz.groups.compare import OTHERS
 from viz.memory import Memory
 from viz.request import Beside, Frame, NetworkFacts, RenderRequest
@@ -122,7 +123,8 @@ class OtherViews:
             kept = (frame.picture, answer.picture, difference(frame.picture, answer.picture, finished=finished))
             self._memory.put(key, kept)
         found = kept[2]
-        return Beside(answer, difference=found.picture, db=found.db, unit=found.unit, reason=found.reason, notes=notes)
+        scenes = apart(view, number, first, other)
+        return Beside(answer, difference=found.picture, db=found.db, unit=found.unit, reason=found.reason, notes=notes, apart=scenes)
 
 
 def _same_networks(one: Frame, other: Frame, number: int) -> bool:

@@ -17,7 +17,7 @@ from viz.errors import CommandError
 from viz.request import Frame
 from viz.session import session
 from viz.session.origin import PROGRAM
-from viz.state import Source, StateError, Tone, ViewState
+from viz.state import HeldRange, Source, StateError, Tone, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -127,9 +127,9 @@ def shown_frame(app: App) -> Frame:
 
 
 def view_to_save(app: App, frame: Frame | None) -> ViewState:
-    """The state, with the hash of the weights that it was seen with."""
+    """The state, with the hash of the weights that it was seen with, and the brightness that it has while something moves."""
     source = app.state.get(Source)
     if frame is not None and frame.network is not None and frame.request.view.get(Source).network == source.network:
         source = dataclasses.replace(source, sha256=frame.network.sha256)  # else the network that was asked for is not there yet
     state = app.state.put(source)
-    return state if frame is None else compare_picture.with_hash(state, frame)
+    return state if frame is None else compare_picture.with_hash(state.put(frame.request.view.get(HeldRange)), frame)

@@ -16,4 +16,4 @@ class Histogram:
 class HistogramView:
     """How the histogram is drawn: `log`, over a logarithmic axis."""
 
-    log: bool = False
+    log: bool = True

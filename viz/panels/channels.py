@@ -9,10 +9,11 @@ from gui_utils.libraries import imgui
 from gui_utils.text import MISSING
 from gui_utils.tone import COLORMAPS
 from viz.canvas.contact_sheet import page_count
-from viz.panels import Panel, PanelContext
+from viz.panels import Panel, PanelContext, histogram
 from viz.panels.parts import NO_NETWORK, columns, reset_button, significant, text_table, wrapped_text
 from viz.request import Frame, NetworkFacts, Statistics
-from viz.state import Channels, HeldRange, Tap, Tone, ViewState
+from viz.state import Channels, HeldRange, Histogram, HistogramView, Tap, Tone, ViewState
+from viz.steady_range import shown_range
 
 MODE = Field("", "Channels.mode", "Three channels as red, green and blue; one channel through a colormap; all, side by side; the three "
              "principal components of all; or two channels as a complex number: its angle as the hue, its magnitude as the brightness.",
@@ -36,7 +37,8 @@ NEXT_PAGE = Field("+", "Channels.next_page", "The page after.")
 ON_SCREEN = Field("On screen", "Channels.shown", "The channels that the picture was made of.")
 NORMALIZE = Field("Normalise", "Channels.normalize", "Divides each channel by its largest magnitude inside the image.", default=False)
 HOLD = Field("Hold", "HeldRange.on", "Goes on dividing these channels of this layer by what this picture is divided by, so that brightness "
-             "does not flicker while something moves. Larger values are cut off: lower the gain to see them.", default=False)  # fmt: skip
+             "does not change from picture to picture. While something moves that is so by itself, until it rests. Larger values are "
+             "cut off: lower the gain to see them.", default=False)  # fmt: skip
 DIVIDED = Field("Divided by", "HeldRange.largest", "What each channel on screen is divided by: the largest magnitude in this "
                 "picture, or the one that is held.")  # fmt: skip
 GAIN = Field("Gain", "Tone.gain_db", "Brightens or darkens what is shown by a factor of 10^(dB / 20). Renders nothing again.", "dB",
@@ -69,7 +71,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = _normalize(state, context.frame)
     state = _tone(state, total)
     _statistics(context.frame)
-    return state
+    return histogram.draw(state, context.frame, disabled=reason)
 
 
 def shown_text(frame: Frame | None) -> str:
@@ -164,7 +166,7 @@ def _normalize(state: ViewState, frame: Frame | None) -> ViewState:
     with label_column(2.5):
         hold = checkbox(HOLD, held is not None and not reason, disabled=reason)
     if not reason and hold != (held is not None):
-        state = state.put(_taken(frame)) if hold and frame else state.reset(HeldRange)
+        state = state.put(shown_range(frame)) if hold and frame else state.reset(HeldRange)
     imgui.same_line(0, imgui.get_font_size())
     if imgui.get_content_region_avail().x < RESET_EM * imgui.get_font_size():
         imgui.new_line()
@@ -184,23 +186,22 @@ def held_range(state: ViewState, frame: Frame | None) -> tuple[float, ...] | Non
 def divisors(state: ViewState, frame: Frame | None) -> tuple[float, ...]:
     """What the channels on screen are divided by, in their order; () while that is not known."""
     own = frame.statistics_shown.largest if frame and frame.statistics_shown else ()
-    return held_range(state, frame) or own
+    return held_range(state, frame) or _in_motion(frame) or own
+
+
+def _in_motion(frame: Frame | None) -> tuple[float, ...]:
+    """What a picture was divided by because something moved (`viz.steady_range`)."""
+    return (held_range(frame.request.view, frame) or ()) if frame is not None else ()
 
 
 def divided_text(state: ViewState, frame: Frame | None) -> str:
-    """Like "3.21, 1.05, 0.72", or "0.52 – 7.3 held"."""
+    """Like "3.21, 1.05, 0.72", or "0.52 – 7.3 held"; "in motion" where it is held for as long as something moves."""
     found = divisors(state, frame)
     if not found:
         return MISSING
     ends = f"{significant(min(found), 3)} – {significant(max(found), 3)}"
     numbers = ", ".join(significant(number, 3) for number in found) if len(found) <= 3 else ends
-    return f"{numbers} held" if held_range(state, frame) else numbers
-
-
-def _taken(frame: Frame) -> HeldRange:
-    """The range of this picture's own channels."""
-    assert frame.picture is not None and frame.statistics_shown is not None
-    return HeldRange(frame.picture.tap, frame.picture.channels, frame.statistics_shown.largest)
+    return numbers + (" held" if held_range(state, frame) else " in motion" if _in_motion(frame) else "")
 
 
 def _tone(state: ViewState, total: int) -> ViewState:
@@ -230,4 +231,4 @@ def _cell(statistics: Statistics | None, attribute: str) -> str:
     return str(value) if isinstance(value, int) else significant(value)
 
 
-PANEL = Panel("Channels", "right", 20, draw, resets=(Channels, Tone, HeldRange))
+PANEL = Panel("Channels", "right", 20, draw, resets=(Channels, Tone, HeldRange, Histogram, HistogramView))

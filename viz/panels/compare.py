@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from gui_utils.controls import Field, button, checkbox, choice, combo, section, slider_float, text_input
 from gui_utils.libraries import icons, imgui
-from gui_utils.scopes import table_scope
+from gui_utils.scopes import table_scope, tooltip_scope
 from gui_utils.text import MISSING, duration_text, number_text
 from viz.compare.compare import MODE_NAMES, chosen, others, own_values, shows_the_same, swapped, without
 from viz.compare.pairs import PRESETS, SAME_NETWORK, Choice, toggled, with_next
+from viz.compare.scenes import SENTENCES
 from viz.groups.compare import NAMES, OTHERS, OWN_BREAKS
 from viz.panels import Panel, PanelContext
 from viz.panels.compare_own import links, values
-from viz.panels.parts import reset_button, wrapped_text
+from viz.panels.parts import reset_button, unit_note, wrapped_text
 from viz.request import Beside, Frame
 from viz.state import Compare, CompareView, Source, ViewState
 
@@ -112,7 +113,7 @@ def _views(state: ViewState, context: PanelContext, found: Mapping[int, Beside])
                 imgui.table_next_column()
                 _text(_shown_name(beside.frame if beside else None, own_values(state, each).network or state.get(Source).network))
                 imgui.table_next_column()
-                _text(number_text(beside.db, "dB", 1) if beside and beside.difference is not None else MISSING)
+                _distance(beside)
                 imgui.table_next_column()
                 which = NAMES[each].lower()
                 if button(replace(REMOVE, id=f"Compare.remove.{each}", help=REMOVE.help.format(which=which))):
@@ -135,6 +136,17 @@ def _cells(*texts: str) -> None:
 def _text(text: str) -> None:
     imgui.align_text_to_frame_padding()
     imgui.text_unformatted(text)
+
+
+def _distance(beside: Beside | None) -> None:
+    """Grey where the two do not show one scene; the tooltip says why."""
+    if beside is None or beside.difference is None or not beside.apart:
+        _text(number_text(beside.db, "dB", 1) if beside and beside.difference is not None else MISSING)
+        return
+    unit_note(number_text(beside.db, "dB", 1))
+    with tooltip_scope() as shown:
+        if shown:
+            imgui.text_unformatted(SENTENCES[beside.apart])
 
 
 def _shown_name(frame: Frame | None, ref: str) -> str:
@@ -176,7 +188,7 @@ def _facts(beside: Beside | None) -> None:
     """Why there is no difference, what could not be shared, and what the picture beside took."""
     if beside is None:
         return
-    for note in (beside.reason, *beside.notes):
+    for note in (beside.reason, *beside.notes, SENTENCES.get(beside.apart, "")):
         if note:
             wrapped_text(note)
     if beside.frame.timing.stages:

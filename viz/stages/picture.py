@@ -18,8 +18,11 @@ from viz.state import Channels, HeldRange, Tap, ViewState
 
 @dataclass(frozen=True)
 class Measured:
+    """`divisors` [C]: what Normalise has divided the channels by; None where it has not."""
+
     picture: Picture
     shown: Statistics | Later[Statistics]
+    divisors: torch.Tensor | None = None
 
 
 def frame_rect(width: int, height: int, sampling_rate: float) -> tuple[float, float, float, float]:
@@ -86,7 +89,7 @@ def run(run: Run) -> Measured:
         cropped = inside(values, tap.sampling_rate)
         cropped_mask = None if mask is None else inside(mask, tap.sampling_rate)
         largest = largest_magnitudes(cropped, cropped_mask) if channels.normalize else None
-        statistics = measured(cropped, cropped_mask, largest)
+        statistics, by = measured(cropped, cropped_mask, largest), None
         if largest is not None:
             held = run.view.get(HeldRange).of(tap.name, shown.channels) if not channels.combined else None
             by = largest if held is None else sent(held, values.device, values.dtype)
@@ -110,7 +113,7 @@ def run(run: Run) -> Measured:
         note=shown.note,
         notes=shown.notes,
     )
-    return Measured(picture, statistics)
+    return Measured(picture, statistics, by)
 
 
 def _planes(laid_out: torch.Tensor) -> DeviceValues:

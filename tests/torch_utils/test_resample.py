@@ -157,20 +157,27 @@ def test_the_filter_is_built_once_for_a_pose():
 def test_only_the_channels_given_are_processed_and_the_leading_shape_is_kept():
     x = torch.randn(4, 2, 3, 20, 24, generator=torch.Generator().manual_seed(0))
     matrix = pose_matrix(0.4)
-    for operator in (warp, unwarp, pseudo_warp):
-        y, mask = operator(x, matrix)
+    for operator, how in (
+        (warp, matrix),
+        (unwarp, matrix),
+        (pseudo_warp, matrix),
+        (integer_shift, (2, -3)),
+        (fractional_shift, (2.3, -3.1)),
+    ):
+        y, mask = operator(x, how)
         assert y.shape == x.shape
         assert mask.shape == (20, 24)
-        assert torch.allclose(operator(x[2, 1, 0], matrix)[0], y[2, 1, 0], atol=1e-6)
+        assert torch.allclose(operator(x[2, 1, 0], how)[0], y[2, 1, 0], atol=1e-6)
 
 
 def test_types():
     x = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     matrix = pose_matrix(0.3)
-    assert warp(x.half(), matrix)[0].dtype == torch.float32
-    wide = warp(x.double(), matrix)[0]
-    assert wide.dtype == torch.float64
-    assert (wide - warp(x, matrix)[0]).abs().max() < 1e-5
+    for operator, how in ((warp, matrix), (pseudo_warp, matrix), (fractional_shift, (0.3, 0.7))):
+        assert operator(x.half(), how)[0].dtype == torch.float32
+        wide = operator(x.double(), how)[0]
+        assert wide.dtype == torch.float64
+        assert (wide - operator(x, how)[0]).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("matrix", [np.zeros((3, 3)), np.eye(2), np.full((3, 3), np.nan), [[1, 0, 0], [2, 0, 0], [0, 0, 1]]])

@@ -70,12 +70,15 @@ class Pipeline:
         whenever another network is wanted.
         """
         self._newest, self._progress = newest, progress
-        self.networks.kept = load.KEPT + max(0, len(others(request.view)) - 1)
+        beside = [other_view(request.view, number) for number in others(request.view)]
+        self.networks.kept = load.KEPT + max(0, len(beside) - 1)
+        self.networks.downloads.keep(shown.get(Source).network for shown in (request.view, *beside))
         start = time.perf_counter()
         run = self._run(request)
         view = run.view
         run.superseded = lambda: may_stop and _differs(newest(), view, SYNTHESIS_GROUPS)
         run.load_superseded = lambda: (other := newest()) is not None and load.load_key(other) != load.load_key(view)
+        run.download_superseded = run.load_superseded
         frame = self._staged(request, run)
         if frame is None or frame.error is not None:
             return frame
@@ -124,6 +127,7 @@ class Pipeline:
             return view is not None and (number not in others(view) or load.load_key(other_view(view, number)) != key)
 
         run.superseded, run.load_superseded = superseded, unwanted
+        run.download_superseded = lambda: newest() is not None
         return self._staged(request, run, settle)
 
     def _with_others(self, frame: Frame) -> Frame:

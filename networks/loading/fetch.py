@@ -9,15 +9,33 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from .cache import CachedDownload, read_json, write_json
+from .cache import CachedDownload, download_of, read_json, write_json
 from .connection import ADDRESS, CONNECTION, Answer, Part, Stream, Watch
 from .errors import LoadError
 from .kinds import why_not_a_network
+from .reference import resolve
 
 MAX_BYTES = 16 << 30
 KEPT = "What has arrived is kept and continued."
+
+
+def is_here(ref: str | Path) -> bool:
+    """Whether `ref` can be loaded without a download, or not at all."""
+    try:
+        place = resolve(ref)
+    except LoadError:
+        return True  # loading says why
+    return not place.url or download_of(place.url).complete
+
+
+def download(ref: str | Path, *, progress: Callable[[int, int | None, str], None], cancelled: Callable[[], bool]) -> None:
+    """Fetch the network that `ref` names, if it is not here, without reading it. Raises LoadError or LoadCancelled."""
+    place = resolve(ref)
+    if place.url and not (wanted := download_of(place.url)).complete:
+        fetch(wanted, place.title, Watch(progress, cancelled))
 
 
 def fetch(place: CachedDownload, title: str, watch: Watch) -> None:

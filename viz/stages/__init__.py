@@ -40,6 +40,7 @@ class Run:
     memory: Memory
     superseded: Callable[[], bool] = _never
     load_superseded: Callable[[], bool] = _never
+    download_superseded: Callable[[], bool] = _never  # asked while a network is on its way, which goes on in any case
     progress: Callable[[str, float | None, bool], None] = _quiet
     replays: Any = None  # viz.gpu.replay.Replays, for what is synthesised on a GPU
 

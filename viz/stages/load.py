@@ -16,6 +16,7 @@ from networks.loading import LoadCancelled, LoadedNetwork, load as load_network
 from networks.spec import ALIAS_FREE, TapInfo
 from viz.request import NetworkFacts
 from viz.stages import SUPERSEDED, Run, Stage
+from viz.stages.downloads import Downloads
 from viz.state import BreakIt, Device, Source, ViewState
 from viz.weights import other_weights
 
@@ -57,6 +58,7 @@ class NetworkStore:
 
     def __init__(self) -> None:
         self.kept = KEPT  # more while more are compared
+        self.downloads = Downloads()
         self._ready: OrderedDict[Hashable, Ready] = OrderedDict()
         self._copies: OrderedDict[Hashable, Ready] = OrderedDict()  # broken on purpose, sharing the weights of one of `_ready`
 
@@ -90,6 +92,8 @@ class NetworkStore:
         def progress(done: float, total: float | None, text: str) -> None:
             run.progress(text, done / total if total else None, True)
 
+        if not self.downloads.here(source.network, run.download_superseded, run.progress):
+            return SUPERSEDED
         try:
             loaded = load_network(source.network, device="cpu", progress=progress, cancelled=run.load_superseded)
         except LoadCancelled:

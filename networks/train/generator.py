@@ -19,6 +19,7 @@ from .options import Options
 from .processes import Processes, generator_for
 
 State = dict[str, Any]
+NOISE = "noise_const"  # how the names of noise inputs' images end
 FILTER = "_filter"  # how the names of filters end: up_filter, down_filter, resample_filter
 
 
@@ -38,15 +39,16 @@ class TrainedGenerator:
         return self.current.config
 
     def adopt(self, config: GeneratorConfig) -> bool:
-        """Go on with another configuration of the same tensors (another margin): weights and moments carry over by position.
+        """Go on with another configuration of the same tensors (another margin): weights and moments carry over by position, images of
+        noise inputs, which grow with their layers, are drawn anew.
 
         Says whether it is another one.
         """
         if config == self.config:
             return False
         state = self.state()
-        self.current = build(config, seed=None).requires_grad_(True).to(self.processes.device)
-        self.average = build(config, seed=None).to(self.processes.device)
+        self.current = build(config, seed=self.options.seed).requires_grad_(True).to(self.processes.device)
+        self.average = build(config, seed=self.options.seed).to(self.processes.device)
         self.optimiser = self._optimiser()
         self.load(state)
         return True
@@ -68,9 +70,12 @@ class TrainedGenerator:
         }
 
     def load(self, state: State) -> None:
-        """What `state` gave."""
+        """What `state` gave; noise of another size stays as it was drawn."""
         for network, values in ((self.current, state["current"]), (self.average, state["average"])):
-            network.load_state_dict(dict(zip(network.state_dict(), values, strict=True)))
+            own = network.state_dict()
+            of_both = zip(own.items(), values, strict=True)
+            taken = {n: mine if n.endswith(NOISE) and mine.shape != value.shape else value for (n, mine), value in of_both}
+            network.load_state_dict(taken)
         load_optimiser(self.optimiser, state["optimiser"])
 
     def step(self, rate: float | None = 1.0) -> None:

@@ -24,8 +24,10 @@ from .options import Options
 from .processes import Processes
 from .supervised import grid_latents
 
-FREE = ("out", "snapshot_every", "log_every", "keep_snapshots", "device", "half", "data", "frechet", "frechet_images")
-FREE = (*FREE, "licence", "data_name", "graph", "part_mb")  # options that may differ in a resumed run: they do not decide the weights
+FREE = (  # options that may differ in a resumed run: they do not decide the weights
+    *("out", "snapshot_every", "log_every", "keep_snapshots", "device", "half", "data"),
+    *("frechet", "frechet_images", "licence", "data_name", "graph", "part_mb"),
+)
 
 Stopped = Callable[[int], bool]  # after so many images; it may wait
 
@@ -96,6 +98,10 @@ class Run:
             self._guarded(self._save_examples)
         started, begun_at, logged = time.monotonic(), position.seconds, position.images
         clock, is_over, saved = started, False, -1
+
+        def passed(every: int | None) -> bool:
+            return position.images // (every or 1) != (position.images - batch) // (every or 1)
+
         while position.images < end and not is_over:
             means.add(self.training.step(position.step, position.images))
             position.step += 1
@@ -103,7 +109,7 @@ class Run:
             now = time.monotonic()
             position.seconds = begun_at + now - started
             progress.advance(batch)
-            if position.images // (options.log_every or 1) != (position.images - batch) // (options.log_every or 1):
+            if passed(options.log_every):
                 facts = means.take()
                 self._check(facts)
                 rate = (position.images - logged) / max(now - clock, 1e-9)
@@ -111,10 +117,12 @@ class Run:
                 progress.describe(facts)
                 clock, logged = now, position.images
             is_over = self._is_over(minutes, now - started) or stopped(position.images)
-            if position.images // (options.snapshot_every or 1) != (position.images - batch) // (options.snapshot_every or 1):
+            if passed(options.snapshot_every):
+                self._check(means.so_far())
                 self.save()
                 saved = position.images
         if saved != position.images:
+            self._check(means.so_far())
             self.save()
         progress.close()
 

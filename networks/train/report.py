@@ -53,9 +53,13 @@ class Means:
             total, count = self._sums.get(name, (0.0, 0))
             self._sums[name] = (total + value, count + 1)
 
+    def so_far(self) -> dict[str, float]:
+        """The means, which waits for tensors."""
+        return {name: float(total) / count for name, (total, count) in self._sums.items()}
+
     def take(self) -> dict[str, float]:
         """The means, and forget them."""
-        means = {name: float(total) / count for name, (total, count) in self._sums.items()}
+        means = self.so_far()
         self._sums = {}
         return means
 

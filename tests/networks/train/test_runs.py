@@ -140,6 +140,17 @@ def test_a_run_against_the_projected_discriminator_goes_on_without_carrying_the_
     assert parts == {"across", "down", "judges"} and first["options"]["gamma"] == 0
 
 
+def test_noise_inputs_survive_the_end_of_an_early_margin(photos: Path, tmp_path: Path) -> None:
+    """Their images are as large as their layers, which grow: those of the new size are drawn from the seed, resumed or not."""
+    changes = {"config": "T", "crop": 0.8, "ablations": "noise inputs", "images": 16, "early_margin": 4, "early_part": 0.5}
+    train(tiny(photos, tmp_path / "whole", **changes))
+    Run(tiny(photos, tmp_path / "parts", **changes), Processes()).go(until=8, quiet=True)
+    train(tiny(photos, tmp_path / "parts", **changes), resume=True)
+    assert_same_state(tmp_path / "whole", tmp_path / "parts")
+    noise = [values for name, values in weights(tmp_path / "whole").items() if name.endswith("noise_const")]
+    assert noise and all(float(values.std()) > 0.5 for values in noise)
+
+
 def test_the_seed_decides_the_run(photos: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         torch.manual_seed(hash(name) % 1000)  # torch's own generator has no part in it
@@ -195,9 +206,12 @@ def test_a_folder_with_a_run_is_not_overwritten(photos: Path, tmp_path: Path) ->
         Run(tiny(photos, tmp_path / "empty", config="A", crop=1.0), Processes(), resume=True)
 
 
-def test_a_run_that_falls_apart_saves_nothing(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("log_every", [4, 400])
+def test_a_run_that_falls_apart_saves_nothing(log_every: int, photos: Path, tmp_path: Path) -> None:
+    """Whether a line of the log is the first to notice, or the checkpoint at the end."""
+    changes = {"images": 40, "log_every": log_every, "snapshot_every": 400}
     with pytest.raises(TrainingError, match="is not a number"):
-        train(tiny(photos, tmp_path, config="T", crop=1.0, lr_g=float("1e30"), lr_d=1e30, images=40))
+        train(tiny(photos, tmp_path, config="T", crop=1.0, lr_g=float("1e30"), lr_d=1e30, **changes))
     assert not (tmp_path / "checkpoint.pt").exists()
 
 

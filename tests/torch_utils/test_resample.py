@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, strategies as st
 
 from torch_utils.lanczos import oriented_filter
-from torch_utils.resample import fractional_shift, integer_shift, pose_matrix, pseudo_warp, unwarp, warp
+from torch_utils.resample import fractional_shift, full_precision, integer_shift, pose_matrix, pseudo_warp, unwarp, warp
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FORWARD = {"translate": (0.0, 0.0625, -0.03125), "rotate": (0.37, 0.0, 0.0), "both": (-1.1, 0.1, 0.05)}
@@ -180,10 +180,36 @@ def test_types():
         assert (wide - operator(x, how)[0]).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize("matrix", [np.zeros((3, 3)), np.eye(2), np.full((3, 3), np.nan), [[1, 0, 0], [2, 0, 0], [0, 0, 1]]])
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        np.zeros((3, 3)),
+        np.eye(2),
+        [[1, 0, 0], [2, 0, 0], [0, 0, 1]],
+        [[1, 0, np.nan], [0, 1, 0], [0, 0, 1]],
+        [[1, 0, 0], [0, 1, 0], [0, 0.5, 1]],
+    ],
+)
 def test_a_matrix_that_cannot_be_undone_is_refused_by_name(matrix):
-    with pytest.raises(ValueError, match="matrix is "):
-        unwarp(torch.zeros(1, 1, 8, 8), matrix)
+    for operator in (warp, unwarp, pseudo_warp):
+        with pytest.raises(ValueError, match="matrix is "):
+            operator(torch.zeros(1, 1, 8, 8), matrix)
+
+
+def test_a_mirror_can_be_undone():
+    x = layer(np.eye(3), 16, (36, 36))
+    y, mask = unwarp(x, np.diag([-1.0, 1.0, 1.0]), sampling_rate=16)
+    assert ((y - x.flip(-1)) * mask).abs().max() < 0.03
+
+
+def test_convolutions_are_not_in_tensorfloat32_where_there_is_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    cudnn = torch.backends.cudnn
+    for before in (True, False):
+        with cudnn.flags(enabled=True, benchmark=before, deterministic=not before, allow_tf32=True):
+            with full_precision():
+                assert (cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic, cudnn.enabled) == (False, before, not before, True)
+            assert cudnn.allow_tf32
 
 
 def test_a_shift_that_is_no_number_is_refused_by_name():

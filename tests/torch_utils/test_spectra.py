@@ -11,6 +11,7 @@ from torch_utils.spectra import (
     AveragePower,
     Band,
     band_filter,
+    decibels,
     octaves,
     radial_profile,
     share_above,
@@ -37,13 +38,14 @@ def tone(size, fx, fy=0.0, *, rate=None, amplitude=1.0, phase=0.3):
 
 def test_view_golden(golden):
     x = torch.from_numpy(golden["x"])
-    for spectrum, name in ((view_spectrum(x, 8), "view_db_all"), (view_spectrum(x[2], 4), "view_db_ch2_beta4")):
+    for spectrum, name in ((view_spectrum(x), "view_db_all"), (view_spectrum(x[2], 4), "view_db_ch2_beta4")):
         expected = golden[name]
         assert np.abs(spectrum.db().numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 def test_average_golden(golden):
-    average = AveragePower(float(golden["mean"]), float(golden["std"]), beta=float(golden["beta"]), interp=int(golden["interp"]))
+    assert (golden["beta"], golden["interp"]) == (8, 4), "what is published, and what nothing said means"
+    average = AveragePower(float(golden["mean"]), float(golden["std"]))
     images = torch.from_numpy(golden["images"])
     average.add(images[:2])
     average.add(images[2:])
@@ -59,6 +61,36 @@ def test_average_of_white_noise_is_one():
     average = AveragePower(100, 20, interp=1)
     average.add(noise)
     assert float(average.power.mean()) == pytest.approx(1, abs=0.02)
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("size", "rate"), [((8, 8), None), ((9, 7), None), ((6, 10), 4)])
+def test_every_bin_is_the_sum_that_defines_it(size, rate):
+    """Without a window: |sum x exp(-2 pi i (fx x + fy y))|^2 / (H W)^2, channels together, at the frequencies that the axes say."""
+    width, height = size
+    x, unit = noise(3, height, width), rate or width
+    found = view_spectrum(x, 0, sampling_rate=rate)
+    assert found.fx.tolist() == pytest.approx([(k - width // 2) * unit / width for k in range(width)])
+    assert found.fy.tolist() == pytest.approx([(k - height // 2) * unit / height for k in range(height)])
+    assert found.bin_area == pytest.approx(unit / width * unit / height)
+    columns = torch.exp(-2j * math.pi * found.fx[:, None] * torch.arange(width) / unit)
+    rows = torch.exp(-2j * math.pi * found.fy[:, None] * torch.arange(height) / unit)
+    centred = (x - x.mean((1, 2), keepdim=True)).to(columns.dtype)
+    assert torch.allclose(found.power, (rows @ centred @ columns.T).abs().square().sum(0) / (height * width) ** 2, atol=1e-6)
+    assert torch.allclose(found.db(absolute=True), decibels(found.power), atol=1e-4)
+    assert [view_spectrum(x.to(d)).power.dtype for d in (torch.half, torch.float, torch.double)] == [torch.float, torch.float, torch.double]
+    average = AveragePower(0, 1, beta=0, interp=1)
+    average.add(centred.real[None])
+    assert torch.allclose(average.spectrum().power.float(), found.power * (height * width / 3), atol=1e-5)
+
+
+def test_a_bin_of_a_line_has_no_area_and_decibels_have_a_floor():
+    assert view_spectrum(noise(1, 8)).bin_area == 1
+    assert view_spectrum(noise(2, 3)).bin_area == 1.5
+    assert decibels(torch.tensor([10.0, 0.0])).tolist() == pytest.approx([10, -300])
 
 
 @pytest.mark.parametrize("beta", [0.0, 4.0, 8.0])
@@ -86,6 +118,7 @@ def test_cropping_the_margin_leaves_the_image():
     assert float(view_spectrum(layer, 0, sampling_rate=32).power.sum()) > 1
     assert float(view_spectrum(layer, 0, sampling_rate=32, crop_margin=True).power.sum()) == 0
     assert view_spectrum(layer, sampling_rate=32, crop_margin=True).power.shape == (32, 32)
+    assert view_spectrum(layer, sampling_rate=52, crop_margin=True).power.shape == (52, 52)
 
 
 def test_layers_of_different_sizes_agree_in_density():
@@ -107,6 +140,19 @@ def test_the_share_beyond_a_square_and_a_disc_differ_in_the_corners():
     spectrum = view_spectrum(tone((64, 64), 10, 10), 0)
     assert share_above(spectrum, 12, shape="disc") == pytest.approx(1)
     assert share_above(spectrum, 12, shape="square") == pytest.approx(0, abs=1e-9)
+    assert share_above(spectrum, 10, shape="square") == pytest.approx(0, abs=1e-9), "power at the frequency itself is inside"
+
+
+def test_shares_are_sums_over_bins():
+    spectrum = view_spectrum(noise(40, 32), sampling_rate=24)
+    whole, disc, square = 0.0, 0.0, 0.0
+    for fy, row in zip(spectrum.fy.tolist(), spectrum.power.double().tolist(), strict=True):
+        for fx, power in zip(spectrum.fx.tolist(), row, strict=True):
+            whole += power
+            disc += power * (math.hypot(fx, fy) > 7)
+            square += power * (abs(fx) > 7 or abs(fy) > 7)
+    assert share_above(spectrum, 7, shape="disc") == pytest.approx(disc / whole, rel=1e-9)
+    assert share_above(spectrum, 7, shape="square") == pytest.approx(square / whole, rel=1e-9)
 
 
 def test_the_share_of_nothing_does_not_exist():
@@ -128,8 +174,8 @@ def test_slices_and_profile():
     assert float(f[power.argmax()]) == pytest.approx(12)
     f, power = slice_at(spectrum, 0.125)
     assert float(f[power.argmax()]) == pytest.approx(6 * math.sqrt(2))
-    f, power = slice_at(spectrum, 0.25)
-    assert float(power.max()) < 1e-9
+    for angle in (0.25, 0.375):
+        assert float(slice_at(spectrum, angle)[1].max()) < 1e-9
     f, power = radial_profile(spectrum)
     assert len(f) == 32
     assert float(f[power.argmax()]) == pytest.approx(12.5)
@@ -138,13 +184,36 @@ def test_slices_and_profile():
 
 
 @pytest.mark.parametrize("size", [(32, 32), (36, 52), (31, 33)])
-def test_a_slice_never_leaves_the_spectrum(size):
-    spectrum = view_spectrum(torch.randn(size[1], size[0], generator=torch.Generator().manual_seed(0)), sampling_rate=24)
-    for angle in (0, 0.125, 0.25, 0.375):
+def test_a_slice_reads_the_bins_of_its_direction_to_the_end_and_no_further(size):
+    spectrum = view_spectrum(noise(size[1], size[0]), sampling_rate=24)
+    bins = {
+        (x, y): float(p)
+        for y, row in zip(spectrum.fy.tolist(), spectrum.power, strict=True)
+        for x, p in zip(spectrum.fx.tolist(), row, strict=True)
+    }
+    right, up, left = ([f for f in axis.tolist() if f >= 0] for axis in (spectrum.fx, spectrum.fy, -spectrum.fx.flip(0)))
+    zero = [0.0] * max(size)
+    for angle, x, y in ((0, right, zero), (0.125, right, up), (0.25, zero, up), (0.375, [-f for f in left], up)):
         f, power = slice_at(spectrum, angle)
-        assert float(f[0]) == 0
-        assert (f.diff() > 0).all()
-        assert len(f) == len(power)
+        here = list(zip(x, y, strict=False))[: min((size[0] + 1) // 2, (size[1] + 1) // 2) if x is not zero and y is not zero else None]
+        assert f.tolist() == pytest.approx([math.hypot(*at) for at in here])
+        assert power.tolist() == pytest.approx([bins[at] for at in here])
+
+
+@pytest.mark.parametrize(("size", "bins", "rings"), [((33, 40), None, 16), ((40, 31), 7, 7), ((2, 2), None, 1)])
+def test_a_radial_profile_is_the_mean_over_rings_up_to_the_nearer_edge(size, bins, rings):
+    spectrum = view_spectrum(noise(size[1], size[0]), sampling_rate=24)
+    limit = min(24 * (n // 2) / n for n in size)
+    f, power = radial_profile(spectrum, bins)
+    assert f.tolist() == pytest.approx([(k + 0.5) * limit / rings for k in range(rings)])
+    for k, mean in enumerate(power):
+        inside = (spectrum.radius >= k * limit / rings) & (spectrum.radius < (k + 1) * limit / rings)
+        assert float(mean) == pytest.approx(float(spectrum.power[inside].mean()), rel=1e-5)
+
+
+def test_rings_without_a_bin_hold_nothing():
+    _, power = radial_profile(view_spectrum(noise(4, 4)), 12)
+    assert len(power) == 12 and math.isfinite(power[0]) and math.isnan(power[1]) and math.isnan(power[11])
 
 
 def test_a_band_keeps_its_tone_and_drops_the_others():
@@ -154,32 +223,57 @@ def test_a_band_keeps_its_tone_and_drops_the_others():
     assert (band_filter(inside + 5, Band(0, 13), mirror=False) - inside - 5).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("size", [(52, 36), (36, 51)])
+def test_a_band_of_a_mirrored_layer_is_a_band_of_its_cosines(size):
+    """cos(pi k (i + 1/2) / n) goes on in the mirror, and has k s / (2 n) cycles per image: what is in the band stays exactly."""
+    width, height = size
+    wave = lambda k, n: torch.cos(math.pi * k * (torch.arange(n) + 0.5) / n)  # noqa: E731
+    across, down = (wave(30, width) * torch.ones(height, 1)).half(), (wave(3, width) * wave(30, height)[:, None]).half()
+    y = band_filter(
+        torch.stack([across, down, across + down]), Band(30 * 32 / 2 / 52 / 1.1, 30 * 32 / 2 / 52 * 1.1, 0.05), sampling_rate=32
+    )
+    kept = [across, 0 * down, across] if width == 52 else [0 * across, down, down]
+    assert y.dtype == torch.float32
+    assert (y - torch.stack(kept).float()).abs().max() < 2e-3
+
+
 def test_the_edge_of_a_band_is_as_wide_as_it_says():
     gain = Band(low=8, softness=0.25).response(torch.tensor([0.0, 8 / 1.13, 8 / 1.05, 8.0, 8 * 1.05, 8 * 1.13, 100.0]))
     assert torch.allclose(gain[[0, 1, 3, 5, 6]], torch.tensor([0.0, 0.0, 0.5, 1.0, 1.0]), atol=1e-6)
     assert 0 < gain[2] < 0.5 < gain[4] < 1
+    near = torch.linspace(0, 12, 50)
+    assert torch.allclose(Band(8, 8.5).response(near), Band(8).response(near) * Band(0, 8.5).response(near)), "also where both edges lie"
+    assert Band(1, 10, softness=0).response(torch.tensor([0.0, 0.9, 1.0, 9.9, 10.0])).tolist() == [0, 0, 1, 1, 0]
+    assert Band(1).response(torch.tensor([0.0, 0.5, 2.0])).tolist() == [0, 0, 1]
 
 
 def test_octaves_add_up_to_everything_above_the_first():
     x = torch.randn(2, 36, 52, generator=torch.Generator().manual_seed(4))
-    bands = octaves(32, first=2)
-    assert [b.low for b in bands] == [2, 4, 8]
+    bands = octaves(32)
+    assert [(b.low, b.high) for b in bands] == [(2, 4), (4, 8), (8, math.inf)]
+    assert [b.low for b in octaves(34, first=1)] == [1, 2, 4, 8, 16]
     total = sum(band_filter(x, band, sampling_rate=32) for band in bands) + band_filter(x, Band(0, 2), sampling_rate=32)
     assert torch.allclose(total, x, atol=1e-5)
+    assert torch.allclose(band_filter(x[..., 1:], Band(), mirror=False), x[..., 1:], atol=1e-5)
 
 
 def test_mirroring_keeps_opposite_edges_apart():
     ramp = torch.linspace(-1, 1, 64).repeat(64, 1)
-    edge = {mirror: float(band_filter(ramp, Band(16), mirror=mirror)[:, :2].abs().max()) for mirror in (True, False)}
-    assert edge[True] < 0.1 * edge[False]
+    for x in (ramp, ramp.T):
+        ends = [band_filter(x, Band(16)), band_filter(x, Band(16), mirror=False)]
+        mirrored, wrapped = (float(y[:, :2].abs().max() if x is ramp else y[:2].abs().max()) for y in ends)
+        assert mirrored < 0.1 * wrapped
 
 
 def test_wrong_shapes_are_refused_by_name():
     with pytest.raises(ValueError, match="x has shape"):
         view_spectrum(torch.zeros(1, 1, 8, 8))
-    with pytest.raises(ValueError, match="std 0"):
-        AveragePower(0, 0)
+    for mean, std, interp in ((0, 0, 4), (0, math.inf, 4), (math.nan, 1, 4), (0, 1, 0)):
+        with pytest.raises(ValueError, match=f"mean is {mean}, std {std}, interp {interp}"):
+            AveragePower(mean, std, interp=interp)
     average = AveragePower(0, 1)
+    with pytest.raises(ValueError, match="no picture"):
+        _ = average.power
     average.add(torch.zeros(1, 3, 8, 8))
     with pytest.raises(ValueError, match="pictures are"):
         average.add(torch.zeros(1, 3, 9, 8))

@@ -6,6 +6,7 @@ discriminator (or, supervised, to the generator).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
@@ -92,23 +93,9 @@ class Options:
     frechet_images: int = option(2000, "figures", "pictures of each kind for a Fréchet distance")
 
     def __post_init__(self) -> None:
-        positive = ("images", "resolution", "r1_every", "path_every", "group", "ada_images", "frechet_images", "map_width")
-        for name in positive:
-            _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        for name in (
-            "part_mb",
-            "batch",
-            "blur_images",
-            "snapshot_every",
-            "log_every",
-            "lr_g",
-            "lr_d",
-            "ema_half_life",
-            "magnitude_half_life",
-        ):
-            _require(getattr(self, name) is None or getattr(self, name) > 0, name, getattr(self, name), "above 0")
-        for name in ("moves", "hold", "early_part"):
-            _require(getattr(self, name) is None or 0 <= getattr(self, name) <= 1, name, getattr(self, name), "from 0 to 1")
+        for names, fits, allowed in _BOUNDS:
+            for name in names:
+                _require(getattr(self, name) is None or fits(getattr(self, name)), name, getattr(self, name), allowed)
         _require(self.crop is None or 0 < self.crop <= 1, "crop", self.crop, "above 0 and at most 1")
         _require(self.discriminator in DISCRIMINATORS, "discriminator", self.discriminator, f"one of {', '.join(DISCRIMINATORS)}")
         _require(self.augment in ("none", "ada") or _is_probability(self.augment), "augment", self.augment, "none, ada, or from 0 to 1")
@@ -160,6 +147,15 @@ class Options:
             "data_name": self.data.removeprefix(GLOBES).rstrip("/").rpartition("/")[2],
         }
         return replace(self, **{name: value for name, value in defaults.items() if getattr(self, name) is None})
+
+
+_LEARNT = ("lr_g", "lr_d", "mapping_lr", "style_init", "ema_half_life", "ema_rampup", "magnitude_half_life")
+_COUNTED = ("images", "resolution", "map_width", "batch", "snapshot_every", "log_every", "blur_images", "ada_images", "frechet_images")
+_BOUNDS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (  # of what is given
+    ((*_LEARNT, *_COUNTED, "r1_every", "path_every", "group", "part_mb"), lambda value: value > 0, "above 0"),
+    (("gamma", "path_length", "blur", "early_margin"), lambda value: value >= 0, "at least 0"),
+    (("moves", "hold", "early_part", "style_mixing"), lambda value: 0 <= value <= 1, "from 0 to 1"),
+)
 
 
 def chooses_layers(config: GeneratorConfig) -> bool:

@@ -1,8 +1,9 @@
 """The processes of one run: each holds the same weights, draws the same numbers, and works on its part of each batch.
 
 Started by `torchrun`, they meet by its environment variables (gloo between CPUs, nccl between GPUs). Every draw is made for the whole
-batch, from a generator of its own that depends on the seed, the purpose and the step, and each process takes its rows. So results
-depend on the number of processes by rounding only, and a resumed run needs no random state.
+batch, from a generator of its own that depends on the seed, the purpose and the step, and each process takes its rows. So a resumed run
+needs no random state, and results depend on the number of processes by rounding only; on rungs A to C also by the images of noise, which
+each process draws for itself, and by which samples serve path length regularisation.
 """
 
 from __future__ import annotations

@@ -86,9 +86,10 @@ class Together:
                 thread.start()
             while any(thread.is_alive() for thread in threads):
                 try:
-                    if told.wait(0.1) or (end is not None and time.monotonic() >= end):
+                    if told.is_set() or (end is not None and time.monotonic() >= end):
                         self._pace.stop()
-                        threads[0].join(0.1)
+                    for thread in threads:
+                        thread.join(0.1)
                 except KeyboardInterrupt:
                     self._pace.stop()
         return self._faults

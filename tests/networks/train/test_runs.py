@@ -220,6 +220,9 @@ def test_a_run_that_falls_apart_saves_nothing(log_every: int, photos: Path, tmp_
     [
         ({"images": 0}, "--images is 0, but must be above 0"),
         ({"crop": 1.5}, "--crop is 1.5"),
+        ({"gamma": -1.0}, "--gamma is -1.0, but must be at least 0"),
+        ({"style_mixing": 2.0}, "--style-mixing is 2.0, but must be from 0 to 1"),
+        ({"ema_rampup": float("nan")}, "--ema-rampup is nan, but must be above 0"),
         ({"discriminator": "best"}, "--discriminator is 'best', but must be one of stylegan2, projected"),
         ({"augment": "1.2"}, "--augment is '1.2'"),
         ({"frechet": "fid"}, "--frechet is 'fid'"),

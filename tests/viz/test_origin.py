@@ -40,6 +40,7 @@ TINY_R = Path(__file__).resolve().parents[1] / "golden" / "tiny_r.pkl"
 POSED = ["--set", "Pose.x=0.1"]
 RECORD = ["record", str(TINY_R), "--seconds", "0.2", "--fps", "10", "--seed", "3", *POSED]
 WINDOW = ["--what", "window", "--window", "640x400"]
+FRONT = ["--front", "Fourier input", "Filters", "--set", "Filters.on=true"]
 MADE: dict[str, tuple[list[str], str]] = {  # how each kind of file comes to be, and its name
     "a picture": (["render", str(TINY_R), "--seed", "3", *POSED], "a.png"),
     "values of a picture": (["render", str(TINY_R), "--seed", "3", *POSED], "a.exr"),
@@ -58,7 +59,10 @@ MADE: dict[str, tuple[list[str], str]] = {  # how each kind of file comes to be,
     "a figure as PDF": (["figure", "fig4c", "--network", str(TINY_R), "--seed", "3", *POSED], "a.pdf"),
     "a figure as PNG": (["figure", "layers", "--network", str(TINY_R), "--seed", "3", *POSED], "a.png"),
     "a film of the window": ([*RECORD, *WINDOW], "a.mp4"),
-    "the window": (["screenshot", str(TINY_R), "--seed", "3", "--size", "640x400", "--workspace", "2", *POSED], "a.png"),
+    "the window": (
+        ["screenshot", str(TINY_R), "--seed", "3", "--size", "640x400", "--workspace", "2", "--font-scale", "0.9", *FRONT, *POSED],
+        "a.png",
+    ),
 }
 NEEDS_WINDOW = ("a film of the window", "the window")
 

@@ -21,7 +21,7 @@ from viz.figures.drawing_file import helvetica_width, pdf, png, save, svg
 from viz.figures.figure import Axis
 from viz.figures.paper import FIGURES, Recipe
 from viz.pipeline import Pipeline
-from viz.state import Latent, Source, Tap, ViewState
+from viz.state import Latent, OwnLatent, Source, Tap, ViewState
 
 TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
 TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl")))
@@ -44,6 +44,13 @@ def pictures(drawing):
 @pytest.fixture(scope="module")
 def drawings(pipeline):
     return {name: build(Recipe(TINY_R.edit(Latent, x=3.0), pipeline, 8)) for name, (_, build) in FIGURES.items()}
+
+
+def test_a_walk_leaves_a_latent_out_of_a_file(pipeline, tmp_path):
+    np.save(tmp_path / "w.npy", np.zeros((1, 16), np.float32))
+    view = TINY_R.edit(Latent, x=3.0)
+    walks = [pictures(FIGURES["fig1-right"][1](Recipe(each, pipeline, 8))) for each in (view, view.put(OwnLatent(str(tmp_path / "w.npy"))))]
+    assert np.array_equal(walks[0][0].pixels, walks[1][0].pixels)
 
 
 @pytest.mark.parametrize("name", FIGURES)

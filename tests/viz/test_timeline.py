@@ -11,7 +11,23 @@ from hypothesis import given, strategies as st
 
 from viz.groups.groups import ranged
 from viz.stages.latent import along, blend_weights
-from viz.state import GROUPS, Latent, LatentPath, Noise, Pose, Slice, Source, Sticking, Tap, Tone, Truncation, View, ViewState
+from viz.state import (
+    GROUPS,
+    Latent,
+    LatentMotion,
+    LatentPath,
+    Noise,
+    OwnLatent,
+    Pose,
+    Slice,
+    Source,
+    Sticking,
+    Tap,
+    Tone,
+    Truncation,
+    View,
+    ViewState,
+)
 from viz.timeline import easing, paths, timeline
 from viz.timeline.easing import EASINGS
 from viz.timeline.timeline import Keyframe, Timeline, TimelineError
@@ -227,6 +243,15 @@ def test_noise_takes_each_seed_for_equally_long(seconds_s, fps):
     seeds = [line.at(line.frame_time(i)).get(Noise).seed for i in range(line.frame_count)]
     total = round(10 * seconds_s)
     assert seeds == [7 + total * i // len(seeds) for i in range(len(seeds))]
+
+
+@pytest.mark.parametrize("name", ["loop", "sticking", "motion"])
+def test_a_path_through_latents_leaves_what_would_hide_it(name):
+    """A latent out of a file stays where it is, whatever the seeds do."""
+    view = ViewState().put(OwnLatent("walk.npz")).put(LatentMotion(on=True))
+    line = paths.ready_made(name, view, 2.0, 10.0)
+    shown = line.at(0.9)
+    assert not shown.get(OwnLatent).file and (shown.get(LatentPath).position or shown.get(Latent).x) > 0
 
 
 def test_sticking_cinema_switches_both_measurements_on():

@@ -11,7 +11,7 @@ from viz.analysis.slice_strip import CAPACITY, ENOUGH, Collected, export
 from viz.errors import CommandError
 from viz.headless import first_frame, silent
 from viz.request import Frame
-from viz.state import Latent, Pose, Slice, Tone, ViewState
+from viz.state import Latent, LatentPath, OwnLatent, Pose, Slice, Tone, ViewState
 
 MOVES = ("latent", "x", "y", "turn")
 REACH = {"latent": 2.0, "x": 0.1, "y": 0.1, "turn": 0.05}  # seeds, image widths, turns
@@ -37,7 +37,7 @@ def views(options: argparse.Namespace) -> Iterator[ViewState]:
         latent, pose = start.get(Latent), start.get(Pose)
         match options.move:
             case "latent":
-                yield start.put(replace(latent, x=latent.x + part))
+                yield start.put(replace(latent, x=latent.x + part)).reset(LatentPath, OwnLatent)
             case "turn":
                 yield start.put(replace(pose, turns=pose.turns + part))
             case axis:

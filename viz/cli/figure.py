@@ -72,6 +72,4 @@ def _view(options: argparse.Namespace) -> ViewState:
         view = view.edit(Truncation, psi=options.psi)
     if options.layer:
         view = view.put(Tap(layer=options.layer))
-    return (
-        view if options.view is not None and options.device == "auto" else view.put(Device(device=options.device, backend=options.backend))
-    )
+    return view.edit(Device, **{name: value for name in ("device", "backend") if (value := getattr(options, name)) != "auto"})

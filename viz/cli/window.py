@@ -6,6 +6,8 @@ import argparse
 import dataclasses
 import gc
 import itertools
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from viz.errors import CommandError
 from viz.export.film_file import read
 from viz.latent_file import holds_latents
 from viz.session.origin import PROGRAM
-from viz.state import Device, Latent, Source, ViewState
+from viz.state import Device, Latent, LatentPath, OwnLatent, Source, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -122,27 +124,29 @@ def run_screenshot(options: argparse.Namespace) -> int:
     if options.network:
         view = view.put(Source(network=options.network))
     if options.seed is not None:
-        view = view.edit(Latent, x=float(options.seed), y=0.0)
+        view = view.edit(Latent, x=float(options.seed), y=0.0).reset(LatentPath, OwnLatent)
     app_options = AppOptions(view=with_settings(view, options.settings), workspace=options.workspace, headless=True)
     with Window(WindowOptions(size=options.size, headless=True, font_scale=options.font_scale)) as window:
-        app = App(app_options, window, Inline(Pipeline()), dataclasses.replace(Settings(), workspace=options.workspace))
+        settings = dataclasses.replace(Settings(), workspace=options.workspace, font_scale=window.font_scale)
+        app = App(app_options, window, Inline(Pipeline()), settings)
         try:
             for _ in range(SCREENSHOT_FRAMES):
                 app.step(dt=0.0)
             if app.frame is not None and app.frame.error is not None:
                 raise CommandError(app.frame.error.sentences)
             bring_to_front(app, options.front)
-            capture.save_png(options.out, window.screenshot(), app.state, screenshot_command(app, window.plain_size))
+            capture.save_png(options.out, window.screenshot(), app.state, screenshot_command(app, window.plain_size, options.front))
         finally:
             app.close()
     return 0
 
 
-def screenshot_command(app: App, size: tuple[int, int]) -> str:
-    """What draws the window again from its picture."""
+def screenshot_command(app: App, size: tuple[int, int], front: Sequence[str] = ()) -> str:
+    """What draws the window again from its picture, with these tabs in front."""
     flags = f"--workspace {app.settings.workspace} --size {size[0]}x{size[1]}"
     scale = f" --font-scale {app.settings.font_scale:g}" if app.settings.font_scale != 1 else ""
-    return f"python {PROGRAM} screenshot --view FILE {flags}{scale} --out again.png"
+    tabs = f" --front {shlex.join(front)}" if front else ""
+    return f"python {PROGRAM} screenshot --view FILE {flags}{scale}{tabs} --out again.png"
 
 
 def bring_to_front(app: App, titles: list[str]) -> None:

@@ -32,6 +32,7 @@ from viz.state import (
     Filters,
     Latent,
     LatentPath,
+    OwnLatent,
     Slice,
     Sticking,
     Tap,
@@ -103,7 +104,7 @@ def walk(recipe: Recipe) -> Drawing:
     from viz.analysis.slice_strip import Collected, pixels_of
 
     line = replace(recipe.view.get(Slice), on=True)
-    count, collected, start = recipe.num or WALK_PICTURES, Collected(), recipe.plain.reset(LatentPath)
+    count, collected, start = recipe.num or WALK_PICTURES, Collected(), recipe.plain.reset(LatentPath, OwnLatent)
     frame = recipe.frame(start)
     for i in range(count):
         latent = start.get(Latent)

@@ -6,8 +6,22 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from viz.export.film import leave_path
 from viz.motion import CIRCLE, animate
-from viz.state import MOTION, SEEDS_PER_ROW, Latent, LatentPath, LearnedPose, Noise, OverlayView, Pose, Slice, Sticking, ViewState
+from viz.state import (
+    MOTION,
+    SEEDS_PER_ROW,
+    Latent,
+    LatentPath,
+    LearnedPose,
+    Noise,
+    OverlayView,
+    OwnLatent,
+    Pose,
+    Slice,
+    Sticking,
+    ViewState,
+)
 from viz.timeline.timeline import Keyframe, Timeline
 
 CIRCLE_POINTS = 24  # a spline through these stays within 0.02 % of the radius and 2 % of the speed
@@ -42,7 +56,7 @@ def latent_loop(view: ViewState, seconds_s: float = 8.0, *, seeds: tuple[int, ..
     latent = view.get(Latent)
     first = nearest_seed(latent)
     seeds = seeds or tuple((first + i) % 2**32 for i in range(SEEDS_PER_ROUND))
-    start = view.put(LatentPath(seeds=seeds))
+    start = view.reset(OwnLatent).put(LatentPath(seeds=seeds))
     return Timeline((Keyframe(0.0, start), Keyframe(seconds_s, start.edit(LatentPath, position=float(len(seeds))))), loop=True)
 
 
@@ -61,7 +75,7 @@ def sticking_cinema(view: ViewState, seconds_s: float = 8.0) -> Timeline:
     Detail that sticks stands still in the average (left) and draws straight streaks in the slice (right).
     """
     start = view.edit(Sticking, on=True).edit(Slice, on=True).edit(LearnedPose, mode="average").edit(OverlayView, image="")
-    latent = start.get(Latent)
+    start, latent = start.reset(LatentPath, OwnLatent), start.get(Latent)
     there = start.edit(Latent, x=latent.x + STICKING_SHARE)
     return Timeline((Keyframe(0.0, start, "smooth"), Keyframe(seconds_s / 2, there, "smooth")), loop=True, closing_s=seconds_s / 2)
 
@@ -71,7 +85,7 @@ def as_animated(view: ViewState, seconds_s: float = 4.0, *, fps: float = 30.0) -
     moments, state = [], view
     for i in range(round(seconds_s * fps) + 1):
         moments.append(Keyframe(i / fps, state.reset(*MOTION), "hold"))
-        state = animate(state, 1 / fps)
+        state = leave_path(state, animate(state, 1 / fps))
     return Timeline(tuple(moments), fps=fps)
 
 

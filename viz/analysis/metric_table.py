@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +16,14 @@ from gui_utils.controls import Field, button, checkbox, input_int
 from gui_utils.text import MISSING, number_text
 from networks.measures.comparison import KINDS, LABELS, Kind
 from networks.measures.metrics import Estimate, Measurement, measure
+from networks.spec import ALIAS_FREE
 from viz.analysis import Overlay
 from viz.analysis.parts import progress, result_of, switch, without_grid
 from viz.commands import CopyText
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import BY_CONTENT, beside, text_table, wrapped_text
-from viz.request import OverlayResult
-from viz.state import Device, Metrics, ViewState
+from viz.request import NetworkFacts, OverlayResult
+from viz.state import BreakIt, Device, Metrics, ViewState
 
 if TYPE_CHECKING:
     from viz.stages import Run
@@ -94,7 +96,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if facts is not None:
         beside(COPY, gap_em=1)
         if button(COPY):
-            context.emit(CopyText(command(facts.ref, state.get(Metrics))))
+            context.emit(CopyText(command(facts, state)))
     result = result_of(context, NAME) if state.get(Metrics).on else None
     found: Progressed | None = result.values if result is not None else None
     done = found.newest.done if found else 0
@@ -109,9 +111,14 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     return state
 
 
-def command(ref: str, options: Metrics) -> str:
-    flags = " ".join(f"--{kind.replace('_', '-')}" for kind in chosen(options))
-    return f"visualizer.py metrics {shlex.quote(ref)} {flags} --num {options.num} --seed {options.seed}"
+def command(facts: NetworkFacts, state: ViewState) -> str:
+    """With what is broken in this network."""
+    options, whole = state.get(Metrics), asdict(BreakIt())
+    flags = [f"--{kind.replace('_', '-')}" for kind in chosen(options)]
+    broken = asdict(state.get(BreakIt)) if facts.kind == ALIAS_FREE else whole
+    settings = [word for name in broken if broken[name] != whole[name] for word in ("--set", f"BreakIt.{name}={json.dumps(broken[name])}")]
+    words = ("visualizer.py", "metrics", facts.ref, *flags, "--num", str(options.num), "--seed", str(options.seed), *settings)
+    return shlex.join(words)
 
 
 def texts(found: Progressed | None, kind: Kind) -> tuple[str, str, str]:

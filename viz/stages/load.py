@@ -64,7 +64,7 @@ class NetworkStore:
 
     def run(self, run: Run) -> Ready | Any:
         ready = self._whole(run)
-        return ready if ready is SUPERSEDED else self._broken(ready, run.view.get(BreakIt))
+        return ready if ready is SUPERSEDED else _compared(self._broken(ready, run.view.get(BreakIt)), run.view.get(Source))
 
     def _broken(self, whole: Ready, options: BreakIt) -> Ready:
         """A copy of the network that shares its weights, with what `options` break; the network itself where there is nothing to break."""
@@ -99,7 +99,7 @@ class NetworkStore:
         except LoadCancelled:
             return SUPERSEDED
         network = loaded.network.to(device)
-        ready = Ready(loaded, network, facts(loaded, device, source), device, (loaded.sha256, str(device), source.reload))
+        ready = Ready(loaded, network, facts(loaded, device), device, (loaded.sha256, str(device), source.reload))
         self._ready[key] = ready
         while len(self._ready) > self.kept:
             dropped = self._ready.popitem(last=False)[1]
@@ -129,10 +129,15 @@ def taps_of(network: Any, device: torch.device) -> tuple[TapInfo, ...]:
     return tuple(tap if device.type == "cuda" else replace(tap, dtype="float32") for tap in network.taps)
 
 
-def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> NetworkFacts:
+def _compared(ready: Ready, source: Source) -> Ready:
+    """With a note where this very view was saved with other weights: the network may be there for another one's sake."""
+    note = other_weights(source, ready.facts.name, ready.facts.sha256)
+    return replace(ready, facts=replace(ready.facts, notes=(*ready.facts.notes, note))) if note else ready
+
+
+def facts(loaded: LoadedNetwork, device: torch.device) -> NetworkFacts:
     network = loaded.network
     name = Path(loaded.ref).stem if loaded.path else loaded.ref
-    notes = tuple(note for note in (*loaded.notes, other_weights(source, name, loaded.sha256)) if note)
     return NetworkFacts(
         ref=loaded.ref,
         name=name,
@@ -156,7 +161,7 @@ def facts(loaded: LoadedNetwork, device: torch.device, source: Source) -> Networ
         constructor=dict(network.config.to_kwargs()),
         translation_limit=_limit(loaded.metadata.get("translation_limit")),
         base_transform=loaded.base_transform,
-        notes=notes,
+        notes=tuple(loaded.notes),
     )
 
 

@@ -1,19 +1,21 @@
 """By layer, over sweeps, and over samples: progressive, the numbers of the computations, and clicks that lead somewhere."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
 
 from gui_utils.libraries import implot
-from tests.viz.asked import TINY_R, TINY_SG2, inputs, steps
+from tests.viz.asked import TINY_R, TINY_SG2, ask, inputs, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz import cli
 from viz.analysis import layer_chart, metric_table, sweep_chart
 from viz.analysis.equivariance import SweepPoint, per_layer, sweep_angle, sweep_shift
 from viz.commands import CopyText
+from viz.groups.layer import LayerBreak
 from viz.request import OverlayResult, RenderError, RenderRequest
-from viz.state import LayerEquivariance, Metrics, Pose, Source, Sweep, Tap, ViewState
+from viz.state import BreakIt, LayerEquivariance, Metrics, Pose, Sweep, Tap, ViewState
 
 FACTS = alias_free_facts()
 
@@ -127,11 +129,12 @@ def test_where_the_pose_lies_on_the_axis():
 # ---------------------------------------------------------------------------------------------------- metrics
 
 
-def test_the_same_numbers_as_the_command_line(pipeline, capsys):
-    view = TINY_R.edit(Metrics, on=True, num=5, seed=3, eq_t=False)
+@pytest.mark.parametrize("broken", [BreakIt(), BreakIt(window="nearest", layers=(1, 2), own=(LayerBreak(4, noise=0.1),))])
+def test_the_same_numbers_as_the_command_line(pipeline, capsys, broken):
+    view = TINY_R.edit(Metrics, on=True, num=5, seed=3, eq_t=False).put(broken)
     found = steps(pipeline, view, metric_table.NAME)
-    assert [r.values.newest.done for r in found] == [1, 2, 3, 4, 5] and found[-1].fraction == 1
-    arguments = metric_table.command(view.get(Source).network, view.get(Metrics)).split()[1:]
+    assert list(dict.fromkeys(r.values.newest.done for r in found)) == [1, 2, 3, 4, 5] and found[-1].fraction == 1
+    arguments = shlex.split(metric_table.command(ask(pipeline, view).network, view))[1:]
     assert cli.run([*arguments, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     last = found[-1].values.newest.estimates

@@ -27,7 +27,7 @@ from networks.spec import LayerSpec
 from torch_utils import ops
 
 POOLS = ("max", "blur")
-BLUR = (1.0, 2.0, 1.0)  # the binomial filter between max-pooling and subsampling (Zhang 2019)
+BLUR = (0.25, 0.5, 0.25)  # the binomial filter between max-pooling and subsampling (Zhang 2019)
 HIGHEST_CUTOFF = 0.98  # of half the filter's rate: nothing can be cut off beyond
 
 
@@ -101,6 +101,7 @@ class AlteredLayer(FilteredLayer):
     """A layer with noise that never changes, and perhaps pooling where it had a downsampling filter."""
 
     pool: str
+    blur: Tensor
     added_noise: Tensor | None
 
     def nonlinearity(self, x: Tensor, bias: Tensor) -> Tensor:
@@ -113,7 +114,7 @@ class AlteredLayer(FilteredLayer):
         x = ops.bias_act(x, act="lrelu", clamp=self.conv_clamp)
         if self.pool == "max":
             return F.max_pool2d(x, factor)
-        return ops.upfirdn2d(F.max_pool2d(x, factor, stride=1), x.new_tensor(BLUR).float() / sum(BLUR), down=factor)
+        return ops.upfirdn2d(F.max_pool2d(x, factor, stride=1), self.blur, down=factor)
 
 
 def broken(network: Generator, breakage: Breakage) -> AliasFreeGenerator:
@@ -200,6 +201,7 @@ def _layer(layer: FilteredLayer, spec: LayerSpec, breakage: LayerBreakage) -> Fi
     twin = shared_copy(layer, AlteredLayer)
     twin.spec = spec
     twin.pool = breakage.pool
+    twin.blur = torch.tensor(BLUR, device=layer.weight.device)  # kept, since a CUDA graph cannot copy it there
     twin.added_noise = _noise(spec, layer.weight.device) * breakage.noise if breakage.noise else None
     if spec.up_lowpass != layer.spec.up_lowpass:
         twin.up_filter = _buffer(design(spec.up_lowpass), layer.weight)

@@ -15,6 +15,7 @@ from networks.ladder import LADDER, small_config
 from networks.layer_rule import input_spec, layer_specs
 from networks.sharing import shared_copy
 from networks.spec import MappingConfig
+from torch_utils import ops
 
 CONFIG = replace(rung("R", 64, z_dim=8, w_dim=8, mapping=MappingConfig(num_layers=1)), channel_base=512, channel_max=12)
 BREAKAGES = (
@@ -141,6 +142,17 @@ def test_the_middle_stays_where_it_is(whole, breakage):
         found, mirrored = layer.nonlinearity(x, bias), layer.nonlinearity(x.flip(2, 3), bias).flip(2, 3)
         assert found.shape[-2:] == spec.out_size[::-1]
         torch.testing.assert_close(mirrored, found, atol=1e-5, rtol=1e-4)
+
+
+def test_blur_pooling_makes_no_filter_for_a_picture(whole, monkeypatch):
+    """It would be copied to a GPU in every layer of every picture, which waits, and which a CUDA graph cannot do."""
+    twin, filters = broken(whole, Breakage(pool="blur")), []
+    real = ops.upfirdn2d
+    monkeypatch.setattr(ops, "upfirdn2d", lambda x, f, **options: (filters.append(f), real(x, f, **options))[1])
+    picture(twin)
+    first, filters[:] = [*filters], []
+    picture(twin)
+    assert first and all(one is other for one, other in zip(first, filters, strict=True))
 
 
 @pytest.mark.parametrize("pool", ["max", "blur"])

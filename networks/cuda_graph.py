@@ -205,7 +205,8 @@ class Graphs:
         except RuntimeError as error:  # a step that waits for the GPU, or a kernel that cannot be recorded
             if (memory := _out_of_memory(error)) is not None:
                 raise memory from None
-            self._failed[form] = f"{type(error).__name__}: {str(error).strip().splitlines()[0]:.200}"
+            first, *_ = str(error).strip().split("\n")
+            self._failed[form] = f"{type(error).__name__}: {first:.200}"
             while len(self._failed) > 64:
                 self._failed.popitem(last=False)
             return None

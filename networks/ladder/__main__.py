@@ -9,6 +9,7 @@ Without `--networks` and `--train` the weights are untrained, and their decibels
 """
 
 import argparse
+import math
 import statistics
 import sys
 import time
@@ -21,8 +22,9 @@ import torch
 
 from networks.generator import Generator
 from networks.ladder import ABLATED, CONTRAST, LADDER, Line, Row, contrast_db, small_config, table, untrained
-from networks.loading import load
+from networks.loading import LoadError, load
 from networks.measures.metrics import measure
+from networks.spec import ConfigError
 from networks.train.checkpoint import NAME, exists
 from networks.train.command_line import prepare_machine
 from networks.train.errors import TrainingError
@@ -42,20 +44,23 @@ The paper's figures are of trained networks at 256 x 256: compare the order of t
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what the command line names."""
     options = _parser().parse_args(arguments)
-    wanted = {name.upper() for name in options.rungs}
-    lines = [line for line in (*LADDER, *(ABLATED if options.ablations else ())) if not wanted or line.rung in wanted]
-    rows = []
+    try:
+        rows = list(_rows(options))
+    except (ConfigError, LoadError, OSError) as error:
+        raise SystemExit(f"networks.ladder: {error}") from None
+    if not rows:
+        raise SystemExit(f"networks.ladder: there is nothing to measure in {options.networks}: no file is named by a rung")
+    print("", table(rows), "", "" if options.networks or options.train else UNTRAINED, sep="\n")
+
+
+def _rows(options: argparse.Namespace) -> Iterator[Row]:
+    lines = [line for line in (*LADDER, *(ABLATED if options.ablations else ())) if line.rung in options.rungs]
     are_trained = options.networks or options.train
     found = _trained(options.networks, lines) if options.networks else (_training if options.train else _untrained)(options, lines)
     for line, network, card in found:
         offset_db = 0.0 if are_trained else contrast_db(network) if network.has_pose else 0.0
-        rows.append(replace(measured(line, network, options.samples, offset_db), card=card))
+        yield replace(measured(line, network, options.samples, offset_db), card=card)
         print(f"measured {line.name}", file=sys.stderr, flush=True)
-    if not rows:
-        raise SystemExit(
-            "there is nothing to measure" + (f" in {options.networks}: no file is named by a rung" if options.networks else "")
-        )
-    print("", table(rows), "", "" if are_trained else UNTRAINED, sep="\n")
 
 
 def measured(line: Line, network: Generator, samples: int, offset_db: float = 0.0) -> Row:
@@ -116,21 +121,34 @@ def _loaded(line: Line, path: Path) -> Found:
     return line, loaded.network, card if isinstance(card, dict) else {}
 
 
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _share(text: str) -> float:
+    if not 0 < (number := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure the ladder.", prog="python -m networks.ladder")
     parser.add_argument("--networks", type=Path, metavar="DIR", help="folder of trained networks, each named by its rung")
     parser.add_argument("--train", metavar="DATA", help="train each rung on this folder or zip of pictures, or globes:MAP.jpg")
     parser.add_argument("--images", type=int, default=100_000, help="images a rung is trained on (default 100000)")
     parser.add_argument("--out", type=Path, default=Path("ladder"), help="folder for the trained rungs (default ladder)")
-    parser.add_argument("--rungs", nargs="+", default=(), metavar="RUNG", help="only these")
+    rungs = [line.rung for line in LADDER]
+    parser.add_argument("--rungs", nargs="+", type=str.upper, choices=rungs, default=rungs, metavar="RUNG", help="only these")
     parser.add_argument("--ablations", action="store_true", help="the paper's ablations of T and R too")
     parser.add_argument("--resolution", type=int, default=64, help="of untrained and newly trained networks, a power of two (default 64)")
-    parser.add_argument("--capacity", type=float, default=1 / 16, help="channels of these, against the usual (default 1/16)")
+    parser.add_argument("--capacity", type=_share, default=1 / 16, help="channels of these, against the usual (default 1/16)")
     parser.add_argument("--layers", type=int, metavar="N", help="layers before ToRGB of newly trained T and R (default 14)")
     parser.add_argument("--early-margin", type=int, metavar="M", help="margin for the first three quarters of a training; less is faster")
     parser.add_argument("--frechet", default="none", help="features for Fréchet distances of trained networks, as in networks.train")
     parser.add_argument("--frechet-images", type=int, default=2000, metavar="N", help="pictures of each kind for these (default 2000)")
-    parser.add_argument("--samples", type=int, default=32, help="pictures a network (default 32)")
+    parser.add_argument("--samples", type=_count, default=32, help="pictures a network (default 32)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights")
     return parser
 

@@ -1,5 +1,6 @@
 """`python -m networks.ladder`: rungs untrained, trained by it, and from a folder."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,22 @@ def test_rungs_are_trained_once_and_measured(world: Path, tmp_path: Path, capsys
 def test_bad_data_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"networks.ladder: B: .*no map"):
         main(["--train", "globes:nowhere.png", "--rungs", "B", "--out", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--networks nowhere", "networks.ladder: .*nowhere"),
+        ("--resolution 33", "networks.ladder: img_resolution is 33, but must be a power of two"),
+        ("--rungs Z", "invalid choice: 'Z'"),
+        ("--samples 0", "argument --samples: 0 is less than 1"),
+        ("--capacity -1", "argument --capacity: -1 is not above 0"),
+    ],
+)
+def test_nonsense_is_one_sentence(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    assert re.search(said, f"{ended.value}{capsys.readouterr().err}")
 
 
 def test_the_record_has_every_rung_beside_the_papers_figures() -> None:

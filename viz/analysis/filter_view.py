@@ -18,7 +18,7 @@ from gui_utils.libraries import imgui, implot
 from gui_utils.scopes import dim_text
 from gui_utils.text import MISSING, number_text
 from viz.analysis import Overlay
-from viz.analysis.filter_responses import FilterResponse, FlexibleLayers, LayerFilters, designed_db, flexible_layers, response_of
+from viz.analysis.filter_responses import PLANE, FilterResponse, FlexibleLayers, LayerFilters, designed_db, flexible_layers, response_of
 from viz.analysis.parts import nothing, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import BY_CONTENT, NO_NETWORK, cached, significant, text_table, wrapped_text
@@ -264,7 +264,8 @@ def _plane(found: FilterResponse, context: PanelContext, side_em: float) -> None
             return
         if context.image is not None:
             pixels = cached(context, f"{NAME}.plane", found, lambda: colors(found.plane_db + RANGE_DB / 2, RANGE_DB / 2, "viridis"))
-            plots.picture("##response", context.image(NAME, pixels), (-edge, edge), (-edge, edge))
+            outer = edge * PLANE / (PLANE - 1)  # of the first and last samples, whose middles lie at half the rate
+            plots.picture("##response", context.image(NAME, pixels), (-outer, outer), (-outer, outer))
         plots.circle(found.lowpass.cutoff, "f_c", (1.0, 1.0, 1.0))
 
         def read(x: float, y: float) -> str:

@@ -56,6 +56,7 @@ def make_map(spectrum: SpectrumResult, view: SpectrumView, most_cells: int) -> M
     step = float(spectrum.axis[1] - spectrum.axis[0]) if len(spectrum.axis) > 1 else 1.0
     left = float(spectrum.axis[0]) - step / 2
     db = decibels(power, reference(spectrum, view)).astype(np.float32)
+    height, width = (n * cell for n in db.shape)  # all cells are drawn alike, also the last ones where they hold fewer bins
     return Map(db, (left, left + width * step), (left, left + height * step), cell)
 
 

@@ -81,6 +81,14 @@ def test_frequencies_lie_where_the_cursor_reads_them():
     assert read_out(5.0, 3.0, levels) == "5.8 cycles / image\n→ 5.0  ↑ 3.0   30.0 dB"
 
 
+def test_a_coarser_map_keeps_frequencies_in_their_places():
+    power = np.full((64, 64), 1e-6, np.float32)
+    power[32, 62] = 900.0
+    levels = sm.make_map(spectrum_of(64, power=power), SpectrumView(absolute=True), 30)
+    assert levels.db.shape == (22, 22) and levels.x == (-32.5, 33.5)  # the last cells have one bin of three
+    assert [levels.at(f, 0) > 0 for f in (27, 28, 30, 31)] == [False, True, True, False]
+
+
 def test_a_coarser_map_keeps_the_power():
     power = np.random.default_rng(0).random((50, 50)).astype(np.float32)
     small = sm.pooled(power, 8)

@@ -31,24 +31,12 @@ class AliasFreeSynthesis(nn.Module):
         self.input = FourierInput(input_spec(config), config.w_dim, learns_pose=config.learns_pose)
         self.first_row = int(config.learns_pose)
         self.output_scale = config.output_scale
-        numbers = {"conv_clamp": config.conv_clamp, "magnitude_ema_beta": config.magnitude_ema_beta}
         for spec in self.specs:
-            self.add_module(spec.name, FilteredLayer(spec, config.w_dim, use_noise=config.use_noise, **numbers))
+            self.add_module(spec.name, FilteredLayer(spec, config.w_dim, conv_clamp=config.conv_clamp, use_noise=config.use_noise))
 
     def layer(self, spec: LayerSpec) -> FilteredLayer:
         """The layer that a spec describes."""
         return self.get_submodule(spec.name)  # type: ignore[return-value]
-
-    def forward(self, ws: Tensor) -> Tensor:
-        """Training only: ws [N, num_ws, w_dim] -> picture, with fresh noise where the layers have noise inputs, updating each
-        layer's input magnitude on the way.
-        """
-        x = self.input(self.input.learned_pose(ws[:, 0]))
-        for row, spec in enumerate(self.specs, start=self.first_row):
-            layer = self.layer(spec)
-            layer.update_magnitude(x)
-            x = layer(x, ws[:, row], layer.fresh_noise(ws.shape[0]))
-        return x.to(torch.float32) * self.output_scale
 
 
 class AliasFreeGenerator(Generator):

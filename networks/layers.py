@@ -1,7 +1,7 @@
 """The filtered layer, which the alias-free generator is made of, and how the weights of any network are drawn.
 
 Layers are pure: a forward pass writes no buffer, so two threads may run one network (an expanded kernel is kept, by one assignment:
-`KeptKernel`). The running statistics of training are updated by their own methods (`update_average`, `update_magnitude`). Weights are
+`KeptKernel`). Running statistics are moved by training alone (`networks.train.forward`, `MappingNetwork.update_average`). Weights are
 drawn by `draw_weights`, from an explicit generator; a layer that was only constructed holds zeros, ready for a state dict.
 """
 
@@ -32,13 +32,10 @@ class FilteredLayer(nn.Module):
     down_filter: Tensor | None
     noise_const: Tensor
 
-    def __init__(
-        self, spec: LayerSpec, w_dim: int, *, conv_clamp: float | None, magnitude_ema_beta: float, use_noise: bool = False
-    ) -> None:
+    def __init__(self, spec: LayerSpec, w_dim: int, *, conv_clamp: float | None, use_noise: bool = False) -> None:
         super().__init__()
         self.spec = spec
         self.conv_clamp = conv_clamp
-        self.magnitude_ema_beta = magnitude_ema_beta
         self.use_noise = use_noise and not spec.is_torgb
         kernel = spec.conv_kernel
         in_features, out_features = spec.in_channels // spec.in_orientations, spec.out_channels // spec.out_orientations
@@ -99,17 +96,6 @@ class FilteredLayer(nn.Module):
         if orientations == (1, 1):
             return self.weight
         return self._expanded.of(self.weight, lambda weight: expand_kernel(weight, *orientations))
-
-    def fresh_noise(self, samples: int) -> Tensor | None:
-        """Training only: a new normal image a sample, from torch's own generator; None without noise inputs."""
-        if not self.use_noise:
-            return None
-        return torch.randn(samples, 1, *self.noise_const.shape, device=self.noise_const.device)
-
-    @torch.no_grad()
-    def update_magnitude(self, x: Tensor) -> None:
-        """Training only: move the running mean square of the layer's input towards this batch's."""
-        self.magnitude_ema.lerp_(x.detach().float().square().mean(), 1 - self.magnitude_ema_beta)
 
     @torch.no_grad()
     def draw_weights(self, generator: torch.Generator) -> None:

@@ -46,7 +46,8 @@ class GeneratorConfig:
     Our own: `window` chooses the filter design (see `networks.filters`); `layer_rule` how cutoffs and rates grow from
     layer to layer (see `networks.layer_rule`); `learns_pose` whether the Fourier input has a pose learned from w;
     `symmetry` "p4" convolutions on the group of quarter turns, channels then counting four orientations each;
-    `fourier_input` puts Fourier features in place of StyleGAN2's constant.
+    `fourier_input` puts Fourier features in place of StyleGAN2's constant. `magnitude_ema_beta` is carried along for those who train the
+    network elsewhere; our training counts half-lives in images.
 
     The fields up to `use_noise` are read by both families, those from `num_layers` to `symmetry` by the alias-free
     generator only, those after by StyleGAN2 only.

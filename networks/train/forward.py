@@ -46,7 +46,7 @@ def picture(generator: Generator, ws: Tensor, wanted: Pass) -> Tensor:
     layers = filtered_layers(generator)
     conditions = Conditions(noise=wanted.noise if generator.has_noise else "none", half=wanted.half and ws.is_cuda)
     activation: Activation | None = None
-    for step in generator._steps(conditions):
+    for step in generator.steps(conditions):
         if step.name == "input" and wanted.inverse is not None:
             activation = _posed(generator.fourier_input, ws, wanted.inverse, plain=bool(layers))
             continue

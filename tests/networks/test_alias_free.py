@@ -19,6 +19,7 @@ from networks.layer_rule import input_spec
 from networks.layers import FilteredLayer
 from networks.spec import InputSpec
 from networks.steps import run_steps
+from networks.train.forward import Pass, picture
 from tests.networks.agreement import TOLERANCE, agreements, forward_matrix, golden_arrays, synthesized, tiny, tiny_config
 from tests.networks.test_steps import Kept
 
@@ -248,7 +249,7 @@ def test_training_pass_has_gradients_and_updates_statistics() -> None:
     before = layer.magnitude_ema.clone()
     w = network.mapping(z)
     network.mapping.update_average(w)
-    network.synthesis(w[:, None].repeat(1, network.num_ws, 1)).square().mean().backward()
+    picture(network, w[:, None].repeat(1, network.num_ws, 1), Pass(keep=0.9)).square().mean().backward()
     assert not torch.equal(layer.magnitude_ema, before)
     assert float(network.w_avg.abs().max()) > 0
     for name, parameter in network.named_parameters():

@@ -13,15 +13,15 @@ Source: Karras et al. 2021, appendix E.
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from torch_utils.lanczos import REACH, A, Linear, oriented_filter, shift_taps
+from torch_utils.ops.reference import full_precision
 
 Matrix = Sequence[Sequence[float]] | np.ndarray
 Result = tuple[torch.Tensor, torch.Tensor]
@@ -62,7 +62,7 @@ def fractional_shift(x: torch.Tensor, shift: tuple[float, float]) -> Result:
     whole_x, whole_y = (math.floor(s) for s in shift)
     taps_x, taps_y = (torch.from_numpy(shift_taps(s - math.floor(s))).to(x) for s in shift)
     y = F.pad(x.reshape(-1, 1, height, width), (2 * A - 1,) * 4)
-    with full_precision():
+    with full_precision(x):
         y = F.conv2d(F.conv2d(y, taps_x.view(1, 1, 1, -1)), taps_y.view(1, 1, -1, 1))
     first = 1 - A  # the output begins at this sample
     y = _slide(_slide(y, whole_x + first, width, -1), whole_y + first, height, -2)
@@ -118,7 +118,7 @@ def pseudo_warp(x: torch.Tensor, matrix: Matrix) -> Result:
     x = _as_float(x)
     height, width = x.shape[-2:]
     taps = torch.from_numpy(oriented_filter(_linear(_checked(matrix)[1]), 1).copy()).to(x)
-    with full_precision():
+    with full_precision(x):
         y = F.conv2d(x.reshape(-1, 1, height, width), taps[None, None], padding=PSEUDO_REACH)
     edge = PSEUDO_REACH
     return y.reshape(x.shape), _rectangle((height, width), (edge, width - edge), (edge, height - edge), x.device)
@@ -155,7 +155,7 @@ def _upsampled(x: torch.Tensor, linear: Linear) -> tuple[torch.Tensor, int]:
     extra = (-width % BLOCK, -height % BLOCK)
     x = F.pad(x, (ends * BLOCK, ends * BLOCK + extra[0], ends * BLOCK, ends * BLOCK + extra[1]))
     coarse = F.pixel_unshuffle(x[:, None], BLOCK).contiguous(memory_format=torch.channels_last)
-    with full_precision():
+    with full_precision(x):
         fine = F.conv2d(coarse, torch.from_numpy(_block_weights(taps)).to(x)).permute(0, 2, 3, 1)
     return fine.unflatten(-1, (block, block)), -(ends // 2) * block
 
@@ -218,14 +218,3 @@ def _rectangle(size: tuple[int, int], columns: tuple[int, int], rows: tuple[int,
 
 def _as_float(x: torch.Tensor) -> torch.Tensor:
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
-
-
-@contextlib.contextmanager
-def full_precision() -> Iterator[None]:
-    """Convolutions in true float32 on CUDA: TensorFloat-32 would cost more than most networks' equivariance error."""
-    if not torch.cuda.is_available():
-        yield
-        return
-    now = torch.backends.cudnn
-    with now.flags(enabled=now.enabled, benchmark=now.benchmark, deterministic=now.deterministic, allow_tf32=False):
-        yield

@@ -140,18 +140,16 @@ def _errors(
 ) -> Generator[None, None, list[SampleErrors]]:
     import torch
 
-    from torch_utils.resample import full_precision
-
-    with torch.inference_mode(), full_precision():
+    with torch.inference_mode():
         ws = network.map(*_latents(network, draws, device))
-    bases = yield from synthesized(network, ws, stop, full_precision)
+    bases = yield from synthesized(network, ws, stop)
     found = []
     for w, base, draw in zip(ws.split(1), bases, draws, strict=True):
         errors: list[tuple[float, int]] = []
         for kind in kinds:
             matrix = draw.matrix(kind)
-            moved = (yield from synthesized(network, w, stop, full_precision, pose=matrix))[0]
-            with torch.inference_mode(), full_precision():
+            moved = (yield from synthesized(network, w, stop, pose=matrix))[0]
+            with torch.inference_mode():
                 compared = difference(base, moved, matrix, sampling_rate=network.img_resolution)
                 errors.append((compared.squared_error, compared.valid))
         found.append(SampleErrors(draw.index, tuple(e for e, _ in errors), tuple(n for _, n in errors)))

@@ -1,14 +1,19 @@
 """Resampling operators: golden arrays, masks, and layers with margins in image coordinates."""
 
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, strategies as st
 
+from torch_utils import resample
 from torch_utils.lanczos import oriented_filter
-from torch_utils.resample import fractional_shift, full_precision, integer_shift, pose_matrix, pseudo_warp, unwarp, warp
+from torch_utils.ops.reference import full_precision
+from torch_utils.resample import fractional_shift, integer_shift, pose_matrix, pseudo_warp, unwarp, warp
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FORWARD = {"translate": (0.0, 0.0625, -0.03125), "rotate": (0.37, 0.0, 0.0), "both": (-1.1, 0.1, 0.05)}
@@ -203,13 +208,27 @@ def test_a_mirror_can_be_undone():
 
 
 def test_convolutions_are_not_in_tensorfloat32_where_there_is_a_gpu(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     cudnn = torch.backends.cudnn
-    for before in (True, False):
-        with cudnn.flags(enabled=True, benchmark=before, deterministic=not before, allow_tf32=True):
-            with full_precision():
-                assert (cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic, cudnn.enabled) == (False, before, not before, True)
-            assert cudnn.allow_tf32
+    before = cudnn.conv.fp32_precision
+    for is_cuda in (True, False):
+        with pytest.raises(KeyError), full_precision(SimpleNamespace(is_cuda=is_cuda)):
+            assert cudnn.conv.fp32_precision == ("ieee" if is_cuda else before)
+            raise KeyError
+        assert cudnn.conv.fp32_precision == before
+    depth, depths, convolve = [], [], F.conv2d
+
+    @contextmanager
+    def noted(x):
+        depth.append(x)
+        yield
+        depth.pop()
+
+    monkeypatch.setattr(resample, "full_precision", noted)
+    monkeypatch.setattr(F, "conv2d", lambda *arguments, **options: (depths.append(len(depth)), convolve(*arguments, **options))[1])
+    x, turn = torch.ones(1, 24, 24), pose_matrix(0.1)
+    for operator, how in ((fractional_shift, (0.5, 0.5)), (warp, turn), (pseudo_warp, turn)):
+        operator(x, how)
+    assert depths == [1] * 4
 
 
 def test_a_shift_that_is_no_number_is_refused_by_name():

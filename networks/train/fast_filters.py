@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from torch_utils.ops import dispatch
-from torch_utils.ops.backend import Call, Implementation, Unavailable
+from torch_utils.ops.backend import Call, Implementation
 from torch_utils.ops.filtered_lrelu import FilteredLreluOptions
 from torch_utils.ops.native_rules import too_many_phases, yields_activation, yields_filter
 from torch_utils.ops.reference import taps_of
@@ -153,13 +153,8 @@ def _run_filtered(x: Tensor, fu: Tensor | None, fd: Tensor | None, b: Tensor | N
 
 
 def _available() -> str:
-    from torch_utils.native_build import NativeUnavailable
-    from torch_utils.native_library import describe, library
+    from torch_utils.native_library import describe
 
-    try:
-        library()
-    except NativeUnavailable as error:
-        raise Unavailable(str(error)) from error
     return f"{describe()}, gradients by the adjoint"
 
 

@@ -11,14 +11,12 @@ import argparse
 import importlib.util
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 
 import torch
 
 from tests.bench.filtered_lrelu import layer_cases
-from torch_utils.cuda_build import CudaUnavailable
-from torch_utils.cuda_driver import describe
+from tests.bench.gpu_clock import gpu_named
 from torch_utils.ops import backends, bias_act, cuda_conv, cuda_tiles, filtered_lrelu, use
 from torch_utils.ops.cuda_resample import tensor_core_faults
 from torch_utils.ops.cuda_tiles import Tiles
@@ -30,11 +28,8 @@ PROGRAMS = ("nvcc", "ninja", "compute-sanitizer", "c++")
 def facts() -> int:
     """Versions, who serves and why (which runs each kernel's self-check), and what is missing. 2 without a GPU."""
     missing = [m for m in MODULES if importlib.util.find_spec(m) is None] + [p for p in PROGRAMS if not shutil.which(p)]
-    print(json.dumps({"missing": missing}))
-    try:
-        print(f"{describe()}; Python {sys.version.split()[0]}, torch {torch.__version__}, CUDA {torch.version.cuda}", flush=True)
-    except CudaUnavailable as error:
-        print(f"no GPU to test or measure: {error}")
+    print(json.dumps({"missing": missing}), flush=True)
+    if not gpu_named():
         return 2
     served = backends("cuda").values()
     print(json.dumps({"backends": [str(backend) for backend in served]}), flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,11 +15,11 @@ from torch_utils.cuda_driver import describe
 
 
 def gpu_named() -> bool:
-    """Whether there is a GPU to measure; prints which, or why there is none."""
+    """Whether there is a GPU; which, and by what it is programmed, or why there is none, is said beside the rows."""
     try:
-        print(f"{describe()}; torch {torch.__version__}, CUDA {torch.version.cuda}", flush=True)
+        print(f"{describe()}; Python {sys.version.split()[0]}, torch {torch.__version__}, CUDA {torch.version.cuda}", file=sys.stderr)
     except CudaUnavailable as error:
-        print(f"no GPU to measure: {error}")
+        print(f"no GPU: {error}", file=sys.stderr)
         return False
     return True
 

@@ -23,8 +23,9 @@ from torch import Tensor
 
 from networks.configs import rung
 from networks.layer_rule import layer_specs
+from tests.bench.gpu_clock import gpu_named
 from tests.bench.synthesis import CASES
-from torch_utils.ops import Unavailable, cuda_conv, cuda_tiles
+from torch_utils.ops import backends, cuda_conv, cuda_tiles
 from torch_utils.ops.cuda_tiles import Extent
 from torch_utils.ops.modulated_conv2d import ModulatedConvOptions
 
@@ -102,12 +103,9 @@ def main() -> int:
     parser.add_argument("--dtype", choices=("float16", "bfloat16", "float32"), help="for all layers")
     arguments = parser.parse_args()
     end = time.perf_counter() + 60 * arguments.minutes
-    try:
-        told = cuda_conv._available()
-    except Unavailable as error:
-        print(f"no GPU to measure: {error}")
+    if not gpu_named():
         return 2
-    print(json.dumps({"backend": told, "gpu": torch.cuda.get_device_name(), "torch": torch.__version__}), flush=True)
+    print(json.dumps({"backend": str(backends("cuda")["modulated_conv2d"])}), flush=True)
     done = set()
     with torch.inference_mode():
         for network in arguments.networks:

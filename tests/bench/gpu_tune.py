@@ -24,9 +24,7 @@ from typing import Any
 import torch
 
 from tests.bench.filtered_lrelu import CLAMP, GAIN, SLOPE, Case, layer_cases
-from tests.bench.gpu_clock import Deadline, milliseconds, peak_tflops
-from torch_utils.cuda_build import CudaUnavailable
-from torch_utils.cuda_driver import describe
+from tests.bench.gpu_clock import Deadline, gpu_named, milliseconds, peak_tflops
 from torch_utils.ops import cuda_banded, filtered_lrelu, use
 from torch_utils.ops.cuda import filtered_lrelu_plan
 from torch_utils.ops.cuda_banded import DIVISION, Banded, Division
@@ -181,10 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--configs", nargs="+", default=["r1024", "t1024", "r256", "t256"])
     parser.add_argument("--groups", nargs="+", type=int, default=list(GROUPS))
     options = parser.parse_args(arguments)
-    try:
-        print(f"{describe()}; torch {torch.__version__}, CUDA {torch.version.cuda}", file=sys.stderr, flush=True)
-    except CudaUnavailable as error:
-        print(f"no GPU to tune for: {error}")
+    if not gpu_named():
         return 2
     cases = [case for config in options.configs for case in layer_cases(config, halve_base=config.endswith("256"))]
     with torch.no_grad():

@@ -62,4 +62,4 @@ def test_the_verdict_is_the_least_sum():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_it_says_so(capsys):
     assert gpu_tune.main([]) == 2
-    assert capsys.readouterr().out.startswith("no GPU to tune for: ")
+    assert capsys.readouterr().err.startswith("no GPU: ")

@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from torch_utils import ops
+from torch_utils.cuda_build import CudaUnavailable
+from torch_utils.native_build import NativeUnavailable
 from torch_utils.ops.backend import Implementation, Unavailable
 from torch_utils.ops.dispatch import BackendError, Registry
 
@@ -41,8 +43,8 @@ def chosen(registry, x=X, op="double"):
     return decision.backend
 
 
-def no_compiler():
-    raise Unavailable("no compiler found")
+def no_compiler(kind=Unavailable):
+    raise kind("no compiler found")
 
 
 def test_the_reference_serves_alone(registry):
@@ -85,9 +87,10 @@ def test_availability_is_asked_once_and_only_when_needed(registry):
     assert registry.backends(probe=False)["double"].name == "fast"
 
 
-def test_an_unavailable_backend_is_remembered_and_shown_once(registry, caplog):
+@pytest.mark.parametrize("kind", [Unavailable, CudaUnavailable, NativeUnavailable])
+def test_an_unavailable_backend_is_remembered_and_shown_once(registry, caplog, kind):
     asked = []
-    registry.register(fast(available=lambda: asked.append(1) or no_compiler()))
+    registry.register(fast(available=lambda: asked.append(1) or no_compiler(kind)))
     registry.register(fast(op="negate", available=no_compiler))
     with caplog.at_level(logging.WARNING):
         for op in ("double", "negate", "double"):

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..cuda_build import CudaUnavailable
+from ..native_build import NativeUnavailable
+
 
 class Unavailable(Exception):
     """Raised by a backend's `available`: the backend cannot exist here. The message is the reason, for people."""
@@ -77,10 +80,10 @@ def _nothing() -> str | None:
 class Implementation:
     """A backend of one operator.
 
-    `run(*tensors, options)` computes; `available()` returns a description or raises `Unavailable`; `refuses(call)` returns a reason
-    or None; `yields(call)`, asked where nobody forces a backend, why those after it are faster at this kind of call, or None; `devices` are
-    device types ("cpu"), None for any; `differentiable` tells whether gradients flow through it (calls that
-    need gradients skip the others); a smaller `rank` is preferred, and registration order decides among equals; `tells()` adds to the
+    `run(*tensors, options)` computes; `available()` returns a description or raises `Unavailable` (or the like of those who compile);
+    `refuses(call)` returns a reason or None; `yields(call)`, asked where nobody forces a backend, why those after it are faster at this
+    kind of call, or None; `devices` are device types ("cpu"), None for any; `differentiable` tells whether gradients flow through it (calls
+    that need gradients skip the others); a smaller `rank` is preferred, and registration order decides among equals; `tells()` adds to the
     description what is known only later, if anything.
     """
 
@@ -122,7 +125,7 @@ class Candidate:
             if not self.asked:
                 try:
                     self.description = self.implementation.available()
-                except Unavailable as error:
+                except (Unavailable, CudaUnavailable, NativeUnavailable) as error:  # the latter of those who compile
                     self._obstacle = str(error)
                 except Exception as error:  # an optional accelerator must never be fatal, whatever its fault; the reason is kept
                     self._obstacle = f"{type(error).__name__}: {error}"

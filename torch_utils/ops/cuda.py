@@ -195,10 +195,7 @@ def check_tensor_cores(device: str) -> str:
 
 @lru_cache(maxsize=1)
 def _available() -> str:
-    try:
-        description = describe()
-    except CudaUnavailable as error:
-        raise Unavailable(str(error)) from error
+    description = describe()
     check_kernels("cuda")
     return description
 

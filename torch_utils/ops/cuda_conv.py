@@ -249,10 +249,7 @@ def check_tiles(device: str) -> None:
 
 @lru_cache(maxsize=1)
 def _available() -> str:
-    try:
-        description = describe()
-    except CudaUnavailable as error:
-        raise Unavailable(str(error)) from error
+    description = describe()
     with torch.no_grad():
         check_tiles("cuda")
     with cuda_tiles.by_libraries():

@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..native_build import NativeUnavailable
 from ..native_library import describe, library
-from .backend import Implementation, Unavailable
+from .backend import Implementation
 from .dispatch import register
 from .filtered_lrelu import FilteredLreluOptions
 from .native_rules import MOST_PLANES, refuses_activation, refuses_filter, yields_activation, yields_filter
@@ -305,11 +304,8 @@ def upfirdn2d_native(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Te
 
 
 def _available() -> str:
-    try:
-        _entries()
-        return describe()
-    except NativeUnavailable as error:
-        raise Unavailable(str(error)) from error
+    _entries()
+    return describe()
 
 
 _implementation = partial(Implementation, name="native", available=_available, devices=("cpu",))

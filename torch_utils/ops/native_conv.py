@@ -22,7 +22,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..native_build import NativeUnavailable
 from ..native_library import describe
 from .conv_choice import Choice, ConvShape, choices, choose, thread_count
 from .conv_weights import ALGORITHMS, ALIGNMENT, PackedWeight, aligned_floats, entries, has_bf16, pack, weights
@@ -225,12 +224,9 @@ def modulated_conv2d_native(
 
 
 def available() -> str:
-    """What the kernels are. Raises Unavailable."""
-    try:
-        entries()
-        return describe()
-    except NativeUnavailable as error:
-        raise Unavailable(str(error)) from error
+    """What the kernels are. Raises NativeUnavailable."""
+    entries()
+    return describe()
 
 
 def _available_bf16() -> str:

@@ -1,5 +1,7 @@
 """The average around a latent: progressive, in w or in z, its images and scores; and where detail is kept."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +62,44 @@ def test_seeds_of_the_neighbourhood_matter_and_are_repeatable(pipeline):
     assert np.array_equal(first, again) and not np.allclose(first, other, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("turns", "independent", "share"),
+    [
+        ((0,), True, None),
+        ((0,), False, None),
+        ((0, 0.25), True, 0.0),
+        ((0, 0.25), False, 1 / 2),
+        ((0, 0, 0.25), True, 1 / 3),
+        ((0, 0, 0.25), False, 5 / 9),
+        ((0, 0.5), False, 0.0),
+    ],
+)
+def test_score_and_map_are_what_phases_add_up_to(turns, independent, share):
+    """Of waves exp(i p), |mean|^2 survives: of 1, 1 and i five ninths, and (3 * 5 / 9 - 1) / 2 where chance is taken off."""
+    kept, where = DetailKept(independent=independent), DetailMap(8, independent=independent)
+    for turn in turns:
+        kept.add(grating(2 * math.pi * turn))
+        where.add(grating(2 * math.pi * turn))
+    found, there = where.share()
+    if share is None:
+        assert kept.score(8) is None and not found.any() and not there.any()
+    else:
+        assert kept.score(8) == pytest.approx(share, abs=1e-3) and there.all()
+        assert float(found[16:48, 16:48].mean()) == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("level", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize(("strength", "enough"), [(0.004, True), (0.0004, False)])
+def test_how_little_detail_is_too_little_depends_on_no_unit(level, strength, enough):
+    """A ten-thousandth of the power is detail; a millionth is not. Score and map agree."""
+    kept, where = DetailKept(), DetailMap(16)
+    for i in range(4):
+        picture = (level * (slope() + strength * grating(2.4 * i, frequency=22))).repeat(3, 1, 1)
+        kept.add(picture)
+        where.add(picture)
+    assert (kept.score(16) is not None) == enough == bool(where.share()[1].any())
+
+
 def test_the_map_says_where_detail_stays():
     """The left half sticks, the right half moves."""
     where = DetailMap(8)
@@ -99,6 +139,10 @@ def test_where_the_band_holds_nothing_neither_the_map_nor_the_score_claims_anyth
     assert kept.held(16) < 1e-6 and kept.held(0) == pytest.approx(1)
     assert kept.score(16) is None and kept.score(2) == pytest.approx(1, abs=1e-4)
     assert not where.share()[1].any()
+    assert kept.held(0, 2) + kept.held(2, 8) + kept.held(8) == pytest.approx(1), "a bin belongs to one band"
+    black = DetailKept()
+    black.add(torch.zeros(1, 8, 8))
+    assert black.held(0) == 0
 
 
 def result(count, total=8, share=0.25):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from networks.filters import DESIGNS, Lowpass, design
+from networks.filters import DESIGNS, Lowpass, design, kaiser_beta
 from networks.layer_rule import layer_specs
 from tests.networks.agreement import GOLDEN, golden_arrays
 from tests.networks.test_specs import golden_config
@@ -85,6 +85,20 @@ def test_lanczos_ends_after_two_samples() -> None:
     assert (taps[:2] == 0).all() and (taps[2:4] != 0).any()
 
 
+@pytest.mark.parametrize(
+    ("window", "weights"),  # of a filter by two, at 1/4, 3/4, 5/4 and 7/4 samples from its middle
+    [
+        ("gaussian", np.exp(-0.5 * np.array([0.25, 0.75, 1.25, 1.75]) ** 2 / 0.4**2)),
+        ("bilinear", np.array([0.75, 0.25, 0, 0])),
+        ("nearest", np.array([1.0, 0, 0, 0])),
+        ("lanczos", np.sinc([0.25, 0.75, 1.25, 1.75]) * np.sinc(np.array([0.25, 0.75, 1.25, 1.75]) / 2)),
+    ],
+)
+def test_the_ablations_are_their_formulas(window: str, weights: np.ndarray) -> None:
+    taps = designed(replace(KAISER, window=window, support=4))
+    np.testing.assert_allclose(taps[4:], weights / (2 * weights.sum()), atol=1e-12)
+
+
 def test_no_change_of_rate_needs_no_filter() -> None:
     assert design(replace(KAISER, factor=1)) is None
 
@@ -92,8 +106,9 @@ def test_no_change_of_rate_needs_no_filter() -> None:
 def test_nonsense_is_named() -> None:
     with pytest.raises(ValueError, match="window must be one of kaiser"):
         design(replace(KAISER, window="hann"))
-    with pytest.raises(ValueError, match="cutoff 20 must lie between 0 and half the sampling rate, 16"):
-        design(replace(KAISER, cutoff=20.0))
+    for cutoff in (20.0, 16.0, 0.0):
+        with pytest.raises(ValueError, match=f"cutoff {cutoff:g} must lie between 0 and half the sampling rate, 16"):
+            design(replace(KAISER, cutoff=cutoff))
 
 
 @pytest.mark.parametrize("half_width", [0.5, 2.0, 6.0, 20.0])
@@ -104,3 +119,8 @@ def test_the_kaiser_design_is_scipys(half_width):
         lowpass = Lowpass(6, factor, cutoff, half_width, 64.0)
         expected = firwin(lowpass.taps, cutoff, width=2 * half_width, fs=64.0)
         np.testing.assert_allclose(design(lowpass), expected, atol=1e-12)
+
+
+def test_the_shape_of_the_kaiser_window_is_scipys() -> None:
+    for attenuation_db in np.linspace(0, 120, 241):
+        assert kaiser_beta(attenuation_db) == pytest.approx(scipy.signal.kaiser_beta(attenuation_db), abs=1e-12)

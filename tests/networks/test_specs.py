@@ -12,7 +12,7 @@ from safetensors import safe_open
 from networks.build import build
 from networks.configs import rung
 from networks.layer_rule import input_spec, layer_specs
-from networks.spec import STYLEGAN2, ConfigError, GeneratorConfig, MappingConfig
+from networks.spec import STYLEGAN2, ConfigError, GeneratorConfig, InputSpec, MappingConfig
 from tests.networks.agreement import GOLDEN, TINY, tiny_config
 
 SPECS = json.loads((GOLDEN / "layer_specs.json").read_text())
@@ -45,6 +45,18 @@ def test_input_matches_golden(name: str) -> None:
     golden = SPECS[name]["input"]
     spec = input_spec(golden_config(SPECS[name]))
     assert (list(spec.size), spec.sampling_rate, spec.bandwidth, spec.channels) == tuple(golden.values())
+
+
+def test_stylegan2s_fourier_input_takes_the_place_of_its_constant() -> None:
+    """Config B: 4 x 4 samples at a rate of 4, a disc of radius 2, and as many features as the constant had channels."""
+    for base, channels in ((1024, 256), (16384, 512)):
+        config = rung("B", 64, channel_base=base, channel_max=512)
+        assert input_spec(config) == InputSpec((4, 4), 4.0, 2.0, channels)
+        assert build(rung("A", 64, channel_base=base, channel_max=512), seed=None).state_dict()["synthesis.b4.const"].shape == (
+            channels,
+            4,
+            4,
+        )
 
 
 @pytest.mark.parametrize(("name", "overrides", "millions"), [("T", {"channel_base": 16384}, 23.3), ("R", {"channel_base": 32768}, 15.8)])

@@ -42,7 +42,7 @@ from viz.tour.tour import Tour
 
 RECENT_FRAMES = 120
 DISK_CHECK_S = 2.0
-SPECTRUM = "Spectrum"  # the panel
+SPECTRUM, TAB_FRAMES = "Spectrum", 3  # the panel; frames until a tab of another workspace is drawn
 LONGEST_STEP_S = 0.1  # after a stall, animation goes on from where it was
 
 
@@ -85,6 +85,7 @@ class App:
         self._disk_checked, self._changed_on_disk = 0.0, False
         self.arrangements = tuple(w.arrangement(self.panels, i) for i, w in enumerate(workspaces.WORKSPACES, start=1))
         self.layout_reset_due = False
+        self._front, self._front_frames = "", 0
         self.file_dialog = FileDialog()
         self._catalogue = catalogue()
         if note:
@@ -164,10 +165,11 @@ class App:
         self.toasts.draw(dt)
         if imgui.is_key_pressed(imgui.Key.escape, False) and not help_was_shown:
             self.toasts.close_newest()  # Esc closes what is open, newest first, and never quits
-        shown = self.state.get(Spectrum).on
+        had_spectrum = self.state.get(Spectrum).on
         self.state = leave_path(before, keyboard.handle(self.state, context))
-        if self.state.get(Spectrum).on and not shown and SPECTRUM in arrangement.windows:  # its key: it may stand behind another tab
-            imgui.set_window_focus(arrangement.window_name(SPECTRUM))
+        if self.state.get(Spectrum).on and not had_spectrum:  # by its key
+            self.show_panel(SPECTRUM)
+        self._bring_to_front()
         if self.state is not before:
             self.window.redraw()
 
@@ -271,6 +273,19 @@ class App:
     def choose_workspace(self, number: int) -> None:
         self.settings = dataclasses.replace(self.settings, workspace=number)
         self.chrome_shown = True
+
+    def show_panel(self, title: str) -> None:
+        """Brings a panel to the front of its tabs, in this workspace if it has it, else in another."""
+        number = workspaces.with_panel(title, self.arrangements, self.settings.workspace)
+        if number != self.settings.workspace:
+            self.choose_workspace(number)
+        self._front, self._front_frames = title, TAB_FRAMES
+
+    def _bring_to_front(self) -> None:
+        if self._front_frames and self.chrome_shown:
+            self._front_frames -= 1
+            imgui.set_window_focus(self.arrangement.window_name(self._front))
+            self.window.redraw()
 
     def change_settings(self, **changes: Any) -> None:
         self.settings = dataclasses.replace(self.settings, **changes)

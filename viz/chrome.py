@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gui_utils import layout, theme
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope, tooltip_scope
+from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope
 from gui_utils.text import MISSING, duration_text, signed_text, unit_text
-from viz import commands, keys, workspaces
+from viz import commands, keys, menus
 from viz.canvas.captions import fitting
 from viz.canvas.toolbar import overlay_bar, toolbar
 from viz.compare.bar import compare_bar, other_values
-from viz.effects import figure as figure_effects
 from viz.panels import PanelContext
 from viz.panels.parts import wrapped_text
 from viz.state import ViewState
@@ -65,87 +64,9 @@ def menu_bar(app: App) -> None:
     """Menus, the network's name, the device and kernels, and what the last frame ran."""
     with layout.top_bar() as shown:
         if shown:
-            _menus(app)
+            menus.draw(app)
             imgui.separator()
             _chips(app)
-
-
-MENUS: tuple[tuple[str, tuple[tuple[str, str, commands.Command], ...]], ...] = (
-    (
-        "File",
-        (
-            ("Open …", "o", commands.OpenFile()),
-            ("Open last session", "", commands.OpenLastSession()),
-            ("Save view", "ctrl+s", commands.SaveView()),
-            ("Save session", "", commands.SaveSession()),
-            ("Capture picture", "c", commands.CapturePicture()),
-            ("Capture window", "shift+c", commands.CaptureWindow()),
-            ("Save raw values (.npy)", "", commands.SaveRaw()),
-            ("Save values for compositing (.exr)", "", commands.SaveValues()),
-            *((f"Save latent ({suffix})", "", commands.SaveLatent(suffix)) for suffix in (".npz", ".npy", ".safetensors")),
-            ("Quit", "ctrl+q", commands.Quit()),
-        ),
-    ),
-    (
-        "Edit",
-        (
-            ("Undo", "ctrl+z", commands.Undo()),
-            ("Redo", "ctrl+shift+z", commands.Redo()),
-            ("Copy view", "ctrl+c", commands.CopyView()),
-            ("Paste", "ctrl+v", commands.Paste()),
-            ("Bookmark latent", "s", commands.Bookmark()),
-        ),
-    ),
-    (
-        "View",
-        (
-            *((f"{i}  {w.name}", str(i), commands.ChooseWorkspace(i)) for i, w in enumerate(workspaces.WORKSPACES, start=1)),
-            ("Reset this workspace's layout", "", commands.ResetLayout()),
-            ("Picture only", "tab", commands.ToggleChrome()),
-            ("Full screen", "f11", commands.ToggleFullscreen()),
-            ("Render again", "f5", commands.RetryRender()),
-        ),
-    ),
-    ("Figures", figure_effects.entries()),
-    (
-        "Help",
-        (
-            ("Keys and gestures", "f1", commands.ToggleHelp()),
-            ("Guided tour (two minutes)", "", commands.StartTour()),
-            ("Texture sticking (ten seconds)", "t", commands.ShowSticking()),
-            ("The average around a latent (ten seconds)", "", commands.ShowSticking("latents")),
-            ("User guide", "shift+f1", commands.ShowGuide()),
-        ),
-    ),
-)
-
-
-def nothing_for(app: App, command: commands.Command) -> str:
-    """Why a menu's command would do nothing now; "" where it does something."""
-    film = app.context.film
-    match command:
-        case commands.Undo() if not (app.history.past or film.past):
-            return "Nothing has been changed."
-        case commands.Redo() if not (app.history.future or film.future):
-            return "Nothing was undone."
-        case commands.CapturePicture() | commands.SaveRaw() | commands.SaveValues() if app.good is None:
-            return "There is no picture yet."
-    return ""
-
-
-def _menus(app: App) -> None:
-    for title, entries in MENUS:
-        if imgui.begin_menu(title):
-            try:
-                for text, chord, command in entries:
-                    nothing = nothing_for(app, command)
-                    if imgui.menu_item(text, keys.label(chord) if chord else "", False, enabled=not nothing)[0]:
-                        app.context.emit(command)
-                    with tooltip_scope() if nothing else nullcontext() as shown:
-                        if shown:
-                            imgui.text_unformatted(nothing)
-            finally:
-                imgui.end_menu()
 
 
 def _chips(app: App) -> None:

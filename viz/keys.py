@@ -90,6 +90,11 @@ def _toggle(kind: type) -> Action:
     return lambda state, facts: state.edit(kind, on=not state.get(kind).on)
 
 
+def _next_layout(state: ViewState, facts: NetworkFacts | None) -> ViewState | commands.Command:
+    """While nothing is compared there is no layout to see: it begins."""
+    return compare.next_mode(state) if compare.compared(state) else commands.ToggleCompare()
+
+
 def _reset_pose(state: ViewState, facts: NetworkFacts | None) -> ViewState:
     return state.put(replace(Pose(), snap=state.get(Pose).snap)).edit(TranslateMotion, on=False).edit(RotateMotion, on=False)
 
@@ -134,7 +139,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("equal",), "channel before, channel after", "Layers", _channel(1), repeats=True),
     Binding(("f",), "spectrum on or off", "Layers", _toggle(Spectrum)),
     Binding(("v",), "compare with other views, or not", "Compare", _command(commands.ToggleCompare())),
-    Binding(("shift+v",), "next layout of the comparison", "Compare", lambda state, facts: compare.next_mode(state)),
+    Binding(("shift+v",), "next layout of the comparison", "Compare", _next_layout),
     Binding(("shift+x",), "wipe, flip and difference with the next view", "Compare", lambda state, facts: compare.next_other(state)),
     Binding(("0",), "fit the picture", "View", _zoom(0.0)),
     Binding(("shift+1",), "1:1, one screen pixel per image pixel", "View", _zoom(1.0)),

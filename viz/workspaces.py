@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gui_utils.layout import Arrangement
@@ -113,6 +114,12 @@ WORKSPACES: tuple[Workspace, ...] = (
         lower=0.36,
     ),
 )
+
+
+def with_panel(title: str, arrangements: Sequence[Arrangement], here: int) -> int:
+    """The number of a workspace that has this panel: the one on screen, else the first."""
+    has = [number for number, arrangement in enumerate(arrangements, start=1) if title in arrangement.windows]
+    return here if here in has or not has else has[0]
 
 
 def workspace(number: int) -> Workspace:

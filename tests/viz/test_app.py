@@ -12,10 +12,10 @@ from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver
 from viz import cli, keyboard
 from viz.app import App, AppOptions
-from viz.chrome import nothing_for
 from viz.commands import CapturePicture, CaptureWindow, Redo, Undo
 from viz.export import film_file
 from viz.keys import BINDINGS, rows
+from viz.menus import nothing_for
 from viz.pipeline import Pipeline
 from viz.render_thread import Inline
 from viz.request import Frame, RenderError
@@ -136,6 +136,20 @@ def test_a_whole_drag_is_one_step_of_undo(running):
     running.ui.key("ctrl+shift+z")
     running.ui.frames(1)
     assert running.state == moved
+
+
+def test_a_panel_comes_to_the_front_by_its_name_and_the_spectrum_by_its_key(running):
+    """Behind another tab, and in another workspace."""
+    assert running.app.settings.workspace == 1 and not running.ui.exists("Spectrum.beta")
+    running.ui.key("f")
+    running.ui.frames(4)
+    assert running.ui.exists("Spectrum.beta")
+    running.app.show_panel("Flow")
+    running.ui.frames(5)
+    assert running.app.settings.workspace == 4 and running.ui.exists("Flow.on")
+    running.app.show_panel("Equivariance")
+    running.ui.frames(5)
+    assert running.app.settings.workspace == 4 and running.ui.exists("Equivariance.on") and not running.ui.exists("Flow.on")
 
 
 def test_the_menu_offers_no_undo_where_there_is_nothing_to_undo(running):

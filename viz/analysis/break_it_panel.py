@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from gui_utils.controls import Field, button, choice, combo, slider_float
+from gui_utils.controls import Field, button, choice, combo, label_column, slider_float
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, table_scope
+from gui_utils.scopes import color_scope, table_scope, tooltip_scope
 from gui_utils.text import duration_text, number_text
 from gui_utils.toasts import progress_bar
 from networks.measures.comparison import KINDS, LABELS
@@ -28,9 +28,9 @@ LAYERS = Field("Layers", "BreakIt.layers", "The switches below break the layers 
 THIS = Field("On screen", "BreakIt.this_layer", "Chooses the layer that is looked at.")
 APPLY = Field("Apply to all", "BreakIt.apply_to_all", "Breaks all layers as the first chosen one is broken.")
 CLEAR = Field("Clear", "BreakIt.clear", "The chosen layers have no settings of their own any more: they follow all layers.")
-UPSAMPLING = Field("m", "BreakIt.upsampling", "How many times the rate is raised around the leaky ReLU. 1 lets its harmonics fold back; 4 "
-                   "costs time.", symbol="m", default=0)  # fmt: skip
-SUPPORT = Field("n", "BreakIt.support", "Support of the filters, in samples of their lower rate.", symbol="n", default=0)
+UPSAMPLING = Field("Oversampling m", "BreakIt.upsampling", "How many times the rate is raised around the leaky ReLU. 1 lets its "
+                   "harmonics fold back; 4 costs time.", symbol="m", default=0)  # fmt: skip
+SUPPORT = Field("Filter size n", "BreakIt.support", "Support of the filters, in samples of their lower rate.", symbol="n", default=0)
 WINDOW = Field("Filter", "BreakIt.window", "The design of the filters: the paper's Kaiser window, its ablations Lanczos (a = 2) and "
                "Gaussian (σ = 0.4), or what networks do without thinking: bilinear, nearest.", default="")  # fmt: skip
 CUTOFF = Field("f_c shift", "BreakIt.cutoff_octaves", "Moves the cutoff of the filters: +1 is twice the frequency, which lets through "
@@ -49,11 +49,13 @@ SUPPORTS = {0: AS_IS, 4: "4", 6: "6", 8: "8"}
 MARGINS = {-1: AS_IS, 0: "0", 2: "2", 4: "4", 6: "6", 8: "8"}
 POOLS = {"": AS_IS, "max": "max-pool", "blur": "blur-pool"}
 NO_FILTERS = "This network has no designed filters to break."
-EMPTY = "Breaks the signal processing of the loaded network without training it again, and says what that costs."
+EMPTY = "Break something below: what that costs stands here."
+DONE = f"over {SAMPLES} latents"
 NOTE = f"Over {SAMPLES} latents, the same for both. A network that was trained with its filters draws something else without them."
 NOT_THERE = "What is looked at has no filters."
 NO_OWN = "No chosen layer has settings of its own."
 ALREADY = "These are the settings of all layers."
+LABELS_EM = 8.0
 ROWS_SHOWN = 5.5  # of the list of layers
 
 
@@ -63,10 +65,8 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     reason = NO_NETWORK if facts is None else "" if layers else NO_FILTERS
     if reason:
         wrapped_text(reason)
-    elif state.get(BreakIt).on:
-        _price(context)
     else:
-        wrapped_text(EMPTY)
+        _price(context, on=state.get(BreakIt).on)
     chosen = tuple(number for number in context.scratch.get(CHOSEN, ()) if number < len(layers))
     if not reason:
         chosen = _list(state.get(BreakIt), layers, chosen)
@@ -104,7 +104,9 @@ def _list(broken: BreakIt, layers: tuple[tuple[int, str], ...], chosen: Numbers)
             if clicked:
                 io = imgui.get_io()
                 chosen = choose(chosen, number, len(layers), ctrl=io.key_ctrl, shift=io.key_shift)
-            imgui.set_item_tooltip(LAYERS.help)
+            with tooltip_scope() as explained:
+                if explained:
+                    imgui.text_unformatted(LAYERS.help)
             imgui.table_next_column()
             text, dim = layer_text(broken, number)
             (imgui.text_disabled if dim else imgui.text_unformatted)(text)
@@ -169,16 +171,17 @@ def _switches(state: ViewState, chosen: Numbers, reason: str) -> ViewState:
     imgui.separator_text(("L" + ", L".join(map(str, chosen))) if chosen else "all layers")
     now = broken.of(chosen[0]) if chosen else broken.common()
     windows = {"": AS_IS, **{name: name for name in WINDOWS}}
-    new = replace(
-        now,
-        upsampling=choice(UPSAMPLING, now.upsampling, UPSAMPLINGS, disabled=reason),
-        support=choice(SUPPORT, now.support, SUPPORTS, disabled=reason),
-        window=combo(WINDOW, now.window, windows, disabled=reason),
-        cutoff_octaves=slider_float(CUTOFF, now.cutoff_octaves, disabled=reason),
-        margin=combo(MARGIN, now.margin, MARGINS, disabled=reason),
-        noise=slider_float(NOISE, now.noise, disabled=reason),
-        pool=choice(POOL, now.pool, POOLS, disabled=reason),
-    )
+    with label_column(LABELS_EM):
+        new = replace(
+            now,
+            upsampling=choice(UPSAMPLING, now.upsampling, UPSAMPLINGS, disabled=reason),
+            support=choice(SUPPORT, now.support, SUPPORTS, disabled=reason),
+            window=combo(WINDOW, now.window, windows, disabled=reason),
+            cutoff_octaves=slider_float(CUTOFF, now.cutoff_octaves, disabled=reason),
+            margin=combo(MARGIN, now.margin, MARGINS, disabled=reason),
+            noise=slider_float(NOISE, now.noise, disabled=reason),
+            pool=choice(POOL, now.pool, POOLS, disabled=reason),
+        )
     changes = {name: getattr(new, name) for name in BREAKS if getattr(new, name) != getattr(now, name)}
     return state.put(changed(broken, chosen, changes)) if changes else state
 
@@ -193,11 +196,15 @@ def changed(broken: BreakIt, chosen: Numbers, changes: dict[str, Any]) -> BreakI
 # ---------------------------------------------------------------------------------------------------- the price
 
 
-def _price(context: PanelContext) -> None:
-    result = result_of(context, NAME)
+def _price(context: PanelContext, *, on: bool) -> None:
+    """Always as high, so that the switches stay where they are when the first of them is used."""
+    result = result_of(context, NAME) if on else None
     toll: Toll = result.values if result is not None and result.values is not None else Toll()
     text_table("##toll", TITLES, rows(toll), tooltips=(NOTE,) * 3, sizing=BY_CONTENT)
-    if result is None or result.fraction < 1:
+    if not on or (result is not None and result.fraction >= 1):
+        imgui.align_text_to_frame_padding()
+        wrapped_text(DONE if on else EMPTY)
+    else:
         done = toll.broken.done if toll.broken else 0
         progress_bar(f"{done} of {SAMPLES} samples", result.fraction if result is not None else 0.0, can_cancel=False)
 

@@ -106,7 +106,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     result = result_of(context, NAME) if options.on and not reason else None
     found: Attachment | None = result.values if result is not None else None
     if not reason:
-        state = progress(state, Flow, result, f"{found.count if found else 0} of {options.num} poses")
+        state = progress(state, Flow, result, f"{found.count if found else 0} of {options.num} poses", stays=True)
     headline(*texts(found, reason))
     state = over_the_picture(state, IMAGE, IMAGES, Flow, disabled=reason)
     options = state.get(Flow)

@@ -24,7 +24,7 @@ from viz.errors import CommandError
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, reset_button, wrapped_text
 from viz.request import OverlayImage, OverlayResult
-from viz.state import Inversion, Noise, ViewState
+from viz.state import Inversion, Noise, OverlayView, ViewState
 
 if TYPE_CHECKING:
     from viz.analysis.invert import Found
@@ -130,7 +130,10 @@ NO_PICTURE = "There is no picture to look for."
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     reason = NO_NETWORK if context.network is None else "" if state.get(Inversion).picture else NO_PICTURE
+    was_on = state.get(Inversion).on
     state = switch(state, ON, Inversion, disabled=reason)
+    if state.get(Inversion).on and not was_on and not state.get(OverlayView).image:
+        state = state.edit(OverlayView, image=FOUND, gain_db=0.0)  # what one wants to see, coming closer
     imgui.same_line(0, imgui.get_font_size())
     state = reset_button(state, RESET, Inversion)
     options = state.get(Inversion)

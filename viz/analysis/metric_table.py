@@ -101,7 +101,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     found: Progressed | None = result.values if result is not None else None
     done = found.newest.done if found else 0
     if not reason and chosen(state.get(Metrics)):
-        state = progress(state, Metrics, result, f"{done} of {state.get(Metrics).num} samples")
+        state = progress(state, Metrics, result, f"{done} of {state.get(Metrics).num} samples", stays=True)
     rows = [texts(found, kind) for kind in chosen(state.get(Metrics)) or KINDS]
     text_table("##metrics", ("Metric", "Value", "95 % interval"), rows, sizing=BY_CONTENT)
     state = _options(state)

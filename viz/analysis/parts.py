@@ -10,7 +10,7 @@ from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, font_scope
 from gui_utils.toasts import progress_bar
 from viz.panels import PanelContext
-from viz.panels.parts import NO_NETWORK, wrapped_text
+from viz.panels.parts import NO_NETWORK, unit_note, wrapped_text
 from viz.request import NetworkFacts, OverlayResult
 from viz.state import OverlayView, ViewState
 
@@ -48,9 +48,16 @@ def nothing(result: OverlayResult | None) -> bool:
     return result is not None and result.error is None and result.values is None and result.fraction >= 1 and not result.stale
 
 
-def progress(state: ViewState, options: type, result: OverlayResult | None, text: str) -> ViewState:
-    """A bar while something is on its way (what has failed is not); cancelling switches the measurement off."""
-    if not state.get(options).on or (result is not None and result.fraction >= 1):
+def progress(state: ViewState, options: type, result: OverlayResult | None, text: str, *, stays: bool = False) -> ViewState:
+    """A bar while something is on its way (what has failed is not); cancelling switches the measurement off.
+
+    `stays`: its row does too, with the text, so that controls below do not move away from the mouse that drags them.
+    """
+    if not state.get(options).on:
+        return state
+    if result is not None and result.fraction >= 1:
+        if stays and result.error is None:
+            unit_note(text)
         return state
     cancelled = progress_bar(text, result.fraction if result is not None else 0.0, can_cancel=True)
     return state.edit(options, on=False) if cancelled else state

@@ -14,7 +14,7 @@ import numpy as np
 from gui_utils import plots
 from gui_utils.controls import Field, button, checkbox, drag_float
 from gui_utils.libraries import imgui
-from gui_utils.scopes import item_width
+from gui_utils.scopes import item_width, tooltip_scope
 from gui_utils.text import number_text
 from gui_utils.tone import ToneMap, tone_map
 from viz.analysis.slice import ScanLine, SliceStrip, streak_score
@@ -107,8 +107,9 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
     imgui.align_text_to_frame_padding()
     score = cached(context, "slice.score", collected.values, collected.score) if line.on else None
     imgui.text_unformatted(f"stuck: {number_text(None if score is None else 100 * score, '%'):<6}")
-    if imgui.is_item_hovered():
-        imgui.set_tooltip(SCORE_HELP)
+    with tooltip_scope() as explained:
+        if explained:
+            imgui.text_unformatted(SCORE_HELP)
     for word, ends in (("from", ENDS[:2]), ("to", ENDS[2:])):
         beside(WORD_EM + 2 * coordinate_em)
         unit_note(word)

@@ -70,7 +70,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if button(EXPORT, disabled="" if found else "Nothing was measured yet.") and found:
         context.emit(SaveMeasurement("Spectrum", save_arrays(found), lambda: figure(found)))
     num, seed = state.get(AverageSpectrum).num, state.get(AverageSpectrum).seed
-    state = progress(state, AverageSpectrum, result, f"{found.count if found else 0} of {num} pictures")
+    state = progress(state, AverageSpectrum, result, f"{found.count if found else 0} of {num} pictures", stays=True)
     state = state.edit(AverageSpectrum, num=input_int(NUM, num), seed=input_int(SEED, seed))
     source = state.get(SpectrumReference).source
     state = state.edit(SpectrumReference, source=text_input(SOURCE, source, hint=".npz, folder or network").strip())

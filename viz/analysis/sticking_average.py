@@ -170,7 +170,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = reset_button(state, RESET, Sticking)
     result = result_of(context, NAME) if state.get(Sticking).on else None
     kept: Kept | None = result.values if result is not None else None
-    state = progress(state, Sticking, result, f"{kept.count if kept else 0} of {state.get(Sticking).num}")
+    state = progress(state, Sticking, result, f"{kept.count if kept else 0} of {state.get(Sticking).num} pictures", stays=True)
     no_grid = state.get(Sticking).space == "pose" and context.network is not None and not context.network.has_pose
     headline(*texts(kept, NO_GRID if no_grid else ""))
     if kept is not None:

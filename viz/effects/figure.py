@@ -24,7 +24,7 @@ SUFFIXES = (".svg", ".pdf", ".png")
 
 def entries() -> tuple[tuple[str, str, commands.Command], ...]:
     """The menu: every figure in every format, as (text, key, command)."""
-    return tuple((f"{text} ({suffix})", "", commands.MakeFigure(name, suffix)) for text, name in MENU for suffix in SUFFIXES)
+    return tuple((f"{text}|{suffix}", "", commands.MakeFigure(name, suffix)) for text, name in MENU for suffix in SUFFIXES)
 
 
 def start(app: App, name: str, suffix: str) -> None:

@@ -31,7 +31,7 @@ KINDS = {
     "mp4": "MP4 (H.264)", "mp4 lossless": "MP4, lossless", "webm": "WebM (VP9)", "webm lossless": "WebM, lossless", "gif": "GIF",
     "png": "PNG sequence", "exr": "EXR sequence",
 }  # fmt: skip
-SIZES = {n: f"{n} x" for n in (1, 2, 3, 4, 6, 8, 16)}
+SIZES = {n: f"{n} ×" for n in (1, 2, 3, 4, 6, 8, 16)}
 PREVIEW_EM, LARGE_EM = 4.0, 18.0
 NOTHING = "The timeline is empty."
 NO_OVERLAY = "Nothing lies over the picture: choose a measurement above it, or film the picture."

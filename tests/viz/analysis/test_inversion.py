@@ -218,7 +218,9 @@ def test_what_was_found_can_be_taken_after_it_was_stopped():
         panel.ui.click("Inversion.use")
         assert [command.ws is found.ws for command in panel.context.commands] == [True]
         panel.context.commands.clear()
-        panel.state = panel.state.edit(Inversion, picture="another.png")
+        panel.ui.click("Inversion.on")
+        assert panel.state.get(Inversion).on and panel.state.get(OverlayView).image == "inversion.found"  # it is seen while it comes
+        panel.state = panel.state.edit(Inversion, on=False, picture="another.png")
         panel.ui.frames(2)
         panel.ui.click("Inversion.use")
         assert not panel.context.commands  # that was another picture's

@@ -36,6 +36,7 @@ SOURCES = Path(__file__).parent / "ops" / "csrc"
 PREBUILT = Path(__file__).parent / "ops" / "lib"
 APPLICATION = "aliasfree-visualizer"
 TIMEOUT_S = 300.0
+VERSION_S = 10.0
 KEPT_BUILDS = 6
 
 _FLAGS: tuple[str, ...] = (
@@ -110,18 +111,23 @@ def find_toolchain(*, sanitizer: str | None = None) -> Toolchain:
     """The first compiler that answers: $CXX, then g++, then c++, then clang++."""
     if platform.system() not in ("Linux", "Darwin"):
         raise NativeUnavailable(f"native kernels are not built on {platform.system()} yet")
-    candidates = [os.environ.get("CXX", ""), "g++", "c++", "clang++"]
-    for name in candidates:
+    silent = ""
+    for name in (os.environ.get("CXX", ""), "g++", "c++", "clang++"):
         compiler = shutil.which(name) if name else None
         if compiler is None:
             continue
         try:
             command = [compiler, "--version"]
-            answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20, stdin=subprocess.DEVNULL)
-        except (OSError, subprocess.TimeoutExpired):
+            answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=VERSION_S, stdin=subprocess.DEVNULL)
+        except subprocess.TimeoutExpired:
+            silent = f"the C++ compiler {compiler} did not even say its version within {VERSION_S:g} s"
+            continue
+        except OSError:
             continue
         if answer.returncode == 0 and answer.stdout:
             return Toolchain(compiler, answer.stdout.splitlines()[0], _flags(sanitizer))
+    if silent:
+        raise NativeUnavailable(f"{silent}; set CXX to one that works")
     how = "xcode-select --install" if platform.system() == "Darwin" else "sudo apt-get install g++"
     raise NativeUnavailable(f"no C++ compiler found; {how} makes this about 20x faster")
 
@@ -256,6 +262,9 @@ def build(out: Path, *, sources: Path = SOURCES, sanitizer: str | None = None, t
 def _compile(toolchain: Toolchain, sources: Path, work: Path, timeout_s: float) -> None:
     (work / "build.ninja").write_text(_ninja_file(toolchain, sources.resolve(), library_name()), encoding="utf-8")
     _run([_ninja(), "-C", str(work)], work, timeout_s)
+    if not (work / library_name()).is_file():
+        named = f"{toolchain.compiler} ({toolchain.version[:80]})"
+        raise NativeUnavailable(f"{named} reported no error and made no library; set CXX to another one")
     _seal(work / library_name())
 
 

@@ -177,6 +177,8 @@ class Pipeline:
         run.keys[stage.name] = key
         value = self.memory.get(key)
         if value is None:
+            if stage.name == "synthesis" and self._headless and not native_library.settled():
+                run.progress("Preparing the kernels (the first time they are compiled)", None, False)
             start = time.perf_counter()
             value = stage.run(run)
             if value is not SUPERSEDED:

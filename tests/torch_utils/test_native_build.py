@@ -133,6 +133,26 @@ def test_without_a_compiler_the_reason_says_what_to_do(own_cache, monkeypatch, t
         native_library.library()
 
 
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("exec sleep 60", r"g\+\+ did not even say its version within 0.2 s; set CXX"),
+        ("echo bananas", r"g\+\+ \(bananas\) reported no error and made no library; set CXX"),
+    ],
+)
+def test_a_compiler_that_is_none_is_named(own_cache, monkeypatch, tmp_path, does, said):
+    ninja = native_build._ninja()
+    monkeypatch.setattr(native_build, "_ninja", lambda: ninja)
+    monkeypatch.setattr(native_build, "VERSION_S", 0.2)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("CXX", raising=False)
+    for name in ("g++", "c++", "clang++"):
+        script(tmp_path / name, does)
+    with pytest.raises(NativeUnavailable, match=said):
+        native_library.library()
+    assert not any(own_cache.rglob("*.so"))
+
+
 def test_a_library_built_earlier_serves_without_a_compiler(own_cache, monkeypatch, tmp_path):
     built = native_build.find_or_build()
     monkeypatch.setenv("PATH", str(tmp_path))

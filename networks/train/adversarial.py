@@ -49,7 +49,7 @@ class AdversarialTraining:
         self.optimiser = discriminator_optimiser(self.discriminator, options)
         first_p = float(options.augment) if options.augment not in ("none", "ada") else 0.0
         self.p = torch.tensor(first_p, device=processes.device)
-        self.signs: list[Tensor] = []
+        self.signs: list[Tensor] = []  # of the steps since p was adjusted
         self.path_mean = torch.zeros((), device=processes.device)
         self._recorder = recorder_for(processes, wanted=options.graph)
         self._phases = self._new_phases()
@@ -152,7 +152,8 @@ class AdversarialTraining:
             found = self._phases.run("discriminator with R1", lambda given: self._compute_discriminator(given, penalised=True), given)
         else:
             found = self._phases.run("discriminator", lambda given: self._compute_discriminator(given, penalised=False), given)
-        self.signs.append(found["sign"])
+        if self.options.augment == "ada":
+            self.signs.append(found["sign"])
         return found
 
     def _compute_discriminator(self, given: Values, *, penalised: bool) -> Found:

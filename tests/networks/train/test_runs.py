@@ -56,6 +56,7 @@ def assert_same_state(one: Path, other: Path) -> list[dict]:
 def test_a_rung_trains_two_steps_and_comes_back_as_a_network_to_look_at(name: str, photos: Path, tmp_path: Path) -> None:
     run = train(tiny(photos, tmp_path, config=name, crop=0.9, x_flip=True, r1_every=2, augment="0.5"))
     assert (run.position.step, run.position.images) == (2, 8)
+    assert run.training.state()["signs"] == []  # nothing is kept for a p that does not adapt
     loaded = load(tmp_path / "snapshot.safetensors")
     assert loaded.config_name == name
     network = loaded.network

@@ -8,12 +8,18 @@ import sys
 import pytest
 import torch
 
-from tests.bench import gpu, gpu_checks, gpu_layers
+from networks import loading
+from networks.cuda_graph import Graphs
+from tests.bench import gpu, gpu_checks, gpu_layers, gpu_pictures
 from tests.bench.filtered_lrelu import layer_cases
 from tests.bench.gpu import Part
+from tests.bench.synthesis import CASES
+from tests.networks.agreement import tiny
+from tests.networks.test_cuda_graph import Repeating
 from tests.torch_utils.test_cuda_tiles import folder, launches  # noqa: F401 - fixtures
 from torch_utils.ops import cuda_contest, cuda_resample, cuda_tiles
 from torch_utils.ops.cuda_tiles import Extent
+from viz.stages import load
 
 COLLECT = """
 import json, sys, pytest
@@ -114,3 +120,20 @@ def test_rows_of_layers_without_a_gpu(monkeypatch):
     row = gpu_layers.filter_row(case, torch.float32, "cpu")
     assert row["kernel"] == "resample" and row["error"] < 1e-5
     assert len(list(gpu_layers.rows_wanted([], ["R-1024", "T-1024"]))) == 40  # nothing is made before its turn
+
+
+def test_a_row_of_pictures_without_a_gpu(monkeypatch):
+    """The way through graphs and the whole pipeline, timed by a clock that stands still."""
+    monkeypatch.setattr(gpu_pictures, "milliseconds", lambda run, rounds=1: (run(), 0.5)[1])
+    monkeypatch.setattr(gpu_pictures, "Graphs", lambda: Graphs(Repeating()))
+    monkeypatch.setattr(gpu_pictures, "FILLING", 3)
+    monkeypatch.setattr(load, "choose_device", lambda name: torch.device("cpu"))
+    on_cpu, generator = torch.randn, torch.Generator()
+    monkeypatch.setattr(torch, "randn", lambda *shape, device=None, **options: on_cpu(*shape, **options))
+    monkeypatch.setattr(torch, "Generator", lambda device="cpu": generator)
+    for name, answer in (("reset_peak_memory_stats", None), ("max_memory_allocated", 0), ("memory_stats", {}), ("host_memory_stats", {})):
+        monkeypatch.setattr(torch.cuda, name, lambda answer=answer: answer)
+    row = gpu_pictures.picture_row(CASES[0], tiny("tiny_r"), half=True)
+    assert (row["steps_ms"], row["graph_ms"], row["sustained_ms"]) == (0.5, 0.5, 0.062) and row["error"] < 1e-5
+    assert row["event_to_picture_ms"] > 0 and row["with_download_stages_ms"]["synthesis"] > 0
+    assert load.load_network is loading.load  # as before

@@ -22,6 +22,8 @@ KAISER = Lowpass(support=6, factor=2, cutoff=5.0, half_width=3.0, sampling_rate=
 @pytest.mark.parametrize("name", SPECS)
 def test_taps_match_golden(name: str) -> None:
     for spec, golden in zip(layer_specs(golden_config(SPECS[name])), SPECS[name]["layers"], strict=True):
+        assert (spec.up_lowpass.factor, spec.up_lowpass.taps) == (spec.up_factor, spec.up_taps)
+        assert (spec.down_lowpass.factor, spec.down_lowpass.taps) == (spec.down_factor, spec.down_taps)
         for lowpass, golden_name in ((spec.up_lowpass, golden["up_filter"]), (spec.down_lowpass, golden["down_filter"])):
             taps = design(lowpass)
             if golden_name is None:

@@ -85,6 +85,19 @@ def test_rungs_know_their_name(name: str) -> None:
     assert rung(name, 64).rung == name
 
 
+@pytest.mark.parametrize("half", [{"conv_kernel": 1}, {"use_radial_filters": True}])
+def test_half_of_r_is_still_t(half: dict) -> None:
+    assert rung("T", 64, **half).rung == "T"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"img_resolution": 4}, {"z_dim": 0, "c_dim": 2}, {"num_critical": 0}, {"num_critical": 13}, {"first_cutoff": 0.5}]
+)
+def test_the_limits_themselves_are_allowed(changes: dict) -> None:
+    config = GeneratorConfig(**{"img_resolution": 64, **changes})
+    assert all(getattr(config, name) == value for name, value in changes.items())
+
+
 def test_bundled_network_has_our_parameter_names_and_shapes() -> None:
     with safe_open(str(BUNDLED), "pt") as file:
         arguments = json.loads(file.metadata()["constructor"])
@@ -106,6 +119,10 @@ def test_nested_arguments_take_the_defaults_of_their_era() -> None:
     ("changes", "message"),
     [
         ({"img_resolution": 100}, "img_resolution is 100, but must be a power of two"),
+        ({"img_resolution": 2}, "img_resolution is 2, but must be a power of two from 4 up"),
+        ({"num_critical": -1}, "num_critical is -1, but must be from 0 to 13"),
+        ({"first_cutoff": 0.0}, "first_cutoff is 0"),
+        ({"first_stopband": 2.0}, "first_cutoff is 2"),
         ({"family": "stylegan1"}, "family is 'stylegan1'"),
         ({"window": "hann"}, "window is 'hann', but must be one of kaiser"),
         ({"num_critical": 14}, "num_critical is 14"),

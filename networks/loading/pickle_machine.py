@@ -241,7 +241,7 @@ def _old_instance(m: Machine) -> None:
 def _text_number(m: Machine) -> None:
     line = m.reader.line().rstrip("L")
     try:
-        m.push({"00": False, "01": True}[line] if line in ("00", "01") else float(line) if "." in line else int(line))
+        m.push({"00": False, "01": True}[line] if line in ("00", "01") else int(line) if line.lstrip("-").isdigit() else float(line))
     except ValueError:
         raise Malformed(f"{printable(line, 20)!r} is no number") from None
 

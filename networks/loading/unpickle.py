@@ -59,7 +59,7 @@ def snapshot_names(budget: Budget) -> dict[str, Maker | None]:
         names[f"{core}.numeric._frombuffer"] = _array_of_bytes
     for builtins in ("builtins", "__builtin__"):
         names |= {f"{builtins}.set": _set, f"{builtins}.frozenset": _frozenset, f"{builtins}.dict": _dict}
-        names |= {f"{builtins}.list": _list, f"{builtins}.bytes": _nothing_given(bytes)}
+        names |= {f"{builtins}.list": _items, f"{builtins}.bytes": _nothing_given(bytes)}
     return names
 
 
@@ -141,10 +141,6 @@ def _items(args: tuple) -> list:
     if len(args) > 1 or (args and not isinstance(args[0], (list, tuple, set, frozenset))):
         raise Malformed("a container that is not made of a list")
     return list(args[0]) if args else []
-
-
-def _list(args: tuple) -> list:
-    return _items(args)
 
 
 def _set(args: tuple) -> set:

@@ -3,6 +3,7 @@
 import copyreg
 import io
 import os
+import math
 import pickle
 import struct
 import tracemalloc
@@ -10,7 +11,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from networks.loading import LoadError, load
 from networks.loading.errors import Malformed, Refused
@@ -142,6 +143,12 @@ plain = st.recursive(
 
 @given(plain, st.sampled_from([2, 3, 4, 5]))
 def test_plain_values_come_back_as_python_reads_them(of, protocol):
+    assert read(pickle.dumps(of, protocol)) == of
+
+
+@given(st.lists(st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False)), st.sampled_from([0, 1]))
+@example([1e-8, math.inf], 0)
+def test_numbers_come_back_from_the_oldest_files(of, protocol):
     assert read(pickle.dumps(of, protocol)) == of
 
 

@@ -2,8 +2,8 @@
 
 import copyreg
 import io
-import os
 import math
+import os
 import pickle
 import struct
 import tracemalloc

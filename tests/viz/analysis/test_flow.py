@@ -83,8 +83,10 @@ def test_an_edge_that_moves_along_itself_says_nothing():
 
 
 def test_patches_cover_the_picture():
-    for resolution in (16, 64, 256, 1000):
+    for resolution, on_a_side in ((16, 1), (64, 7), (256, 15), (1000, 15)):  # each over half of the next
         patches = Patches.over(resolution)
+        assert patches.grid == (on_a_side, on_a_side)
+        assert patches.centres.mean(axis=0) == pytest.approx([resolution / 2] * 2, abs=0.5)
         corners = np.array(patches.corners)
         assert corners.min() == 0 and corners.max() + patches.size == resolution
         assert len(corners) == patches.grid[0] * patches.grid[1] and np.diff(np.unique(corners[:, 0])).max(initial=0) <= patches.size

@@ -420,6 +420,17 @@ def test_calls_that_are_refused_reach_the_reference(options):
     assert torch.equal(filtered_lrelu(x, None, None, None, **options), expected)
 
 
+def test_steps_over_more_rows_than_a_chunk_has():
+    """They ended the process: a chunk of no rows."""
+    x, f = torch.randn(1, 2, 600, 20), torch.ones(3) / 3
+    for down in ((1, 240), (1, 241), (241, 300)):
+        with use("reference"):
+            expected = upfirdn2d(x, f, down=down, padding=242), filtered_lrelu(x, f, f, up=2, down=down, padding=242)
+        with use("native"):
+            assert_close(upfirdn2d(x, f, down=down, padding=242), expected[0])
+        assert_close(filtered_lrelu(x, f, f, up=2, down=down, padding=242), expected[1])
+
+
 def test_doubles_and_gradients_are_the_references():
     x = torch.randn(1, 2, 9, 9)
     f = torch.ones(4) / 4

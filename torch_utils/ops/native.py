@@ -19,7 +19,7 @@ from ..native_library import describe, library
 from .backend import Implementation
 from .dispatch import register
 from .filtered_lrelu import FilteredLreluOptions
-from .native_rules import MOST_PLANES, refuses_activation, refuses_filter, yields_activation, yields_filter
+from .native_rules import in_phases, refuses_activation, refuses_filter, yields_activation, yields_filter
 from .upfirdn2d import UpfirdnOptions
 
 RANK_TOLERANCE = 1e-6  # of the largest tap
@@ -290,12 +290,12 @@ def upfirdn2d_native(x: Tensor, f: Tensor | None, options: UpfirdnOptions) -> Te
     padding = (options.padding[0], options.padding[2])
     one = _filters(None, flip_filter=False)
     none = (None, None, None)
-    planes = math.lcm(up[0], down[0])
-    if filters.rank == 1 and planes <= MOST_PLANES:
+    separable_serves = in_phases(up, down)
+    if filters.rank == 1 and separable_serves:
         if up == (1, 1):
             return _resample(x, one, pivoted(filters), _Pass(up, down, padding, size), none)
         return _resample(x, filters, one, _Pass(up, down, padding, size), none)
-    if up == (1, 1) and planes <= MOST_PLANES and filters.rank * (taps[0] + taps[1] * down[0]) < taps[0] * taps[1]:
+    if up == (1, 1) and separable_serves and filters.rank * (taps[0] + taps[1] * down[0]) < taps[0] * taps[1]:
         return _resample(x, one, pivoted(filters), _Pass(up, down, padding, size), none)
     if f is None or f.ndim == 1:
         f = torch.from_numpy(np.outer(filters.y[0], filters.x[0]))

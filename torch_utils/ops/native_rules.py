@@ -10,7 +10,8 @@ from .backend import Call
 from .filtered_lrelu import FilteredLreluOptions
 from .reference import HALVES, taps_of
 
-MOST_PLANES = 16  # least common multiple of a row's factors; as in resample.cpp
+MOST_PLANES = 16  # least common multiple of a row's factors; as in resample_plan.h
+MOST_STEP = 240  # upsampled rows from one output row to the next: a chunk has no more; as in resample_plan.h
 MANY_CHANNELS, LARGE_PHASE, BUSY_LANES, LANES = 8, 200, 0.75, 16  # see `yields_filter`
 MANY_TAPS = 100
 
@@ -65,6 +66,9 @@ def yields_activation(call: Call) -> str | None:
 
 def too_many_phases(options: FilteredLreluOptions) -> str | None:
     """Why the kernels refuse these factors; None if they take them."""
-    if math.lcm(options.up[0], options.down[0]) > MOST_PLANES:
-        return f"factors {options.up[0]} and {options.down[0]} need too many phases"
-    return None
+    return None if in_phases(options.up, options.down) else f"factors {options.up} and {options.down} need too many phases"
+
+
+def in_phases(up: tuple[int, int], down: tuple[int, int]) -> bool:
+    """Whether factors (x, y) suit the kernels that hold each phase of a row, and as many rows as one output row steps over."""
+    return math.lcm(up[0], down[0]) <= MOST_PLANES and down[1] <= MOST_STEP

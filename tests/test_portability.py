@@ -116,3 +116,18 @@ def test_a_disk_that_is_full_before_a_films_first_byte_is_a_sentence(suffix, tmp
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == 1 and "No space left on device" in done.stderr, done
     assert "Traceback" not in done.stderr and not (tmp_path / f"a{suffix}").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell's way to close streams")
+@pytest.mark.parametrize(
+    ("start", "code", "said"),
+    [
+        ("$python -I $program inspect globe-r-64", 0, "globe-r-64: safetensors"),
+        ("$python $program inspect globe-r-64 2>&-", 0, "globe-r-64: safetensors"),
+        ("mkdir gone && cd gone && rmdir ../gone && $python $program --list 2>&1", 1, "current folder no longer exists"),
+    ],
+)
+def test_it_starts_isolated_without_streams_and_says_that_its_folder_is_gone(start, code, said, tmp_path):
+    named = {**os.environ, "python": sys.executable, "program": str(ROOT / "visualizer.py")}
+    done = subprocess.run(["sh", "-c", start], cwd=tmp_path, env=named, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code and said in done.stdout and "Traceback" not in done.stdout + done.stderr, done.stderr

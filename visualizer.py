@@ -34,7 +34,7 @@ def prepare_process():
     """
     for name in ("stdout", "stderr"):  # None where they are closed, and for pythonw on Windows
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     try:
         Path.cwd()
     except OSError:

@@ -24,7 +24,8 @@ from gui_utils.tone import BACKGROUND
 
 REGIONS = ("centre", "left", "left.lower", "right", "right.lower", "bottom")
 
-_NO_STEALING = imgui.WindowFlags_.no_focus_on_appearing.value  # else the last window drawn comes to the front at the start
+# Else the last window drawn comes to the front at the start; and Tab, which means the picture, would go to the next control, too.
+_KEYS_ARE_OURS = imgui.WindowFlags_.no_focus_on_appearing.value | imgui.WindowFlags_.no_nav_inputs.value
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _cut(node: int, direction: imgui.Dir, part: float) -> tuple[int, int]:
 @contextmanager
 def docked_window(arrangement: Arrangement, title: str, flags: int = 0) -> Iterator[bool]:
     """A window of the arrangement; yields whether its contents are visible (another tab may be in front of it)."""
-    visible, _ = imgui.begin(arrangement.window_name(title), None, flags | _NO_STEALING)
+    visible, _ = imgui.begin(arrangement.window_name(title), None, flags | _KEYS_ARE_OURS)
     if visible:
         _list_tabs_that_do_not_fit()
     try:
@@ -162,7 +163,7 @@ def picture_window(arrangement: Arrangement, title: str) -> Iterator[bool]:
     imgui.push_style_var(imgui.StyleVar_.window_padding, imgui.ImVec2(0, 0))
     imgui.push_style_color(imgui.Col_.window_bg, imgui.ImVec4(*BACKGROUND, 1.0))
     flags = imgui.WindowFlags_.no_scrollbar.value | imgui.WindowFlags_.no_scroll_with_mouse.value | imgui.WindowFlags_.no_collapse.value
-    visible, _ = imgui.begin(arrangement.window_name(title), None, flags | _NO_STEALING)
+    visible, _ = imgui.begin(arrangement.window_name(title), None, flags | _KEYS_ARE_OURS)
     imgui.pop_style_color()
     imgui.pop_style_var()
     try:

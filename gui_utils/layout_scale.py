@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 CENTRE = 0.3  # of the width that the middle keeps, however large the font
-BOTTOM = 0.6  # of the height that strips below (or above) the middle take at most
+BOTTOM = 0.45  # of the height that strips below (or above) the middle take at most
 
 Lengths = dict[int, tuple[float, float]]  # of the nodes beside the middle, by id: (width, height)
 

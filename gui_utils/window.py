@@ -77,7 +77,7 @@ class Window:
         implot.create_context()
         io = imgui.get_io()
         io.set_ini_filename(None)  # written by us, to the path we are given and nowhere else
-        io.config_flags |= imgui.ConfigFlags_.docking_enable.value | imgui.ConfigFlags_.nav_enable_keyboard.value
+        io.config_flags |= imgui.ConfigFlags_.docking_enable.value
         io.config_windows_move_from_title_bar_only = True
         self.layout.load()
         theme.load_fonts()
@@ -162,6 +162,7 @@ class Window:
         imgui.backends.glfw_new_frame()
         if self.on_frame is not None:
             self.on_frame()
+        _keys_to_popups()
         imgui.new_frame()
 
     def end_frame(self) -> None:
@@ -308,3 +309,14 @@ class Window:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def popup_open() -> bool:
+    """Whether a menu, a list or a popup is open: it has the keys."""
+    return imgui.is_popup_open("", imgui.PopupFlags_.any_popup.value)
+
+
+def _keys_to_popups() -> None:
+    """Arrows, Space and Enter choose in what has popped up; otherwise they are the application's, and act on no control beside that."""
+    io, keyboard = imgui.get_io(), imgui.ConfigFlags_.nav_enable_keyboard.value
+    io.config_flags = io.config_flags | keyboard if popup_open() else io.config_flags & ~keyboard

@@ -1,10 +1,11 @@
-"""Carries out the keyboard table with Dear ImGui's keys. While text is typed, keys belong to the text."""
+"""Carries out the keyboard table with Dear ImGui's keys. While text is typed, or a menu is open, keys belong to that."""
 
 from __future__ import annotations
 
 from functools import cache
 
 from gui_utils.libraries import imgui
+from gui_utils.window import popup_open
 from viz.commands import Command
 from viz.keys import BINDINGS
 from viz.panels import PanelContext
@@ -34,7 +35,7 @@ def chord_of(text: str) -> int:
 def handle(state: ViewState, context: PanelContext) -> ViewState:
     """The state after the keys pressed in this frame; commands are emitted."""
     io = imgui.get_io()
-    if io.want_text_input:
+    if io.want_text_input or popup_open():
         return state
     held = io.key_mods
     for binding in BINDINGS:

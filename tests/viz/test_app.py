@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gui_utils.libraries import imgui
 from gui_utils.texture import live_objects
 from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver
@@ -136,6 +137,27 @@ def test_a_whole_drag_is_one_step_of_undo(running):
     running.ui.key("ctrl+shift+z")
     running.ui.frames(1)
     assert running.state == moved
+
+
+def test_arrows_and_space_belong_to_the_picture_and_to_open_menus(running):
+    """A control that was clicked last is not moved to, let alone changed; a list that is open has the keys for itself."""
+    for control in ("Pose.snap", "Tap.layer.L2_36_16"):  # in a panel, and in a list of one
+        running.ui.click(control)
+        before = running.state
+        for key in ("down", "down", "left", "space"):
+            running.ui.key(key)
+            running.ui.frames(1)
+        assert not imgui.get_io().nav_visible
+        moved = running.state.get(Pose)
+        assert moved.x < before.get(Pose).x and moved.y > before.get(Pose).y and running.state.put(before.get(Pose)) == before
+    running.ui.click("LearnedPose.mode")
+    running.ui.key("down")
+    running.ui.frames(1)
+    assert running.state.get(Pose) == moved
+    running.ui.key("escape")
+    running.ui.key("down")
+    running.ui.frames(1)
+    assert running.state.get(Pose).y > moved.y
 
 
 def test_a_panel_comes_to_the_front_by_its_name_and_the_spectrum_by_its_key(running):

@@ -162,8 +162,11 @@ FACTS = alias_free_facts()
 
 def test_switches_break_all_layers_or_those_chosen_each_in_its_own_way():
     with show(break_it_panel.PANEL, network=FACTS) as shown:
+        stood = shown.ui.item("BreakIt.upsampling.1").top
         shown.ui.click("BreakIt.upsampling.1")
+        shown.ui.frames(2)
         assert shown.state.get(BreakIt) == BreakIt(upsampling=1)
+        assert shown.ui.item("BreakIt.upsampling.1").top == stood  # the price comes, and pushes nothing away
         shown.ui.click("BreakIt.layers.1")
         shown.ui.choose("BreakIt.window", "nearest")
         both = (LayerBreak(1, upsampling=1, window="nearest"),)

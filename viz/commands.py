@@ -27,6 +27,13 @@ class OpenPath:
 
 
 @dataclass(frozen=True)
+class OpenDirections:
+    """Open a file of directions in W, or ask for one ("")."""
+
+    path: str = ""
+
+
+@dataclass(frozen=True)
 class OpenLastSession:
     """Open what was saved by itself until the program ended last time."""
 
@@ -234,6 +241,7 @@ Command = (
     OpenNetwork
     | OpenFile
     | OpenPath
+    | OpenDirections
     | OpenLastSession
     | ReloadNetwork
     | CancelLoad

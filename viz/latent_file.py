@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,25 +53,23 @@ def holds_latents(path: Path) -> bool:
     """Whether this looks like a file of latents rather than a network: by its suffix, and a .safetensors by its names."""
     if path.suffix.lower() != ".safetensors":
         return path.suffix.lower() in SUFFIXES
+    return any(kind in tensor_names(path) for kind in KINDS)
+
+
+def tensor_names(path: Path) -> tuple[str, ...]:
+    """What a .safetensors says that it holds; nothing where it cannot be read: whoever opens it says what is wrong with it."""
     try:
         with path.open("rb") as f:
             (length,) = struct.unpack("<Q", f.read(8))
             names = json.loads(f.read(min(length, 1 << 24)))
     except (OSError, ValueError, RecursionError, struct.error):
-        return False  # whoever loads networks says what is wrong with it
-    return isinstance(names, dict) and any(kind in names for kind in KINDS)
+        return ()
+    return tuple(names) if isinstance(names, dict) else ()
 
 
 def read(path: Path, kind: str = "") -> Latents:
     """The latents in a file. `kind` "" takes what the names and shapes say (ws before w before z). Raises LatentError."""
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise LatentError(path.name, "it is larger than 1 GiB", "Save fewer latents in one file.")
-        arrays = _arrays(path)
-    except LatentError:
-        raise
-    except Exception as e:  # the border to files: numpy, zlib and zipfile raise many things that they do not name
-        raise LatentError(path.name, f"it cannot be read ({printable(str(e))})", "Nothing was changed.") from e
+    arrays = arrays_in(path, (*KINDS, "c"))
     found = _by_kind(path, arrays)
     if kind and kind not in found:
         raise LatentError(path.name, f"it holds {', '.join(found)}, no {kind}", "Choose another kind.")
@@ -104,7 +102,19 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def arrays_in(path: Path, wanted: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """The arrays of a file by name ("" in .npy), all or those `wanted`, read without executing anything. Raises LatentError."""
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise LatentError(path.name, "it is larger than 1 GiB", "Save less in one file.")
+        return _arrays(path, wanted)
+    except LatentError:
+        raise
+    except Exception as e:  # the border to files: numpy, zlib and zipfile raise many things that they do not name
+        raise LatentError(path.name, f"it cannot be read ({printable(str(e))})", "Nothing was changed.") from e
+
+
+def _arrays(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     suffix = path.suffix.lower()
     if suffix == ".npy":
         with path.open("rb") as f:
@@ -114,16 +124,16 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise ValueError("it is no .npz archive")
             check_members(file.zip)
-            return {name: file[name] for name in (*KINDS, "c") if name in file.files}
+            return {name: file[name] for name in file.files if not wanted or name in wanted}
     if suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         try:
-            return {name: array for name, array in load_file(path).items() if name in (*KINDS, "c")}
+            return {name: array for name, array in load_file(path).items() if not wanted or name in wanted}
         except SafetensorError as e:
             raise ValueError(str(e)) from e
-    raise LatentError(path.name, f"it ends in {suffix or 'nothing'}", f"{', '.join(SUFFIXES)} can hold latents.")
+    raise LatentError(path.name, f"it ends in {suffix or 'nothing'}", f"{', '.join(SUFFIXES)} is expected.")
 
 
 def check_members(archive: Any) -> None:

@@ -50,7 +50,7 @@ from viz.groups.groups import (
     View,
 )
 from viz.groups.histogram import Histogram, HistogramView
-from viz.groups.latent import Inversion, OwnLatent
+from viz.groups.latent import Direction, Directions, Inversion, OwnLatent
 from viz.groups.layer import BreakIt, Filmstrip, Filters, FourierView, LayerBreak, LayerHealth
 from viz.groups.motion import LatentMotion, MixingMotion, NoiseMotion, RotateMotion, TranslateMotion
 from viz.session.saved_json import StateError, checked, finite, parsed
@@ -64,7 +64,7 @@ G = TypeVar("G")
 
 
 GROUPS: tuple[type, ...] = (
-    Source, Device, BreakIt, Latent, LatentPath, OwnLatent, Mixing, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels,
+    Source, Device, BreakIt, Latent, LatentPath, OwnLatent, Mixing, Directions, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels,
     HeldRange, BandFilter, Spectrum, Histogram,
     Compare, ThirdView, FourthView, SecondBreak, ThirdBreak, FourthBreak, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
@@ -72,7 +72,7 @@ GROUPS: tuple[type, ...] = (
     Inversion,
     Tone, SpectrumView, HistogramView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
-PARTS: tuple[type, ...] = (LayerBreak,)  # what groups hold lists of
+PARTS: tuple[type, ...] = (Direction, LayerBreak)  # what groups hold lists of
 ANALYSES: tuple[type, ...] = (
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, FourierView, Filmstrip, LayerHealth, BreakIt, Inversion,

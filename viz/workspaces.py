@@ -38,6 +38,7 @@ WORKSPACES: tuple[Workspace, ...] = (
         {
             "Latent": "left",
             "Style mix": "left",
+            "Directions": "left",
             "Network": "left",
             "Pose": "left.lower",
             "Truncation": "left.lower",

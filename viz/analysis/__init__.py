@@ -17,12 +17,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from viz.request import OverlayResult
-from viz.state import Device, Latent, LatentPath, LearnedPose, Mixing, Noise, OwnLatent, Truncation, ViewState
+from viz.state import Device, Directions, Latent, LatentPath, LearnedPose, Mixing, Noise, OwnLatent, Truncation, ViewState
 
 if TYPE_CHECKING:
     from viz.stages import Run
 
-LATENT: tuple[type, ...] = (Latent, LatentPath, OwnLatent, Mixing, Truncation)
+LATENT: tuple[type, ...] = (Latent, LatentPath, OwnLatent, Mixing, Directions, Truncation)
 CONDITIONS: tuple[type, ...] = (LearnedPose, Noise, Device)
 """What every synthesis depends on besides the latent and the pose."""
 

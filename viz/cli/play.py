@@ -12,6 +12,7 @@ from pathlib import Path
 from viz.cli import latent as cli_latent
 from viz.cli.arguments import add_engine_arguments, channel_list, seed_number, size_pair
 from viz.cli.render import add_compare_arguments, with_comparison
+from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.export.export import export
@@ -32,6 +33,7 @@ def add_play_arguments(parser: argparse.ArgumentParser) -> None:
     _add_film_arguments(parser)
     parser.add_argument("--network", metavar="NETWORK", default=None, help="use this network instead of the saved one")
     parser.add_argument("--device", metavar="D", default=None, help="auto, cpu, cuda or mps (default: as saved)")
+    add_fetch_argument(parser)
 
 
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +43,7 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", metavar="S", type=_positive, default=4.0, help="length of the film (default 4)")
     parser.add_argument("--seed", metavar="N", type=seed_number, default=0, help="the first latent (default 0)")
     parser.add_argument("--seeds", metavar="N[,N...]", type=_seeds, default=(), help="for --path loop: the seeds to pass through")
-    cli_latent.add_latent_argument(parser)
+    cli_latent.add_latent_arguments(parser)
     parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it (default: the image)")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
@@ -65,12 +67,13 @@ def _add_film_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_play(options: argparse.Namespace) -> int:
-    session = read(Path(options.session))
+    session = held = read(Path(options.session))
     if options.network:
         for ref in {k.view.get(Source).network for k in session.film.keyframes} | {v.get(Source).network for v in session.views}:
             session = session.with_source(ref, Source(network=options.network))
     if options.device:
         session = session.edit_views(Device, device=options.device)
+    refuse_to_fetch(options, options.session, held, session)
     return write(session, options)
 
 
@@ -86,7 +89,7 @@ def session_from_options(options: argparse.Namespace) -> Session:
         raise CommandError(f"--path {options.path} walks through seeds, and --latent stays where it is; choose another path")
     view = ViewState().put(Source(network=options.network)).put(Latent(x=float(options.seed))).put(Truncation(psi=options.psi))
     view = view.put(Tap(layer=options.layer)).put(Device(device=options.device, backend=options.backend))
-    view = cli_latent.with_latent(with_comparison(view, options), options.latent)
+    view = cli_latent.with_latent(with_comparison(view, options), options)
     channels = options.channels or ()
     if channels:
         view = view.put(

@@ -12,6 +12,7 @@ import numpy as np
 from viz import capture
 from viz.cli import latent as cli_latent
 from viz.cli.arguments import add_engine_arguments, channel_list, check_out, seed_number
+from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.compare import picture as compare_picture
 from viz.compare.compare import chosen, others
@@ -49,6 +50,7 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--untransform", action="store_true", help="undo translation and rotation on the picture")
     parser.add_argument("--noise", metavar="MODE", type=noise_mode, default=Noise(), help="const, none, or a seed (default const)")
     parser.add_argument("--mix", metavar=("SEED", "ROWS"), nargs=2, default=None, help="take these rows of ws (e.g. 8-15,17) from SEED")
+    parser.add_argument("--mix-amount", metavar="A", type=float, default=1.0, help="how far --mix goes to SEED, from 0 to 1 (default 1)")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
     parser.add_argument("--band", metavar=("LOW", "HIGH"), type=float, nargs=2, default=None,
                         help="show only these frequencies, cycles per image; HIGH 0 is no end (.png only)")  # fmt: skip
@@ -91,22 +93,25 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", metavar="NETWORK", default=None, help="use this network instead of the saved one")
     parser.add_argument("--shown", action="store_true", help=".npy: the shown channels as they are drawn, and not the layer whole")
     parser.add_argument("--device", metavar="D", default=None, help="auto, cpu, cuda or mps (default: as saved)")
+    add_fetch_argument(parser)
     add_set_argument(parser)
 
 
 def run_render(options: argparse.Namespace) -> int:
-    view = cli_latent.with_latent(view_from_options(options), options.latent)
+    view = cli_latent.with_latent(view_from_options(options), options)
     return write(view, Path(options.out), options.save_latent)
 
 
 def run_view(options: argparse.Namespace) -> int:
     """A saved view is shown as the window shows it, which passes over what this network cannot do; that is said."""
-    view = read(Path(options.state)).views[0]
+    view = held = read(Path(options.state)).views[0]
     if options.network:
         view = view.put(Source(network=options.network))
     if options.device:
         view = view.edit(Device, device=options.device)
-    return write(with_settings(view, options.settings), Path(options.out), shown=options.shown, saved=True)
+    view = with_settings(view, options.settings)
+    refuse_to_fetch(options, options.state, held, view)
+    return write(view, Path(options.out), shown=options.shown, saved=True)
 
 
 def view_from_options(options: argparse.Namespace) -> ViewState:
@@ -124,8 +129,10 @@ def view_from_options(options: argparse.Namespace) -> ViewState:
     view = view.put(Device(device=options.device, backend=options.backend))
     if options.band:
         view = view.put(band_of(*options.band))
+    if not 0 <= options.mix_amount <= 1:
+        raise CommandError(f"--mix-amount {options.mix_amount:g}: from 0 to 1 is expected")
     if options.mix:
-        view = view.put(Mixing(rows=row_list(options.mix[1]), seed=seed_number(options.mix[0])))
+        view = view.put(Mixing(rows=row_list(options.mix[1]), seed=seed_number(options.mix[0]), amount=options.mix_amount))
     view = with_comparison(view, options)
     channels = options.channels or ()
     mode = "single" if len(channels) == 1 else "rgb"

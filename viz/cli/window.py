@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING
 
 from viz import capture
 from viz.cli.arguments import check_out, size_pair
+from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.compare.pairs import with_networks_beside
+from viz.directions_file import holds_directions
 from viz.errors import CommandError
 from viz.export.film_file import read
 from viz.latent_file import holds_latents
+from viz.session.networks import located
 from viz.session.origin import PROGRAM
+from viz.session.session import Session
 from viz.state import Device, Latent, LatentPath, OwnLatent, Source, ViewState
 
 if TYPE_CHECKING:
@@ -55,6 +59,7 @@ def add_screenshot_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".png; the view is embedded in it")
     parser.add_argument("--size", metavar="WxH", type=size_pair, default=(1600, 900), help="in pixels (default 1600x900)")
     parser.add_argument("--view", metavar="STATE", help="a saved view (.json), or any file of this program")
+    add_fetch_argument(parser)
     parser.add_argument("--seed", metavar="N", type=int, default=None, help="seed of the latent")
     parser.add_argument("--workspace", metavar="I", type=int, choices=range(1, 7), default=1, help="1 to 6 (default 1)")
     parser.add_argument("--front", metavar="PANEL", nargs="+", default=[], help="panels to bring to the front of their tabs, by title")
@@ -76,6 +81,8 @@ def _open(options: argparse.Namespace) -> int:
     from viz import app, settings
 
     view = read(Path(options.view)).views[0] if options.view else ViewState()
+    found, said, missing = located(Session((view,)), Path(options.view).parent if options.view else None)
+    view = found.views[0]
     opens = tuple(Path(name) for name in options.files if is_dropped(name))
     networks = tuple(name for name in options.files if not is_dropped(name))
     if networks:
@@ -90,6 +97,8 @@ def _open(options: argparse.Namespace) -> int:
             browse_folder=options.browse_dir,
             recent=networks,
             opens=opens,
+            missing=() if networks else missing,
+            said=() if networks else said,
             workspace=COMPARE_WORKSPACE if options.compare else None,
             size=options.size,
             font_scale=options.font_scale,
@@ -104,7 +113,7 @@ def is_dropped(name: str) -> bool:
     if "://" in name or suffix == ".pkl":
         return False
     if suffix == ".safetensors":
-        return holds_latents(path)
+        return holds_latents(path) or holds_directions(path)
     if path.is_dir():
         return (path / "session.json").is_file()
     if suffix in SESSION_SUFFIXES and not path.exists():
@@ -120,12 +129,15 @@ def run_screenshot(options: argparse.Namespace) -> int:
     from viz.render_thread import Inline
     from viz.settings import Settings
 
-    view = read(Path(options.view)).views[0] if options.view else ViewState()
+    view = held = read(Path(options.view)).views[0] if options.view else ViewState()
     if options.network:
         view = view.put(Source(network=options.network))
     if options.seed is not None:
         view = view.edit(Latent, x=float(options.seed), y=0.0).reset(LatentPath, OwnLatent)
-    app_options = AppOptions(view=with_settings(view, options.settings), workspace=options.workspace, headless=True)
+    view = with_settings(view, options.settings)
+    if options.view:
+        refuse_to_fetch(options, options.view, held, view)
+    app_options = AppOptions(view=view, workspace=options.workspace, headless=True)
     with Window(WindowOptions(size=options.size, headless=True, font_scale=options.font_scale)) as window:
         settings = dataclasses.replace(Settings(), workspace=options.workspace, font_scale=window.font_scale)
         app = App(app_options, window, Inline(Pipeline()), settings)

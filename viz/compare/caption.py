@@ -14,7 +14,7 @@ from gui_utils.tone import BACKGROUND
 from viz.compare.compare import chosen, others, own_values
 from viz.groups.compare import NAMES
 from viz.request import Frame
-from viz.state import CompareView, Latent, OwnLatent, Pose, Source, Tap, Truncation, ViewState
+from viz.state import CompareView, Directions, Latent, OwnLatent, Pose, Source, Tap, Truncation, ViewState
 
 INK = (225, 225, 225)
 SMALLEST_PX, LARGEST_PX, PER_LINE = 10, 28, 48  # height of the letters: the picture's width over PER_LINE, within these
@@ -69,6 +69,10 @@ def shared(view: ViewState) -> str:
         parts.append(f"scaled {number_text(pose.scale, '×', 2)}")
     if psi != 1:
         parts.append(f"ψ {number_text(psi, decimals=2)}")
+    parts += [
+        f"along {'own' if e.own else 'PC'} {e.number} by {number_text(e.amount, '×' if e.own else 'σ')}"
+        for e in view.get(Directions).acting
+    ]
     return ", ".join((*parts, *([f"layer {view.get(Tap).layer}"] if view.get(Tap).layer else [])))
 
 

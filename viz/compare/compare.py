@@ -8,7 +8,7 @@ from typing import Any
 
 from viz.groups.compare import MODES, NAMES, OTHERS, OWN_BREAKS, Compare, CompareView, OwnValues
 from viz.request import NetworkFacts
-from viz.state import ANALYSES, BreakIt, Latent, LatentPath, Noise, OwnLatent, Pose, Source, Tap, Truncation, ViewState
+from viz.state import ANALYSES, BreakIt, Directions, Latent, LatentPath, Noise, OwnLatent, Pose, Source, Tap, Truncation, ViewState
 
 MODE_NAMES = {"side": "Side by side", "wipe": "Wipe", "flip": "Flip", "difference": "Difference"}
 OF_ONE = (*OTHERS.values(), *OWN_BREAKS.values(), CompareView, *(kind for kind in ANALYSES if kind is not BreakIt))  # not shared
@@ -107,6 +107,8 @@ def not_shared(view: ViewState, first: NetworkFacts, other: NetworkFacts, number
         notes.append(f"Latent: z has {first.z_dim} numbers here and {other.z_dim} there; a seed means another point.")
     if first.c_dim != other.c_dim:
         notes.append(f"Classes: {first.c_dim or 'none'} here, {other.c_dim or 'none'} there.")
+    if not first.same_weights(other) and any(not edit.own for edit in view.get(Directions).acting):
+        notes.append("Directions: each network has principal components of its own.")
     if first.has_pose != other.has_pose and view.get(Pose) != Pose():
         missing = which if first.has_pose else "the first"
         notes.append(f"Pose: {missing} network has no input grid to move.")

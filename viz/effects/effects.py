@@ -74,7 +74,7 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.toasts.add("info", "Copied.")
         case commands.MakeFigure(name, suffix):
             figure_effects.start(app, name, suffix)
-        case commands.Bookmark() | commands.UseLatent() | commands.SaveLatent():
+        case commands.Bookmark() | commands.UseLatent() | commands.SaveLatent() | commands.OpenDirections():
             latent_effects.carry_out(app, command)
         case commands.CopyView():
             saving.copy_view(app)

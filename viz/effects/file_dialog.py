@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from viz.app import App
 
 DIALOGS = ("zenity", "kdialog", "qarma", "matedialog")
-KINDS = ("Networks and views", "*.pkl *.safetensors *.json *.png", "All files", "*")
-NO_DIALOG = "No dialog program (zenity or kdialog) is installed: type a path in the Network panel, or drop a file on the window."
+TITLE, KINDS = "Open a network, a saved view or a captured picture", ("Networks and views", "*.pkl *.safetensors *.json *.png")
+NO_DIALOG = "No dialog program (zenity or kdialog) is installed: type a path in the panel, or drop a file on the window."
+Opens = Callable[["App", Path], None]
 
 
 class FileDialog:
@@ -22,23 +24,24 @@ class FileDialog:
 
     def __init__(self) -> None:
         self._open: Any = None
+        self._opens: Opens = opening.open_path
 
-    def start(self, app: App) -> None:
-        """Asks for a file to open; without a dialog program, the Network panel's text field serves."""
+    def start(self, app: App, opens: Opens = opening.open_path, title: str = TITLE, kinds: Sequence[str] = KINDS) -> None:
+        """Asks for a file and opens it by `opens`; without a dialog program, a panel's text field serves. `kinds`: a name, its patterns."""
         if not available():
             app.toasts.add("info", NO_DIALOG)
             return
         from imgui_bundle import portable_file_dialogs as dialogs
 
         folder = str(app.options.browse_folder or Path.cwd())
-        self._open = dialogs.open_file("Open a network, a saved view or a captured picture", folder, list(KINDS))
+        self._open, self._opens = dialogs.open_file(title, folder, [*kinds, "All files", "*"]), opens
 
     def poll(self, app: App) -> None:
         """Opens what was chosen."""
         if self._open is not None and self._open.ready(0):
             paths, self._open = self._open.result(), None
             for path in paths[:1]:
-                opening.open_path(app, Path(path))
+                self._opens(app, Path(path))
 
 
 def available() -> bool:

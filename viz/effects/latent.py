@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from viz import capture, commands, latent_file
+from viz import capture, commands, directions_file, latent_file
 from viz.canvas.canvas import tone_map_of
 from viz.effects.saving import free_name, saved
 from viz.export.encoders import SESSION_KEY
-from viz.state import Inversion, Latent, LatentPath, OverlayView, OwnLatent, StateError, Tone
+from viz.state import Direction, Directions, Inversion, Latent, LatentPath, Mixing, OverlayView, OwnLatent, StateError, Tone
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")  # that may be looked for
 THUMBNAIL = 64  # pixels along the longer side
 Place = tuple[float, float]
-Command = commands.Bookmark | commands.SaveLatent | commands.UseLatent
+Command = commands.Bookmark | commands.OpenDirections | commands.SaveLatent | commands.UseLatent
 
 
 def open_latent(app: App, path: Path) -> None:
@@ -39,6 +39,22 @@ def open_latent(app: App, path: Path) -> None:
     app.state = app.state.reset(LatentPath).put(own)
     more = f", the first of {latents.count}" if latents.count > 1 else ""
     app.toasts.add("info", f"Latent {latents.kind} of {path.name}{more}. Walking on the seeds leaves it.")
+
+
+def open_directions(app: App, path: Path) -> None:
+    """Offers the directions in a file, the first one at 0; those of another file go. One that does not fit changes nothing."""
+    try:
+        arrays = directions_file.read(path)
+        facts = app.good.network if app.good else None
+        if facts is not None:
+            directions_file.fitted(path.name, arrays, num_ws=facts.num_ws, w_dim=facts.w_dim)
+        sha256 = latent_file.digest(path)
+    except (latent_file.LatentError, OSError) as e:
+        app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
+        return
+    kept = tuple(edit for edit in app.state.get(Directions).edits if not edit.own)
+    app.state = app.state.put(Directions((*kept, Direction(own=True)), str(path.resolve()), sha256))
+    app.toasts.add("info", f"{path.name} holds directions: the panel Directions (workspace 1) moves the latent along them.")
 
 
 def save_latent(app: App, suffix: str) -> Path:
@@ -79,15 +95,17 @@ def look_for(app: App, path: Path) -> None:
 
 
 def arrays_of(styles: Any, frame: Any) -> dict[str, np.ndarray]:
-    """ws [1, num_ws, w_dim] as shown; w [1, w_dim] where all rows are the same; z and c where it is one seed, untouched by mixing."""
+    """ws [1, num_ws, w_dim] as shown; w [1, w_dim] where all rows are the same; z and c where it is one seed, neither mixed nor moved."""
     from viz.stages.latent import draw_z
 
     ws = styles.ws.float().cpu().numpy()
     arrays = {"ws": ws}
     if (ws == ws[:, :1]).all():
         arrays["w"] = ws[:, 0]
-        if len(styles.seeds) == 1 and styles.seeds[0][1] == 1:
-            facts, latent = frame.network, frame.request.view.get(Latent)
+        view, facts = frame.request.view, frame.network
+        untouched = not view.get(Directions).acting and all(row >= facts.num_ws for row in view.get(Mixing).rows)
+        if untouched and len(styles.seeds) == 1 and styles.seeds[0][1] == 1:
+            latent = view.get(Latent)
             z, c = draw_z(styles.seeds[0][0], facts.z_dim, facts.c_dim, latent.class_index)
             arrays.update({"z": z[None]} if c is None else {"z": z[None], "c": c[None]})
     return arrays
@@ -160,3 +178,7 @@ def carry_out(app: App, command: Command) -> None:
             saved(app, "Latent", lambda: save_latent(app, suffix))
         case commands.UseLatent(ws):
             use_latent(app, ws)
+        case commands.OpenDirections(""):
+            app.file_dialog.start(app, open_directions, "Open directions in W", ("Directions", "*.npy *.npz *.safetensors"))
+        case commands.OpenDirections(path):
+            open_directions(app, Path(path).expanduser())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from networks.loading.errors import name_is_text, printable
-from viz import latent_file
+from viz import directions_file, latent_file
 from viz.compare.compare import others, own_values, without
 from viz.effects import latent as latent_effects, session as session_effects
 from viz.errors import CommandError
@@ -62,6 +62,8 @@ def open_path(app: App, path: Path) -> None:
 def _open(app: App, path: Path) -> None:
     if carries_session(path):
         open_session(app, path)
+    elif directions_file.holds_directions(path):
+        latent_effects.open_directions(app, path)
     elif latent_file.holds_latents(path):
         latent_effects.open_latent(app, path)
     elif latent_effects.is_plain_picture(path):

@@ -18,7 +18,8 @@ def ranged(default: Any, low: float | None = None, high: float | None = None, ch
     """A dataclass field with the range that a saved view must respect (controls use their own, narrower ones).
 
     `between`: how it goes from keyframe to keyframe, where a number is more than a number (read by `viz.timeline.easing`): `turn` an angle
-    in turns; `geometric` by equal factors; `discrete` not at all; `special` a value that means something of its own.
+    in turns; `geometric` by equal factors; `discrete` not at all; `special` a value that means something of its own; `sums`
+    the field of a list's parts by which each comes and goes.
     """
     return field(default=default, metadata={"low": low, "high": high, "choices": choices, **between})
 
@@ -72,10 +73,11 @@ class LatentPath:
 
 @dataclass(frozen=True)
 class Mixing:
-    """Rows of ws that are taken from another seed."""
+    """Rows of ws that are taken from another seed, or go `amount` of the way to it."""
 
     rows: tuple[int, ...] = ()
     seed: int = ranged(1000, 0, 2**32 - 1)
+    amount: float = ranged(1.0, 0, 1)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""The groups of latents that do not come from the lattice of seeds. Standard library only."""
+"""Groups of latents that do not come from the lattice of seeds, and of directions in which any latent is moved. Standard library only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from viz.groups.groups import ranged
 
@@ -16,6 +17,43 @@ class OwnLatent:
     space: str = ranged("", choices=("", "z", "w", "ws"))
     index: int = ranged(0, 0, discrete=True)
     sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One edit: rows `first` to `last` of ws (-1: to the last one) move by `amount` along direction `number`, counted from 0.
+
+    Principal components of w, in standard deviations; with `own`, the arrows of the file in `Directions`, in lengths as they are stored.
+    """
+
+    number: int = ranged(0, 0, 4095)
+    amount: float = ranged(0.0, -1000, 1000)
+    first: int = ranged(0, 0, 255)
+    last: int = ranged(-1, -1, 255)
+    own: bool = False
+
+    def rows(self, num_ws: int) -> range:
+        """The rows that are moved, of a network that has this many."""
+        return range(self.first, num_ws if self.last < 0 else min(self.last + 1, num_ws))
+
+
+@dataclass(frozen=True)
+class Directions:
+    """w' = w + sum of amount * sigma * v over `edits`, after truncation and mixing. `file` ("" is none) holds one's own directions;
+    `sha256` is its hash when it was opened."""
+
+    edits: tuple[Direction, ...] = ranged((), sums="amount")
+    file: str = ""
+    sha256: str = ""
+
+    @property
+    def acting(self) -> tuple[Direction, ...]:
+        """The edits that move anything."""
+        return tuple(edit for edit in self.edits if edit.amount)
+
+    def with_edit(self, index: int, edit: Direction | None) -> Self:
+        """With edit `index` replaced, left out (None), or added at the end."""
+        return replace(self, edits=(*self.edits[:index], *([] if edit is None else [edit]), *self.edits[index + 1 :]))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gui_utils.controls import Field, button, checkbox, input_int
+from gui_utils.controls import Field, button, checkbox, input_int, slider_float
 from gui_utils.libraries import imgui
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, animate_row, cached, reset_button, unit_note, wrapped_text
@@ -10,16 +10,20 @@ from viz.request import NetworkFacts
 from viz.state import Mixing, MixingMotion, ViewState
 
 SEED = Field("Seed", "Mixing.seed", "The seed whose styles replace the ticked rows.", default=1000, high=2**32 - 1)
+AMOUNT = Field("Amount", "Mixing.amount", "How far the ticked rows go to the seed above: 0 leaves them, 1 takes its style whole.",
+               default=1.0)  # fmt: skip
 ANIMATE = Field("Animate", "MixingMotion.on", "Goes through the seeds one after another.", default=False)
 SPEED = Field("", "MixingMotion.seeds_per_s", "How fast the animation changes the seed.", "seeds/s", default=2.0, low=0, high=60,
               decimals=1, power=2)  # fmt: skip
 NO_ROWS = "Tick rows: the layers that they feed take their style from the seed above. Early rows shape, late rows colour."
-RESET = Field("Reset", "Mixing.reset", "Seed 1000, no row ticked, no animation.")
+RESET = Field("Reset", "Mixing.reset", "Seed 1000, no row ticked, the whole way, no animation.")
 ROW_WIDTH_EM = 3.2
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = state.edit(Mixing, seed=input_int(SEED, state.get(Mixing).seed))
+    mixing = state.get(Mixing)
+    state = state.edit(Mixing, amount=slider_float(AMOUNT, mixing.amount, disabled="" if mixing.rows else "No row is ticked."))
     motion = state.get(MixingMotion)
     on, speed = animate_row(ANIMATE, SPEED, motion.on, motion.seeds_per_s)
     state = state.edit(MixingMotion, on=on, seeds_per_s=speed)

@@ -12,22 +12,23 @@ import torch
 
 from torch_utils.sending import sent
 from viz.gpu.later import Later
-from viz.stages import Run, Stage
+from viz.stages import Run, Stage, directions
 from viz.stages.load import Ready
 from viz.stages.own_latent import name_of, own_ws
-from viz.state import SEEDS_PER_ROW, Latent, LatentPath, Mixing, OwnLatent, Truncation, ViewState
+from viz.state import SEEDS_PER_ROW, Directions, Latent, LatentPath, Mixing, OwnLatent, Truncation, ViewState
 
 
 @dataclass(frozen=True)
 class Styles:
-    """ws [1, num_ws, w_dim], the seeds that made it with their weights, for each row all that made it, as a name, and the pose
-    (r_c, r_s, t_x, t_y) that the network learns from it.
+    """ws [1, num_ws, w_dim], the seeds that made it with their weights, for each row all that made it, as a name, the pose
+    (r_c, r_s, t_x, t_y) that the network learns from it, and the directions in which it can be moved, as far as they are known.
     """
 
     ws: torch.Tensor
     seeds: tuple[tuple[int, float], ...]
     names: tuple[Hashable, ...]
     learned_pose: Later[tuple[float, ...]] | None = None
+    choices: directions.Choices = directions.NONE
 
 
 NO_PATH = LatentPath()
@@ -88,16 +89,25 @@ def draw_z(seed: int, z_dim: int, c_dim: int, class_index: int) -> tuple[np.ndar
 
 def run(run: Run) -> Styles:
     ready: Ready = run.inputs["load"]
-    latent, mixing = run.view.get(Latent), run.view.get(Mixing)
+    latent = run.view.get(Latent)
     seeds = () if run.view.get(OwnLatent).file else blend_weights(latent, run.view.get(LatentPath))
     w_avg = ready.network.w_avg
     offset = sum(weight * (mapped(run, ready, seed) - w_avg) for seed, weight in seeds)
     ws = w_avg + offset if seeds else own_ws(run, ready)
-    rows = [row for row in mixing.rows if row < ready.network.num_ws]
-    if rows:
-        other = mapped(run, ready, mixing.seed)
-        ws = torch.stack([(other if row in rows else ws)[:, row] for row in range(ready.network.num_ws)], dim=1)
-    return Styles(ws, seeds, row_names(run.view, ready.network.num_ws, seeds), _learned_pose(ready, ws))
+    ws, choices = directions.moved(run, ready, _mixed(run, ready, ws))
+    return Styles(ws, seeds, row_names(run.view, ready.network.num_ws, seeds), _learned_pose(ready, ws), choices)
+
+
+def _mixed(run: Run, ready: Ready, ws: torch.Tensor) -> torch.Tensor:
+    """With the chosen rows from the other seed, or part of the way to it."""
+    mixing, num_ws = run.view.get(Mixing), ready.network.num_ws
+    rows = [row for row in mixing.rows if row < num_ws]
+    if not rows:
+        return ws
+    other = mapped(run, ready, mixing.seed)
+    if mixing.amount < 1:
+        other = ws.lerp(other, mixing.amount)
+    return torch.stack([(other if row in rows else ws)[:, row] for row in range(num_ws)], dim=1)
 
 
 def _learned_pose(ready: Ready, ws: torch.Tensor) -> Later[tuple[float, ...]] | None:
@@ -114,7 +124,10 @@ def row_names(view: ViewState, num_ws: int, seeds: tuple[tuple[int, float], ...]
 
     def name(row: int) -> Hashable:
         psi = truncation.psi if truncation.cutoff < 0 or row < truncation.cutoff else 1.0
-        return (mixing.seed if row in mixing.rows else seeds or name_of(view.get(OwnLatent), row), class_index, psi)
+        made: Hashable = seeds or name_of(view.get(OwnLatent), row)
+        if row in mixing.rows and mixing.amount:
+            made = mixing.seed if mixing.amount == 1 else (made, mixing.seed, mixing.amount)
+        return (made, class_index, psi, *directions.name_of(view, row, num_ws))
 
     return tuple(name(row) for row in range(num_ws))
 
@@ -134,4 +147,4 @@ def mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:
     return ws
 
 
-STAGE = Stage("latent", after=("load",), reads=(Latent, LatentPath, OwnLatent, Mixing, Truncation), run=run)
+STAGE = Stage("latent", after=("load",), reads=(Latent, LatentPath, OwnLatent, Mixing, Directions, Truncation), run=run)

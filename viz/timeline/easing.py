@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from viz.state import ViewState
@@ -18,6 +18,7 @@ EASINGS: Mapping[str, Callable[[float], float]] = {
     "spline": lambda s: s,  # through the neighbours, with their slopes
     "hold": lambda s: 0.0,
 }
+Read = Callable[[Any], Any]  # of a point: the value that goes from one to the other
 MIRRORED = {**{name: name for name in EASINGS}, "ease in": "ease out", "ease out": "ease in"}
 
 
@@ -54,8 +55,25 @@ class Span(Generic[P]):
 
 def blend_field(kind: type, field: dataclasses.Field[Any], span: Span[Any]) -> Any:
     """The value of this field of group `kind` at the span's moment."""
-    a, b = (getattr(point.view.get(kind), field.name) for point in (span.start, span.end))
-    meta = field.metadata
+    read: Read = lambda point: getattr(point.view.get(kind), field.name)  # noqa: E731
+    amount = field.metadata.get("sums")
+    return _blend_parts(read, amount, span) if amount else _blend(read, field.metadata, span)
+
+
+def _blend_parts(read: Read, amount: str, span: Span[Any]) -> tuple[Any, ...]:
+    """A list whose sum counts: each part goes from as much as there is of it at one end to as much as there is at the other."""
+    if read(span.start) == read(span.end):
+        return read(span.start)
+    parts = dict.fromkeys(replace(part, **{amount: 0.0}) for point in (span.start, span.end) for part in read(point))
+
+    def of(part: Any) -> Read:
+        return lambda point: math.fsum(getattr(p, amount) for p in read(point) if replace(p, **{amount: 0.0}) == part)
+
+    return tuple(replace(part, **{amount: _blend(of(part), {}, span)}) for part in parts)
+
+
+def _blend(read: Read, meta: Mapping[str, Any], span: Span[Any]) -> Any:
+    a, b = read(span.start), read(span.end)
     if a == b or not moves(a, b, meta):
         return a
     eased = EASINGS[span.start.easing](span.fraction)
@@ -67,7 +85,7 @@ def blend_field(kind: type, field: dataclasses.Field[Any], span: Span[Any]) -> A
         b = a + short_turn(b - a)
     if span.start.easing != "spline":
         return _limited(a + (b - a) * eased, meta)
-    before, after = _neighbours(kind, field, span, a, b)
+    before, after = _neighbours(read, meta, span, a, b)
     return _limited(hermite(before, (span.start.time_s, a), (span.end.time_s, b), after, span.time_s), meta)
 
 
@@ -104,13 +122,13 @@ def hermite(
 
 
 def _neighbours(
-    kind: type, field: dataclasses.Field[Any], span: Span[Any], a: float, b: float
+    read: Read, meta: Mapping[str, Any], span: Span[Any], a: float, b: float
 ) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
     """(time, value) of the points beyond, as continuations of a and b; None where there is none, or no number.
 
     Differences are taken within each segment, so that neither whole turns nor the seam of a loop is a jump.
     """
-    steps = [_step(kind, field, segment) for segment in (span.before, span.after)]
+    steps = [_step(read, meta, segment) for segment in (span.before, span.after)]
     before, after = steps
     return (
         before and (span.start.time_s - before[0], a - before[1]),
@@ -118,15 +136,15 @@ def _neighbours(
     )
 
 
-def _step(kind: type, field: dataclasses.Field[Any], segment: tuple[Any, Any] | None) -> tuple[float, float] | None:
+def _step(read: Read, meta: Mapping[str, Any], segment: tuple[Any, Any] | None) -> tuple[float, float] | None:
     """(seconds, change) of a field over a segment."""
     if segment is None:
         return None
-    first, last = (getattr(point.view.get(kind), field.name) for point in segment)
-    if not moves(first, last, field.metadata):
+    first, last = (read(point) for point in segment)
+    if not moves(first, last, meta):
         return None
     step = last - first
-    if field.metadata.get("turn") and segment[0].short_way:
+    if meta.get("turn") and segment[0].short_way:
         step = short_turn(step)
     return segment[1].time_s - segment[0].time_s, step
 

@@ -28,7 +28,7 @@ TITLES = (
     "Latent", "Style mix", "Truncation", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing", "Log", "Timeline",
     "Equivariance", "Sticking", "Slice", "By layer", "Sweep", "Flicker", "Flow", "Metrics",
     "Average spectrum", "Out of band", "Nonlinearity", "Band", "Filters", "Break it", "Fourier input", "Filmstrip",
-    "Layer health", "Compare", "Inversion",
+    "Layer health", "Compare", "Inversion", "Directions",
 )  # fmt: skip
 
 
@@ -51,7 +51,8 @@ class Entry:
 FAR_OUT = (
     ViewState()
     .edit(states.Latent, x=-12.3456789, y=0.1, class_index=77, blend="preserving")
-    .edit(states.Mixing, rows=(0, 3, 40), seed=2**32 - 1)
+    .edit(states.Mixing, rows=(0, 3, 40), seed=2**32 - 1, amount=0.123456789)
+    .put(states.Directions((states.Direction(4000, 999.5, 9, 3), states.Direction(77, -0.1, 250, 255, own=True)), "no such file.npz"))
     .edit(states.Truncation, psi=7.1, cutoff=99)
     .edit(states.Noise, mode="random", seed=2**31 + 5)
     .edit(states.Pose, x=0.123456789, y=-9.1, turns=-0.43, snap=True)
@@ -114,7 +115,7 @@ def test_without_input_nothing_changes(title):
     ("title", "button"),
     [
         ("Latent", "Latent.reset"), ("Style mix", "Mixing.reset"), ("Truncation", "Truncation.reset"), ("Pose", "Pose.reset"),
-        ("Channels", "Channels.reset"), ("Spectrum", "Spectrum.reset"),
+        ("Channels", "Channels.reset"), ("Spectrum", "Spectrum.reset"), ("Directions", "Directions.reset"),
     ],
 )  # fmt: skip
 def test_reset_gives_the_defaults_of_its_groups_and_of_no_other(title, button):

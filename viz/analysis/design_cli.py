@@ -11,19 +11,7 @@ import numpy as np
 
 from networks.measures.comparison import KINDS, Kind
 from viz.analysis import break_it, break_it_panel, filter_view, fourier_view
-from viz.analysis.measuring import (
-    Measured,
-    add_view_arguments,
-    array_of,
-    begun,
-    check_out,
-    emit,
-    facts_of,
-    finite,
-    measured,
-    shown,
-    view_of,
-)
+from viz.analysis.measuring import Measurement, add_view_arguments, array_of, finite, shown, view_of
 from viz.errors import CommandError
 from viz.figures.figure import Axis
 from viz.state import BreakIt, Filters, FourierView, Tap, ViewState
@@ -37,27 +25,25 @@ def add_filters_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def filters_view(options: argparse.Namespace) -> ViewState:
-    return view_of(options).put(Tap(options.layer)).put(Filters(on=True))
+    return view_of(options, Tap(options.layer), Filters(on=True))
 
 
 def run_filters(options: argparse.Namespace) -> int:
-    check_out(options.out)
-    frame, result = measured(filters_view(options), filter_view.NAME)
-    found: filter_view.NetworkFilters | None = result.values
+    asked = Measurement.of(options, filters_view(options), filter_view.NAME)
+    found: filter_view.NetworkFilters | None = asked.values
     if found is None:
-        raise CommandError(f"{facts_of(frame).titled} has no designed filters")
+        raise CommandError(f"{asked.network.titled} has no designed filters")
     if options.layer and all(layer.spec.name != options.layer for layer in found.layers):
         raise CommandError(f"--layer {options.layer} has no filters; there are {', '.join(layer.spec.name for layer in found.layers)}")
     layers = [{"name": layer.spec.name, "sampling_rate": layer.spec.out_sampling_rate, "f_c": layer.spec.out_cutoff,
                "f_t": layer.spec.out_stopband, "pool": layer.pool, "up": _design(layer.up), "down": _design(layer.down)}
               for layer in found.layers]  # fmt: skip
-    facts = {**begun(frame, options), "layers": layers}
     titles = ("layer", "s", "f_c", "f_t", "up: n, window", "f_h", "attenuation", "down: n, window", "f_h", "attenuation")
-    lines = (f"{facts['network']}: filters, frequencies in cycles per image", _columns(titles), *(_columns(_row(x)) for x in layers))
+    lines = (f"{asked.network.ref}: filters, frequencies in cycles per image", _columns(titles), *(_columns(_row(x)) for x in layers))
     arrays = {f"{layer.spec.name}, {side}, {what}": values for layer in found.layers for side in ("up", "down")
               if (one := getattr(layer, side)) is not None
               for what, values in (("taps", one.taps), ("cycles", one.frequency), ("db", one.axis_db))}  # fmt: skip
-    network = facts_of(frame)
+    network = asked.network
     chosen = found.layers[filter_view.layer_index(found, network.tap_name(options.layer), network)]
 
     def figure() -> np.ndarray:
@@ -72,7 +58,7 @@ def run_filters(options: argparse.Namespace) -> int:
         title = f"{chosen.spec.name}: the response of its filters"
         return line_chart({side: (one.frequency, one.axis_db) for side, one in pair.items()}, *axes, title, marks=marks)
 
-    return emit(Measured(facts, lines, arrays, figure), options)
+    return asked.tell({"layers": layers}, lines, arrays, figure)
 
 
 def _design(found: Any) -> dict[str, Any] | None:
@@ -109,24 +95,23 @@ def add_fourier_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def fourier_input_view(options: argparse.Namespace) -> ViewState:
-    return view_of(options).put(FourierView(on=True))
+    return view_of(options, FourierView(on=True))
 
 
 def run_fourier(options: argparse.Namespace) -> int:
-    check_out(options.out)
-    frame, result = measured(fourier_input_view(options), fourier_view.NAME)
-    found: fourier_view.Fourier | None = result.values
+    asked = Measurement.of(options, fourier_input_view(options), fourier_view.NAME)
+    found: fourier_view.Fourier | None = asked.values
     if found is None:
-        raise CommandError(f"{facts_of(frame).titled} starts from a learned constant, not from waves")
+        raise CommandError(f"{asked.network.titled} starts from a learned constant, not from waves")
     rows = zip(found.freqs, found.phases, found.amplitudes, found.strengths, strict=True)
     waves = [{"right": float(f[0]), "down": float(f[1]), "phase_degrees": 360 * float(p), "amplitude": float(a), "used": float(s)}
              for f, p, a, s in rows]  # fmt: skip
     corners = {"image": found.outline(width=1, height=1), "canvas": found.outline(width=found.canvas[0], height=found.canvas[1])}
-    facts = {**begun(frame, options), "f_c": found.bandwidth, "half_rate": found.nyquist, "canvas": list(found.canvas),
+    facts = {"f_c": found.bandwidth, "half_rate": found.nyquist, "canvas": list(found.canvas),
              "learned_pose": list(found.learned), "damped": found.damped, "matrix": found.matrix.tolist(), "waves": waves}  # fmt: skip
     used = sorted(range(len(waves)), key=lambda i: -waves[i]["used"])[:8]
     lines = (
-        f"{facts['network']}: {len(waves)} waves up to {found.bandwidth:g} cycles per image, {found.damped or 'none'} damped",
+        f"{asked.network.ref}: {len(waves)} waves up to {found.bandwidth:g} cycles per image, {found.damped or 'none'} damped",
         f"learned pose: {fourier_view.learned_text(found.learned)}; canvas {found.canvas[0]:.3g} x {found.canvas[1]:.3g} images",
         f"the {len(used)} most used:",
         *(f"  wave {i:<5}{waves[i]['right']:8.3f} right {waves[i]['down']:8.3f} down  {waves[i]['phase_degrees']:7.1f} degrees"
@@ -134,7 +119,7 @@ def run_fourier(options: argparse.Namespace) -> int:
     )  # fmt: skip
     arrays = {"freqs": found.freqs, "phases": found.phases, "amplitudes": found.amplitudes, "strengths": found.strengths,
               "matrix": found.matrix, **corners}  # fmt: skip
-    return emit(Measured(facts, lines, arrays, lambda: waves_figure(found)), options)
+    return asked.tell(facts, lines, arrays, lambda: waves_figure(found))
 
 
 def waves_figure(found: fourier_view.Fourier) -> np.ndarray:
@@ -157,19 +142,18 @@ def add_break_it_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_break_it(options: argparse.Namespace) -> int:
-    check_out(options.out)
     view = view_of(options)
     if not view.get(BreakIt).on:
         raise CommandError("Nothing is broken; --break LAYERS:NAME=VALUE breaks something, e.g. --break all:m=1")
-    frame, result = measured(view, break_it.NAME)
-    toll: break_it.Toll = result.values
+    asked = Measurement.of(options, view, break_it.NAME)
+    toll: break_it.Toll = asked.values
     pairs: dict[Kind, tuple[float | None, float | None]] = {kind: toll.db(kind) for kind in KINDS}
-    facts = {**begun(frame, options), "broken": asdict(view.get(BreakIt)), "summary": view.get(BreakIt).summary(),
+    facts = {"broken": asdict(view.get(BreakIt)), "summary": view.get(BreakIt).summary(),
              "num": toll.broken.done if toll.broken else 0,
              **{kind: {"whole": finite(whole), "broken": finite(broken), "change": toll.change(kind)}
                 for kind, (whole, broken) in pairs.items()},
              "seconds": {"whole": toll.whole_s, "broken": toll.broken_s, "ratio": toll.time_ratio}}  # fmt: skip
     table = (break_it_panel.TITLES, *break_it_panel.rows(toll))
-    lines = (f"{facts['network']}: {facts['summary']}", *("  " + "".join(f"{cell:>12}" for cell in row) for row in table))
+    lines = (f"{asked.network.ref}: {facts['summary']}", *("  " + "".join(f"{cell:>12}" for cell in row) for row in table))
     arrays = {kind: array_of(pair) for kind, pair in pairs.items()} | {"seconds": array_of((toll.whole_s, toll.broken_s))}
-    return emit(Measured(facts, lines, arrays), options)
+    return asked.tell(facts, lines, arrays)

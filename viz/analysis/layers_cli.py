@@ -7,19 +7,7 @@ import argparse
 import numpy as np
 
 from viz.analysis import layer_health, layer_shares, nonlinearity_chart
-from viz.analysis.measuring import (
-    Measured,
-    add_view_arguments,
-    array_of,
-    begun,
-    check_out,
-    emit,
-    facts_of,
-    finite,
-    measured,
-    shown,
-    view_of,
-)
+from viz.analysis.measuring import Measurement, add_view_arguments, array_of, finite, shown, view_of
 from viz.errors import CommandError
 from viz.figures.figure import Axis
 from viz.state import LayerHealth, LayerShares, Nonlinearity, Tap, ViewState
@@ -31,23 +19,22 @@ def add_nonlinearity_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def nonlinearity_view(options: argparse.Namespace) -> ViewState:
-    return view_of(options).put(Tap(options.layer)).put(Nonlinearity(on=True))
+    return view_of(options, Tap(options.layer), Nonlinearity(on=True))
 
 
 def run_nonlinearity(options: argparse.Namespace) -> int:
-    check_out(options.out)
-    frame, result = measured(nonlinearity_view(options), nonlinearity_chart.NAME)
-    inside: nonlinearity_chart.Inside | None = result.values
-    network = facts_of(frame)
+    asked = Measurement.of(options, nonlinearity_view(options), nonlinearity_chart.NAME)
+    inside: nonlinearity_chart.Inside | None = asked.values
+    network = asked.network
     if options.layer and all(tap.name != options.layer for tap in network.taps):
         raise CommandError(f"--layer {options.layer} is not a layer of {network.name}; `inspect` lists them")
     if inside is None:
         raise CommandError(f"{network.titled} has no filtered nonlinearity there")
     rows = nonlinearity_chart.rows(inside)
-    facts = {**begun(frame, options), "layer": inside.name, "channels": inside.channels, "marks": inside.marks,
+    facts = {"layer": inside.name, "channels": inside.channels, "marks": inside.marks,
              "beyond_half_rate": {name: finite(share) for name, share in rows}, "folded": inside.shares.folded,
              "removed": inside.shares.removed}  # fmt: skip
-    lines = (f"{facts['network']}: {inside.name}, seed {options.seed}; shares of power beyond s/2",
+    lines = (f"{network.ref}: {inside.name}, {asked.latent}; shares of power beyond s/2",
              *(f"  {name:<22}{nonlinearity_chart.percent_text(share):>28}" for name, share in rows))  # fmt: skip
     arrays = {
         f"{name}, {what}": values for name, pair in inside.curves.items() for what, values in zip(("cycles", "db"), pair, strict=True)
@@ -62,7 +49,7 @@ def run_nonlinearity(options: argparse.Namespace) -> int:
         marked = ", ".join(f"{name} {frequency:.4g}" for name, frequency in inside.marks.items())
         return line_chart(inside.curves, *axes, f"inside {inside.name}: {marked}", marks=inside.marks)
 
-    return emit(Measured(facts, lines, arrays, figure), options)
+    return asked.tell(facts, lines, arrays, figure)
 
 
 def add_out_of_band_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,17 +57,15 @@ def add_out_of_band_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def out_of_band_view(options: argparse.Namespace) -> ViewState:
-    return view_of(options).put(LayerShares(on=True))
+    return view_of(options, LayerShares(on=True))
 
 
 def run_out_of_band(options: argparse.Namespace) -> int:
-    check_out(options.out)
-    frame, result = measured(out_of_band_view(options), layer_shares.NAME)
-    found: tuple[layer_shares.LayerShare, ...] = result.values.found
+    asked = Measurement.of(options, out_of_band_view(options), layer_shares.NAME)
+    found: tuple[layer_shares.LayerShare, ...] = asked.values.found
     fields = tuple(layer_shares.CURVES.values())
     layers = [{"name": share.name, **{field: finite(getattr(share, field)) for field in fields}} for share in found]
-    facts = {**begun(frame, options), "layers": layers}
-    lines = (f"{facts['network']}: shares of each layer's power, seed {options.seed}",
+    lines = (f"{asked.network.ref}: shares of each layer's power, {asked.latent}",
              f"  {'':<20}" + "".join(f"{title:>14}" for title in layer_shares.CURVES),
              *(f"  {share.name:<20}" + "".join(f"{shown(layer_shares.decibels(getattr(share, field)), 'dB'):>14}" for field in fields)
                for share in found))  # fmt: skip
@@ -96,7 +81,7 @@ def run_out_of_band(options: argparse.Namespace) -> int:
         axes = Axis("layers in order of computation", -0.6, len(found) - 0.4), Axis("dB of the layer's power", layer_shares.LOWEST_DB, 3.0)
         return line_chart(curves, *axes, "power out of band")
 
-    return emit(Measured(facts, lines, arrays, figure), options)
+    return asked.tell({"layers": layers}, lines, arrays, figure)
 
 
 def add_health_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,23 +90,23 @@ def add_health_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def health_view(options: argparse.Namespace) -> ViewState:
-    return view_of(options).put(LayerHealth(on=True, dtype=options.dtype))
+    return view_of(options, LayerHealth(on=True, dtype=options.dtype))
 
 
 def run_health(options: argparse.Namespace) -> int:
-    check_out(options.out)
-    frame, result = measured(health_view(options), layer_health.NAME)
-    found: tuple[layer_health.Health, ...] | None = result.values
+    asked = Measurement.of(options, health_view(options), layer_health.NAME)
+    found: tuple[layer_health.Health, ...] | None = asked.values
     if not found:
-        raise CommandError(f"{facts_of(frame).titled} has no filtered layers")
+        raise CommandError(f"{asked.network.titled} has no filtered layers")
+    dtype = asked.view.get(LayerHealth).dtype
     numbers = ("own_db", "chain_db", "clamped", "largest")
     layers = [
         {"name": h.name, **{field: finite(getattr(h, field)) for field in numbers}, "dead": h.dead, "channels": h.channels} for h in found
     ]
-    facts = {**begun(frame, options), "dtype": options.dtype, "layers": layers}
+    facts = {"dtype": dtype, "layers": layers}
     titles = ("layer", "dB alone", "dB up to it", "clamped", "largest", "dead channels")
     table = (f"  {row[0]:<8}" + "".join(f"{cell:>14}" for cell in row[1:]) for row in (titles, *map(layer_health.texts, found)))
-    lines = (f"{facts['network']}: {options.dtype} against float32, seed {options.seed}", *table)
+    lines = (f"{asked.network.ref}: {dtype} against float32, {asked.latent}", *table)
     arrays: dict[str, np.ndarray] = {"layer": np.array([h.name for h in found]), "dead": np.array([len(h.dead) for h in found])}
     arrays |= {field: array_of(getattr(h, field) for h in found) for field in numbers}
 
@@ -132,6 +117,6 @@ def run_health(options: argparse.Namespace) -> int:
         levels = {"alone": array_of(h.own_db for h in found), "up to it": array_of(h.chain_db for h in found)}
         high = max(float(level[np.isfinite(level)].max(initial=0.0)) for level in levels.values())
         axes = Axis("layers in order of computation", -0.6, len(found) - 0.4), Axis("dB of detail over the difference", 0.0, high + 6)
-        return line_chart({title: (at, level) for title, level in levels.items()}, *axes, f"{options.dtype} against float32")
+        return line_chart({title: (at, level) for title, level in levels.items()}, *axes, f"{dtype} against float32")
 
-    return emit(Measured(facts, lines, arrays, figure), options)
+    return asked.tell(facts, lines, arrays, figure)

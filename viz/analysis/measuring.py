@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,24 +13,15 @@ from typing import Any
 import numpy as np
 
 from viz import headless
+from viz.capture import save_npz, save_png
 from viz.cli import arguments
 from viz.cli.arguments import add_engine_arguments, at_least_one, seed_number
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
-from viz.request import Frame, NetworkFacts, OverlayResult
-from viz.state import BreakIt, Device, Latent, Pose, Source, Truncation, ViewState
+from viz.request import Frame, NetworkFacts, OverlayImage, OverlayResult
+from viz.state import ANALYSES, SEEDS_PER_ROW, BreakIt, Device, Latent, LatentPath, OwnLatent, Pose, Source, Truncation, ViewState
 
 OUTPUTS = (".png", ".npz")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a command found: `facts` for --json, `lines` for the terminal, `arrays` for .npz, and a figure (uint8 [H, W, 3])."""
-
-    facts: Mapping[str, Any]
-    lines: tuple[str, ...]
-    arrays: Mapping[str, Any] = field(default_factory=dict)
-    figure: Callable[[], np.ndarray] | None = None
 
 
 def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: str, posed: bool = True) -> None:
@@ -49,18 +40,94 @@ def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: st
     add_set_argument(parser)
 
 
-def view_of(options: argparse.Namespace) -> ViewState:
-    """The view that the window would show: everything else has its default."""
+def view_of(options: argparse.Namespace, *groups: Any) -> ViewState:
+    """The view that the window would show, with these groups, what they measure switched on: everything else has its default.
+
+    --set and --break come last, as everywhere.
+    """
     view = ViewState().put(Source(network=options.network)).put(Latent(x=float(options.seed))).put(Truncation(psi=options.psi))
     if hasattr(options, "translate"):
         view = view.put(Pose(x=options.translate[0], y=options.translate[1], turns=options.rotate / 360))
-    return with_settings(view.put(Device(device=options.device, backend=options.backend)), options.settings)
+    for group in (Device(device=options.device, backend=options.backend), *groups):
+        view = view.put(group)
+    view = with_settings(view, options.settings)
+    for kind in (type(group) for group in groups if type(group) in ANALYSES):
+        view = view.edit(kind, on=True)
+    return view
 
 
-def check_out(out: Path | None) -> None:
+@dataclass(frozen=True)
+class Measurement:
+    """What a command was asked and has found, on the way to the terminal and a file."""
+
+    options: argparse.Namespace
+    view: ViewState
+    frame: Frame
+    values: Any = None
+    images: Mapping[str, OverlayImage] = field(default_factory=dict)
+
+    @staticmethod
+    def of(options: argparse.Namespace, view: ViewState, name: str) -> Measurement:
+        """The overlay `name`, which `view` has switched on, run to its end. CommandError for anything that fails, a file's name first."""
+        check_out(options)
+        frame, result = measured(view, name)
+        return Measurement(options, view, frame, result.values, result.images)
+
+    @property
+    def network(self) -> NetworkFacts:
+        return facts_of(self.frame)
+
+    @property
+    def seed(self) -> int | None:
+        """None between seeds, and for a latent that is none of them."""
+        latent = self.view.get(Latent)
+        on_one = latent.x == round(latent.x) and latent.y == round(latent.y)
+        elsewhere = self.view.get(OwnLatent).file or self.view.get(LatentPath).seeds
+        return (round(latent.x) + SEEDS_PER_ROW * round(latent.y)) % 2**32 if on_one and not elsewhere else None
+
+    @property
+    def latent(self) -> str:
+        """ "seed 3", "latent 3.5, 0" or "walk.npz"."""
+        if self.seed is not None:
+            return f"seed {self.seed}"
+        file, path, latent = self.view.get(OwnLatent).file, self.view.get(LatentPath), self.view.get(Latent)
+        return Path(file).name if file else f"path at {path.position:g}" if path.seeds else f"latent {latent.x:g}, {latent.y:g}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the facts of every measurement begin with."""
+        named = {} if self.seed is not None else {"latent": self.latent}
+        return {"network": self.network.ref, "config": self.network.config_name, "seed": self.seed, **named}
+
+    def need_grid(self) -> None:
+        """CommandError for a network that cannot be posed."""
+        if not self.network.has_pose:
+            raise CommandError(f"{self.network.titled} has no input grid to move: this cannot be measured on it")
+
+    def tell(
+        self,
+        facts: Mapping[str, Any],
+        lines: Iterable[str],
+        arrays: Mapping[str, Any],
+        figure: Callable[[], np.ndarray] | None = None,
+    ) -> int:
+        """Writes the file that was asked for (`arrays`, or the figure, uint8 [H, W, 3]), prints the lines or, as JSON, the facts."""
+        out: Path | None = self.options.out
+        if out is not None and out.suffix.lower() == ".npz":
+            save_npz(out, arrays)
+        elif out is not None:
+            if figure is None:
+                raise CommandError(f"--out {out.name}: there is no picture of this measurement")
+            save_png(out, figure(), None)
+        whole = {**self.facts, **facts}
+        print(json.dumps(whole, indent=1, allow_nan=False) if self.options.json else "\n".join(lines))
+        return 0
+
+
+def check_out(options: argparse.Namespace) -> None:
     """Before anything is computed: CommandError for a file that could not be written."""
-    if out is not None:
-        arguments.check_out(out, OUTPUTS)
+    if options.out is not None:
+        arguments.check_out(options.out, OUTPUTS)
 
 
 def measured(view: ViewState, name: str) -> tuple[Frame, OverlayResult]:
@@ -84,40 +151,10 @@ def check_pose(view: ViewState, frame: Frame) -> None:
         raise CommandError(f"{facts.titled} has no designed filters: --break cannot act on it")
 
 
-def need_grid(frame: Frame) -> None:
-    """CommandError for a network that cannot be posed."""
-    facts = facts_of(frame)
-    if not facts.has_pose:
-        raise CommandError(f"{facts.titled} has no input grid to move: this cannot be measured on it")
-
-
 def facts_of(frame: Frame) -> NetworkFacts:
     """Of a frame without an error."""
     assert frame.network is not None
     return frame.network
-
-
-def begun(frame: Frame, options: argparse.Namespace) -> dict[str, Any]:
-    """What the facts of every measurement begin with."""
-    facts = facts_of(frame)
-    return {"network": facts.ref, "config": facts.config_name, "seed": options.seed}
-
-
-def emit(found: Measured, options: argparse.Namespace) -> int:
-    """Writes the file that was asked for, prints. Exit code 0."""
-    out: Path | None = options.out
-    if out is not None and out.suffix.lower() == ".npz":
-        from viz.capture import save_npz
-
-        save_npz(out, found.arrays)
-    elif out is not None:
-        from viz.capture import save_png
-
-        if found.figure is None:
-            raise CommandError(f"--out {out.name}: there is no picture of this measurement")
-        save_png(out, found.figure(), None)
-    print(json.dumps(found.facts, indent=1, allow_nan=False) if options.json else "\n".join(found.lines))
-    return 0
 
 
 def finite(value: float | None) -> float | None:

@@ -9,19 +9,7 @@ from typing import Any
 import numpy as np
 
 from viz.analysis import flicker, flow_chart, layer_chart, live_equivariance, sweep_chart
-from viz.analysis.measuring import (
-    Measured,
-    add_view_arguments,
-    array_of,
-    begun,
-    check_out,
-    emit,
-    finite,
-    measured,
-    need_grid,
-    shown,
-    view_of,
-)
+from viz.analysis.measuring import Measurement, add_view_arguments, array_of, finite, shown, view_of
 from viz.errors import CommandError
 from viz.figures.figure import Axis
 from viz.state import Equivariance, Flicker, Flow, LayerEquivariance, Pose, Sweep, ViewState
@@ -41,20 +29,20 @@ def add_flow_arguments(parser: argparse.ArgumentParser) -> None:
 
 def flow_view(options: argparse.Namespace) -> ViewState:
     _positive("--reach", options.reach)
-    return view_of(options).put(Flow(on=True, over=options.over, reach_px=options.reach, num=options.num))
+    return view_of(options, Flow(on=True, over=options.over, reach_px=options.reach, num=options.num))
 
 
 def run_flow(options: argparse.Namespace) -> int:
-    check_out(options.out)
-    frame, result = measured(flow_view(options), flow_chart.NAME)
-    need_grid(frame)
-    found: flow_chart.Attachment = result.values
-    facts = {**begun(frame, options), "num": found.count, "over": options.over, "reach_px": options.reach, "attached": found.attached,
+    asked = Measurement.of(options, flow_view(options), flow_chart.NAME)
+    asked.need_grid()
+    found: flow_chart.Attachment = asked.values
+    group = asked.view.get(Flow)
+    facts = {"num": found.count, "over": group.over, "reach_px": group.reach_px, "attached": found.attached,
              "stuck_share": found.stuck_share, "from_cycles": found.low}  # fmt: skip
     _, attached, note = flow_chart.texts(found)
-    lines = (f"{facts['network']}: {found.count} poses around seed {options.seed}", f"detail attached: {attached}", note)
+    lines = (f"{asked.network.ref}: {found.count} poses around {asked.latent}", f"detail attached: {attached}", note)
     arrays: dict[str, Any] = {"attached": array_of([found.attached]), "shares": array_of(found.shares), "weights": array_of(found.weights)}
-    image = result.images.get(flow_chart.ARROWS)
+    image = asked.images.get(flow_chart.ARROWS)
     if image is not None and image.arrows is not None:
         arrays |= {"at": image.arrows.at, "moved": image.arrows.moved, "expected": image.arrows.expected}
 
@@ -62,13 +50,13 @@ def run_flow(options: argparse.Namespace) -> int:
         from gui_utils.tone import colormap_table
         from viz.analysis.figures import arrows_figure
 
-        if image is None or image.arrows is None or frame.toned is None:
+        if image is None or image.arrows is None or asked.frame.toned is None:
             raise CommandError("--out: there is no detail to draw arrows for")
         table = colormap_table(image.colormap)
         colors = table[np.round(np.clip(image.arrows.shares, 0, 1) * (len(table) - 1)).astype(int)]
-        return arrows_figure(frame.toned, image.arrows, colors, f"detail attached {attached}")
+        return arrows_figure(asked.frame.toned, image.arrows, colors, f"detail attached {attached}")
 
-    return emit(Measured(facts, lines, arrays, figure), options)
+    return asked.tell(facts, lines, arrays, figure)
 
 
 # ------------------------------------------------------------------------------------------------------ equivariance
@@ -88,29 +76,35 @@ def pose_facts(view: ViewState) -> dict[str, Any]:
 
 
 def equivariance_view(options: argparse.Namespace) -> ViewState:
-    return view_of(options).put(Equivariance(on=True))
+    return view_of(options, Equivariance(on=True))
+
+
+def posed(options: argparse.Namespace, view: ViewState, name: str) -> Measurement:
+    """What compares a pose with none."""
+    if not view.get(Pose).moved:
+        raise CommandError(IDENTITY)
+    asked = Measurement.of(options, view, name)
+    asked.need_grid()
+    return asked
 
 
 def run_equivariance(options: argparse.Namespace) -> int:
-    check_out(options.out)
-    view = equivariance_view(options)
-    if view.get(Pose) == Pose():
+    asked = posed(options, equivariance_view(options), live_equivariance.NAME)
+    now: live_equivariance.Now = asked.values
+    if now.kind is None:  # less than half a pixel, rounded
         raise CommandError(IDENTITY)
-    frame, result = measured(view, live_equivariance.NAME)
-    need_grid(frame)
-    now: live_equivariance.Now = result.values
-    facts = {**begun(frame, options), **pose_facts(view), "kind": now.kind, "db": finite(now.db), "compared": now.valid_share}
+    facts = {**pose_facts(asked.view), "kind": now.kind, "db": finite(now.db), "compared": now.valid_share}
     title, number, remark = live_equivariance.texts(now)
-    lines = (f"{facts['network']}: seed {options.seed}", f"{title}: {number}", remark)
-    image = result.images[ERRORS[options.image]]
-    arrays = {name: result.images[key].values for name, key in ERRORS.items()} | {"mask": image.mask, "db": array_of([now.db])}
+    lines = (f"{asked.network.ref}: {asked.latent}", f"{title}: {number}", remark)
+    image = asked.images[ERRORS[options.image]]
+    arrays = {name: asked.images[key].values for name, key in ERRORS.items()} | {"mask": image.mask, "db": array_of([now.db])}
 
     def figure() -> np.ndarray:
         from viz.analysis.figures import picture_figure
 
         return picture_figure(image, f"{image.label}; {title.split(' ')[0]} {number}")
 
-    return emit(Measured(facts, lines, arrays, figure), options)
+    return asked.tell(facts, lines, arrays, figure)
 
 
 # ---------------------------------------------------------------------------------------------------------- flicker
@@ -125,25 +119,25 @@ def add_flicker_arguments(parser: argparse.ArgumentParser) -> None:
 
 def flicker_view(options: argparse.Namespace) -> ViewState:
     _positive("--reach", options.reach)
-    return view_of(options).put(Flicker(on=True, num=max(2, options.num), reach_px=options.reach))
+    return view_of(options, Flicker(on=True, num=max(2, options.num), reach_px=options.reach))
 
 
 def run_flicker(options: argparse.Namespace) -> int:
-    check_out(options.out)
-    frame, result = measured(flicker_view(options), flicker.NAME)
-    need_grid(frame)
-    found: flicker.Steadiness = result.values
-    facts = {**begun(frame, options), "num": found.count, "reach_px": options.reach, "db": finite(found.db)}
-    lines = (f"{facts['network']}: {found.count} poses around seed {options.seed}, up to {options.reach:g} px",
+    asked = Measurement.of(options, flicker_view(options), flicker.NAME)
+    asked.need_grid()
+    found: flicker.Steadiness = asked.values
+    reach_px = asked.view.get(Flicker).reach_px
+    facts = {"num": found.count, "reach_px": reach_px, "db": finite(found.db)}
+    lines = (f"{asked.network.ref}: {found.count} poses around {asked.latent}, up to {reach_px:g} px",
              f"steadiness, peak over flicker: {shown(found.db, 'dB')}")  # fmt: skip
-    image = result.images[flicker.DEVIATION]
+    image = asked.images[flicker.DEVIATION]
 
     def figure() -> np.ndarray:
         from viz.analysis.figures import picture_figure
 
         return picture_figure(image, f"flicker, steadiness {shown(found.db, 'dB')}")
 
-    return emit(Measured(facts, lines, {"db": array_of([found.db]), "flicker_db": image.values, "mask": image.mask}, figure), options)
+    return asked.tell(facts, lines, {"db": array_of([found.db]), "flicker_db": image.values, "mask": image.mask}, figure)
 
 
 # --------------------------------------------------------------------------------------------------------- by layer
@@ -154,20 +148,16 @@ def add_by_layer_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def by_layer_view(options: argparse.Namespace) -> ViewState:
-    return view_of(options).put(LayerEquivariance(on=True))
+    return view_of(options, LayerEquivariance(on=True))
 
 
 def run_by_layer(options: argparse.Namespace) -> int:
-    check_out(options.out)
-    view = by_layer_view(options)
-    if view.get(Pose) == Pose():
+    asked = posed(options, by_layer_view(options), layer_chart.NAME)
+    found: layer_chart.Layers = asked.values
+    if not found.posed:
         raise CommandError(IDENTITY)
-    frame, result = measured(view, layer_chart.NAME)
-    need_grid(frame)
-    found: layer_chart.Layers = result.values
-    layers = [{"name": name, "db": finite(db)} for name, db in found.found]
-    facts = {**begun(frame, options), **pose_facts(view), "layers": layers}
-    lines = (f"{facts['network']}: variance over error, seed {options.seed}",
+    facts = {**pose_facts(asked.view), "layers": [{"name": name, "db": finite(db)} for name, db in found.found]}
+    lines = (f"{asked.network.ref}: variance over error, {asked.latent}",
              *(f"  {name:<20}{shown(db, 'dB'):>12}" for name, db in found.found))  # fmt: skip
     names, values = [name for name, _ in found.found], [db for _, db in found.found]
 
@@ -176,7 +166,7 @@ def run_by_layer(options: argparse.Namespace) -> int:
 
         return bar_chart(names, [finite(v) for v in values], _db_axis(values, zero=True), "how every layer follows the pose")
 
-    return emit(Measured(facts, lines, {"layer": np.array(names), "db": array_of(values)}, figure), options)
+    return asked.tell(facts, lines, {"layer": np.array(names), "db": array_of(values)}, figure)
 
 
 # ------------------------------------------------------------------------------------------------------------ sweep
@@ -191,18 +181,17 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
 def sweep_view(options: argparse.Namespace) -> ViewState:
     if options.num < 0 or options.num == 1:
         raise CommandError(f"--num {options.num}: a sweep has at least 2 points")
-    return view_of(options).put(Sweep(on=True, over=options.over, num=options.num))
+    return view_of(options, Sweep(on=True, over=options.over, num=options.num))
 
 
 def run_sweep(options: argparse.Namespace) -> int:
-    check_out(options.out)
-    frame, result = measured(sweep_view(options), sweep_chart.NAME)
-    need_grid(frame)
-    curve: sweep_chart.Curve = result.values
+    asked = Measurement.of(options, sweep_view(options), sweep_chart.NAME)
+    asked.need_grid()
+    curve: sweep_chart.Curve = asked.values
     unit, scale = ("shift_px", 1.0) if curve.over == "shift" else ("degrees", 360.0)
     points = [{unit: p.value * scale, "db": finite(p.db), "kind": p.kind} for p in curve.points]
-    facts = {**begun(frame, options), "over": curve.over, "num": len(points), "points": points}
-    lines = (f"{facts['network']}: seed {options.seed}, {unit.replace('_', ' in ')} and PSNR",
+    facts = {"over": curve.over, "num": len(points), "points": points}
+    lines = (f"{asked.network.ref}: {asked.latent}, {unit.replace('_', ' in ')} and PSNR",
              *(f"  {p.value * scale:10.4f}{shown(p.db, 'dB'):>12}" for p in curve.points))  # fmt: skip
     x, y = array_of(p.value * scale for p in curve.points), array_of(p.db for p in curve.points)
 
@@ -213,7 +202,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         axes = Axis(label, float(x.min()), float(x.max())), _db_axis(y)
         return line_chart({"PSNR": (x, np.where(np.isfinite(y), y, np.nan))}, *axes, f"equivariance over {curve.over}")
 
-    return emit(Measured(facts, lines, {unit: x, "db": y}, figure), options)
+    return asked.tell(facts, lines, {unit: x, "db": y}, figure)
 
 
 def _db_axis(values: Any, *, zero: bool = False) -> Axis:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 
-from viz.analysis.measuring import Measured, add_view_arguments, begun, check_out, check_pose, emit, finite, shown, view_of
+from viz.analysis.measuring import Measurement, add_view_arguments, check_out, check_pose, finite, shown, view_of
 from viz.analysis.slice_strip import CAPACITY, ENOUGH, Collected, export
 from viz.errors import CommandError
 from viz.headless import first_frame, silent
@@ -45,7 +45,7 @@ def views(options: argparse.Namespace) -> Iterator[ViewState]:
 
 
 def run(options: argparse.Namespace) -> int:
-    check_out(options.out)
+    check_out(options)
     if not ENOUGH <= options.num <= CAPACITY:
         raise CommandError(f"--num {options.num}: a strip has from {ENOUGH} to {CAPACITY} pictures")
     line = Slice(True, *options.line)
@@ -53,14 +53,15 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError("--line: the ends are the same point")
     frame, collected = collect(options, line)
     score = finite(collected.score())
-    facts = {**begun(frame, options), "num": options.num, "move": options.move, "line": list(options.line), "stuck": score}
+    asked = Measurement(options, view_of(options), frame)
+    facts = {"num": options.num, "move": options.move, "line": list(options.line), "stuck": score}
     percent = shown(None if score is None else 100 * score, "%")
     lines = (
-        f"{facts['network']}: {options.num} pictures from seed {options.seed}, moved by {options.move}",
+        f"{asked.network.ref}: {options.num} pictures from {asked.latent}, moved by {options.move}",
         f"detail that stands still: {percent}",
     )
     saved = export(collected, Tone())
-    return emit(Measured(facts, lines, saved.arrays, saved.figure), options)
+    return asked.tell(facts, lines, saved.arrays, saved.figure)
 
 
 def collect(options: argparse.Namespace, line: Slice) -> tuple[Frame, Collected]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+import numpy as np
+
 from viz.analysis import sticking_average as overlay
-from viz.analysis.measuring import Measured, add_view_arguments, array_of, begun, check_out, emit, measured, need_grid, shown, view_of
+from viz.analysis.measuring import Measurement, add_view_arguments, array_of, shown, view_of
 from viz.cli.render import seed_number
 from viz.errors import CommandError
 from viz.state import Sticking, ViewState
@@ -30,32 +32,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def view(options: argparse.Namespace) -> ViewState:
     group = Sticking(on=True, num=max(2, options.num), strength=options.radius, space=options.space, reach_px=options.reach,
                      hold_pose=options.hold_pose, seed=options.neighbours_seed)  # fmt: skip
-    return view_of(options).put(group)
+    return view_of(options, group)
 
 
 def run(options: argparse.Namespace) -> int:
-    check_out(options.out)
     if not 0 <= options.reach <= 64:
         raise CommandError(f"--reach {options.reach:g} is out of range; from 0 to 64 is expected")
-    frame, result = measured(view(options), overlay.NAME)
-    if options.space == "pose":
-        need_grid(frame)
-    kept: overlay.Kept = result.values
+    asked = Measurement.of(options, view(options), overlay.NAME)
+    if asked.view.get(Sticking).space == "pose":
+        asked.need_grid()
+    kept: overlay.Kept = asked.values
     octaves = [{"from": band.low, "to": band.high, "kept": band.share, "held": band.held} for band in kept.octaves]
-    facts = {**begun(frame, options), "num": kept.count, "kept": kept.share, "from_cycles": kept.low, "held": kept.held, "octaves": octaves}
+    facts = {"num": kept.count, "kept": kept.share, "from_cycles": kept.low, "held": kept.held, "octaves": octaves}
     percent = lambda share: shown(None if share is None else 100 * share, "%")  # noqa: E731
     lines = (
-        f"{facts['network']}: {kept.count} pictures around seed {options.seed}",
+        f"{asked.network.ref}: {kept.count} pictures around {asked.latent}",
         f"detail kept, from {kept.low:g} cycles per image: {percent(kept.share)}",
         *(f"  {o.low:6g} to {o.high:<6g} {percent(o.share):>10}   of {100 * o.held:8.2g} % of the power" for o in kept.octaves),
     )
-    arrays = {name: result.images[image].values for name, image in IMAGES.items()}
+    arrays = {name: asked.images[image].values for name, image in IMAGES.items()}
     arrays |= {"octaves": array_of(v for o in kept.octaves for v in (o.low, o.high, o.share, o.held)).reshape(-1, 4)}
-    return emit(Measured(facts, lines, {**arrays, "kept": array_of([kept.share])}, lambda: figure(result, options.image, kept)), options)
 
+    def figure() -> np.ndarray:
+        from viz.analysis.figures import picture_figure
 
-def figure(result, image: str, kept: overlay.Kept):
-    from viz.analysis.figures import picture_figure
+        return picture_figure(asked.images[IMAGES[options.image]], f"{options.image} of {kept.count}, detail kept {percent(kept.share)}")
 
-    share = shown(None if kept.share is None else 100 * kept.share, "%")
-    return picture_figure(result.images[IMAGES[image]], f"{image} of {kept.count}, detail kept {share}")
+    return asked.tell(facts, lines, {**arrays, "kept": array_of([kept.share])}, figure)

@@ -142,6 +142,7 @@ def test_what_cannot_be_posed_is_said(command, capsys):
     ("words", "sentence"),
     [
         (["by-layer", TINY_R], "identity"),
+        (["equivariance", TINY_R, "--translate", "0.001", "0", "--set", "Pose.snap=true"], "identity"),
         (["sticking", TINY_R, "--out", "a.jpg"], "a.jpg"),
         (["flow", TINY_R, "--reach", "0"], "--reach 0"),
         (["sweep", TINY_R, "--num", "1"], "at least 2"),
@@ -286,3 +287,16 @@ def test_the_pose_that_is_told_is_the_one_that_was_measured(capsys):
     """Whichever option gave it: `--set` counts as `--rotate` does."""
     facts = printed(capsys, "equivariance", "globe-still-r-64", "--set", "Pose.turns=0.1", "--set", "Pose.scale=1.25")
     assert (facts["translate"], facts["rotate"], facts["scale"]) == ([0, 0], 36, 1.25)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("flow", "--num", "2", "--set", "Flow.over=turn", "--set", "Flow.on=false"), {"over": "turn"}),
+        (("flicker", "--num", "2", "--set", "Latent.x=1", "--set", "Latent.y=2"), {"seed": 201}),
+        (("flicker", "--num", "2", "--set", "Latent.x=1.5"), {"seed": None, "latent": "latent 1.5, 0"}),
+    ],
+)
+def test_what_is_told_is_what_was_set_last(words, told, capsys):
+    found = printed(capsys, words[0], TINY_R, *words[1:])
+    assert {name: found[name] for name in told} == told

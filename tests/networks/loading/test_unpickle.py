@@ -105,30 +105,6 @@ def test_registered_extensions_are_refused():
         copyreg.remove_extension("os", "system", 240)
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        value(3) + value(()) + b"R",  # call a number
-        value({}) + value(()) + b"R",
-        value("os.system") + value(("true",)) + b"\x81",
-        named("numpy", "ndarray").code + value((4,)) + b"R",  # allowed to be named, not to be called
-        named("torch._utils", "_rebuild_tensor_v2").code + value({"a": 1}) + b"R",  # arguments that are no tuple
-        named("collections", "OrderedDict").code + value(()) + value({"x": 1}) + b"\x92",  # keywords
-        value([]) + value({"append": 1}) + b"b",  # change a list
-        named("numpy", "dtype").code + value({"make": 1}) + b"b",  # change what a name stands for
-        value("x") + b"Q",  # an object outside the file
-        call("_codecs", "encode", "6f73", "hex").code,
-        call("numpy", "dtype", "O8", False, True).code,
-        call("numpy", "dtype", "V8", False, True).code,
-        Raw(call("numpy", "dtype", "f8", False, True).code + value((3, "<", ("f8", (4,)), None, None, -1, -1, 0)) + b"b").code,
-        b"\x97",  # a buffer outside the file
-    ],
-)
-def test_other_ways_out_are_closed(code):
-    with pytest.raises(Malformed):
-        read(b"\x80\x04" + code + b".")
-
-
 def test_embedded_source_is_not_kept():
     found = read(snapshot(network({"training": False})))
     assert vars(found["G_ema"]) == {"class_name": "Generator", "state": {"training": False}}
@@ -172,7 +148,7 @@ def test_arrays_come_back(protocol, dtype, shape):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.bool])
 def test_tensors_come_back(dtype):
     of = torch.arange(24).reshape(2, 3, 4).to(dtype)
-    for view in (of, of.transpose(0, 2), of[1:, ::2], of[0, 0, 0]):
+    for view in (of, of.transpose(0, 2), of[1:, ::2], of[0, 0, 0], of[:, :0]):
         found = read(pickle.dumps(view))
         assert isinstance(found, StoredTensor) and found.shape == tuple(view.shape)
         np.testing.assert_array_equal(found.read(), view.float().numpy())

@@ -1,4 +1,4 @@
-"""Power spectra of pictures and layers: one view, averages over many, profiles, shares of energy, band filters.
+"""Power spectra of pictures and layers: one view, profiles, shares of energy, band filters.
 
 Frequencies are in cycles per image (per image width): a tensor of `n` samples of a layer with sampling rate `s` has the
 frequencies `k s / n`, up to `s / 2`, whatever its margin.
@@ -7,7 +7,7 @@ A `Spectrum` holds absolute power per bin: the mean of the squared (windowed) si
 over channels, so that all bins together are the signal's variance, in squared units of the signal. Spectra of
 different sizes are compared by `density`: power per squared cycle per image.
 
-Source: Karras et al. 2021, section 4.2 and figure 7 for the average; window functions: Kaiser, symmetric.
+Window functions: Kaiser, symmetric.
 """
 
 from __future__ import annotations
@@ -97,56 +97,6 @@ def kaiser(size: int, beta: float, *, like: torch.Tensor) -> torch.Tensor:
 def frequencies(size: int, sampling_rate: float, *, like: torch.Tensor) -> torch.Tensor:
     """Frequencies [size] of a centred spectrum, in cycles per image."""
     return torch.fft.fftshift(torch.fft.fftfreq(size, 1 / sampling_rate, dtype=like.dtype, device=like.device))
-
-
-# ----------------------------------------------------------------------------------------------------- many pictures
-
-
-class AveragePower:
-    """The published estimator of the average power spectrum of a set of pictures, one batch after another.
-
-    Pictures [N, C, H, W] in 0..255 units are whitened with one mean and standard deviation, windowed by a Kaiser
-    window of unit energy, padded with zeros to `interp` times their size, and |FFT|^2 is averaged over pictures and
-    channels, in float64. White noise of the given deviation has power 1 everywhere.
-    """
-
-    def __init__(self, mean: float, std: float, *, beta: float = 8.0, interp: int = 4) -> None:
-        if not (std > 0 and math.isfinite(std) and math.isfinite(mean)) or interp < 1:
-            raise ValueError(f"mean is {mean}, std {std}, interp {interp}; finite numbers, std > 0 and interp >= 1 are expected")
-        self.mean, self.std, self.beta, self.interp = mean, std, beta, interp
-        self.count = 0
-        self._sum: torch.Tensor | None = None
-
-    def add(self, images: torch.Tensor) -> None:
-        """Adds a batch; the first decides the size. Raises ValueError for another size."""
-        for image in images:
-            power = self._power(image)
-            if self._sum is not None and self._sum.shape != power.shape:
-                raise ValueError(f"pictures are {tuple(images.shape[-2:])}; the first were {[n // self.interp for n in self._sum.shape]}")
-            self._sum = power if self._sum is None else self._sum + power
-            self.count += 1
-
-    @property
-    def power(self) -> torch.Tensor:
-        """[H interp, W interp] float64, zero frequency first (not centred)."""
-        if self._sum is None:
-            raise ValueError("no picture was added")
-        return self._sum / self.count
-
-    def spectrum(self) -> Spectrum:
-        """The same, centred and with its axes, for pictures one image width wide. Power here is relative to white noise."""
-        power = self.power
-        height, width = power.shape
-        rate = width / self.interp
-        return Spectrum(torch.fft.fftshift(power), frequencies(width, rate, like=power), frequencies(height, rate, like=power))
-
-    def _power(self, image: torch.Tensor) -> torch.Tensor:
-        x = (image.to("cpu" if image.device.type == "mps" else image.device, torch.float64) - self.mean) / self.std
-        height, width = x.shape[-2:]
-        window = kaiser(height, self.beta, like=x)[:, None] * kaiser(width, self.beta, like=x)
-        x = x * (window / window.square().sum().sqrt())
-        padded = (height * self.interp, width * self.interp)
-        return torch.view_as_real(torch.fft.fft2(x, s=padded)).square().sum(-1).mean(0)
 
 
 # -------------------------------------------------------------------------------------------- profiles and shares

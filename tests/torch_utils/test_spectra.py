@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from torch_utils.spectra import (
-    AveragePower,
     Band,
     band_filter,
     decibels,
@@ -43,26 +42,6 @@ def test_view_golden(golden):
         assert np.abs(spectrum.db().numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
-def test_average_golden(golden):
-    assert (golden["beta"], golden["interp"]) == (8, 4), "what is published, and what nothing said means"
-    average = AveragePower(float(golden["mean"]), float(golden["std"]))
-    images = torch.from_numpy(golden["images"])
-    average.add(images[:2])
-    average.add(images[2:])
-    assert average.count == 5
-    assert np.abs(average.power.numpy() - golden["avg_power"]).max() <= 1e-5 * golden["avg_power"].max()
-    centred = average.spectrum()
-    assert centred.power[64, 64] == average.power[0, 0]
-    assert (float(centred.fx[64]), float(centred.fx[1] - centred.fx[0])) == (0.0, 0.25)  # zero padding x4: quarter cycles
-
-
-def test_average_of_white_noise_is_one():
-    noise = 100 + 20 * torch.randn(60, 1, 32, 32, generator=torch.Generator().manual_seed(0))
-    average = AveragePower(100, 20, interp=1)
-    average.add(noise)
-    assert float(average.power.mean()) == pytest.approx(1, abs=0.02)
-
-
 def noise(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
@@ -82,9 +61,6 @@ def test_every_bin_is_the_sum_that_defines_it(size, rate):
     assert torch.allclose(found.power, (rows @ centred @ columns.T).abs().square().sum(0) / (height * width) ** 2, atol=1e-6)
     assert torch.allclose(found.db(absolute=True), decibels(found.power), atol=1e-4)
     assert [view_spectrum(x.to(d)).power.dtype for d in (torch.half, torch.float, torch.double)] == [torch.float, torch.float, torch.double]
-    average = AveragePower(0, 1, beta=0, interp=1)
-    average.add(centred.real[None])
-    assert torch.allclose(average.spectrum().power.float(), found.power * (height * width / 3), atol=1e-5)
 
 
 def test_a_bin_of_a_line_has_no_area_and_decibels_have_a_floor():
@@ -269,12 +245,3 @@ def test_mirroring_keeps_opposite_edges_apart():
 def test_wrong_shapes_are_refused_by_name():
     with pytest.raises(ValueError, match="x has shape"):
         view_spectrum(torch.zeros(1, 1, 8, 8))
-    for mean, std, interp in ((0, 0, 4), (0, math.inf, 4), (math.nan, 1, 4), (0, 1, 0)):
-        with pytest.raises(ValueError, match=f"mean is {mean}, std {std}, interp {interp}"):
-            AveragePower(mean, std, interp=interp)
-    average = AveragePower(0, 1)
-    with pytest.raises(ValueError, match="no picture"):
-        _ = average.power
-    average.add(torch.zeros(1, 3, 8, 8))
-    with pytest.raises(ValueError, match="pictures are"):
-        average.add(torch.zeros(1, 3, 9, 8))

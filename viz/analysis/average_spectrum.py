@@ -1,8 +1,8 @@
 """Average power spectra of networks and of folders of pictures: one estimator, progressive, for the window and the command line.
 
-The published estimator (`torch_utils.spectra.AveragePower`) whitens pictures with the mean and deviation of their set,
-which are known only at its end. |FFT((x - m) w)|^2 is a quadratic in m, so three sums are kept instead, and the
-whitening is applied to them at any time: one pass, the same result.
+The published estimator whitens pictures in 0..255 units with the mean and deviation of their set, windows them by a Kaiser window of unit
+energy, pads them with zeros to `interp` times their size, and averages |FFT|^2 over pictures and channels. Mean and deviation are known
+only at the end: |FFT((x - m) w)|^2 is a quadratic in m, so three sums are kept, and the whitening is applied to them at any time.
 
 Torch is imported inside functions. Source: Karras et al. 2021, figure 7 and appendix.
 """

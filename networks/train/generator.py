@@ -14,7 +14,6 @@ from networks.generator import Generator
 from networks.spec import GeneratorConfig
 
 from .averages import average_half_life, decay, move_towards
-from .forward import filtered_layers
 from .options import Options
 from .processes import Processes, generator_for
 
@@ -97,12 +96,9 @@ class TrainedGenerator:
 
     def _start(self, config: GeneratorConfig) -> Generator:
         network = build(config, seed=self.options.seed)
-        layers: Iterable[nn.Module] = filtered_layers(network).values() or network.synthesis.modules()
-        with torch.no_grad():
-            for layer in layers:
-                affine = getattr(layer, "affine", None)
-                if affine is not None and affine.weight.shape[0] > 4:
-                    affine.weight.mul_(self.options.style_init or 1.0)
+        for name, parameter in network.synthesis.named_parameters():
+            if name.endswith(".affine.weight") and name != "input.affine.weight":
+                parameter.mul_(self.options.style_init or 1.0)
         return network.requires_grad_(True).to(self.processes.device)
 
     def _optimiser(self) -> torch.optim.Adam:

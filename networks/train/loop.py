@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -152,7 +152,7 @@ class Run:
     def _save_examples(self) -> None:
         report.save_grid(self.folder / "examples.png", self.training.examples(math.prod(report.GRID)))
 
-    def _guarded(self, write: Any) -> None:
+    def _guarded(self, write: Callable[[], None]) -> None:
         """Run what writes files, in the first process. A full disk is told as such."""
         if not self.processes.is_first:
             return
@@ -197,6 +197,6 @@ def _compare(given: Options, stored: dict[str, Any]) -> None:
 
 def train(options: Options, processes: Processes | None = None, *, resume: bool = False, quiet: bool = True) -> Run:
     """A whole run in this process: prepare, go, and return it."""
-    run = Run(replace(options), processes or Processes(), resume=resume)
+    run = Run(options, processes or Processes(), resume=resume)
     run.go(quiet=quiet)
     return run

@@ -80,7 +80,7 @@ def test_black_is_dragged_and_white_stays(monkeypatch):
         return drag(number, x, color)
 
     monkeypatch.setattr(plots, "drag_line", noted)
-    shown = Panel("Histogram", "right", 0, lambda state, context: panel.draw(state, context.frame))
+    shown = Panel("Histogram", "right", 0, lambda state, context: panel.draw(state, context))
     with show(shown, LAYER.put(Histogram(True)), network=facts, frame=frame) as shown:
         shown.ui.frames(3)
         unit = (places[1][0] - places[0][0]) / 2

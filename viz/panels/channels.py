@@ -71,7 +71,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = _normalize(state, context.frame)
     state = _tone(state, total)
     _statistics(context.frame)
-    return histogram.draw(state, context.frame, disabled=reason)
+    return histogram.draw(state, context, disabled=reason)
 
 
 def shown_text(frame: Frame | None) -> str:

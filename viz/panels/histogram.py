@@ -11,6 +11,7 @@ from gui_utils.controls import Field, checkbox, choice
 from gui_utils.libraries import imgui
 from gui_utils.text import number_text
 from gui_utils.tone import ToneMap
+from viz.panels import PanelContext
 from viz.panels.parts import beside, significant, text_table, wrapped_text
 from viz.request import Frame, HistogramResult
 from viz.state import Channels, Histogram, HistogramView, Tone, ViewState
@@ -24,13 +25,17 @@ LOGS_EM = 11.0  # of the two choices
 CHANNEL_COLORS: tuple[plots.Color, ...] = ((0.95, 0.35, 0.3), (0.35, 0.8, 0.35), (0.4, 0.6, 1.0))
 BLACK, WHITE = (0.55, 0.55, 0.55), (1.0, 1.0, 1.0)
 COLUMNS = 128  # drawn
+TO_BE_SEEN = "histogram.to_be_seen"
 LEAST, MOST = 1e-4, 1e4  # gain, as the slider has it
 
 
-def draw(state: ViewState, frame: Frame | None, *, disabled: str = "") -> ViewState:
-    state = state.edit(Histogram, on=checkbox(ON, state.get(Histogram).on, disabled=disabled))
+def draw(state: ViewState, context: PanelContext, *, disabled: str = "") -> ViewState:
+    was_on, frame = state.get(Histogram).on, context.frame
+    state = state.edit(Histogram, on=checkbox(ON, was_on, disabled=disabled))
     if not state.get(Histogram).on or disabled:
         return state
+    if not was_on:
+        context.scratch[TO_BE_SEEN] = True
     beside(LOGS_EM, gap_em=1)
     state = state.edit(HistogramView, log=choice(LOG, state.get(HistogramView).log, LOGS))
     found = frame.histogram if frame is not None else None
@@ -42,6 +47,8 @@ def draw(state: ViewState, frame: Frame | None, *, disabled: str = "") -> ViewSt
     ends = shown_range(state.get(Tone), frame.picture.shape[2])
     state = _plot(state, found, ends, list(zip(names, colors, strict=True)))
     _clipped(found, ends, names)
+    if context.scratch.pop(TO_BE_SEEN, False):
+        imgui.set_scroll_here_y(1.0)  # it stands at the end of its panel, where the switch was the last that could be seen
     return state
 
 
@@ -77,8 +84,8 @@ def _plot(state: ViewState, found: HistogramResult, ends: tuple[float, float], r
     margin = 0.03 * (found.high - found.low)
     x = min(found.low, max(ends[0], 2 * found.low)) - margin, max(found.high, min(ends[1], 2 * found.high)) + margin
     label, legend = "value / divisor" if state.get(Channels).normalize else "value", "out" if len(rows) > 1 else ""
-    axes = plots.Axes(label, "% of samples", x=x, y=y, follow=True, y_log=log, legend=legend)
-    with plots.plot("##histogram", axes, (-1, 9)) as shown:
+    axes = plots.Axes(label, "% samples", x=x, y=y, follow=True, y_log=log, legend=legend)
+    with plots.plot("##histogram", axes, (-1, 10)) as shown:
         if not shown:
             return state
         for (name, color), heights in zip(rows, shares, strict=True):

@@ -152,6 +152,18 @@ def test_noise_inputs_survive_the_end_of_an_early_margin(photos: Path, tmp_path:
     assert noise and all(float(values.std()) > 0.5 for values in noise)
 
 
+@pytest.mark.parametrize("name", ["A", "T"])
+def test_the_styles_alone_start_smaller(name: str, photos: Path, tmp_path: Path) -> None:
+    usual, smaller = (
+        Run(tiny(photos, tmp_path / str(scale), config=name, crop=1.0, channel_max=3, style_init=scale), Processes()).training.generator
+        for scale in (1.0, 0.2)
+    )
+    one, other = usual.current.state_dict(), smaller.current.state_dict()
+    styles = {key for key in one if key.endswith(".affine.weight") and key != "synthesis.input.affine.weight"}
+    assert len(styles) >= 5 and all(torch.allclose(other[key], 0.2 * one[key]) for key in styles)
+    assert {key for key in one if not torch.equal(one[key], other[key])} == styles
+
+
 def test_the_seed_decides_the_run(photos: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         torch.manual_seed(hash(name) % 1000)  # torch's own generator has no part in it

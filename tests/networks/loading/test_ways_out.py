@@ -63,6 +63,7 @@ CLOSED = [  # opcodes, and what the sentence says
     (NUMBER.code + value({"make": 1}) + b"b", "an unknown byte order"),
     (NUMBER.code + value((3, "?", None, None, None)) + b"b", "an unknown byte order"),
     (NUMBER.code + value((3, "<", None)) + b"b", "an unknown byte order"),
+    (NUMBER.code + value([3, "<", None, None, None]) + b"b", "an unknown byte order"),
     *(
         (NUMBER.code + value((3, "<", *("x" if i == at else None for i in range(3)), -1, -1, 0)) + b"b", "an array of records")
         for at in range(3)
@@ -75,6 +76,7 @@ CLOSED = [  # opcodes, and what the sentence says
     (call("numpy.core.multiarray", "_reconstruct", Raw(ORDERED)).code, "an array of an unknown class"),
     (call("numpy.core.numeric", "_frombuffer", b"12345678", NUMBER, (1,)).code, "without its four parts"),
     (ARRAY.code + value((1, (1,), NUMBER, False)) + b"b", "without its five parts"),
+    (ARRAY.code + value([1, (1,), NUMBER, False, b"12345678"]) + b"b", "without its five parts"),
     (ARRAY.code + value((1, (1,), NUMBER, False, [3])) + b"b", "an array of Python objects"),
     (ARRAY.code + value((1, 1, NUMBER, False, b"12345678")) + b"b", "an array whose shape or type is none"),
     (ARRAY.code + value((1, (1,) * 9, NUMBER, False, b"12345678")) + b"b", "an array whose shape or type is none"),
@@ -111,10 +113,12 @@ CLOSED = [  # opcodes, and what the sentence says
     (call("torch._utils", "_rebuild_parameter", 3).code, "a parameter that is no tensor"),
     (call("torch.storage", "_load_from_bytes").code, "a storage without bytes"),
     (call("torch.storage", "_load_from_bytes", pickled(1, 2) * 5).code, "does not start as torch writes it"),
+    (changed(b"Q.", b"."), "does not start as torch writes it"),
     (changed(pickled(1001, 2), pickled(1002, 2)), "does not start as torch writes it"),
     (changed(value("little_endian") + b"\x88", value("little_endian") + b"\x89"), "big-endian"),
     (described("module", named("torch", "FloatStorage", 2), "1", "cpu", 4, None), "an object outside itself"),
     (described("storage", named("torch", "FloatStorage", 2), "1", "cpu"), "an object outside itself"),
+    (call("torch.storage", "_load_from_bytes", value(["storage", 1, 2, 3, 4]) + b"Q.").code, "an object outside itself"),
     (described("storage", "FloatStorage", "1", "cpu", 4, None), "a storage of an unknown kind"),
     (described("storage", named("torch", "FloatStorage", 2), "1", "cpu", "4", None), "a storage of an unknown kind"),
     (described("storage", named("torch", "FloatStorage", 2), "1", "cpu", 4, ("a view",)), "a storage of an unknown kind"),
@@ -150,6 +154,11 @@ def test_other_ways_out_are_closed(code, says):
 )
 def test_what_python_reads_too_is_read(code, of):
     assert read(b"\x80\x04" + code + b".") == of == pickle.loads(b"\x80\x04" + code + b".", encoding="latin-1")
+
+
+def test_a_storage_may_be_described_without_a_view():
+    code = described("storage", named("torch", "FloatStorage", 2), "1", "cpu", 4)
+    assert read(pickled(call("torch._utils", "_rebuild_tensor_v2", Raw(code), 0, (4,), (1,)))).read().tolist() == [0, 1, 2, 3]
 
 
 def test_dicts_with_a_state_take_it():

@@ -28,7 +28,7 @@ def with_argument(name: str, value: object) -> dict:
         *[("mapping.w_avg_beta", v) for v in (-0.1, 1.1)],
         *[("use_noise", v) for v in (1, "True", None)],
         *[("window", v) for v in ("hann", ["kaiser"], None)],
-        *[("resample_filter", v) for v in ("13", [], [1] * 33, [1, "3"], [1, True], [1e7, 1], [1, -1], [math.nan], 4)],
+        *[("resample_filter", v) for v in ("13", [], [1] * 33, [1, "3"], [1, True], [1e7, 1], [-1e7, 1], [1, -1], [math.nan], 4)],
     ],
 )
 def test_an_argument_out_of_bounds_is_named_with_its_bounds(name, value):

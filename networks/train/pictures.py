@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,20 +47,20 @@ def find(path: Path) -> list[Entry]:
 
 
 def _in_zip(path: Path) -> list[Entry]:
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{str(path)!r} is neither a folder nor a zip")
-    with zipfile.ZipFile(path) as archive:
-        names = sorted(name for name in archive.namelist() if Path(name).suffix.lower() in SUFFIXES and not name.startswith("__MACOSX"))
-    return [Entry(name, lambda name=name: _from_zip(path, name)) for name in names]
-
-
-def _from_zip(path: Path, name: str) -> io.BytesIO:
-    """Opened anew each time: a file handle shared by processes would mix their positions."""
+    """The archive stays open: reading its list, which may be long, for each picture would take longer than the picture."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return io.BytesIO(archive.read(name))
-    except (zipfile.BadZipFile, OSError, RuntimeError) as error:
-        raise DataError(f"picture {name!r} in {str(path)!r} cannot be read: {error}") from error
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{str(path)!r} is neither a folder nor a zip: {error}") from error
+    names = sorted(name for name in archive.namelist() if Path(name).suffix.lower() in SUFFIXES and not name.startswith("__MACOSX"))
+    return [Entry(name, lambda name=name: _from_zip(archive, name)) for name in names]
+
+
+def _from_zip(archive: zipfile.ZipFile, name: str) -> io.BytesIO:
+    try:
+        return io.BytesIO(archive.read(name))
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        raise DataError(f"picture {name!r} in {archive.filename!r} cannot be read: {error}") from error
 
 
 class Pictures:

@@ -60,7 +60,7 @@ def test_crops_lie_inside_and_are_mirrored_half_of_the_time(tmp_path: Path) -> N
     assert torch.equal(shown, same)
 
 
-def test_a_zip_is_a_folder(tmp_path: Path) -> None:
+def test_a_zip_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "folder"
     for name in ("b/2.png", "a.png", "notes.txt"):
         if name.endswith("png"):
@@ -69,9 +69,23 @@ def test_a_zip_is_a_folder(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         for path in folder.rglob("*.*"):
             archive.write(path, path.relative_to(folder))
+    opened, archive_of = [], zipfile.ZipFile
+    monkeypatch.setattr(zipfile, "ZipFile", lambda path: (opened.append(path), archive_of(path))[1])
     one, other = pictures(folder), pictures(tmp_path / "all.zip")
+    assert len(opened) == 1  # its list, which may be of a million names, is read once
     assert [entry.name for entry in one.entries] == [entry.name for entry in other.entries] == ["a.png", "b/2.png"]
     assert torch.equal(batch(one, 0), batch(other, 0))
+
+
+def test_a_zip_that_was_spoilt_names_the_picture(tmp_path: Path) -> None:
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(write(tmp_path / "a.png", 64, 64), "a.png")
+    content = bytearray(path.read_bytes())
+    content[35] = 0xFF  # the first byte of the picture: a kind of block that there is not
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"picture 'a.png' in '.*all.zip' cannot be read: "):
+        pictures(path)
 
 
 def test_grey_and_transparent_pictures_are_made_rgb(tmp_path: Path) -> None:

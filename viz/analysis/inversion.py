@@ -121,7 +121,8 @@ PERCEPTUAL = Field("Features", "Inversion.perceptual", "Also compares features o
                    default=True)  # fmt: skip
 IMAGE = Field("Show", "Inversion.image", "Lays a result over the picture.", default="")
 LOSS = Field("Loss", "Inversion.loss", "Of the last step: the difference of Laplacian pyramids, and of features where they are compared.")
-USE = Field("Take it", "Inversion.use", "Saves the best latent as .npz in the captures folder, and shows it in place of the seeds.")
+USE = Field("Take it", "Inversion.use", "Saves the best latent as .npz in the captures folder, and shows it in place of the seeds, "
+            "neither truncated nor mixed nor moved.")  # fmt: skip
 RESET = Field("Reset", "Inversion.reset", "No picture, switched off.")
 EMPTY = "Drop a picture on the window, or type its path: the network is asked for the latent that comes closest to it."
 READY = "Tick the box: the latent is looked for behind the picture on screen."

@@ -22,7 +22,7 @@ from viz.errors import CommandError
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, reset_button
 from viz.request import OverlayImage, OverlayResult
-from viz.state import Pose, Sticking, Truncation, ViewState
+from viz.state import Mixing, Pose, Sticking, Truncation, ViewState
 
 if TYPE_CHECKING:
     from viz.analysis.sticking import Average, DetailMap
@@ -99,7 +99,7 @@ def kept_of(found: Average, low: float, rate: float) -> Kept:
 
 
 def neighbour_in_z(run: Run) -> Callable[[int], Any]:
-    """Latents whose z lie around those of the seeds on screen: ws + sum of weight (map(z + strength n) - map(z))."""
+    """Latents whose z lie around those of the seeds on screen: ws + sum of weight (map(z + strength n) - map(z)), in the rows of each."""
     import torch
 
     from viz.stages.latent import draw_z, mapped
@@ -110,11 +110,14 @@ def neighbour_in_z(run: Run) -> Callable[[int], Any]:
     truncation, network = run.view.get(Truncation), ready.network
     class_index = run.view.get(LATENT[0]).class_index
     cutoff = None if truncation.cutoff < 0 else truncation.cutoff
+    mixing = run.view.get(Mixing)
+    mixed = torch.tensor([[mixing.amount * (row in mixing.rows)] for row in range(network.num_ws)], device=ready.device)
+    seeds = [(seed, weight * (1 - mixed)) for seed, weight in styles.seeds] + ([(mixing.seed, mixed)] if mixed.any() else [])
 
     def neighbour(index: int) -> Any:
         noise = np.random.default_rng([options.seed, index]).standard_normal(network.z_dim)
         ws = styles.ws
-        for seed, weight in styles.seeds:
+        for seed, weight in seeds:
             z, c = draw_z(seed, network.z_dim, network.c_dim, class_index)
             moved, label = (None if v is None else torch.from_numpy(v).to(ready.device, torch.float32)[None]
                             for v in (z + options.strength * noise, c))  # fmt: skip

@@ -14,7 +14,7 @@ from viz import capture, commands, directions_file, latent_file
 from viz.canvas.canvas import tone_map_of
 from viz.effects.saving import free_name, saved
 from viz.export.encoders import SESSION_KEY
-from viz.state import Direction, Directions, Inversion, Latent, LatentPath, Mixing, OverlayView, OwnLatent, StateError, Tone
+from viz.state import Direction, Directions, Inversion, Latent, LatentPath, Mixing, OverlayView, OwnLatent, StateError, Tone, Truncation
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -66,13 +66,13 @@ def save_latent(app: App, suffix: str) -> Path:
 
 
 def use_latent(app: App, ws: np.ndarray) -> None:
-    """Saves what was found, and shows it; what looked for it stops."""
+    """Saves what was found, and shows it as it is, neither truncated nor mixed nor moved; what looked for it stops."""
     try:
         path = latent_file.write(free_name(app, ".npz"), {"ws": ws})
     except OSError as e:
         app.toasts.add("error", f"Latent was not saved: {e}", f"Folder: {app.capture_folder}")
         return
-    app.state = app.state.edit(Inversion, on=False).reset(OverlayView)
+    app.state = app.state.edit(Inversion, on=False).edit(Directions, edits=()).reset(OverlayView, Truncation, Mixing)
     open_latent(app, path)
 
 

@@ -19,7 +19,19 @@ from viz.commands import UseLatent
 from viz.errors import CommandError
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
-from viz.state import Inversion, Latent, Noise, OverlayView, OwnLatent, Source, ViewState
+from viz.state import (
+    Direction,
+    Directions,
+    Inversion,
+    Latent,
+    Mixing,
+    Noise,
+    OverlayView,
+    OwnLatent,
+    Source,
+    Truncation,
+    ViewState,
+)
 
 GLOBE = "globe-r-64"
 BOUNDED_STEPS = 40
@@ -184,7 +196,8 @@ def test_a_dropped_picture_is_looked_for_and_taken(tmp_path):
         running.ui.frames(2)
         assert running.state.get(Inversion).picture == str(picture) and not running.state.get(Inversion).on
         running.app.state = running.state.edit(Inversion, on=True, steps=10, space="w", perceptual=False)
-        running.app.state = running.state.edit(OverlayView, image="inversion.found")
+        moved = running.state.put(Truncation(0.2)).put(Mixing((0, 1), amount=0.5)).put(Directions((Direction(amount=2.0),)))
+        running.app.state = moved.edit(OverlayView, image="inversion.found")
         running.ui.frames(4)
         found = running.app.frame.overlays["inversion"]
         assert found.fraction == 1 and found.error is None

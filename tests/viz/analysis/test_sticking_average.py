@@ -12,7 +12,7 @@ from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz.analysis import sticking_average as sa
 from viz.analysis.sticking import DetailKept, DetailMap
 from viz.request import OverlayResult, RenderRequest
-from viz.state import OverlayView, OwnLatent, Sticking
+from viz.state import Latent, Mixing, OverlayView, OwnLatent, Sticking
 
 VIEW = asked.TINY_R.edit(Sticking, on=True, num=4)
 
@@ -52,6 +52,12 @@ def test_around_a_latent_out_of_a_file_there_is_no_z(pipeline, tmp_path):
     *_, last = pipeline.refine(pipeline.render(RenderRequest(1, view)))
     result = last.overlays["sticking"]
     assert result.values is None and result.error is not None and "choose w" in result.error.message
+
+
+def test_rows_of_another_seed_have_its_neighbours(pipeline):
+    mixed, plain = VIEW.put(Mixing(tuple(range(64)), 7)), VIEW.edit(Latent, x=7.0)
+    a, b = (steps(pipeline, view.edit(Sticking, space="z"))[-1].images[sa.MEAN].values for view in (mixed, plain))
+    assert np.abs(a - b).max() < 1e-5
 
 
 def test_seeds_of_the_neighbourhood_matter_and_are_repeatable(pipeline):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from viz.session.networks import Missing
 from viz.state import ViewState
 
 
@@ -18,6 +19,8 @@ class AppOptions:
     browse_folder: Path | None = None
     recent: tuple[str, ...] = ()
     opens: tuple[Path, ...] = ()  # sessions, views, latents, pictures: opened one after another, as if they were dropped
+    missing: tuple[Missing, ...] = ()  # networks of `view` that are asked for, and what is to be said about others
+    said: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     font_scale: float | None = None
     workspace: int | None = None

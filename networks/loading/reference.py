@@ -11,6 +11,7 @@ from .catalogue import CatalogueEntry, catalogue, entry_named
 from .errors import LoadError, name_is_text, printable
 
 SNAPSHOTS = "network-snapshot-*.pkl"
+SCHEME = "([A-Za-z][A-Za-z0-9+.-]+)://"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Place:
         return printable(self.path.name if self.path is not None else self.url)
 
 
+def is_address(ref: str) -> bool:
+    """Whether `ref` has the form of an address, of whatever kind, and is no path."""
+    return re.match(SCHEME, ref.strip()) is not None
+
+
 def resolve(ref: str | Path) -> Place:
     """Find out what `ref` means, without opening or downloading anything.
 
@@ -44,7 +50,7 @@ def resolve(ref: str | Path) -> Place:
         raise LoadError(shown, "its name is no valid text", "Rename it.")
     if (entry := entry_named(text)) is not None:
         return Place(text, path=entry.path, url=entry.url, entry=entry)
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
+    scheme = re.match(SCHEME, text)
     if scheme is not None:
         if scheme[1].lower() not in ("http", "https"):
             raise LoadError(shown, f"{scheme[1]}:// addresses are not supported", "Use http, https, or a path on this machine.")

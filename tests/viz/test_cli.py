@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.networks.loading.server import Site, serving
 from viz import cli
 from viz.cli import render as cli_render
 from viz.export import film_file
-from viz.state import Latent, Mixing, Noise, Pose, Source, Tap, Truncation, Unwarp, ViewState
+from viz.state import Compare, Latent, Mixing, Noise, Pose, Source, Tap, Truncation, Unwarp, ViewState
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -219,3 +220,33 @@ def test_an_old_python_is_told_what_it_needs(monkeypatch, capsys):
     monkeypatch.setattr(visualizer.sys, "version_info", (3, 10, 4))
     assert visualizer.main([]) == 1
     assert "Python 3.11" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["view"], ["play"], ["screenshot", "--view"], ["figure", "fig4a", "--view"]])
+def test_a_file_that_names_a_url_fetches_nothing_until_told_to(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ALIASFREE_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "out.gif" if command == ["play"] else tmp_path / "out.png"
+    saved = tmp_path / "sent.json"
+    with serving(Site((GOLDEN / "tiny_r.pkl").read_bytes(), status=404)) as site:
+        saved.write_text(ViewState().put(Compare(on=True, network=site.url)).to_json())
+        arguments = [*command, str(saved), "--out", str(out)]
+        assert run(*arguments) == 1
+        said = capsys.readouterr().err
+        assert f"sent.json names the network {site.url}" in said and "--fetch" in said and site.ranges == []
+        saved.write_text(ViewState().put(Source(network=site.url)).to_json())
+        assert run(*arguments, "--fetch") == 1  # the server has none
+        assert "the server answered 404" in capsys.readouterr().err and site.ranges == [None]
+        if command == ["view"]:
+            assert run(*arguments, "--network", "globe-r-64") == 0  # what is not shown is not asked about
+
+
+def test_the_window_asks_before_it_fetches_what_a_view_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALIASFREE_CACHE", str(tmp_path / "cache"))
+    opened = []
+    monkeypatch.setattr("viz.app.run", lambda options: opened.append(options) or 0)
+    url = "https://example.org/networks/x.pkl"
+    (tmp_path / "sent.json").write_text(ViewState().put(Source(network=url)).to_json())
+    assert run("--view", tmp_path / "sent.json") == 0
+    assert [missing.url for missing in opened[0].missing] == [url] and "://" not in opened[0].view.get(Source).network
+    assert run("globe-r-64", "--view", tmp_path / "sent.json") == 0
+    assert opened[1].missing == () and opened[1].view.get(Source).network == "globe-r-64"

@@ -1,11 +1,9 @@
 """A network that is being downloaded holds up nothing that does not need it."""
 
 import threading
-import time
 
 import pytest
 
-from networks.loading.cache import download_of
 from tests.networks.loading.pickles import GOLDEN
 from tests.networks.loading.server import Site, serving
 from viz.pipeline import Pipeline

@@ -151,9 +151,9 @@ def test_of_a_thousand_files_the_first_few_are_opened(running, tmp_path):
     assert f"the first {opening.MOST_AT_ONCE} were opened" in dropped(running, *[path] * 1000)
 
 
-def test_a_picture_that_somebody_sent_fetches_nothing_by_itself(running, tmp_path, monkeypatch):
+@pytest.mark.parametrize("url", ["https://example.org/networks/x.pkl", " HTTP://example.org/networks/x.pkl"])
+def test_a_picture_that_somebody_sent_fetches_nothing_by_itself(running, tmp_path, monkeypatch, url):
     monkeypatch.setenv("ALIASFREE_CACHE", str(tmp_path))
-    url = "https://example.org/networks/x.pkl"
     (tmp_path / "sent.png").write_bytes(view(Source={"network": url}))
     before = running.state
     running.window.drop([tmp_path / "sent.png"])

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from viz.cli.arguments import add_engine_arguments, check_out, seed_number
+from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.export.film_file import read
@@ -24,6 +25,7 @@ def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--view", metavar="FILE", type=Path, default=None, help="a saved view, or any file of this program, for all the rest"
     )
+    add_fetch_argument(parser)
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".svg and .pdf keep lines and text; .png has pixels")
     parser.add_argument("--seed", metavar="N", type=seed_number, default=None, help="of the latent (default 0)")
     parser.add_argument("--psi", metavar="P", type=float, default=None, help="truncation: 1 none, 0 the mean w (default 1)")
@@ -63,9 +65,11 @@ def _view(options: argparse.Namespace) -> ViewState:
     """The view that the flags ask for, starting from the saved one."""
     if options.view is None and options.network is None:
         raise CommandError("--network or --view is needed: which network is drawn?")
-    view = ViewState() if options.view is None else read(options.view).views[0]
+    view = held = ViewState() if options.view is None else read(options.view).views[0]
     if options.network is not None:
         view = view.put(Source(network=options.network))
+    if options.view is not None:
+        refuse_to_fetch(options, options.view, held, view)
     if options.seed is not None:
         view = view.edit(Latent, x=float(options.seed), y=0.0).reset(LatentPath, OwnLatent)
     if options.psi is not None:

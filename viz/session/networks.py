@@ -13,6 +13,7 @@ from typing import Any
 
 from networks.loading.cache import download_of, folder as cache_folder, read_json
 from networks.loading.catalogue import entry_named
+from networks.loading.reference import is_address
 from viz.request import Frame, NetworkFacts
 from viz.session.session import Session
 from viz.state import GROUPS, Source, ViewState
@@ -76,10 +77,10 @@ def record_of(facts: NetworkFacts) -> Record:
     """JSON of what leads back to a network's file. A bundled one needs none of it but its hash."""
     entry = entry_named(facts.ref)
     record: dict[str, Any] = {"sha256": facts.sha256, "size_bytes": facts.size_bytes}
-    url = (entry.url if entry is not None else "") or (facts.ref if _is_address(facts.ref) else "") or downloaded_from(facts.sha256)
+    url = (entry.url if entry is not None else "") or (facts.ref if is_address(facts.ref) else "") or downloaded_from(facts.sha256)
     if url:
         record["url"] = url
-    if entry is None and not _is_address(facts.ref):
+    if entry is None and not is_address(facts.ref):
         record["path"] = facts.path
     return record
 
@@ -127,7 +128,7 @@ def located(session: Session, folder: Path | None, others: Iterable[str] = ()) -
     missing: list[Missing] = []
     others = tuple(others)
     for ref in refs_of(session):
-        if _is_address(ref) and entry_named(ref) is None and ref not in others and not download_of(ref).complete:
+        if not_here(ref) and ref not in others:
             shown = ref.partition("://")[2]  # no longer an address: whoever loads the view before the answer fetches nothing
             session = renamed(session, ref, shown)
             missing.append(Missing(shown, ref))
@@ -142,7 +143,7 @@ def located(session: Session, folder: Path | None, others: Iterable[str] = ()) -
             missing.append(
                 Missing(
                     ref,
-                    url if isinstance(url, str) and _is_address(url) else "",
+                    url if isinstance(url, str) and is_address(url) else "",
                     sha256 if isinstance(sha256, str) else "",
                     size if type(size) is int else 0,
                 )
@@ -172,8 +173,9 @@ def file_name(ref: str) -> str:
     return PureWindowsPath(ref).name if "\\" in ref else PurePosixPath(ref).name
 
 
-def _is_address(ref: str) -> bool:
-    return ref.startswith(("http://", "https://"))
+def not_here(ref: str) -> bool:
+    """Whether this is an address from which nothing was fetched yet, and none that the program itself comes with."""
+    return is_address(ref) and entry_named(ref.strip()) is None and not download_of(ref.strip()).complete
 
 
 def _is_gone(ref: str) -> bool:
@@ -193,7 +195,7 @@ def _places(ref: str, record: Record, folder: Path | None, others: Iterable[str]
     if folder is not None and name:
         yield folder / name
     for other in others:
-        if name and not _is_address(other) and file_name(other) == name:
+        if name and not is_address(other) and file_name(other) == name:
             yield Path(other)
 
 

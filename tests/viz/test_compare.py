@@ -12,11 +12,13 @@ from tests.finding import chord
 from tests.viz.asked import ask
 from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
 from viz import cli
+from viz.commands import ToggleCompare
 from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture, scenes
 from viz.compare.caption import shared, wrapped
 from viz.export.export import export
 from viz.export.film_file import read
 from viz.export.options import ExportOptions
+from viz.keys import BINDINGS
 from viz.memory import Memory
 from viz.pipeline import Pipeline
 from viz.request import Frame, Picture, RenderRequest
@@ -89,6 +91,12 @@ def test_a_layer_is_matched_by_name_then_by_rate_and_place():
     assert compare.same_layer("L5_84_96", r, alias_free_facts()) == "L5_84_96"
     assert compare.same_layer("L2_36_96", r, sg2) == "b16.conv1"  # both at 16 samples a width
     assert compare.same_layer("", r, sg2) == "" == compare.same_layer("output", r, sg2)
+
+
+def test_the_key_of_the_layouts_begins_the_comparison_while_there_is_none():
+    layouts = next(binding.action for binding in BINDINGS if binding.chords == ("shift+v",))
+    assert layouts(BESIDE_T, None) == BESIDE_T.edit(CompareView, mode="wipe")
+    assert layouts(BESIDE_T.edit(Compare, on=False), None) == ToggleCompare()
 
 
 def test_a_distance_between_different_scenes_is_said_to_be_one():

@@ -36,7 +36,7 @@ ENDS = tuple(
                                  ("y1", "end, down,", 0.15))
 )  # fmt: skip
 COORDINATE_EM, NARROW_EM, WORD_EM = 6.5, 4.2, 3.5  # a coordinate with its unit and without; "from" or "to"
-BUTTON_EM, SCORE_EM = 3.0, 6.5
+BUTTON_EM, SCORE_EM, BUTTONS_EM = 3.0, 6.5, 23.0  # BUTTONS_EM: all before the coordinates
 CLEAR = Field("Clear", "Slice.clear", "Begins anew.")
 EXPORT = Field("Save", "Slice.export", "Saves the strip with its axes: a .png figure, and the values as .npz.")
 SCORE_HELP = "Share of the strip's detail that stands still: 100 % for straight streaks, 0 % for strands that move."
@@ -93,8 +93,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 def _controls(state: ViewState, context: PanelContext, collected: Collected) -> ViewState:
     """The buttons and the score, then the line's two ends, each in the row if it fits and else in the next."""
     line, reason = state.get(Slice), "" if state.get(Slice).on else "The slice is switched off."
-    room_em = imgui.get_content_region_avail().x / imgui.get_font_size()
-    coordinate_em = COORDINATE_EM if room_em >= 2 * (WORD_EM + 2 * COORDINATE_EM) else min(NARROW_EM, (room_em - WORD_EM) / 2)
+    coordinate_em = _coordinate_em(imgui.get_content_region_avail().x / imgui.get_font_size())
     nothing = reason or ("" if len(collected.strip) else "There is no line yet.")
     imgui.same_line()
     if button(CLEAR, disabled=nothing):
@@ -111,7 +110,7 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
         if explained:
             imgui.text_unformatted(SCORE_HELP)
     for word, ends in (("from", ENDS[:2]), ("to", ENDS[2:])):
-        beside(WORD_EM + 2 * coordinate_em)
+        beside((2 if word == "from" else 1) * (WORD_EM + 2 * coordinate_em))  # both ends in one row, if any row has room for both
         unit_note(word)
         for end in ends:
             name = end.id.removeprefix("Slice.")
@@ -119,6 +118,14 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
             with item_width(max(1.0, coordinate_em)):
                 state = state.edit(Slice, **{name: drag_float(end, getattr(line, name), disabled=reason)})
     return state
+
+
+def _coordinate_em(room_em: float) -> float:
+    """How wide a coordinate is: with its unit where that leaves both ends beside the buttons, or in the row below; else without."""
+    with_units, without = 2 * (WORD_EM + 2 * COORDINATE_EM), 2 * (WORD_EM + 2 * NARROW_EM)
+    if room_em >= BUTTONS_EM + with_units or with_units <= room_em < BUTTONS_EM + without:
+        return COORDINATE_EM
+    return min(NARROW_EM, (room_em - WORD_EM) / 2)
 
 
 def pixels_of(values: np.ndarray, tone: Tone) -> np.ndarray:

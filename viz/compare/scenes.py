@@ -16,7 +16,7 @@ SENTENCES = {
     POSES: "The two views are posed differently, so their distance is that of the motion. Untransform (U) undoes both.",
     LAYERS: "The two views show different layers, which have nothing to be compared sample by sample.",
     NETWORKS: "These networks were trained apart: the same latent is another picture, and a channel another feature, in each. "
-    "Their distance says only that; what sticks, and what each number of its own says, can be compared.",
+    "Their distance says no more than that. What each measures by itself (equivariance, sticking, flow) can be compared.",
 }  # fmt: skip
 
 

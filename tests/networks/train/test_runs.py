@@ -187,7 +187,7 @@ def test_two_processes_equal_one(photos: Path, tmp_path: Path) -> None:
     train(tiny(photos, tmp_path / "one", **changes))
     start = tiny(photos, tmp_path / "two", **changes)
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", "--rdzv-backend", "c10d"]
-    torchrun += ["--rdzv-endpoint", "localhost:0", "-m", "networks.train"]
+    torchrun += ["--rdzv-endpoint", "localhost:0", "--local-addr", "localhost", "-m", "networks.train"]  # whose own name may not resolve
     done = subprocess.run(
         [sys.executable, *torchrun, *command(start, "--style-mixing", "0.9", "--device", "cpu", "--quiet")],
         cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -224,7 +224,7 @@ class AdversarialTraining:
 
     def figures(self, images: int) -> dict[str, float | str]:
         """The Fréchet distance between training pictures and those of the averaged generator, with its label."""
-        return self._frechet.of(self.generator.average, self.pictures.examples)
+        return self._frechet.of(self.generator.average, self.pictures.parts)
 
     def state(self) -> dict[str, Any]:
         """All that changes. Features that come with a package are left out."""

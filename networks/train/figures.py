@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -26,15 +26,17 @@ class FrechetFigure:
         self._real: Moments | None = None
 
     @torch.no_grad()
-    def of(self, network: Generator, real: Callable[[int], Tensor]) -> dict[str, float | str]:
-        """The distance and its label, by name; nothing if no features were chosen. `real(count)` gives pictures [count, 3, R, R]."""
+    def of(self, network: Generator, real: Callable[[int], Iterable[Tensor]]) -> dict[str, float | str]:
+        """The distance and its label, by name; nothing if no features were chosen. `real(count)` gives so many pictures, in parts
+        [n, 3, R, R].
+        """
         if self._options.frechet == "none":
             return {}
         if self._extractor is None:
             self._extractor = extractor(self._options.frechet, self._device)
         count, vectors = self._options.frechet_images, self._extractor.vectors
         if self._real is None:
-            self._real = moments(vectors(part.to(self._device)) for part in real(count).split(BATCH))
+            self._real = moments(vectors(part.to(self._device)) for part in real(count))
         z = torch.randn(count, network.z_dim, generator=generator_for(2, "measured"))
         shown = (network.synthesize(network.map(part.to(self._device))) for part in z.split(BATCH))
         distance = frechet_distance(self._real, moments(vectors(p.clamp(-1, 1)) for p in shown if p is not None))

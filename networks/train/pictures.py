@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,6 +22,7 @@ from .processes import Draws, generator_for
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
 MOST_CACHED_BYTES = 2 << 30
+PART = 16  # pictures of a figure at a time
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,14 @@ class Pictures:
         return [self._at(start + row, seed) for row in range(rows.start, rows.stop)], places[rows].tolist()
 
     def examples(self, count: int, seed: int = 0) -> Tensor:
-        """Pictures for a grid or a figure, as training would draw them."""
-        places = torch.rand(count, 4, generator=generator_for(seed, "examples"))
-        chosen = [self._at(row, seed) for row in range(count)]
-        return torch.stack([self._prepared(self.picture(index), place.tolist()) for index, place in zip(chosen, places)])
+        """Pictures for a grid, as training would draw them."""
+        return torch.cat(list(self.parts(count, seed)))
+
+    def parts(self, count: int, seed: int = 0) -> Iterator[Tensor]:
+        """The same for a figure, a few at a time: large ones are not kept all at once."""
+        places = torch.rand(count, 4, generator=generator_for(seed, "examples")).tolist()
+        for rows in torch.arange(count).split(PART):
+            yield torch.stack([self._prepared(self.picture(self._at(row, seed)), places[row]) for row in rows.tolist()])
 
     def picture(self, index: int) -> Tensor:
         """The whole picture [3, H, W], uint8, shrunk to at most twice what crops can use. Raises DataError naming a corrupt file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,9 @@ class SupervisedTraining:
         psnr_db = round(10 * math.log10(4 / float((shown - targets).square().mean())), 2)
         return {"psnr_db": psnr_db, **self._frechet.of(network, self._globes)}
 
-    def _globes(self, count: int) -> Tensor:
+    def _globes(self, count: int) -> Iterator[Tensor]:
         z = torch.randn(count, self.generator.config.z_dim, generator=generator_for(3, "real"))
-        return torch.cat([globes.render(part.to(self.processes.device), self.options.resolution, self.surface) for part in z.split(8)])
+        return (globes.render(part.to(self.processes.device), self.options.resolution, self.surface) for part in z.split(8))
 
     @property
     def translation_limit(self) -> float | None:

@@ -60,7 +60,9 @@ def test_each_snapshot_says_how_far_its_pictures_are_from_real_ones(
     loaded = load(tmp_path / "snapshot.safetensors")
     assert loaded.metadata["training"]["frechet_torchscript"] == pytest.approx(told[-1]["frechet_torchscript"], rel=1e-5)
     z = torch.randn(COUNT, loaded.network.z_dim, generator=generator_for(2, "measured"))
-    real = run.training.pictures.examples(COUNT) if kind == "pictures" else run.training._globes(COUNT)  # type: ignore[attr-defined]
+    parts = [*(run.training.pictures.parts(COUNT) if kind == "pictures" else run.training._globes(COUNT))]  # type: ignore[attr-defined]
+    assert max(len(part) for part in parts) <= 16 < COUNT  # so many of 1024 x 1024 would be gigabytes
+    real = torch.cat(parts)
     both = [
         F.adaptive_avg_pool2d((x.clamp(-1, 1) + 1) * 127.5, 2).flatten(1) for x in (real, loaded.network.synthesize(loaded.network.map(z)))
     ]

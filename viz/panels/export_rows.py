@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gui_utils.controls import Field, button, combo, input_int
 from gui_utils.libraries import imgui
 from gui_utils.scopes import dim_text, item_width, tooltip_scope
@@ -16,8 +18,8 @@ from viz.state import OverlayView, ViewState
 WHAT = Field("", "Export.what", "What the film shows. Sticking: the picture, the mean around it and the slice, as in the paper's "
              "Figure 1. Whole window: as it stands, in this workspace.", default="picture")  # fmt: skip
 KIND = Field("", "Export.kind", "The kind of file. EXR: float values, the image as linear light.", default="mp4")
-SIZE = Field("", "Export.size", "Output pixels for one of the picture, resampled by our own Lanczos filter; the window is drawn larger.",
-             default=1)  # fmt: skip
+SIZE = Field("", "Export.size", "Output pixels for one of the picture, and the width of one picture; resampled by our own Lanczos filter. "
+             "The window is drawn larger.")  # fmt: skip
 WIDTH = Field("", "Export.width", "Width of the window in the film.", "px", default=1600, low=640, high=8192)
 HEIGHT = Field("", "Export.height", "Height of the window in the film.", "px", default=900, low=360, high=8192)
 EXPORT = Field(
@@ -31,8 +33,9 @@ KINDS = {
     "mp4": "MP4 (H.264)", "mp4 lossless": "MP4, lossless", "webm": "WebM (VP9)", "webm lossless": "WebM, lossless", "gif": "GIF",
     "png": "PNG sequence", "exr": "EXR sequence",
 }  # fmt: skip
-SIZES = {n: f"{n} ×" for n in (1, 2, 3, 4, 6, 8, 16)}
-PREVIEW_EM, LARGE_EM = 4.0, 18.0
+SIZES = (1, 2, 3, 4, 6, 8, 16)
+USUAL_PX = 256  # a film of less is hard to see; unless another size was chosen
+PREVIEW_EM, LARGE_EM, SIZE_EM = 4.0, 18.0, 8.0
 NOTHING = "The timeline is empty."
 NO_OVERLAY = "Nothing lies over the picture: choose a measurement above it, or film the picture."
 NO_VALUES = "EXR holds values, and this shows colours only: choose another kind."
@@ -68,9 +71,13 @@ def _choices(context: PanelContext) -> tuple[str, str, int, tuple[int, int]]:
     beside(9)
     with item_width(9):
         kind = chosen["export.kind"] = combo(KIND, chosen.get("export.kind", KIND.default), KINDS)
-    beside(4)
-    with item_width(4):
-        size = chosen["export.size"] = combo(SIZE, chosen.get("export.size", SIZE.default), SIZES)
+    resolution = context.network.resolution if context.network is not None else 0
+    usual = usual_size(resolution) if what != "window" else 1
+    beside(SIZE_EM)
+    with item_width(SIZE_EM):
+        size = combo(replace(SIZE, default=usual), chosen.get("export.size", usual), size_texts(resolution if what == "picture" else 0))
+    if size != chosen.get("export.size", usual):
+        chosen["export.size"] = size
     if what != "window":
         return what, kind, size, (WIDTH.default, HEIGHT.default)
     lengths = []
@@ -80,6 +87,16 @@ def _choices(context: PanelContext) -> tuple[str, str, int, tuple[int, int]]:
             lengths.append(input_int(field, chosen.get(field.id, field.default)))
             chosen[field.id] = lengths[-1]
     return what, kind, size, (lengths[0], lengths[1])
+
+
+def usual_size(resolution: int) -> int:
+    """The multiple that makes a picture of this resolution at least USUAL_PX wide."""
+    return next((n for n in SIZES if n * resolution >= USUAL_PX), 1)
+
+
+def size_texts(resolution: int) -> dict[int, str]:
+    """The sizes on offer, with what comes of them where that is known."""
+    return {n: f"{n} × · {n * resolution} px" if resolution else f"{n} ×" for n in SIZES}
 
 
 def _missing(state: ViewState, context: PanelContext, what: str, kind: str) -> str:

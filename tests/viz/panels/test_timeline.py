@@ -9,6 +9,7 @@ from tests.viz.panels.shown import alias_free_facts, show
 from viz import commands
 from viz.export.film import Film
 from viz.export.options import ExportOptions, ExportProgress
+from viz.panels import export_rows
 from viz.panels.timeline_strip import EDGE_EM, keyframe_at, ruler_step
 from viz.state import Pose, RotateMotion, View, ViewState
 from viz.timeline import paths
@@ -120,6 +121,24 @@ def test_export_asks_for_the_film_with_the_settings_chosen():
         (command,) = shown.commands
         assert isinstance(command, commands.StartExport) and (command.kind, command.size, command.lossless) == ("mp4", 2, True)
         assert command.session.timeline == LINE
+
+
+def test_a_film_of_a_small_network_is_enlarged_unless_another_size_is_chosen():
+    with showing() as shown:
+        shown.context.network = alias_free_facts()
+        shown.ui.frames(2)
+        shown.ui.click("Export.start")
+        assert shown.commands[-1].size == 4  # 256 pixels
+        shown.context.network = alias_free_facts(resolution=1024)
+        shown.ui.frames(2)
+        shown.ui.click("Export.start")
+        assert shown.commands[-1].size == 1
+        shown.ui.choose("Export.size", 2)
+        shown.context.network = alias_free_facts()
+        shown.ui.frames(2)
+        shown.ui.click("Export.start")
+        assert shown.commands[-1].size == 2
+    assert export_rows.usual_size(0) == 1
 
 
 class Job:

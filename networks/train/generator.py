@@ -102,7 +102,9 @@ class TrainedGenerator:
         return network.requires_grad_(True).to(self.processes.device)
 
     def _optimiser(self) -> torch.optim.Adam:
-        rate, ratio = self.options.lr_g or 0.0, _lazy(self.options.path_every) if self.options.path_length else 1.0
+        """Path length regularisation takes a step of its own after every `path_every`-th, so each counts less (StyleGAN2, appendix B)."""
+        every = self.options.path_every
+        rate, ratio = self.options.lr_g or 0.0, every / (every + 1) if self.options.path_length else 1.0
         mapping = {"params": list(self.current.mapping.parameters()), "scale": (self.options.mapping_lr or 1.0) * rate * ratio}
         synthesis = {"params": list(self.current.synthesis.parameters()), "scale": rate * ratio}
         return adam([synthesis, mapping], rate * ratio, ratio)
@@ -150,16 +152,10 @@ def on_a_gpu(tensor: Tensor) -> bool:
     return tensor.is_cuda
 
 
-def _lazy(every: int) -> float:
-    return every / (every + 1)
-
-
 def discriminator_optimiser(network: nn.Module, options: Options) -> torch.optim.Adam:
-    """For the parameters that are trained, corrected for lazy R1."""
-    ratio = _lazy(options.r1_every) if options.gamma else 1.0
+    """For the parameters that are trained. R1 is a term of some steps, not a step of its own, so nothing is corrected for it."""
     assert options.lr_d is not None, "options are resolved"
-    rate = options.lr_d * ratio
-    return adam([{"params": [p for p in network.parameters() if p.requires_grad], "scale": rate}], rate, ratio)
+    return adam([{"params": [p for p in network.parameters() if p.requires_grad], "scale": options.lr_d}], options.lr_d, 1.0)
 
 
 def set_rate(optimiser: torch.optim.Adam, rate: float) -> None:

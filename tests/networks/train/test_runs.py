@@ -152,6 +152,16 @@ def test_noise_inputs_survive_the_end_of_an_early_margin(photos: Path, tmp_path:
     assert noise and all(float(values.std()) > 0.5 for values in noise)
 
 
+@pytest.mark.parametrize(("name", "rate", "share"), [("A", 0.002, 4 / 5), ("T", 0.0025, 1.0)])
+def test_rates_are_those_of_the_paper(name: str, rate: float, share: float, photos: Path, tmp_path: Path) -> None:
+    """Path lengths (A to C) take a step of their own after every fourth; R1 is a term of the discriminator's, which are no more for it."""
+    training = Run(tiny(photos, tmp_path, config=name, crop=1.0), Processes()).training
+    for optimiser, lr, power in ((training.generator.optimiser, rate, share), (training.optimiser, 0.002, 1.0)):  # type: ignore[attr-defined]
+        for group in optimiser.param_groups:
+            assert (group["lr"], group["scale"]) == pytest.approx((lr * power, lr * power))
+            assert (group["betas"], group["eps"]) == (pytest.approx((0, 0.99**power)), 1e-8)
+
+
 @pytest.mark.parametrize("name", ["A", "T"])
 def test_the_styles_alone_start_smaller(name: str, photos: Path, tmp_path: Path) -> None:
     usual, smaller = (

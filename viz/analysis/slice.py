@@ -13,6 +13,9 @@ import numpy as np
 
 from viz.analysis.sticking import share_kept
 
+FINE = 1 / 8  # of the sampling rate, in cycles per image: what counts as detail
+ENOUGH = 8  # lines before a score says anything
+
 
 @dataclass(frozen=True)
 class ScanLine:
@@ -78,6 +81,12 @@ class SliceStrip:
         newest = self._count % self.capacity if self._count > self.capacity else 0
         ordered = np.concatenate([self._lines[newest : len(self)], self._lines[:newest]])
         return np.ascontiguousarray(ordered.transpose(1, 0, 2))
+
+    def score(self, length: float, rate: float) -> float | None:
+        """The share of detail that stands still, of a line this long (in image widths) with so many samples per image width."""
+        if len(self) < ENOUGH or length <= 0:
+            return None
+        return streak_score(self.picture(), length=length, low=FINE * rate)
 
 
 def streak_score(strip: np.ndarray, *, length: float, low: float, high: float = math.inf) -> float | None:

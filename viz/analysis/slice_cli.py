@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from viz.analysis.measuring import Measurement, add_view_arguments, check_out, check_pose, finite, shown, view_of
-from viz.analysis.slice_strip import CAPACITY, ENOUGH, Collected, export
+from viz.analysis.slice import ENOUGH
+from viz.analysis.slice_strip import CAPACITY, Collected, export
 from viz.errors import CommandError
 from viz.headless import first_frame, silent
 from viz.request import Frame

@@ -17,16 +17,14 @@ from gui_utils.libraries import imgui
 from gui_utils.scopes import item_width, tooltip_scope
 from gui_utils.text import number_text
 from gui_utils.tone import ToneMap, tone_map
-from viz.analysis.slice import ScanLine, SliceStrip, streak_score
+from viz.analysis.slice import ScanLine, SliceStrip
 from viz.commands import SaveMeasurement
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, beside, cached, unit_note, wrapped_text
 from viz.request import Picture
 from viz.state import Slice, Tone, ViewState
 
-FINE = 1 / 8  # of the sampling rate, in cycles per image
 CAPACITY = 512
-ENOUGH = 8  # lines before a score says anything
 
 ON = Field("Slice", "Slice.on", "Stacks the pixels of the scan line over time. Drag the line, or its ends, on the picture.", default=False)
 ENDS = tuple(
@@ -70,9 +68,7 @@ class Collected:
         return ScanLine(self.line.x0, self.line.y0, self.line.x1, self.line.y1).length
 
     def score(self) -> float | None:
-        if len(self.strip) < ENOUGH or self.length <= 0:
-            return None
-        return streak_score(self.values, length=self.length, low=FINE * self.rate)
+        return self.strip.score(self.length, self.rate)
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:

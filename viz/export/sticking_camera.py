@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from gui_utils.text import number_text
 from gui_utils.theme import WARNING
 from gui_utils.tone import BACKGROUND, PictureView, paint
-from viz.analysis.slice import ScanLine, SliceStrip, streak_score
+from viz.analysis.slice import ScanLine, SliceStrip
 from viz.export.camera import Job, OverlayCamera, PictureCamera, rendered
 from viz.export.encoders import ExportError
 from viz.export.overlay_picture import overlaid, with_line
@@ -18,8 +18,6 @@ from viz.request import Frame
 from viz.stages.tone import shader_tone
 from viz.state import Compare, OverlayView, Slice, Sticking, Tone, View, ViewState
 
-FINE = 1 / 8  # of the sampling rate, in cycles per image: what counts as detail, as in the panel
-ENOUGH = 8  # lines before a score says anything
 LEGIBLE = 128  # pixels; smaller pictures have no words beside them
 
 
@@ -62,9 +60,7 @@ class SliceCamera(PictureCamera):
 
     def score(self) -> float | None:
         """The share of the strip's detail that stands still."""
-        if len(self.strip) < ENOUGH or self.length <= 0:
-            return None
-        return streak_score(self.strip.picture(), length=self.length, low=FINE * self.rate)
+        return self.strip.score(self.length, self.rate)
 
     def _grown(self) -> np.ndarray:
         values = self.strip.picture()

@@ -5,6 +5,8 @@ show what they were fitted to; every picture must have the pose of its own laten
 GANs.
 """
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -29,16 +31,31 @@ def pairs(config):
     return [(name, twin) for name in names if names[name] == config and names.get(twin := name.replace(other, "-r-")) == "R"]
 
 
+@cache
+def bundled(name):
+    return load(name).network.eval()
+
+
 def latents(network):
     for seed in SEEDS:
         z, c = (None if v is None else torch.from_numpy(v).float()[None] for v in draw_z(seed, network.z_dim, network.c_dim, -1))
         yield network.map(z, c)
 
 
-def kept_over_latents(network, ws):
-    options = Sticking()
-    *_, last = average(network, ws, num=PICTURES, jitter=Jitter(options.strength, options.seed, options.hold_pose))
-    return last.detail.score(FINE[options.space] * network.img_resolution)
+@cache
+def over_latents(name):
+    """For each seed, what is kept over neighbouring latents: the score's statistics and the map, from the same pictures."""
+    network, options, found = bundled(name), Sticking(), []
+    for ws in latents(network):
+        where = DetailMap(FINE[options.space] * network.img_resolution)
+        for last in average(network, ws, num=PICTURES, jitter=Jitter(options.strength, options.seed, options.hold_pose)):
+            where.add(last.newest)
+        found.append((last.detail, where))
+    return found
+
+
+def kept_over_latents(name, low=None, high=None):
+    return float(np.mean([detail.score(where.low if low is None else low, high) for detail, where in over_latents(name)]))
 
 
 def kept_over_poses(network, ws):
@@ -47,20 +64,13 @@ def kept_over_poses(network, ws):
     return last.detail.score(FINE["pose"] * rate)
 
 
-def kept_from_8_to_32_cycles(network, ws):
-    options = Sticking()
-    *_, last = average(network, ws, num=PICTURES, jitter=Jitter(options.strength, options.seed, options.hold_pose))
-    return last.detail.score(8, 32)
-
-
 def attached(network, ws):
     *_, last = flow(network, ws, np.eye(3), Flow(num=4), {})
     return last.attached
 
 
 def means(measure, names):
-    networks = [load(name).network.eval() for name in names]
-    return [float(np.mean([measure(network, ws) for ws in latents(network)])) for network in networks]
+    return [float(np.mean([measure(bundled(name), ws) for ws in latents(bundled(name))])) for name in names]
 
 
 def test_there_is_a_pair():
@@ -70,8 +80,8 @@ def test_there_is_a_pair():
 @pytest.mark.slow
 def test_of_two_gans_stylegan2_keeps_most_of_its_detail_over_latents_and_r_next_to_none():
     """Figure 1, left, of the paper. Networks fitted to given pictures cannot show it: they had no choice."""
-    for measure in (kept_from_8_to_32_cycles, kept_over_latents):
-        b, r = means(measure, GANS)
+    for band in ((8, 32), (None, None)):  # in cycles per image; the finest octave
+        b, r = (kept_over_latents(name, *band) for name in GANS)
         assert b > 0.5 and r < 0.05
 
 
@@ -79,16 +89,11 @@ def test_of_two_gans_stylegan2_keeps_most_of_its_detail_over_latents_and_r_next_
 @pytest.mark.parametrize("name", GANS)
 def test_the_number_is_that_of_its_map(name):
     """The mean of the map, weighed as the number is: by the detail, and by the window."""
-    network, options = load(name).network.eval(), Sticking()
-    low = FINE[options.space] * network.img_resolution
-    for ws in latents(network):
-        where = DetailMap(low)
-        for found in average(network, ws, num=PICTURES, jitter=Jitter(options.strength, options.seed, options.hold_pose)):
-            where.add(found.newest)
+    for detail, where in over_latents(name):
         share, power = where.share()[0], where.power()
         window = kaiser(share.shape[-1], BETA, like=share).square()
         weight = power * window * window[:, None]
-        assert float((share * weight).sum() / weight.sum()) == pytest.approx(found.detail.score(low), abs=0.04)
+        assert float((share * weight).sum() / weight.sum()) == pytest.approx(detail.score(where.low), abs=0.04)
 
 
 @pytest.mark.slow
@@ -105,5 +110,5 @@ def test_stylegan2_keeps_its_detail_on_the_pixels_while_the_pose_moves(names):
 @pytest.mark.parametrize("names", pairs("B"))
 def test_stylegan2_keeps_clearly_more_of_its_detail_over_latents(names):
     """As the panel and `sticking` measure unless told otherwise: twice as much, and by a margin."""
-    b, r = means(kept_over_latents, names)
+    b, r = (kept_over_latents(name) for name in names)
     assert b > r + CLEARLY and b > 1.6 * r

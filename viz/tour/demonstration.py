@@ -106,8 +106,7 @@ def draw(app: App) -> None:
     if not shown(app) or app.tour.step is not None or placement is None:
         return
     em, area = imgui.get_font_size(), placement.area
-    viewport = imgui.get_main_viewport()
-    bottom = min(area.y + area.height, viewport.work_pos.y + viewport.work_size.y - 2 * em)
+    bottom = area.y + area.height
     areas = [area, *(each for each in app.canvas.comparison.areas.values() if each is not None)]
     middle = (min(each.x for each in areas) + max(each.x + each.width for each in areas)) / 2
     place = CardPlace((middle, bottom - MARGIN_EM * em), (0.5, 1.0))

@@ -21,7 +21,10 @@ from torch_utils.ops import backends, bias_act, cuda_conv, cuda_tiles, filtered_
 from torch_utils.ops.cuda_resample import tensor_core_faults
 from torch_utils.ops.cuda_tiles import Tiles
 
-MODULES = ("numpy", "scipy", "PIL", "platformdirs", "safetensors", "tqdm", "OpenGL", "glfw", "pytest", "hypothesis", "xdist")
+MODULES = (
+    *("numpy", "scipy", "PIL", "platformdirs", "safetensors", "tqdm", "OpenGL", "glfw", "pytest", "hypothesis", "xdist"),
+    "efficientnet_lite_pytorch",  # for the game against the projected discriminator
+)
 PROGRAMS = ("nvcc", "ninja", "compute-sanitizer", "c++")
 
 

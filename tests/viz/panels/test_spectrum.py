@@ -70,6 +70,8 @@ def test_the_colours_follow_the_published_rule():
     db = np.array([[-80.0, -50.0, 0.0, 25.0, 50.0, 90.0]], np.float32)
     expected = colormap_table("viridis")[np.array([0, 0, 128, 192, 256, 256])] * 255
     assert np.abs(sm.colors(db, 50.0, "viridis")[0].astype(float) - expected).max() <= 2
+    ends = np.round(colormap_table("viridis")[[0, 0, 256]] * 255).astype(np.uint8)
+    assert np.array_equal(sm.colors(np.array([[np.nan, -1e6, 1e6]]), 50.0, "viridis")[0], ends)
 
 
 def test_frequencies_lie_where_the_cursor_reads_them():
@@ -77,6 +79,8 @@ def test_frequencies_lie_where_the_cursor_reads_them():
     assert levels.at(5, -3) == pytest.approx(30)
     assert levels.at(5, 3) == pytest.approx(0)
     assert levels.at(-40, 0) is None and levels.at(0, 31.6) is None
+    assert None not in [levels.at(x, y) for x in (-32.5, 31.4) for y in (-32.5, 31.4)]
+    assert {levels.at(31.5, 0), levels.at(0, 31.5), levels.at(-32.6, 0), levels.at(0, -32.6)} == {None}
     assert levels.x == (-32.5, 31.5) and levels.up == (-31.5, 32.5)
     assert read_out(5.0, 3.0, levels) == "5.8 cycles / image\n→ 5.0  ↑ 3.0   30.0 dB"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz.state import ViewState
+from viz.state import BreakIt, ViewState
 
 if TYPE_CHECKING:
     from networks.spec import TapInfo
@@ -303,6 +303,11 @@ class Frame:
     memory_bytes: int = 0
     timing: Timing = Timing()
     error: RenderError | None = None
+
+    @property
+    def broken(self) -> str:
+        """What is broken in this very picture (not in the view, which may be newer); "" for nothing."""
+        return self.request.view.get(BreakIt).summary() if self.network is not None and self.network.kind == "alias-free" else ""
 
     @property
     def beside(self) -> Beside | None:

@@ -14,7 +14,7 @@ from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
 from viz import cli
 from viz.commands import ToggleCompare
 from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture, scenes
-from viz.compare.caption import shared, wrapped
+from viz.compare.caption import shared, texts, wrapped
 from viz.export.export import export
 from viz.export.film_file import read
 from viz.export.options import ExportOptions
@@ -588,5 +588,17 @@ def test_words_below_a_saved_comparison_say_which_is_which(tmp_path):
     assert np.array_equal(np.asarray(Image.open(tmp_path / "again.png")), said)
     view = ViewState().edit(Latent, x=5.0, y=2.0).edit(Pose, x=0.05, turns=-0.05).edit(Tap, layer="L3").edit(Truncation, psi=0.7)
     assert shared(view) == "seed 205, moved (0.050, 0.000) widths, turned −18.0°, ψ 0.70, layer L3"
-    assert shared(view.edit(Latent, x=5.5).reset(Pose, Tap, Truncation)) == "latent (5.50, 2.00)"
+    assert shared(view.edit(Latent, x=5.5).reset(Pose, Tap, Truncation)) == "latent (5.5, 2)"
+    path = ViewState().put(LatentPath((7, 9), 0.5))
+    assert [shared(v) for v in (ViewState().edit(Latent, x=-1.0), path)] == ["seed 4294967295", "path through 2 seeds at 0.5"]
+
+
+def test_words_below_a_saved_comparison_say_what_is_broken(pipeline):
+    """The same network twice, whole and broken, has the same name."""
+    view = BESIDE_T.put(BreakIt(window="nearest")).edit(Compare, network="", intact=True)
+    first, second, _ = texts(pipeline.render(RenderRequest(1, view)), view)
+    assert "nearest in all layers" in first and "intact" in second and "nearest" not in second
+    view = compare.with_own(BESIDE_T, 2, {"network": "", "on": True, "own_truncation": True, "psi": 0.5}, BreakIt(window="nearest"))
+    first, second, _ = texts(pipeline.render(RenderRequest(2, view)), view)
+    assert "nearest" not in first and "nearest in all layers" in second and "ψ 0.5" in second
     assert wrapped("one two three", 7, len) == ["one two", "three"]

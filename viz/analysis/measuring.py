@@ -18,8 +18,9 @@ from viz.cli import arguments
 from viz.cli.arguments import add_engine_arguments, at_least_one, seed_number
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
+from viz.latent_text import latent_text, seed_of
 from viz.request import Frame, NetworkFacts, OverlayImage, OverlayResult
-from viz.state import ANALYSES, SEEDS_PER_ROW, BreakIt, Device, Latent, LatentPath, OwnLatent, Pose, Source, Truncation, ViewState
+from viz.state import ANALYSES, BreakIt, Device, Latent, Pose, Source, Truncation, ViewState
 
 OUTPUTS = (".png", ".npz")
 
@@ -78,26 +79,15 @@ class Measurement:
         return facts_of(self.frame)
 
     @property
-    def seed(self) -> int | None:
-        """None between seeds, and for a latent that is none of them."""
-        latent = self.view.get(Latent)
-        on_one = latent.x == round(latent.x) and latent.y == round(latent.y)
-        elsewhere = self.view.get(OwnLatent).file or self.view.get(LatentPath).seeds
-        return (round(latent.x) + SEEDS_PER_ROW * round(latent.y)) % 2**32 if on_one and not elsewhere else None
-
-    @property
     def latent(self) -> str:
-        """ "seed 3", "latent 3.5, 0" or "walk.npz"."""
-        if self.seed is not None:
-            return f"seed {self.seed}"
-        file, path, latent = self.view.get(OwnLatent).file, self.view.get(LatentPath), self.view.get(Latent)
-        return Path(file).name if file else f"path at {path.position:g}" if path.seeds else f"latent {latent.x:g}, {latent.y:g}"
+        return latent_text(self.view)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the facts of every measurement begin with."""
-        named = {} if self.seed is not None else {"latent": self.latent}
-        return {"network": self.network.ref, "config": self.network.config_name, "seed": self.seed, **named}
+        seed = seed_of(self.view)
+        named = {} if seed is not None else {"latent": self.latent}
+        return {"network": self.network.ref, "config": self.network.config_name, "seed": seed, **named}
 
     def need_grid(self) -> None:
         """CommandError for a network that cannot be posed."""

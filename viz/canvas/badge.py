@@ -6,17 +6,11 @@ from gui_utils import theme
 from gui_utils.libraries import imgui
 from viz.canvas.placement import Area
 from viz.request import Frame
-from viz.state import BreakIt
-
-ALIAS_FREE = "alias-free"
 
 
 def badge_text(frame: Frame | None) -> str:
-    """What is broken in this very picture (not in the view, which may be newer); "" for nothing."""
-    if frame is None or frame.network is None or frame.network.kind != ALIAS_FREE:
-        return ""
-    summary = frame.request.view.get(BreakIt).summary()
-    return f"Broken: {summary}" if summary else ""
+    """What is broken in this very picture; "" for nothing."""
+    return f"Broken: {frame.broken}" if frame is not None and frame.broken else ""
 
 
 def draw_badge(frame: Frame | None, area: Area) -> None:

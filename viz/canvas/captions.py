@@ -11,9 +11,10 @@ from gui_utils.libraries import imgui
 from gui_utils.text import number_text
 from viz.canvas.badge import badge_text
 from viz.canvas.placement import Area
+from viz.compare.caption import number_of, own_text
 from viz.compare.compare import own_values
 from viz.compare.scenes import training_of
-from viz.groups.compare import NAMES, OwnValues
+from viz.groups.compare import NAMES
 from viz.request import Beside, Frame, NetworkFacts
 from viz.state import BreakIt, CompareView, ViewState
 
@@ -99,33 +100,6 @@ def name_of(frame: Frame) -> str:
         return frame.request.view.to_dict().get("Source", {}).get("network", "no network")
     layer = frame.picture.tap if frame.picture and frame.picture.tap != frame.network.taps[-1].name else ""
     return f"{frame.network.config_name} · {frame.network.name}" + (f", {layer}" if layer else "")
-
-
-def number_of(beside: Beside | None) -> str:
-    """ "PSNR 31.4 dB"; with why it says little, where it does."""
-    if beside is None or beside.difference is None:
-        return ""
-    return f"{beside.unit} {number_text(beside.db, 'dB')}" + (f" ({beside.apart})" if beside.apart else "")
-
-
-def own_text(own: OwnValues) -> str:
-    """What a view has for itself, with its values."""
-    parts = []
-    if own.own_latent:
-        parts.append(f"latent {own.x:g}, {own.y:g}")
-    if own.own_truncation:
-        parts.append(f"ψ {own.psi:g}")
-    if own.own_noise:
-        parts.append(f"noise {own.noise_seed}" if own.noise == "random" else f"noise {'stored' if own.noise == 'const' else own.noise}")
-    if own.own_pose:
-        moved = (own.pose_x, own.pose_y, own.turns, own.scale) != (0, 0, 0, 1)
-        scaled = f" × {own.scale:.2f}" if own.scale != 1 else ""
-        parts.append(f"pose {own.pose_x:+.3f}, {own.pose_y:+.3f}, {360 * own.turns:+.1f}°{scaled}" if moved else "not moved")
-    if own.own_layer:
-        parts.append("layer of its own")
-    if own.intact:
-        parts.append("intact")
-    return ", ".join(parts)
 
 
 def _equivariance(frame: Frame, known: KnownEquivariance) -> str:

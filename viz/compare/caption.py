@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,10 @@ from PIL import Image, ImageDraw
 from gui_utils.text import number_text
 from gui_utils.tone import BACKGROUND
 from viz.compare.compare import chosen, others, own_values
-from viz.groups.compare import NAMES
-from viz.request import Frame
-from viz.state import CompareView, Directions, Latent, OwnLatent, Pose, Source, Tap, Truncation, ViewState
+from viz.groups.compare import NAMES, OwnValues
+from viz.latent_text import latent_text
+from viz.request import Beside, Frame
+from viz.state import CompareView, Directions, Pose, Source, Tap, Truncation, ViewState
 
 INK = (225, 225, 225)
 SMALLEST_PX, LARGEST_PX, PER_LINE = 10, 28, 48  # height of the letters: the picture's width over PER_LINE, within these
@@ -38,7 +38,8 @@ def captioned(pixels: np.ndarray, frame: Frame, view: ViewState) -> np.ndarray:
 def texts(frame: Frame, view: ViewState) -> list[str]:
     """A line for each view that is shown, and one for what all of them share."""
     shown = others(view) if view.get(CompareView).mode == "side" else (chosen(view),)
-    return [f"{NAMES[1]}: {_network(frame, view.get(Source).network)}", *(_other(frame, view, n) for n in shown), shared(view)]
+    first = (f"{NAMES[1]}: {_network(frame, view.get(Source).network)}", frame.broken)
+    return [", ".join(filter(None, first)), *(_other(frame.others.get(n), view, n) for n in shown), shared(view)]
 
 
 def _network(frame: Frame | None, ref: str) -> str:
@@ -46,21 +47,42 @@ def _network(frame: Frame | None, ref: str) -> str:
     return f"{facts.config_name} · {facts.name}" if facts is not None else Path(ref).name
 
 
-def _other(frame: Frame, view: ViewState, number: int) -> str:
-    beside, own = frame.others.get(number), own_values(view, number)
-    name = _network(beside.frame if beside else None, own.network or view.get(Source).network)
-    kept = [f.name.removeprefix("own_") for f in fields(own) if f.name.startswith("own_") and getattr(own, f.name)]
-    distance = [f"{beside.unit} {number_text(beside.db, 'dB')}"] if beside is not None and beside.db is not None else []
-    distance += [beside.apart] if distance and beside is not None and beside.apart else []
-    return ", ".join((f"{NAMES[number]}: {name}", *distance, *(f"its own {what.replace('_', ' ')}" for what in kept)))
+def _other(beside: Beside | None, view: ViewState, number: int) -> str:
+    own, frame = own_values(view, number), beside.frame if beside else None
+    name = _network(frame, own.network or view.get(Source).network)
+    return ", ".join(filter(None, (f"{NAMES[number]}: {name}", number_of(beside), own_text(own), frame.broken if frame else "")))
+
+
+def number_of(beside: Beside | None) -> str:
+    """ "PSNR 31.4 dB"; with why it says little, where it does."""
+    if beside is None or beside.difference is None:
+        return ""
+    return f"{beside.unit} {number_text(beside.db, 'dB')}" + (f" ({beside.apart})" if beside.apart else "")
+
+
+def own_text(own: OwnValues) -> str:
+    """What a view has for itself, with its values."""
+    parts = []
+    if own.own_latent:
+        parts.append(f"latent {own.x:g}, {own.y:g}")
+    if own.own_truncation:
+        parts.append(f"ψ {own.psi:g}")
+    if own.own_noise:
+        parts.append(f"noise {own.noise_seed}" if own.noise == "random" else f"noise {'stored' if own.noise == 'const' else own.noise}")
+    if own.own_pose:
+        moved = (own.pose_x, own.pose_y, own.turns, own.scale) != (0, 0, 0, 1)
+        scaled = f" × {own.scale:.2f}" if own.scale != 1 else ""
+        parts.append(f"pose {own.pose_x:+.3f}, {own.pose_y:+.3f}, {360 * own.turns:+.1f}°{scaled}" if moved else "not moved")
+    if own.own_layer:
+        parts.append("layer of its own")
+    if own.intact:
+        parts.append("intact")
+    return ", ".join(parts)
 
 
 def shared(view: ViewState) -> str:
     """ "seed 3, moved (0.050, 0.000) widths, turned 18.0°, layer L5_84_96": what is not at its default."""
-    latent, pose, psi = view.get(Latent), view.get(Pose), view.get(Truncation).psi
-    whole = latent.x == round(latent.x) and latent.y == round(latent.y)
-    where = f"seed {latent.x + 100 * latent.y:.0f}" if whole else f"latent ({latent.x:.2f}, {latent.y:.2f})"
-    parts = [Path(view.get(OwnLatent).file).name if view.get(OwnLatent).file else where]
+    pose, psi, parts = view.get(Pose), view.get(Truncation).psi, [latent_text(view)]
     if pose.x or pose.y:
         parts.append(f"moved ({number_text(pose.x, decimals=3)}, {number_text(pose.y, decimals=3)}) widths")
     if pose.turns:

@@ -294,7 +294,7 @@ def test_the_pose_that_is_told_is_the_one_that_was_measured(capsys):
     [
         (("flow", "--num", "2", "--set", "Flow.over=turn", "--set", "Flow.on=false"), {"over": "turn"}),
         (("flicker", "--num", "2", "--set", "Latent.x=1", "--set", "Latent.y=2"), {"seed": 201}),
-        (("flicker", "--num", "2", "--set", "Latent.x=1.5"), {"seed": None, "latent": "latent 1.5, 0"}),
+        (("flicker", "--num", "2", "--set", "Latent.x=1.5"), {"seed": None, "latent": "latent (1.5, 0)"}),
     ],
 )
 def test_what_is_told_is_what_was_set_last(words, told, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from gui_utils.layout_scale import Lengths, em_of, rescaled, side_lengths, with_em
@@ -20,7 +21,7 @@ def write_layout(path: Path, text: str) -> bool:
     """Replace the file in one step, so that a crash never leaves half of it; False where the folder cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
+        partial = path.with_name(f"{path.name}.{os.getpid()}.part")  # another window may write its own
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError:

@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import sys
 import time
+import traceback
 from collections import deque
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,6 +77,7 @@ class App:
         self.networks, self.missing = KnownNetworks(), MissingNetwork()
         thumbnails = latent_effects.read_thumbnails(options.settings_folder, loaded_settings.bookmarks)
         self.context = PanelContext(image=self.image, thumbnails=thumbnails)
+        self._settings_saved = loaded_settings
         self.submitted: ViewState | None = None
         self.steady_range = SteadyRange()
         self.requests = 0
@@ -181,7 +183,7 @@ class App:
             self.window_capture_due -= 1
             self.window.redraw()
             if self.window_capture_due == 0:
-                saving.saved(self, "Window", lambda: saving.save_window(self))
+                effects.guarded(self, "Capture", lambda: saving.saved(self, "Window", lambda: saving.save_window(self)))
         self.file_dialog.poll(self)
         export_effects.poll(self)
         figure_effects.poll(self)
@@ -299,7 +301,8 @@ class App:
         if self.options.settings_folder is None:
             return
         try:
-            settings.save(self.options.settings_folder / "settings.json", self.settings)
+            settings.save(self.options.settings_folder / "settings.json", self.settings, self._settings_saved)
+            self._settings_saved = self.settings
         except OSError as e:
             self.toasts.add("error", f"Settings were not saved: {e}")
 
@@ -308,17 +311,13 @@ class App:
         return self.images.show(name, pixels)
 
     def close(self) -> None:
-        self.save_settings()
-        if self.context.film.job is not None:
-            self.context.film.job.close()
-        if self.figure_job is not None:
-            self.figure_job.close()
-        for each in self.attached:
-            each.close()
-        self.renderer.close()
-        for texture in self.images.values():
-            texture.delete()
-        self.canvas.delete()
+        jobs = (job for job in (self.context.film.job, self.figure_job) if job is not None)
+        textures = (texture.delete for texture in self.images.values())
+        for end in (self.save_settings, *(each.close for each in (*jobs, *self.attached, self.renderer)), *textures, self.canvas.delete):
+            try:
+                end()
+            except Exception:  # the others are ended all the same
+                traceback.print_exc()
 
 
 def run(options: AppOptions) -> int:
@@ -341,6 +340,9 @@ def run(options: AppOptions) -> int:
         try:
             session_layout.complete(app)
             autosave.attach(app)
+            app.missing.ask(options.missing)
+            for text in options.said:
+                app.toasts.add("warning", text)
             for path in options.opens:
                 opening.open_path(app, path)
             if options.remote_port is not None:
@@ -348,8 +350,7 @@ def run(options: AppOptions) -> int:
 
                 remote_server.attach(app, options.remote_port)
             app.loop()
-            width, height = window.plain_size
-            app.settings = dataclasses.replace(app.settings, window_width=width, window_height=height)
+            app.settings = app.settings.with_window(window.plain_size)
         finally:
             app.close()
     return 128 + told[0] if told else 0

@@ -41,6 +41,11 @@ class Settings:
     def with_recent(self, ref: str) -> Settings:
         return dataclasses.replace(self, recent=(ref, *(r for r in self.recent if r != ref))[:RECENT])
 
+    def with_window(self, size: tuple[int, int]) -> Settings:
+        """A minimised window has no size on Windows: then that of last time stays."""
+        known = _possible("window_width", size[0]) and _possible("window_height", size[1])
+        return dataclasses.replace(self, window_width=size[0], window_height=size[1]) if known else self
+
 
 def folder() -> Path:
     return Path(platformdirs.user_config_dir(APP, appauthor=False))
@@ -65,11 +70,35 @@ def load(path: Path) -> tuple[Settings, str]:
         return Settings(), f"Settings could not be read ({e}); defaults are used{where}."
 
 
-def save(path: Path, settings: Settings) -> None:
-    """Writes atomically. Raises OSError."""
+def save(path: Path, settings: Settings, since: Settings | None = None) -> None:
+    """Writes atomically. Of the file, what another window has written there is kept where nothing was changed `since`. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if since is not None:
+        settings = merged(settings, since, _on_disk(path) or since)
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(dataclasses.asdict(settings), indent=1), encoding="utf-8")
+
+
+def _on_disk(path: Path) -> Settings | None:
+    try:
+        return _read(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+
+
+def merged(mine: Settings, since: Settings, theirs: Settings) -> Settings:
+    """`theirs` with what I have changed `since`. Of lists, with what I have added, and without what I have taken away."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(Settings):
+        new, old, other = (getattr(each, field.name) for each in (mine, since, theirs))
+        if new != old and field.name == "recent":
+            other = tuple(dict.fromkeys((*new, *other)))[:RECENT]
+        elif new != old and field.name == "bookmarks":
+            other = tuple(dict.fromkeys((*(place for place in other if place in new or place not in old), *new)))
+        elif new != old:
+            other = new
+        values[field.name] = other
+    return Settings(**values)
 
 
 def _read(data: dict[str, Any]) -> Settings:

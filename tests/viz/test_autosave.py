@@ -37,7 +37,8 @@ def kept(running, tmp_path):
     """An autosave of this application with a clock of the test's."""
     clock = Clock()
     kept = Autosave(tmp_path / "kept", clock)
-    kept.clock, kept.file = clock, tmp_path / "kept" / NOW
+    kept.clock = clock
+    assert kept.file == tmp_path / "kept" / NOW
     running.app.attached.append(kept)
     running.ui.frames(2)
     return kept
@@ -203,6 +204,41 @@ def test_nobody_loses_bookmarks_by_opening_a_session(running, tmp_path):
     running.window.drop([tmp_path / "s.json"])
     running.ui.frames(3)
     assert running.app.settings.bookmarks == ((1.0, 0.0), (2.0, 0.0))
+
+
+def test_windows_that_are_open_at_once_have_files_of_their_own_and_both_are_offered(running, kept, tmp_path):
+    beside, clock = Autosave(tmp_path / "kept", kept.clock), kept.clock
+    assert beside.offered is None and beside.file != kept.file  # the first one's work is not offered, nor taken away
+    running.app.attached.append(beside)
+    running.ui.frames(2)
+    for each, x in ((kept, 0.1), (beside, 0.2)):
+        running.app.state = running.state.edit(Pose, x=x)
+        each.each_frame(running.app)
+        clock.now += 2 * QUIET_S
+        each.each_frame(running.app)
+    assert [session.load(each.file).views[0].get(Pose).x for each in (kept, beside)] == [0.1, 0.2]
+    assert Autosave(tmp_path / "kept", clock).offered is None
+    for each in (kept, beside):
+        running.app.attached.remove(each)
+        each.close()
+    again = Autosave(tmp_path / "kept")
+    assert [each.views[0].get(Pose).x for each in (again.offered, *again.beside)] == [0.2, 0.1]
+    running.app.attached.append(again)
+    running.ui.frames(2)
+    running.ui.click("Autosave.reopen.2")
+    running.ui.frames(2)
+    assert running.state.get(Pose).x == 0.1 and again.offered is None
+
+
+def test_what_a_window_beside_has_left_is_offered_to_the_next_one_beside(tmp_path):
+    first, second = Autosave(tmp_path), Autosave(tmp_path)
+    session.save(second.file, Session((VIEW,)))
+    second.close()
+    third = Autosave(tmp_path)
+    assert third.offered is not None and third.offered.views[0] == VIEW
+    first.close()
+    third.close()
+    assert Autosave(tmp_path).offered is not None  # nothing new was saved: it can still be opened
 
 
 def test_it_begins_only_where_settings_are_remembered(running, tmp_path):

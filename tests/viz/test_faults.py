@@ -12,16 +12,20 @@ import torch
 
 from gui_utils import gl
 from gui_utils.libraries import imgui
+from gui_utils.window import Window
 from tests.viz.test_app import GOLDEN, START, Running
 from torch_utils import ops
 from viz import capture, commands, settings
+from viz.app import App, AppOptions, run
+from viz.cli.window import ended_in_a_sentence
 from viz.effects import saving
-from viz.errors import UNFORESEEN
+from viz.errors import UNFORESEEN, CommandError
 from viz.export import encoders
-from viz.render_thread import RenderThread
-from viz.session import autosave
+from viz.pipeline import Pipeline
+from viz.render_thread import Inline, RenderThread
+from viz.session import autosave, session
 from viz.session.session import Session
-from viz.state import Compare, CompareView, Equivariance, Latent, Pose, Source, Spectrum, Sticking, Tap, ViewState
+from viz.state import Compare, CompareView, Equivariance, Flow, Latent, OverlayView, Pose, Source, Spectrum, Sticking, Tap, ViewState
 from viz.timeline import paths
 
 pytestmark = pytest.mark.window
@@ -247,6 +251,71 @@ def test_a_texture_for_which_the_graphics_driver_has_no_memory(running, monkeypa
     running.app.state = running.state.reset(Tap)
     running.ui.frames(3)
     assert_works(running)
+
+
+class LostContext(Exception):
+    """As PyOpenGL's own errors: of no kind that is expected."""
+
+
+def lost(*_, **__):
+    raise LostContext("planted")
+
+
+@pytest.mark.parametrize("where", ["glTexSubImage2D", "viz.canvas.overlay.CanvasOverlay.draw"])
+def test_a_graphics_driver_that_fails_in_a_way_nobody_has_foreseen(running, monkeypatch, where):
+    running.app.state = running.state.edit(Flow, on=True).edit(OverlayView, image="flow.attached")
+    running.ui.frames(3)
+    with monkeypatch.context() as planted:
+        planted.setattr(*((where, lost) if "." in where else (gl, where, lost)))
+        running.app.state = running.state.edit(Latent, x=7.0)
+        running.ui.frames(3)
+        assert running.app.canvas.trouble == "The picture cannot be drawn: LostContext: planted."
+    running.app.state = running.state.reset(Flow, OverlayView)
+    running.ui.frames(2)
+    assert_works(running)
+
+
+def test_a_picture_of_the_window_that_cannot_be_taken(running, monkeypatch):
+    with monkeypatch.context() as planted:
+        planted.setattr(running.window, "screenshot", lost)
+        running.app.context.emit(commands.CaptureWindow())
+        running.ui.frames(4)
+    assert UNFORESEEN in errors(running)[0] and "LostContext: planted" in errors(running)[0]
+    assert_works(running)
+
+
+@pytest.fixture
+def doomed(monkeypatch, tmp_path):
+    """The application in its own loop: it does something, and the frame after that fails in OpenGL."""
+
+    def fail_later(self, dt=None):
+        self.window.frames_left -= 1
+        if self.window.frames_left:
+            return step(self, 0.02)
+        self.state = self.state.edit(Latent, x=42.0)
+        step(self, 0.02)
+        return lost()
+
+    step = App.step
+    monkeypatch.setattr(Window, "frames_left", 4, raising=False)
+    monkeypatch.setattr(App, "step", fail_later)
+    monkeypatch.setattr("viz.app.RenderThread", lambda wake: Inline(Pipeline()))
+    return AppOptions(view=START, settings_folder=tmp_path, headless=True)
+
+
+@pytest.mark.parametrize("also", ["", "viz.canvas.canvas.Canvas.delete", "viz.app.App.save_settings"])
+def test_a_window_that_ends_unforeseen_saves_the_session_and_says_so(doomed, monkeypatch, tmp_path, also):
+    if also:
+        monkeypatch.setattr(also, lost)  # closing fails as well
+    with pytest.raises(CommandError, match=r"LostContext: planted\. The next start offers to go on where you were\. Details are in"):
+        ended_in_a_sentence(run, doomed)
+    assert "in fail_later" in (tmp_path / "last-error.txt").read_text()
+    assert session.load(tmp_path / autosave.NOW).views[0].get(Latent).x == 42.0
+
+
+def test_a_minimised_window_has_no_size_and_keeps_its_settings():
+    kept = settings.Settings(window_width=900, window_height=700)
+    assert kept.with_window((0, 0)) == kept and kept.with_window((800, 600)).window_width == 800
 
 
 def test_a_render_thread_whose_pipeline_fails_where_nothing_is_expected_to(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import numpy as np
 from gui_utils import theme
 from gui_utils.errors import TextureError
 from gui_utils.libraries import imgui
+from gui_utils.scopes import recovering
 from gui_utils.shader import ShaderError
 from gui_utils.text import signed_text
 from gui_utils.texture import Pool
@@ -69,15 +70,17 @@ class Canvas:
         self.content = Content.of(picture, margins=view.margins)
         self.placement = place(view, self.comparison.arrange(state, frame, area), self.content, frame.network.resolution)
         self.trouble = ""
-        try:
-            self._paint(picture, state, context, frame)
-        except (TextureError, ShaderError, MemoryError) as e:  # the next frame tries again
-            self.trouble = f"The picture cannot be drawn: {e or 'there is no memory left'}."
         mixed = compared(state) and state.get(CompareView).mode != "side"  # a measurement is of the first view alone
         self.overlay_image = None if mixed else offered(frame).get(state.get(OverlayView).image)
-        if self.overlay_image is not None:
-            overlay = self.overlays.get("overlay", CanvasOverlay)
-            overlay.draw(self.overlay_image, state.get(OverlayView), self.placement, framebuffer_scale(), view.magnify)
+        try:
+            with recovering():
+                self._paint(picture, state, context, frame)
+                if self.overlay_image is not None:
+                    overlay = self.overlays.get("overlay", CanvasOverlay)
+                    overlay.draw(self.overlay_image, state.get(OverlayView), self.placement, framebuffer_scale(), view.magnify)
+        except Exception as e:  # the border to the graphics driver; the next frame tries again
+            why = str(e) if isinstance(e, TextureError | ShaderError) else f"{type(e).__name__}: {e or 'there is no memory left'}"
+            self.trouble = f"The picture cannot be drawn: {why}."
         self.overlays.end_frame()
         self._decorate(picture, state, frame, hovered)
         if state.get(View).gizmo and not picture.grid and frame.network.has_pose:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import gc
 import itertools
 import shlex
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.compare.pairs import with_networks_beside
 from viz.directions_file import holds_directions
-from viz.errors import CommandError
+from viz.errors import UNFORESEEN, CommandError
 from viz.export.film_file import read
 from viz.latent_file import holds_latents
 from viz.session.networks import located
@@ -27,6 +29,7 @@ from viz.state import Device, Latent, LatentPath, OwnLatent, Source, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
+    from viz.options import AppOptions
 
 TAB_FRAMES = 3  # until a tab that was chosen is drawn
 COMPARE_WORKSPACE = 6
@@ -89,7 +92,8 @@ def _open(options: argparse.Namespace) -> int:
         view = view.put(Source(network=networks[0]))
     if options.compare:
         view = with_networks_beside(view, options.compare)
-    return app.run(
+    return ended_in_a_sentence(
+        app.run,
         app.AppOptions(
             view=with_settings(view.edit(Device, device=options.device), options.settings),
             settings_folder=None if options.fresh else settings.folder(),
@@ -103,8 +107,26 @@ def _open(options: argparse.Namespace) -> int:
             size=options.size,
             font_scale=options.font_scale,
             remote_port=options.remote_port if options.remote else None,
-        )
+        ),
     )
+
+
+def ended_in_a_sentence(run: Callable[[AppOptions], int], options: AppOptions) -> int:
+    """The border of the program: what nobody has foreseen has ended the window, which has saved by then what it keeps."""
+    from viz.cli import known_error
+
+    try:
+        return run(options)
+    except Exception as e:
+        if known_error(e) and not isinstance(e, OSError):
+            raise
+        what = f"The window {UNFORESEEN}, and was closed: {type(e).__name__}: {e}"
+        if options.settings_folder is None:
+            raise CommandError(f"{what}\n{traceback.format_exc()}") from e
+        details = options.settings_folder / "last-error.txt"
+        with contextlib.suppress(OSError):
+            details.write_text(traceback.format_exc(), encoding="utf-8")
+        raise CommandError(f"{what}. The next start offers to go on where you were. Details are in {details}") from e
 
 
 def is_dropped(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
 
 def attempt(app: App, command: commands.Command) -> None:
     """Carries one command out, the border of the window: what nobody has foreseen is told as well, and must not end it."""
+    guarded(app, type(command).__name__, lambda: carry_out(app, command))
+
+
+def guarded(app: App, name: str, do: Callable[[], object]) -> None:
     try:
-        carry_out(app, command)
+        do()
     except Exception as e:
-        what = f"{type(command).__name__} {UNFORESEEN}: {type(e).__name__}: {e}"
+        what = f"{name} {UNFORESEEN}: {type(e).__name__}: {e}"
         app.toasts.add("error", what, "".join(traceback.format_exception(e)))
 
 

@@ -1,13 +1,18 @@
 """The session is saved by itself, and the last one is offered at the next start: a crash loses a moment, and nothing is forced.
 
 What is being worked on is in `autosave.session.json` of the settings folder; at a start it becomes `last.session.json`, which is
-offered. Both are written whole or not at all.
+offered. Both are written whole or not at all. Further windows that are open at the same time have files of their own
+(`autosave.2.session.json` and so on, each held by a lock): none overwrites what belongs to another. What they leave is offered
+together at the next start, newest first.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +31,11 @@ if TYPE_CHECKING:
     from viz.app import App
 
 NOW, LAST = "autosave.session.json", "last.session.json"
+MOST_WINDOWS = 8  # that are saved apart
 QUIET_S, LATEST_S = 1.0, 10.0  # saved when nothing has changed for that long, and in any case after so long
 WIDTH_EM = 24.0
 REOPEN = Field("Reopen", "Autosave.reopen", "Shows the view, the timeline and the workspace of last time.")
+BESIDE = "A window that was open at the same time."
 DISMISS = Field("Not now", "Autosave.dismiss", "The menu File has it until the next start.")
 
 
@@ -37,7 +44,12 @@ class Autosave:
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder, self._clock = folder, clock
-        self.offered = self._last()
+        number, lock = _place(folder)
+        self._let_go = weakref.finalize(self, _release, lock)
+        self.file = folder / _numbered(NOW, number)
+        found = _earlier(folder, number)
+        self.offered = found[0] if found else None
+        self.beside = found[1:]  # of windows that were open at the same time
         self._saved: Session | None = None
         self._seen: Session | None = None
         self._start: tuple[object, ...] = ()
@@ -46,17 +58,6 @@ class Autosave:
         self._failed = False
         self._looked: tuple[object, ...] | None = None  # to see cheaply that nothing has changed
         self._panels = ""
-
-    def _last(self) -> Session | None:
-        """What was being worked on last time; None for nothing, or for a file that cannot be read."""
-        now, last = self.folder / NOW, self.folder / LAST
-        try:
-            if now.exists():
-                now.replace(last)
-            found = session.load(last) if last.exists() else None
-        except (OSError, StateError):
-            return None
-        return found if found is not None and worth(found) else None
 
     def each_frame(self, app: App) -> None:
         """Notes a change; saves when things are quiet, or have been restless for too long."""
@@ -83,7 +84,7 @@ class Autosave:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            session.save(self.folder / NOW, self._seen)
+            session.save(self.file, self._seen)
             self._saved, self._failed = self._seen, False
         except OSError as e:
             if not self._failed:
@@ -96,21 +97,101 @@ class Autosave:
             return
         with card_scope("Last session###last session", WIDTH_EM, top_middle(), border=theme.ACCENT):
             wrapped_text(f"Go on where you were? {described(self.offered)}", dim=False)
-            if controls.button(REOPEN):
-                opened, self.offered = self.offered, None
-                show(app, opened, "last time", self.folder)
-            imgui.same_line()
+            chosen = self.offered if controls.button(REOPEN) else None
+            for number, found in enumerate(self.beside, start=2):
+                if controls.button(Field(f"Reopen {described(found)}", f"Autosave.reopen.{number}", BESIDE)):
+                    chosen = found
+            if chosen is not None:
+                self.offered = None
+                show(app, chosen, "last time", self.folder)
+            if not self.beside:
+                imgui.same_line()
             if controls.button(DISMISS):
                 self.offered = None
 
     def close(self) -> None:
         """What has not been saved yet is."""
-        if self._seen is not None and self._seen != self._saved:
-            try:
+        try:
+            if self._seen is not None and self._seen != self._saved:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                session.save(self.folder / NOW, self._seen)
-            except OSError:
-                return  # the window is gone: nobody can be told
+                session.save(self.file, self._seen)
+        except OSError as e:
+            print(f"The session could not be saved: {e}", file=sys.stderr)  # the window is gone
+        finally:
+            self._let_go()
+
+
+def _numbered(name: str, number: int) -> str:
+    first, rest = name.split(".", 1)
+    return name if number == 1 else f"{first}.{number}.{rest}"
+
+
+def _place(folder: Path) -> tuple[int, int | None]:
+    """The number of this window's file, and what holds it. Where there are no locks, every window is the first."""
+    for number in range(1, MOST_WINDOWS + 1):
+        if (number == 1 or not (folder / _numbered(NOW, number)).exists()) and (lock := _held(folder, number)) is not None:
+            return number, lock
+    return 1, None
+
+
+def _held(folder: Path, number: int) -> int | None:
+    """A file descriptor that is a lock until `_release` or the end of this process; None where another window has it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / f"autosave.{number}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError:
+        return None
+    try:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            import msvcrt
+
+            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        _release(lock)
+        return None
+    return lock
+
+
+def _release(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
+
+
+def _left(folder: Path, mine: int) -> Iterator[Path]:
+    """What windows that are gone have left, newest first, each while nobody else can take it."""
+    there = [(path.stat().st_mtime_ns, n) for n in range(1, MOST_WINDOWS + 1) if (path := folder / _numbered(NOW, n)).exists()]
+    for _, number in sorted(there, reverse=True):
+        lock = None if number == mine else _held(folder, number)
+        if lock is not None or number == mine:
+            yield folder / _numbered(NOW, number)
+        _release(lock)
+
+
+def _earlier(folder: Path, mine: int) -> list[Session]:
+    """What was being worked on last time, newest first, now under the names of last time. What cannot be read is left out.
+
+    A window beside another offers only what a window beside it has left: everything else was offered to the first.
+    """
+    names = [folder / _numbered(LAST, number) for number in range(mine, MOST_WINDOWS + 1)]
+    count = 0
+    try:
+        for count, (path, name) in enumerate(zip(_left(folder, mine), names, strict=False), start=1):  # noqa: B007
+            path.replace(name)
+        for name in names[count:] if mine == 1 and count else ():
+            name.unlink(missing_ok=True)
+    except OSError:
+        return []
+    found = []
+    for name in names if mine == 1 else names[:count]:
+        try:
+            found += [session.load(name)] if name.exists() else []
+        except (OSError, StateError):
+            continue
+    return [each for each in found if worth(each)]
 
 
 def without_motion(shown: Session) -> Session:

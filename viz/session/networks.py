@@ -143,7 +143,7 @@ def located(session: Session, folder: Path | None, others: Iterable[str] = ()) -
             missing.append(
                 Missing(
                     ref,
-                    url if isinstance(url, str) and is_address(url) else "",
+                    url if isinstance(url, str) and url.startswith(("http://", "https://")) else "",
                     sha256 if isinstance(sha256, str) else "",
                     size if type(size) is int else 0,
                 )

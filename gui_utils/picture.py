@@ -154,7 +154,7 @@ class PicturePainter:
         self._x, self._y, self._colors = _Table(), _Table(), _Table()
         self._drawn_rows: Any = None
         self._drawn: Any = None
-        self.passes = 0  # drawn so far; tests and the performance panel read it
+        self.passes = 0  # drawn so far
 
     def draw(self, texture: FloatTexture, view: PictureView, mask: FloatTexture | None = None) -> None:
         """Bring the picture up to date; draws only what changed. `mask`: one channel of the texture's size, 1 = valid, 0 = dimmed."""

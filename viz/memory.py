@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -32,13 +32,12 @@ class Memory:
     picture until the limit is reached took longer than a small network.
     """
 
-    def __init__(self, limit_bytes: int, on_put: Callable[[Hashable], None] | None = None) -> None:
+    def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self.used_bytes = 0
         self._entries: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._passing: OrderedDict[Hashable, int] = OrderedDict()  # the pass that used it last
         self._passes = 0
-        self._on_put = on_put
 
     def begin_pass(self) -> None:
         """New passing results are about to come; those of several views beside each other are a pass each."""
@@ -56,8 +55,6 @@ class Memory:
         return entry[0]
 
     def put(self, key: Hashable, value: Any, *, passing: bool = False) -> None:
-        if self._on_put:
-            self._on_put(key)
         self._drop(key)
         size = nbytes(value) + 256
         if size > self.limit_bytes:

@@ -145,4 +145,4 @@ class Refinement:
 
 
 def _with(frame: Frame, overlay: Overlay, result: OverlayResult) -> Frame:
-    return replace(frame, overlays={**frame.overlays, overlay.name: result}, overlays_ran=(overlay.name,))
+    return replace(frame, overlays={**frame.overlays, overlay.name: result})

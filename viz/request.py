@@ -275,8 +275,7 @@ class Beside:
 class Frame:
     """The answer to `request`. `ran` names the stages that were really computed, `layers_ran` the layers likewise.
 
-    Measurements come later: further frames with the same picture and the same `request` object hold more of `overlays`;
-    `overlays_ran` names those that took a step since the frame before.
+    Measurements come later: further frames with the same picture and the same `request` object hold more of `overlays`.
 
     On error the other fields hold what was known before the failing stage; the window keeps the last good picture.
     """
@@ -294,7 +293,6 @@ class Frame:
     seeds: tuple[tuple[int, float], ...] = ()  # seeds on screen and their weights
     styles: Any = None  # viz.stages.latent.Styles: what is saved when the latent is
     overlays: Mapping[str, OverlayResult] = field(default_factory=dict)
-    overlays_ran: tuple[str, ...] = ()
     others: Mapping[int, Beside] = field(default_factory=dict)  # views beside the first (2 to 4); one that is missing is on its way
     ran: tuple[str, ...] = ()
     layers_ran: tuple[str, ...] = ()

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from viz.memory import Memory
 from viz.pipeline import Pipeline
 from viz.request import Frame, OverlayResult, RenderRequest
 from viz.state import Source, ViewState
@@ -23,6 +26,13 @@ def steps(pipeline: Pipeline, view: ViewState, name: str) -> list[OverlayResult]
     found = [f.overlays[name] for f in (frame, *pipeline.refine(frame)) if name in f.overlays]
     assert found and all(result.error is None for result in found), found
     return found
+
+
+def kinds_put(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Of everything that is remembered from now on, what it is."""
+    kinds, put = [], memory.put
+    monkeypatch.setattr(memory, "put", lambda key, value, **how: (kinds.append(key[0]), put(key, value, **how)))
+    return kinds
 
 
 def inputs(pipeline: Pipeline):

@@ -41,8 +41,8 @@ class Fourier:
 
     `freqs` [C, 2] in cycles per image width (x right, y down), `phases` [C] in turns from -1/2 to 1/2, `amplitudes` [C] from 0 to 1,
     `strengths` [C]: how much of each the channel mixing lets through, the largest being 1. `matrix` [3, 3] leads from places in the
-    picture to places in the plane of the signal, `learned_matrix` the same without the user's pose. `canvas` is the sampled
-    rectangle, margin included, in image widths; the image is 1 by 1.
+    picture to places in the plane of the signal. `canvas` is the sampled rectangle, margin included, in image widths; the image is
+    1 by 1.
     """
 
     freqs: Array
@@ -50,17 +50,16 @@ class Fourier:
     amplitudes: Array
     strengths: Array
     matrix: Array
-    learned_matrix: Array
     learned: tuple[float, float, float, float]
     canvas: tuple[float, float]
     bandwidth: float
     nyquist: float
 
-    def outline(self, *, width: float, height: float, user: bool = True) -> Array:
+    def outline(self, *, width: float, height: float) -> Array:
         """The corners of a rectangle around the picture's middle as they lie in the plane, closed: [5, 2]."""
         x, y = width / 2, height / 2
         corners = np.array([(-x, -y, 1), (x, -y, 1), (x, y, 1), (-x, y, 1), (-x, -y, 1)])
-        return (corners @ (self.matrix if user else self.learned_matrix).T)[:, :2]
+        return (corners @ self.matrix.T)[:, :2]
 
     @property
     def damped(self) -> int:
@@ -104,7 +103,6 @@ def fourier_of(source: Any, learned: Any, pose: Array) -> Fourier:
         amplitudes=array(amplitudes[0]),
         strengths=strengths / max(float(strengths.max()), 1e-12),
         matrix=array(matrix[0]),
-        learned_matrix=array(source.matrix(learned)[0]),
         learned=tuple(array(learned[0]).tolist()),  # type: ignore[arg-type]
         canvas=(spec.size[0] / spec.sampling_rate, spec.size[1] / spec.sampling_rate),
         bandwidth=float(source.bandwidth),

@@ -85,7 +85,7 @@ class OtherViews:
                 return
             self._shown[number] = (asked, beside)
             shown = beside if asked is frame else replace(beside, stale=True)
-            frame = replace(frame, others={**frame.others, number: shown}, overlays_ran=())
+            frame = replace(frame, others={**frame.others, number: shown})
             yield frame
             if waiting() and (free or self._credit_s <= 0):
                 return

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.viz.asked import GOLDEN, TINY_R, steps
+from tests.viz.asked import GOLDEN, TINY_R, kinds_put, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz import cli
 from viz.analysis import spectrum_chart, spectrum_reference
@@ -192,15 +192,11 @@ def test_shares_of_every_layer(pipeline):
     assert next(share.cutoff for share in found if share.name == tap.name) == pytest.approx(expected, rel=1e-3)
 
 
-def test_remembered_layers_are_not_computed_again(pipeline):
+def test_remembered_layers_are_not_computed_again(pipeline, monkeypatch):
     pipeline.memory.clear()
     frame = pipeline.render(RenderRequest(1, TINY_R.edit(LayerShares, on=True)))
-    puts = []
-    pipeline.memory._on_put = lambda key: puts.append(key[0])
-    try:
-        list(pipeline.refine(frame))
-    finally:
-        pipeline.memory._on_put = None
+    puts = kinds_put(pipeline.memory, monkeypatch)
+    list(pipeline.refine(frame))
     assert puts == ["overlay"]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.viz.asked import kinds_put
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz.analysis import live_equivariance as live
 from viz.analysis.equivariance import equivariance_now
@@ -69,11 +70,10 @@ def test_a_network_without_a_grid_has_no_number():
     assert result.values is None
 
 
-def test_dragging_the_pose_makes_the_unposed_picture_once():
+def test_dragging_the_pose_makes_the_unposed_picture_once(monkeypatch):
     """And remembers only itself, not its layers, which would push out those on screen."""
     pipeline = Pipeline()
-    puts = []
-    pipeline.memory._on_put = lambda key: puts.append(key[0])
+    puts = kinds_put(pipeline.memory, monkeypatch)
     for x in (0.05, 0.06, 0.07):
         measured(VIEW.edit(Pose, x=x), pipeline)
     run = pipeline._answered[1]

@@ -118,7 +118,7 @@ def ended_in_a_sentence(run: Callable[[AppOptions], int], options: AppOptions) -
     try:
         return run(options)
     except Exception as e:
-        if known_error(e) and not isinstance(e, OSError):
+        if known_error(e) or isinstance(e, ModuleNotFoundError):
             raise
         what = f"The window {UNFORESEEN}, and was closed: {type(e).__name__}: {e}"
         if options.settings_folder is None:

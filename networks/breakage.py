@@ -58,9 +58,9 @@ class Breaks:
         for name, allowed in (("window", ("", *DESIGNS)), ("pool", ("", *POOLS))):
             if getattr(self, name) not in allowed:
                 raise BreakageError(f"{name} is {getattr(self, name)!r}, but must be one of {', '.join(map(repr, allowed))}")
-        for name, most in (("upsampling", 16), ("support", 32)):
-            if not 0 <= getattr(self, name) <= most:
-                raise BreakageError(f"{name} is {getattr(self, name)}, but must be from 0 to {most}")
+        for name, least, most in (("upsampling", 0, 16), ("support", 0, 32), ("cutoff_octaves", -16, 16), ("noise", 0, 10_000)):
+            if not least <= getattr(self, name) <= most:
+                raise BreakageError(f"{name} is {getattr(self, name)}, but must be from {least} to {most}")
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,10 @@ def test_what_cannot_be_broken_says_why():
         Breakage(window="hamming")
     with pytest.raises(BreakageError, match="pool is 'mean'"):
         Breakage(pool="mean")
+    with pytest.raises(BreakageError, match="cutoff_octaves is 2000, but must be from -16 to 16"):
+        Breakage(cutoff_octaves=2000)  # 2 to that power is no float
+    with pytest.raises(BreakageError, match="noise is nan"):
+        Breakage(noise=float("nan"))
     with pytest.raises(BreakageError, match="upsampling is -1"):
         Breakage(upsampling=-1)
 

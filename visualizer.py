@@ -1,5 +1,6 @@
 """The alias-free visualizer: `python visualizer.py` opens the window, `python visualizer.py --help` lists the rest."""
 
+import atexit
 import os
 import signal
 import sys
@@ -24,7 +25,9 @@ def main(argv=None):
         sys.path.insert(0, here)
     from viz.cli import run
 
-    return run(sys.argv[1:] if argv is None else argv)
+    if argv is not None:
+        return run(argv)
+    return leave(run(sys.argv[1:]))
 
 
 def prepare_process():
@@ -47,6 +50,20 @@ def prepare_process():
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores it
             signal.signal(number, _end)
     return True
+
+
+def leave(code):
+    """Ends the process now. Taking torch apart, module by module, takes a second, and everything is closed and saved by then."""
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        print("visualizer.py: %s" % error, file=sys.stderr)  # noqa: UP031
+        code = code or 1
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _end(number, frame):

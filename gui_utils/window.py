@@ -141,6 +141,10 @@ class Window:
     def request_close(self) -> None:
         glfw.set_window_should_close(self._handle, True)
 
+    def hide(self) -> None:
+        """Gone from the screen at once: what is left to be done is done unseen."""
+        glfw.hide_window(self._handle)
+
     # ------------------------------------------------------------------------------------------------ frames
 
     @contextmanager

@@ -131,3 +131,16 @@ def test_it_starts_isolated_without_streams_and_says_that_its_folder_is_gone(sta
     named = {**os.environ, "python": sys.executable, "program": str(ROOT / "visualizer.py")}
     done = subprocess.run(["sh", "-c", start], cwd=tmp_path, env=named, capture_output=True, text=True, timeout=120)
     assert done.returncode == code and said in done.stdout and "Traceback" not in done.stdout + done.stderr, done.stderr
+
+
+def test_it_leaves_at_once_with_everything_written():
+    code = "import atexit, sys, visualizer; atexit.register(print, 'told'); sys.argv[1:] = ['--list']; visualizer.main(); print('no')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.startswith("globe-r-64") and done.stdout.endswith("told\n"), done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_output_that_a_full_disk_swallows_is_a_failure():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "visualizer.py", "--list"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and done.stderr == "visualizer.py: [Errno 28] No space left on device\n"

@@ -15,6 +15,8 @@ Nothing here runs at import. `python -m torch_utils.native_build --out DIR` make
 """
 
 import argparse
+import atexit
+import contextlib
 import hashlib
 import json
 import logging
@@ -202,20 +204,27 @@ def _run(command: Sequence[str], directory: Path, timeout_s: float) -> None:
         errors="replace",
         start_new_session=True,
     )
+    atexit.register(_ask_to_end, process)  # a window is closed, and the thread that builds does not come to its end
     try:
         output, _ = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
         raise NativeUnavailable(f"the native build took longer than {timeout_s:g} s and was ended") from None
     finally:
+        atexit.unregister(_ask_to_end)
         if process.poll() is None:
             _end(process)
     if process.returncode != 0:
         raise NativeUnavailable(f"the native build failed: {_first_error(output)}")
 
 
+def _ask_to_end(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+
+
 def _end(process: subprocess.Popen[str]) -> None:
     """Asks first: ninja puts each compiler in a process group of its own, and only ninja knows them."""
-    os.killpg(process.pid, signal.SIGTERM)
+    _ask_to_end(process)
     try:
         process.communicate(timeout=5)
     except subprocess.TimeoutExpired:

@@ -311,9 +311,10 @@ class App:
         return self.images.show(name, pixels)
 
     def close(self) -> None:
+        self.window.hide()
         jobs = (job for job in (self.context.film.job, self.figure_job) if job is not None)
         textures = (texture.delete for texture in self.images.values())
-        for end in (self.save_settings, *(each.close for each in (*jobs, *self.attached, self.renderer)), *textures, self.canvas.delete):
+        for end in (self.save_settings, *(each.close for each in (*self.attached, *jobs, self.renderer)), *textures, self.canvas.delete):
             try:
                 end()
             except Exception:  # the others are ended all the same

@@ -118,6 +118,24 @@ def test_a_build_that_hangs_is_ended_with_its_compilers(sources, tmp_path, monke
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_compilers_end_with_the_program_that_started_them(sources, tmp_path):
+    """Also where they were started by a thread that the end of the program does not wait for."""
+    out, pid = tmp_path / "out", tmp_path / "pid"
+    code = f"""
+import pathlib, threading, time, visualizer
+from torch_utils import native_build
+given = {{"sources": pathlib.Path({str(sources)!r})}}
+threading.Thread(target=native_build.build, args=(pathlib.Path({str(out)!r}),), kwargs=given, daemon=True).start()
+while not pathlib.Path({str(pid)!r}).exists():
+    time.sleep(0.01)
+visualizer.leave(0)
+"""
+    environment = {**os.environ, "CXX": slow_compiler(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=60)
+    compiler = int(pid.read_text())
+    assert until(lambda: gone(compiler))
+
+
 def test_a_compiler_that_talks_in_another_encoding_is_understood(sources, tmp_path, monkeypatch):
     said = r"printf '\\253Fehler\\273 error: nichts geht\\n'"
     compiler = script(tmp_path / "latin-c++", f'{said}\n[ "$1" = --version ] || exit 1')

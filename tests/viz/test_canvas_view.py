@@ -1,12 +1,14 @@
 """Geometry of the canvas: image coordinates for everything, margins explicit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
 from viz.canvas.comparison import above_pictures
 from viz.canvas.gestures import RING, angle_between, grip, limited, rotate, translate, walk, wrapped
-from viz.canvas.placement import Area, Content, Placement, pan, place, probe, zoom_at
+from viz.canvas.placement import Area, Content, Placement, pan, place, probe, zoom_at, zoom_to
 from viz.canvas.sample_values import have_room, value_text, visible_samples
 from viz.request import NetworkFacts, Picture
 from viz.state import Latent, Pose, View, ViewState
@@ -49,8 +51,10 @@ def test_a_caption_stands_on_its_picture_and_never_over_it(width, height, scale,
 
 
 def test_without_margins_the_fit_is_the_image_frame():
-    assert Content.of(LAYER, margins=True).fit_width == 36 / 16
-    assert Content.of(LAYER, margins=False).fit_width == 1
+    oblong = Picture(np.zeros((32, 36, 1), np.float32), (10, 8, 26, 24), channels=(0,), total_channels=8)
+    assert Content.of(oblong, margins=True) == Content(36, 32, 16, 36 / 16, 2)
+    assert Content.of(oblong, margins=False) == Content(36, 32, 16, 1, 1)
+    assert Content.of(replace(oblong, grid=2, cell=(18, 16)), margins=False).fit_width == 36 / 16, "a contact sheet is seen whole"
 
 
 @given(st.floats(-20, 20), st.floats(110, 890), st.floats(60, 640))
@@ -71,6 +75,52 @@ def test_one_to_one_is_exact_and_says_so():
     assert place(View(zoom=1.0), odd, content, 64).exact(content)
 
 
+@pytest.mark.parametrize(
+    ("scale", "x", "y", "exact"),
+    [
+        (64, 0, 0, True),
+        (64, 1, -1, True),
+        (64.01, 0, 0, False),
+        (32, 0, 0, False),
+        *[(64, *p, False) for p in ((0.3, 0), (-0.3, 0), (0, 0.3), (0, -0.3))],
+    ],
+)
+def test_one_to_one_needs_the_size_and_both_places(scale, x, y, exact):
+    placement = Placement(AREA, scale, x / 64, y / 64)
+    assert placement.exact(Content.of(IMAGE, margins=True)) == exact
+
+
+@pytest.mark.parametrize(("zoom", "moved"), [(2.0, True), (1.5, False), (0.25, False)])
+def test_only_whole_zooms_are_moved_to_whole_pixels_and_by_less_than_one(zoom, moved):
+    content = Content.of(IMAGE, margins=True)
+    placement = place(View(zoom=zoom, center_x=0.01234, center_y=-0.0321), AREA, content, 64)
+    assert (placement.center_x != 0.01234) == moved == (placement.center_y != -0.0321)
+    assert abs(placement.center_x - 0.01234) * placement.scale < 0.51 and abs(placement.center_y + 0.0321) * placement.scale < 0.51
+    if moved:
+        assert np.asarray(placement.source(content)) * zoom == pytest.approx(
+            np.round(np.asarray(placement.source(content)) * zoom), abs=1e-6
+        )
+
+
+def test_a_fit_is_as_wide_or_as_high_as_there_is_room():
+    for area, side in ((Area(0, 0, 800, 600), 600), (Area(0, 0, 500, 600), 500)):
+        assert place(View(), area, Content(64, 64, 64, 1, 1), 64).scale == pytest.approx(0.97 * side)
+        assert place(View(), area, Content(64, 64, 64, 2, 1), 64).scale == pytest.approx(0.97 * min(area.width / 2, area.height))
+    assert place(View(), Area(0, 0, 0, 0), Content(64, 64, 64, 1, 1), 64).scale == 1
+
+
+def test_an_area_ends_before_its_end():
+    area = Area(10, 20, 30, 40)
+    inside = {(x, y): area.contains(x, y) for x in (9, 10, 39, 40) for y in (19, 20, 59, 60)}
+    assert {place for place, found in inside.items() if found} == {(10, 20), (10, 59), (39, 20), (39, 59)}
+
+
+def test_zoom_stays_in_its_range_and_a_chosen_one_keeps_the_centre():
+    before = place(View(zoom=2.0, center_x=0.25, center_y=-0.125), AREA, Content.of(IMAGE, margins=True), 64)
+    assert [zoom_at(View(), before, 64, notches, 0, 0).zoom for notches in (-99, 1, 99)] == pytest.approx([1 / 64, 2.3, 512])
+    assert zoom_to(View(gizmo=False), before, 3.0) == View(zoom=3.0, center_x=before.center_x, center_y=before.center_y, gizmo=False)
+
+
 def test_a_fitted_view_keeps_its_scale_when_panned():
     content = Content.of(IMAGE, margins=True)
     fit = place(View(), AREA, content, 64)
@@ -89,16 +139,27 @@ def test_the_probe_reads_the_raw_value_under_the_cursor():
     found = probe(picture, placement, content, px, py)
     assert found is not None and (found.column, found.row) == (10, 20)
     assert found.values == tuple(values[20, 10])
+    assert (found.x, found.y) == pytest.approx((-0.5 + 10.5 / 64, -0.5 + 20.5 / 64)) and found.valid
     assert probe(picture, placement, content, 0, 0) is None
+    for column, row in ((0, 0), (63, 0), (0, 63), (63, 63), (-1, 5), (64, 5), (5, -1), (5, 64)):
+        px, py = placement.to_screen(-0.5 + (column + 0.5) / 64, -0.5 + (row + 0.5) / 64)
+        found = probe(picture, placement, content, px, py)
+        assert (found and (found.column, found.row)) == ((column, row) if min(column, row) >= 0 and max(column, row) < 64 else None)
+    masked = replace(picture, mask=np.arange(64)[:, None] * np.ones(64) != 20)
+    found = probe(masked, placement, content, *placement.to_screen(-0.5 + 10.5 / 64, -0.5 + 20.5 / 64))
+    assert found is not None and not found.valid
+    found = probe(masked, placement, content, *placement.to_screen(-0.5 + 10.5 / 64, -0.5 + 21.5 / 64))
+    assert found is not None and found.valid
 
 
 def test_the_probe_finds_the_channel_of_a_contact_sheet():
     sheet = Picture(np.zeros((20, 20, 1), np.float32), (0, 0, 10, 10), channels=(4, 5, 6), total_channels=9, grid=2, cell=(10, 10))
     content = Content.of(sheet, margins=True)
     placement = place(View(), AREA, content, 64)
-    px, py = placement.to_screen(-0.5 + 0.02, 0.52)  # lower left cell
+    px, py = placement.to_screen(-0.78, 0.32)  # lower left cell
     found = probe(sheet, placement, content, px, py)
     assert found is not None and found.channels == (6,)
+    assert (found.column, found.row, found.x, found.y) == (2, 3, pytest.approx(-0.25), pytest.approx(-0.15)), "within the cell"
     px, py = placement.to_screen(0.5, 0.5)  # lower right: empty
     assert probe(sheet, placement, content, px, py) is None
 

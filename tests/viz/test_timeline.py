@@ -16,7 +16,9 @@ from viz.state import (
     Latent,
     LatentMotion,
     LatentPath,
+    LearnedPose,
     Noise,
+    OverlayView,
     OwnLatent,
     Pose,
     Slice,
@@ -254,9 +256,27 @@ def test_a_path_through_latents_leaves_what_would_hide_it(name):
     assert not shown.get(OwnLatent).file and (shown.get(LatentPath).position or shown.get(Latent).x) > 0
 
 
-def test_sticking_cinema_switches_both_measurements_on():
-    view = paths.ready_made("sticking", ViewState(), 4.0, 30).at(1.0)
-    assert view.get(Sticking).on and view.get(Slice).on and view.get(Latent).x == 0.5  # half way to the next seed
+def test_sticking_cinema_switches_both_measurements_on_and_goes_to_the_next_seed_and_back():
+    line = paths.ready_made("sticking", ViewState().edit(OverlayView, image="flow.map"), 4.0, 30)
+    view = line.at(1.0)
+    assert view.get(Sticking).on and view.get(Slice).on and view.get(LearnedPose).mode == "average" and not view.get(OverlayView).image
+    assert line.loop and [line.at(t).get(Latent).x for t in (0.0, 1.0, 2.0, 3.0)] == pytest.approx([0, 0.5, 1, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "seeds"), [(2.6, 1.4, (103, 104, 105, 106)), (3.4, 0.6, (103, 104, 105, 106)), (-2.0, 0.0, (2**32 - 2, 2**32 - 1, 0, 1))]
+)
+def test_a_loop_begins_at_the_nearest_seed_unless_told_otherwise(x, y, seeds):
+    view = ViewState().edit(Latent, x=x, y=y)
+    line = paths.latent_loop(view, 6.0)
+    assert [(k.time_s, k.view.get(LatentPath)) for k in line.keyframes] == [(0.0, LatentPath(seeds)), (6.0, LatentPath(seeds, 4.0))]
+    assert paths.latent_loop(view, seeds=(5, 9)).keyframes[1].view.get(LatentPath) == LatentPath((5, 9), 2.0)
+
+
+@pytest.mark.parametrize(("seed", "first"), [(7, 7), (2**32 - 1, 2**32 - 16), (2**32 - 20, 2**32 - 20)])
+def test_fresh_noise_is_drawn_and_its_seeds_stay_below_2_to_the_32(seed, first):
+    line = paths.noise_walk(ViewState().edit(Noise, seed=seed), 1.46)  # ten seeds a second
+    assert [k.view.get(Noise) for k in line.keyframes] == [Noise("random", first), Noise("random", first + 15)]
 
 
 def test_animations_are_recorded_as_the_window_shows_them():

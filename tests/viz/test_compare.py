@@ -577,6 +577,12 @@ def test_textures_of_a_comparison_that_is_over_are_given_back(running):
     assert live_objects() == compared
 
 
+def test_a_network_read_again_is_read_again_in_all_views_that_show_it():
+    view = BESIDE_T.edit(Compare, network=TINY_R).edit(Source, reload=2)
+    assert compare.other_view(view, 2).get(Source) == view.get(Source)
+    assert compare.other_view(view.edit(Compare, network=TINY_T), 2).get(Source) == Source(TINY_T)
+
+
 def test_words_below_a_saved_comparison_say_which_is_which(tmp_path):
     words = ["render", TINY_R, "--compare", TINY_T, "--mode", "wipe", "--seed", "5", "--rotate", "18"]
     assert cli.run([*words, "--out", str(tmp_path / "plain.png")]) == 0

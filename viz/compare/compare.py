@@ -59,7 +59,8 @@ def other_view(view: ViewState, number: int) -> ViewState:
     own = own_values(view, number)
     second = view.reset(*OF_ONE)
     if own.network:
-        second = second.put(Source(network=own.network, sha256=own.sha256))
+        first = view.get(Source)
+        second = second.put(Source(own.network, own.sha256, first.reload if own.network == first.network else 0))
     if own.own_latent:
         second = second.reset(LatentPath, OwnLatent).edit(Latent, x=own.x, y=own.y)
     if own.own_truncation:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gui_utils import layout, theme
 from gui_utils.libraries import imgui
-from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope
+from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope, tooltip_scope
 from gui_utils.text import MISSING, duration_text, signed_text, unit_text
 from viz import commands, keys, menus
 from viz.canvas.captions import fitting
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from viz.app import App
 
 FIRST_HINT = "drag the picture · right-drag to move it · 1–6 for workspaces · F1 for help"
+NOT_ASKED = "not asked yet"  # in the reason of a backend
+PREPARING = "The kernels for this machine are being prepared, which takes some seconds once; until then pictures take longer."
 HELP_EM = (84.0, 52.0)  # of the sheet of keys, where the window has room
 
 
@@ -73,7 +75,11 @@ def _chips(app: App) -> None:
     facts = app.good.network if app.good else None
     if facts is not None:
         imgui.text_unformatted(facts.name)
-        dim_text(f"config {facts.config_name} · {facts.resolution} px · {facts.device}{_kernels(app)}")
+        kernels = _kernels(app)
+        dim_text(f"config {facts.config_name} · {facts.resolution} px · {facts.device}{f' · {kernels.name}' if kernels else ''}")
+        with tooltip_scope() as shown:
+            if shown:
+                imgui.text_unformatted(kernels_text(kernels))
     measuring = measuring_text(app) if app.renderer.busy and not app.renderer.progress else ""
     if measuring:
         with color_scope(text=theme.ACCENT):
@@ -89,11 +95,16 @@ def _chips(app: App) -> None:
         dim_text(fitting(what_ran(app), imgui.get_content_region_avail().x, lambda text: imgui.calc_text_size(text).x))
 
 
-def _kernels(app: App) -> str:
-    """The backend of the filtered nonlinearity, the operator that matters most."""
-    backends = app.good.backends if app.good else ()
-    found = next((b for b in backends if b.op == "filtered_lrelu"), None)
-    return f" · {found.name}" if found else ""
+def _kernels(app: App) -> Any:
+    """The backend of the filtered nonlinearity, the operator that matters most; None while it is not known."""
+    return next((b for b in (app.good.backends if app.good else ()) if b.op == "filtered_lrelu"), None)
+
+
+def kernels_text(backend: Any) -> str:
+    """What computes, and why."""
+    if backend is None or NOT_ASKED in backend.why:
+        return PREPARING
+    return f"Computed by {backend.name} kernels: {backend.why}. The panel Timing lists them all."
 
 
 def measuring_text(app: App) -> str:

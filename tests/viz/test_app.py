@@ -2,6 +2,7 @@
 
 import gc
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver
 from viz import cli, keyboard
 from viz.app import App, AppOptions
+from viz.chrome import kernels_text
 from viz.commands import CapturePicture, CaptureWindow, Redo, Undo
 from viz.export import film_file
 from viz.keys import BINDINGS, rows
@@ -137,6 +139,14 @@ def test_a_whole_drag_is_one_step_of_undo(running):
     running.ui.key("ctrl+shift+z")
     running.ui.frames(1)
     assert running.state == moved
+
+
+def test_the_chip_says_what_computes_and_that_kernels_are_being_prepared():
+    ready, waiting = (
+        SimpleNamespace(name="native", why="AVX2, OpenMP"),
+        SimpleNamespace(name="reference", why="plain torch; native: not asked yet"),
+    )
+    assert "native kernels: AVX2, OpenMP" in kernels_text(ready) and "being prepared" in kernels_text(waiting) == kernels_text(None)
 
 
 def test_arrows_and_space_belong_to_the_picture_and_to_open_menus(running):

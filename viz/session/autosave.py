@@ -35,7 +35,6 @@ MOST_WINDOWS = 8  # that are saved apart
 QUIET_S, LATEST_S = 1.0, 10.0  # saved when nothing has changed for that long, and in any case after so long
 WIDTH_EM = 24.0
 REOPEN = Field("Reopen", "Autosave.reopen", "Shows the view, the timeline and the workspace of last time.")
-BESIDE = "A window that was open at the same time."
 DISMISS = Field("Not now", "Autosave.dismiss", "The menu File has it until the next start.")
 
 
@@ -96,15 +95,19 @@ class Autosave:
         if self.offered is None or app.tour.step is not None or app.tour.offered:
             return
         with card_scope("Last session###last session", WIDTH_EM, top_middle(), border=theme.ACCENT):
-            wrapped_text(f"Go on where you were? {described(self.offered)}", dim=False)
-            chosen = self.offered if controls.button(REOPEN) else None
-            for number, found in enumerate(self.beside, start=2):
-                if controls.button(Field(f"Reopen {described(found)}", f"Autosave.reopen.{number}", BESIDE)):
+            several = len(self.beside) > 0
+            what = f"{1 + len(self.beside)} windows were open." if several else described(self.offered)
+            wrapped_text(f"Go on where you were? {what}", dim=False)
+            chosen = None
+            for number, found in enumerate((self.offered, *self.beside), start=1):
+                name = REOPEN.id if number == 1 else f"{REOPEN.id}.{number}"
+                label = f"{REOPEN.label} {described(found).rstrip('.')}" if several else REOPEN.label
+                if controls.button(replace(REOPEN, id=name, label=label)):
                     chosen = found
             if chosen is not None:
                 self.offered = None
                 show(app, chosen, "last time", self.folder)
-            if not self.beside:
+            if not several:
                 imgui.same_line()
             if controls.button(DISMISS):
                 self.offered = None

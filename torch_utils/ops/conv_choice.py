@@ -17,10 +17,9 @@ BF16_SPEEDUP = 1.85
 BYTES_PER_CYCLE = 8.0  # weights streaming from memory, one core's share
 INPUT_TRANSFORM = 220.0  # cycles for a vector of tiles of one channel
 OUTPUT_TRANSFORM = 150.0
-PACK = 4.0  # cycles for a vector of samples
-STRASSEN_TILE = (8, 48)  # output channels and pixels
-STRASSEN_PACK = {1: 7.0, 2: 16.0}  # by the number of levels
-STRASSEN_PRODUCT = {1: 120.0, 2: 170.0}  # cycles around each product of a tile
+TILE = (8, 48)  # output channels and pixels of a product
+PACK = {0: 4.0, 1: 7.0, 2: 15.0}  # cycles for a vector of samples, by Strassen's levels
+AROUND = {0: 250.0, 1: 180.0, 2: 160.0}  # cycles beside each product of a tile: above all, its results on their way to memory
 MACS_PER_THREAD = 1_000_000  # waking another thread costs more than this many
 
 
@@ -69,9 +68,9 @@ def _rounded(count: int, unit: int) -> int:
 def _gemm_cycles(shape: ConvShape, speedup: float, weight_bytes: int) -> float:
     depth = shape.in_channels * shape.kernel**2
     pixels = shape.batch * _rounded(shape.out_height * shape.out_width, LANES)
-    products = shape.out_channels * depth * pixels / MACS_PER_CYCLE / speedup
+    products = shape.out_channels * pixels * (depth / MACS_PER_CYCLE / speedup + AROUND[0] / (TILE[0] * TILE[1]))
     streaming = shape.out_channels * depth * weight_bytes / BYTES_PER_CYCLE
-    return max(products, streaming) + depth * pixels / LANES * PACK
+    return max(products, streaming) + depth * pixels / LANES * PACK[0]
 
 
 def _strassen_cycles(shape: ConvShape, levels: int) -> float:
@@ -79,17 +78,18 @@ def _strassen_cycles(shape: ConvShape, levels: int) -> float:
 
     Pixels left over go through plain products.
     """
-    rows, lanes = STRASSEN_TILE
-    parts, around, pack = 2**levels, STRASSEN_PRODUCT[levels], STRASSEN_PACK[levels]
+    rows, lanes = TILE
+    parts = 2**levels
     panels = -(-shape.out_channels // (parts * rows))
     depth = -(-shape.in_channels // parts)
     pixels = shape.out_height * shape.out_width
     groups = shape.batch * (pixels // (parts * lanes))
     rest = shape.batch * _rounded(pixels % (parts * lanes), LANES)
     product = depth * rows * lanes / MACS_PER_CYCLE
-    products = panels * (groups * 7**levels * (product + around) + rest / (parts * lanes) * 8**levels * product)
+    plain = rest / lanes * parts * (parts * product + AROUND[0])
+    products = panels * (groups * 7**levels * (product + AROUND[levels]) + plain)
     streaming = 7**levels * panels * rows * depth * 4 / BYTES_PER_CYCLE
-    return max(products, streaming) + shape.in_channels / LANES * (groups * parts * lanes * pack + rest * PACK)
+    return max(products, streaming) + shape.in_channels / LANES * (groups * parts * lanes * PACK[levels] + rest * PACK[0])
 
 
 def _winograd_cycles(shape: ConvShape) -> float:

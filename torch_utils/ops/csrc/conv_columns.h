@@ -121,7 +121,7 @@ Upcoming upcoming_of(const ConvCall& c, const Plan& p, int64_t block, int64_t ne
     if (!p.flat || next >= p.blocks.count) return {};
     const float* x = c.x + p.blocks.image(next) * c.in_channels * p.pixels + p.blocks.first_vector(next) * LANES;
     const int64_t tiles = ceil_div(c.out_channels, ROWS) * ceil_div(p.blocks.vector_count(block), VECTORS);
-    return Upcoming::of(c, x, p.blocks.vector_count(next), p.steps, tiles);
+    return Upcoming::of(c, x, c.in_channels, p.blocks.vector_count(next), p.steps, tiles);
 }
 
 template <class Format>
@@ -134,12 +134,12 @@ void multiply(const ConvCall& c, const Plan& p, int64_t block, int64_t group_fir
         for_vector_groups(p.blocks.vector_count(block), [&](int64_t first, int64_t count) {
             const int64_t pixel = start + first * LANES;
             const Target target = target_of(c, p.pixels, image, k, pixel);
-            const Hint hint = upcoming.hint(tile++, a);
+            const Reads reads = upcoming.hint(tile++, a);
             with_rows(c.out_channels - k, [&](auto rows) {
                 with_vectors(count, [&](auto vectors) {
                     constexpr int M = decltype(rows)::value, N = decltype(vectors)::value;
                     Vec sum[M][N] = {};
-                    accumulate<Format>(sum, p.steps, a, packed + first * LANES, p.width, panel_floats, hint);
+                    accumulate<Format>(sum, p.steps, a, packed + first * LANES, p.width, panel_floats, reads, target.writes());
                     finish<M, N>(sum, target);
                 });
             });

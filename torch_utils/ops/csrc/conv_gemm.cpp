@@ -11,7 +11,7 @@ int64_t AF_VARIANT(af_conv_peak)(int64_t rounds) {
     Vec sum[ROWS][VECTORS] = {};
     const float a[DEPTH * ROWS] = {};
     const float b[DEPTH * VECTORS * LANES] = {};
-    for (int64_t i = 0; i < rounds; ++i) accumulate<Float32>(sum, DEPTH, a, b, VECTORS * LANES, 0, {a, 0});
+    for (int64_t i = 0; i < rounds; ++i) accumulate<Float32>(sum, DEPTH, a, b, VECTORS * LANES, 0);
     Vec total = {};
     for (int m = 0; m < ROWS; ++m)
         for (int n = 0; n < VECTORS; ++n) total += sum[m][n];

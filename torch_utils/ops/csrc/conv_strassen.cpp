@@ -88,23 +88,18 @@ void pack_block(const ConvCall& c, const Plan& p, int64_t block, float* packed) 
 
 // ---------------------------------------------------------------- products
 
-CONV_INLINE void finish(const Tile& tile, const Target& target) {
-    Sum sum;
-    each([&](int m, int n) { sum[m][n] = load(tile.vector(m, n)); });
-    finish(sum, target);
-}
-
 // Two panels of output channels, one group of pixels.
 void multiply_pair(const ConvCall& c, const Plan& p, int64_t image, int64_t pixel, int64_t pair, const float* b, const Upcoming& upcoming,
                    int64_t first_product) {
+    const auto target = [&](int row, int column) {
+        return target_of(c, p.pixels, image, (2 * pair + row) * ROWS, pixel + column * HALF_LANES);
+    };
+    const auto reads = [&](Part part, const float* a) { return upcoming.hint(first_product + part, a); };
+    const auto writes = [&](int row, int column) { return target(row, column).writes(); };
+    const auto sums = [](int) { return Nothing{}; };
+    const auto out = [&](int row, int column, const auto& value) { finish_tile(target(row, column), value); };
     const float* const a = (const float*)c.weight + pair * PARTS * p.panel;
-    const auto add = [&](const Tile& start, Part part, Tile& result) {
-        add_product(start, a + part * p.panel, b + part * p.part, p.half, upcoming.hint(first_product + part, a), result);
-    };
-    const auto out = [&](const Tile& tile, int row, int column) {
-        finish(tile, target_of(c, p.pixels, image, (2 * pair + row) * ROWS, pixel + column * HALF_LANES));
-    };
-    seven_products(add, out);
+    seven_products(Factors{a, b, p.panel, p.part, p.half, reads, writes, sums}, out);
 }
 
 // Two panels of output channels, one segment of pixels, without Strassen.
@@ -120,8 +115,8 @@ void multiply_segment(const ConvCall& c, const Plan& p, int64_t image, int64_t v
                 constexpr int N = decltype(vectors)::value;
                 Vec sum[ROWS][N] = {};
                 const float* const x = b + first * LANES;
-                accumulate<Float32>(sum, p.half, left, x, count * LANES, p.panel, {left, 0});
-                accumulate<Float32>(sum, p.half, right, x + p.half * count * LANES, count * LANES, p.panel, {right, 0});
+                accumulate<Float32>(sum, p.half, left, x, count * LANES, p.panel);
+                accumulate<Float32>(sum, p.half, right, x + p.half * count * LANES, count * LANES, p.panel, Nothing{}, target.writes());
                 finish(sum, target);
             });
         });
@@ -136,7 +131,7 @@ Upcoming upcoming_of(const ConvCall& c, const Plan& p, int64_t block, int64_t ne
     const bool fits = p.groups_of(block) * PARTS * p.part + c.in_channels * lines * LANES <= CACHE_FLOATS;
     if (next >= p.blocks * c.batch || p.block_slices > 1 || !fits) return {};
     const float* x = c.x + next / p.blocks * c.in_channels * p.pixels + p.first_vector(next) * LANES;
-    return Upcoming::of(c, x, lines, p.half, p.pairs * p.groups_of(block) * PARTS);
+    return Upcoming::of(c, x, c.in_channels, lines, p.half, p.pairs * p.groups_of(block) * PARTS);
 }
 
 void do_block(const ConvCall& c, const Plan& p, int64_t unit, int64_t next, float* packed) {

@@ -34,7 +34,7 @@ CONV_INLINE void store_parts(int64_t part, Vec x11, Vec x12, Vec x21, Vec x22, f
     store(target + X22 * part, x22);
 }
 
-// One tile of the result, in memory.
+// One tile of the result: in memory, and in registers.
 struct Tile {
     alignas(64) float at[ROWS * HALF_LANES];
 
@@ -52,36 +52,78 @@ CONV_INLINE void each(F&& f) {
         for (int n = 0; n < VECTORS; ++n) f(m, n);
 }
 
-// result = start + A B. A function of its own, so that the compiler keeps all of the tile in registers.
-__attribute__((noinline)) void add_product(const Tile& start, const float* a, const float* b, int64_t steps, Hint hint, Tile& result) {
-    Sum sum;
-    each([&](int m, int n) { sum[m][n] = load(start.vector(m, n)); });
-    accumulate<Float32>(sum, steps, a, b, HALF_LANES, steps * ROWS, hint);
-    each([&](int m, int n) { store(result.vector(m, n), sum[m][n]); });
+// What seven products multiply: the parts of two panels of weights and of a group's input; and hints. reads(part, a): what to fetch beside
+// a part's product; writes(row, column): where out() puts a result; sums(row): what out() reads for a row of results.
+template <class ReadHints, class WriteHints, class SumHints>
+struct Factors {
+    const float *weight, *input;
+    int64_t panel, part, steps;  // floats from one part of the weights to the next, of the input; depth
+    ReadHints reads;
+    WriteHints writes;
+    SumHints sums;
+
+    template <class... Hints>
+    CONV_INLINE void add_product(Sum& sum, Part i, Hints... hints) const {
+        const float* const a = weight + i * panel;
+        accumulate<Float32>(sum, steps, a, input + i * part, HALF_LANES, panel, reads(i, a), hints...);
+    }
+};
+
+template <class ReadHints, class WriteHints, class SumHints>
+Factors(const float*, const float*, int64_t, int64_t, int64_t, ReadHints, WriteHints, SumHints) -> Factors<ReadHints, WriteHints, SumHints>;
+
+// The products in chains of partial sums that stay in registers, and go to memory only where they are used twice: out(row, column, value)
+// takes one of the four results, value(m, n) being vector n of its row m. The chains are functions of their own, so that the compiler
+// keeps all of the tile in registers.
+template <class Factors, class Out>
+__attribute__((noinline)) void upper_left(const Factors& f, const Out& out, Tile& u1) {
+    Sum sum = {};
+    f.add_product(sum, X11, f.sums(0));
+    each([&](int m, int n) { store(u1.vector(m, n), sum[m][n]); });
+    f.add_product(sum, X21, f.writes(0, 0));
+    out(0, 0, [&](int m, int n) { return sum[m][n]; });
 }
 
-// The products in a chain of partial sums, so that a tile of the result leaves the registers only where it is used twice: add(start, part,
-// result) is result = start + product, out(tile, row, column) takes one of the four results.
-template <class Add, class Out>
-CONV_INLINE void seven_products(Add&& add, Out&& out) {
-    static const Tile zero = {};
-    Tile u1, u2, u3, sum;
-    add(zero, X11, u1);
-    add(u1, X21, sum);
-    out(sum, 0, 0);
-    add(u1, T2, u2);
-    add(u2, T3, u3);
-    add(u3, X21_LESS_T2, sum);
-    out(sum, 1, 0);
-    add(zero, T1, sum);
-    each([&](int m, int n) {
-        const Vec v = load(sum.vector(m, n));
-        store(u3.vector(m, n), v + load(u3.vector(m, n)));
-        store(sum.vector(m, n), v + load(u2.vector(m, n)));
-    });
-    out(u3, 1, 1);
-    add(sum, X22, sum);
-    out(sum, 0, 1);
+template <class Factors, class Out>
+__attribute__((noinline)) void lower_left(const Factors& f, const Out& out, const Tile& u1, Tile& u2, Tile& u3) {
+    Sum sum;
+    each([&](int m, int n) { sum[m][n] = load(u1.vector(m, n)); });
+    f.add_product(sum, T2, f.sums(1));
+    each([&](int m, int n) { store(u2.vector(m, n), sum[m][n]); });
+    f.add_product(sum, T3);
+    each([&](int m, int n) { store(u3.vector(m, n), sum[m][n]); });
+    f.add_product(sum, X21_LESS_T2, f.writes(1, 0));
+    out(1, 0, [&](int m, int n) { return sum[m][n]; });
+}
+
+template <class Factors, class Out>
+__attribute__((noinline)) void right(const Factors& f, const Out& out, const Tile& u2, const Tile& u3) {
+    Sum sum = {};
+    f.add_product(sum, T1, f.writes(1, 1));
+    out(1, 1, [&](int m, int n) { return sum[m][n] + load(u3.vector(m, n)); });
+    each([&](int m, int n) { sum[m][n] += load(u2.vector(m, n)); });
+    f.add_product(sum, X22, f.writes(0, 1));
+    out(0, 1, [&](int m, int n) { return sum[m][n]; });
+}
+
+template <class Factors, class Out>
+CONV_INLINE void seven_products(const Factors& f, const Out& out) {
+    Tile u1, u2, u3;
+    upper_left(f, out, u1);
+    lower_left(f, out, u1, u2, u3);
+    right(f, out, u2, u3);
+}
+
+// A whole tile, from value(m, n), scaled on its way out.
+template <class Value>
+CONV_INLINE void finish_tile(const Target& t, const Value& value) {
+#pragma GCC unroll 16
+    for (int m = 0; m < ROWS; ++m) {
+        if (m >= t.rows) break;
+        const Vec scale = splat(t.scale ? t.scale[m] : 1.f), bias = splat(t.bias ? t.bias[m] : 0.f);
+#pragma GCC unroll 4
+        for (int n = 0; n < VECTORS; ++n) store(t.out + m * t.pitch + n * LANES, value(m, n) * scale + bias);
+    }
 }
 
 // `depth` channels of `count` vectors of an image, scaled, zero where there are no more channels or pixels: [depth][count vectors].

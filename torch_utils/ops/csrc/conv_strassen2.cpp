@@ -5,8 +5,9 @@
 //
 // A unit of work is a group of four times VECTORS vectors of pixels, for all output channels. The outer level's seven parts follow each
 // other: the input of one is packed for the inner level, in the second-level cache, and multiplied for all quads of panels of output
-// channels; the chain's partial sums of each quad wait in memory for the next part. Weights are read in one sequential stream. Pixels that
-// fill no group go through plain products. Which ones do, and so every bit of the result, does not depend on the number of threads.
+// channels; the chain's partial sums of each quad wait in memory for the next part. Weights are read in one sequential stream. While a part
+// is multiplied, hints fetch the input of the next. Pixels that fill no group go through plain products. Which ones do, and so every bit of
+// the result, does not depend on the number of threads.
 //
 // Rounding is about twice that of one level; a sample that is not finite spoils the outputs of its pixel and of the three it is grouped
 // with.
@@ -53,6 +54,16 @@ Plan make_plan(const ConvCall& c) {
 
 // ---------------------------------------------------------------- input
 
+// Which halves of the channels and of the pixels a part is made from.
+template <Part PART>
+constexpr bool UPPER = PART != X21 && PART != X22;
+template <Part PART>
+constexpr bool LOWER = PART != X11 && PART != T1;
+template <Part PART>
+constexpr bool LEFT = PART != X22 && PART != T3;
+template <Part PART>
+constexpr bool RIGHT = PART != X11 && PART != X21;
+
 // One input vector of the outer level's part: `x` is where channel k of outer half 1, pixel 0 is; `below` and `right` lead to the other
 // halves.
 struct Quarters {
@@ -78,11 +89,9 @@ struct Quarters {
     // The lines that a group's vectors of this part come from, some channels on.
     template <Part PART>
     CONV_INLINE void prefetch(int64_t ahead) const {
-        constexpr bool UPPER = PART != X21 && PART != X22, LOWER = PART != X11 && PART != T1;
-        constexpr bool LEFT = PART != X22 && PART != T3, RIGHT = PART != X11 && PART != X21;
-        for (int64_t n = LEFT ? 0 : 2 * VECTORS; n < (RIGHT ? 4 : 2) * VECTORS; ++n) {
-            if (UPPER) __builtin_prefetch(x + ahead + n * LANES);
-            if (LOWER) __builtin_prefetch(x + ahead + below + n * LANES);
+        for (int64_t n = LEFT<PART> ? 0 : 2 * VECTORS; n < (RIGHT<PART> ? 4 : 2) * VECTORS; ++n) {
+            if (UPPER<PART>) __builtin_prefetch(x + ahead + n * LANES);
+            if (LOWER<PART>) __builtin_prefetch(x + ahead + below + n * LANES);
         }
     }
 };
@@ -117,73 +126,92 @@ void pack_part(const ConvCall& c, const Plan& p, int64_t image, int64_t pixel, f
 // ---------------------------------------------------------------- products
 
 struct Place {
-    int64_t image, pixel, quad;
+    int64_t image, pixel;
 };
 
-// Outer half `row`, `column` of the result is `sum` + `start`: the inner level's tile of it goes out.
-CONV_INLINE void finish(const ConvCall& c, const Plan& p, const Place& at, int outer_row, int outer_column, int row, int column,
-                        const Tile& start, const Tile& tile) {
-    Sum sum;
-    each([&](int m, int n) { sum[m][n] = load(start.vector(m, n)) + load(tile.vector(m, n)); });
-    const int64_t channel = (at.quad * QUAD + 2 * outer_row + row) * ROWS;
-    if (channel < c.out_channels)
-        finish(sum, target_of(c, p.pixels, at.image, channel, at.pixel + (2 * outer_column + column) * HALF_LANES));
-}
-
-CONV_INLINE void add(const Tile& a, const Tile& b, Tile& result) {
-    each([&](int m, int n) { store(result.vector(m, n), load(a.vector(m, n)) + load(b.vector(m, n))); });
-}
-
-// Where a result of the inner level goes in the outer level's chain.
+// Which half of the result a part completes.
 template <Part PART>
-CONV_INLINE void pass_on(const ConvCall& c, const Plan& p, const Place& at, const Tile& tile, int row, int column, Waiting& waiting) {
-    Tile &u = waiting.u[row][column], &u3 = waiting.u3[row][column];
-    if constexpr (PART == X11) u = tile;
-    if constexpr (PART == X21) finish(c, p, at, 0, 0, row, column, u, tile);
-    if constexpr (PART == T2) add(u, tile, u);
-    if constexpr (PART == T3) add(u, tile, u3);
-    if constexpr (PART == X21_LESS_T2) finish(c, p, at, 1, 0, row, column, u3, tile);
-    if constexpr (PART == T1) {
-        finish(c, p, at, 1, 1, row, column, u3, tile);
-        add(u, tile, u);
-    }
-    if constexpr (PART == X22) finish(c, p, at, 0, 1, row, column, u, tile);
+constexpr bool COMPLETES = PART == X21 || PART == X21_LESS_T2 || PART == T1 || PART == X22;
+template <Part PART>
+constexpr int ROW = PART == X21_LESS_T2 || PART == T1;
+template <Part PART>
+constexpr int COLUMN = PART == T1 || PART == X22;
+
+template <Part PART>
+CONV_INLINE Target target_of(const ConvCall& c, const Plan& p, const Place& at, int64_t quad, int row, int column) {
+    const int64_t channel = (quad * QUAD + 2 * ROW<PART> + row) * ROWS;
+    return target_of(c, p.pixels, at.image, channel, at.pixel + (2 * COLUMN<PART> + column) * HALF_LANES);
 }
 
-// What a thread works on: a group of pixels and a slice of the quads.
+// Where a result of the inner level goes in the outer level's chain. Of channels that do not exist nothing is added up in T1: they have no
+// weights, so it would be zero but for rounding.
+template <Part PART, class Value>
+CONV_INLINE void pass_on(const Target& target, Tile& u, Tile& u3, const Value& value) {
+    if constexpr (PART == X11) each([&](int m, int n) { store(u.vector(m, n), value(m, n)); });
+    if constexpr (PART == T2) each([&](int m, int n) { store(u.vector(m, n), load(u.vector(m, n)) + value(m, n)); });
+    if constexpr (PART == T3) each([&](int m, int n) { store(u3.vector(m, n), load(u.vector(m, n)) + value(m, n)); });
+    if constexpr (COMPLETES<PART>)
+        finish_tile(target, [&](int m, int n) {
+            const Vec v = value(m, n), sum = load((ROW<PART> ? u3 : u).vector(m, n)) + v;
+            if (PART == T1) store(u.vector(m, n), load(u.vector(m, n)) + v);
+            return sum;
+        });
+}
+
+template <Part PART>
+void multiply_quad(const ConvCall& c, const Plan& p, const Place& at, int64_t quad, const float* packed, const Upcoming& upcoming,
+                   int64_t product, Waiting& waiting) {
+    const auto reads = [&](Part part, const float* a) { return upcoming.hint(product + part, a); };
+    const auto writes = [&](int row, int column) {
+        if constexpr (COMPLETES<PART>) return target_of<PART>(c, p, at, quad, row, column).writes();
+        return Writes{(PART == T3 ? waiting.u3 : waiting.u)[row][column].at, HALF_LANES, ROWS};
+    };
+    const auto sums = [&](int row) {
+        return Writes{(COMPLETES<PART> && ROW<PART> ? waiting.u3 : waiting.u)[row][0].at, HALF_LANES, 2 * ROWS};
+    };
+    const auto out = [&](int row, int column, const auto& value) {
+        pass_on<PART>(target_of<PART>(c, p, at, quad, row, column), waiting.u[row][column], waiting.u3[row][column], value);
+    };
+    const float* const a = (const float*)c.weight + (PART * p.quads + quad) * PARTS * p.panel;
+    seven_products(Factors{a, packed, p.panel, p.part, p.quarter, reads, writes, sums}, out);
+}
+
+// What a thread works on: a group of pixels and a slice of the quads; and which group will be next, if any.
 struct Unit {
-    int64_t image, pixel, first_quad, last_quad;
-    Upcoming upcoming;
+    Place at;
+    int64_t first_quad, last_quad;
+    Place next;
+    bool goes_on;
 };
+
+// Hints for what part NEXT is packed from.
+template <Part NEXT>
+Upcoming upcoming_of(const ConvCall& c, const Plan& p, const Place& at, int64_t products) {
+    const int64_t first = UPPER<NEXT> ? 0 : 2 * p.quarter, last = LOWER<NEXT> ? c.in_channels : smaller(c.in_channels, 2 * p.quarter);
+    const int64_t left = LEFT<NEXT> && NEXT != T2 ? 0 : 2 * VECTORS, right = RIGHT<NEXT> ? 4 * VECTORS : 2 * VECTORS;  // T2: X11 was there
+    if (first >= last) return {};
+    const float* x = c.x + (at.image * c.in_channels + first) * p.pixels + at.pixel + left * LANES;
+    return Upcoming::of(c, x, last - first, right - left, p.quarter, products);
+}
 
 template <Part PART>
 void do_part(const ConvCall& c, const Plan& p, const Unit& unit, Waiting* waiting, float* packed) {
-    pack_part<PART>(c, p, unit.image, unit.pixel, packed);
-    const int64_t count = unit.last_quad - unit.first_quad;
-    for (int64_t quad = unit.first_quad; quad < unit.last_quad; ++quad) {
-        const float* const a = (const float*)c.weight + (PART * p.quads + quad) * PARTS * p.panel;
-        const int64_t product = (PART * count + quad - unit.first_quad) * PARTS;
-        const Place at = {unit.image, unit.pixel, quad};
-        seven_products(
-            [&](const Tile& start, Part part, Tile& result) {
-                Hint hint = unit.upcoming.hint(product + part, a);
-                if (hint.stride == 0 && part >= X21_LESS_T2)  // the next quad's sums: weights have pushed them out of the cache meanwhile
-                    hint = {(const float*)(waiting + quad + 1 - unit.first_quad) + (part - X21_LESS_T2) * (p.quarter / 2) * LANES, LANES};
-                add_product(start, a + part * p.panel, packed + part * p.part, p.quarter, hint, result);
-            },
-            [&](const Tile& tile, int row, int column) {
-                pass_on<PART>(c, p, at, tile, row, column, waiting[quad - unit.first_quad]);
-            });
-    }
+    pack_part<PART>(c, p, unit.at.image, unit.at.pixel, packed);
+    constexpr Part NEXT = (Part)((PART + 1) % PARTS);
+    Upcoming upcoming = {};
+    if (NEXT != X11 || unit.goes_on)
+        upcoming = upcoming_of<NEXT>(c, p, NEXT != X11 ? unit.at : unit.next, (unit.last_quad - unit.first_quad) * PARTS);
+    for (int64_t i = 0; i < unit.last_quad - unit.first_quad; ++i)
+        multiply_quad<PART>(c, p, unit.at, unit.first_quad + i, packed, upcoming, i * PARTS, waiting[i]);
 }
 
 void do_group(const ConvCall& c, const Plan& p, int64_t number, int64_t next, float* scratch) {
-    const int64_t group = number / p.slices, slice = number % p.slices, next_group = next / p.slices;
-    Unit unit = {group / p.groups, group % p.groups * WIDTH * LANES, p.first_quad(slice), p.first_quad(slice + 1), {}};
-    if (next_group < p.groups * c.batch && next_group != group) {
-        const float* x = c.x + next_group / p.groups * c.in_channels * p.pixels + next_group % p.groups * WIDTH * LANES;
-        unit.upcoming = Upcoming::of(c, x, WIDTH, p.quarter, (unit.last_quad - unit.first_quad) * PARTS * PARTS);
-    }
+    const auto place = [&](int64_t unit) {
+        const int64_t group = unit / p.slices;
+        return Place{group / p.groups, group % p.groups * WIDTH * LANES};
+    };
+    const int64_t slice = number % p.slices;
+    const Unit unit = {place(number), p.first_quad(slice), p.first_quad(slice + 1), place(next), next / p.slices < p.groups * c.batch};
     Waiting* const waiting = (Waiting*)scratch;
     float* const packed = scratch + p.waiting;
     do_part<X11>(c, p, unit, waiting, packed);
@@ -209,7 +237,7 @@ void do_tail(const ConvCall& c, const Plan& p, int64_t unit, float* packed) {
             with_vectors(group, [&](auto vectors) {
                 constexpr int N = decltype(vectors)::value;
                 Vec sum[ROWS][N] = {};
-                accumulate<Float32>(sum, depth, a, packed + first * LANES, count * LANES, depth * ROWS, {a, 0});
+                accumulate<Float32>(sum, depth, a, packed + first * LANES, count * LANES, depth * ROWS, Nothing{}, target.writes());
                 finish(sum, target);
             });
         });

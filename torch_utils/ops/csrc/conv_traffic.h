@@ -12,6 +12,8 @@ struct Target {
     int64_t pitch, rows, lanes;
     const float* scale;
     const float* bias;
+
+    CONV_INLINE Writes writes() const { return {out, pitch, smaller(ROWS, rows)}; }
 };
 
 // Output channels k .. of an image from a pixel on, of `pixels`.
@@ -37,22 +39,24 @@ CONV_INLINE void finish(Vec (&sum)[M][N], const Target& t) {
 }
 
 // The input that this thread will pack next, taken apart into hints for the products of the present block: a hint runs through the same
-// vector of pixels of as many channels as a product has room for, and hints are spread over all products.
+// VECTORS vectors of pixels of as many channels as a product has room for, and hints are spread over all products.
 struct Upcoming {
     const float* x;  // null: nothing to fetch
-    int64_t pixels, room, parts, lines, products;
+    int64_t pixels;
+    uint32_t room, parts, pieces, products;
 
-    // `lines` vectors of all channels from x on, fetched by `products` products of `steps` steps each.
-    static Upcoming of(const ConvCall& c, const float* x, int64_t lines, int64_t steps, int64_t products) {
-        const int64_t room = smaller(c.in_channels, larger(1, steps / 2));
-        return {x, c.in_height * c.in_width, room, c.in_channels / room, lines, products};
+    // `vectors` vectors of `channels` channels from x on, fetched by `products` products of `steps` steps each.
+    static Upcoming of(const ConvCall& c, const float* x, int64_t channels, int64_t vectors, int64_t steps, int64_t products) {
+        const int64_t parts = ceil_div(channels, larger(1, steps / 2));
+        return {x, c.in_height * c.in_width, (uint32_t)ceil_div(channels, parts), (uint32_t)parts,
+                (uint32_t)(parts * ceil_div(vectors, VECTORS)), (uint32_t)products};
     }
 
-    Hint hint(int64_t product, const float* otherwise) const {
+    // No branch on what a division gives: it would be known too late.
+    CONV_INLINE Reads hint(uint32_t product, const float* otherwise) const {
         if (x == nullptr) return {otherwise, 0};
-        const int64_t pieces = parts * lines, piece = product * pieces / products;
-        if (piece == (product + 1) * pieces / products) return {otherwise, 0};
-        return {x + piece % parts * room * pixels + piece / parts * LANES, pixels};
+        const uint32_t piece = product * pieces / products, after = (product + 1) * pieces / products;
+        return {x + piece % parts * room * pixels + piece / parts * VECTORS * LANES, piece == after ? 0 : pixels};
     }
 };
 

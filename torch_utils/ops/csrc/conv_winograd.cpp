@@ -214,7 +214,7 @@ void multiply(const ConvCall& c, const Plan& p, int64_t group, int64_t vector_co
                     with_vectors(count, [&](auto vectors) {
                         constexpr int M = decltype(rows)::value, N = decltype(vectors)::value;
                         Vec sum[M][N] = {};
-                        accumulate<Float32>(sum, c.in_channels, a, b, p.width, panel_floats, {a, 0});
+                        accumulate<Float32>(sum, c.in_channels, a, b, p.width, panel_floats);
 #pragma GCC unroll 16
                         for (int row = 0; row < M; ++row)
 #pragma GCC unroll 4

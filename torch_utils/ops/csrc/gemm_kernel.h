@@ -15,11 +15,36 @@ constexpr int ROWS = 8, VECTORS = 3;
 constexpr int ROWS = 6, VECTORS = 2;
 #endif
 
-// Lines of memory that the kernel asks for on its way, one for every two steps: what will be read when this block is done. The kernel
-// itself keeps the load ports half idle, so the lines arrive for nothing.
-struct Hint {
-    const float* line;
-    int64_t stride;  // floats between lines
+// Hints: memory that the kernel asks for on its way, VECTORS vectors of it for every two steps: what will be read when this block is done,
+// or written when this tile is. The kernel itself keeps the load ports half idle, so the lines arrive for nothing.
+constexpr int64_t LINE = 16;  // floats
+
+struct Reads {
+    const float* next;
+    int64_t stride;  // floats
+
+    CONV_INLINE void fetch() {
+#pragma GCC unroll 4
+        for (int64_t i = 0; i < VECTORS * LANES; i += LINE) __builtin_prefetch(next + i, 0, 2);
+        next += stride;
+    }
+};
+
+// A store to a line that is not in a cache waits until it has been read from memory, and then all stores wait.
+struct Writes {
+    const float* next;
+    int64_t stride, count;
+
+    CONV_INLINE void fetch() {
+#pragma GCC unroll 4
+        for (int64_t i = 0; i < VECTORS * LANES; i += LINE) __builtin_prefetch(next + i, 1);
+        next += stride;
+        stride = --count > 1 ? stride : 0;
+    }
+};
+
+struct Nothing {
+    CONV_INLINE void fetch() {}
 };
 
 struct Float32 {
@@ -42,18 +67,27 @@ CONV_INLINE void step(Vec (&sum)[M][N], const float* a, const float* b) {
     }
 }
 
-// sum += A B. `ahead` is how far beyond `a` the next panel lies, in floats: weights stream from memory, and without a
-// prefetch spread over the loop the FMA ports idle a quarter of the time (a burst of prefetches does not help).
-template <class Format, int M, int N>
-CONV_INLINE void accumulate(Vec (&sum)[M][N], int64_t steps, const float* a, const float* b, int64_t ldb, int64_t ahead, Hint hint) {
-    int64_t k = steps;
-    for (; k > 1; k -= 2, a += 2 * ROWS, b += 2 * ldb, hint.line += hint.stride) {
+// Steps of sum += A B until `kept` or one more are left. `ahead` is how far beyond `a` the next panel lies, in floats: weights stream from
+// memory, and without a prefetch spread over the loop the FMA ports idle a quarter of the time (a burst of prefetches does not help).
+template <class Format, int M, int N, class... Hints>
+CONV_INLINE void accumulate_until(int64_t kept, Vec (&sum)[M][N], int64_t& steps, const float*& a, const float*& b, int64_t ldb,
+                                  int64_t ahead, Hints&... hints) {
+    for (; steps > kept; steps -= 2, a += 2 * ROWS, b += 2 * ldb) {
         __builtin_prefetch(a + ahead, 0, 2);
         step<Format>(sum, a, b);
-        __builtin_prefetch(hint.line, 0, 2);
+        (hints.fetch(), ...);
         step<Format>(sum, a + ROWS, b + ldb);
     }
-    if (k > 0) step<Format>(sum, a, b);
+}
+
+// sum += A B. What will be written is asked for shortly before the end: B would push it out of the first cache again.
+template <class Format, int M, int N, class ReadHint = Nothing, class... WriteHint>
+CONV_INLINE void accumulate(Vec (&sum)[M][N], int64_t steps, const float* a, const float* b, int64_t ldb, int64_t ahead,
+                            ReadHint read = {}, WriteHint... written) {
+    constexpr int64_t LATE = 8 * ROWS;
+    if (sizeof...(written) > 0) accumulate_until<Format>(LATE, sum, steps, a, b, ldb, ahead, read);
+    accumulate_until<Format>(1, sum, steps, a, b, ldb, ahead, read, written...);
+    if (steps > 0) step<Format>(sum, a, b);
 }
 
 // Calls f with integral constants (M, N) equal to the run-time (rows, vectors): one compiled kernel for each shape.

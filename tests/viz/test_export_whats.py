@@ -16,7 +16,7 @@ from viz.groups.groups import Equivariance, Flow, OverlayView, Slice, Sticking
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.session.session import Session
-from viz.state import Pose, Tap
+from viz.state import Compare, CompareView, Pose, Tap
 from viz.timeline import paths
 
 NUM = 3
@@ -107,8 +107,14 @@ def test_figure_1_in_motion_shows_picture_mean_and_slice(tmp_path, pipeline):
     assert (left != right).mean() > 0.1 and page[:head].max() > 150  # the words above
     strip = page[gap * 2 + head * 2 + side :, gap:-gap][:64].astype(int)
     assert strip[:, -1].std() > 0 and np.ptp(pngs(tmp_path / "a")[0][-60:-gap, -60:-gap]) == 0  # full at the end, empty at first
-    with pytest.raises(ExportError, match="colours only"):
+    with pytest.raises(ExportError, match=r"colours only \(Sticking"):
         export(shown, ExportOptions(tmp_path / "b", what="cinema", frames="exr"), pipeline=pipeline)
+
+
+def test_a_difference_that_cannot_be_is_one_sentence(tmp_path, pipeline):
+    shown = film(TINY_R.put(Compare(on=True, own_layer=True, layer="L0_36_16")).put(CompareView("difference")))
+    with pytest.raises(ExportError, match=r"[a-z]\. Nothing was kept\.$"):
+        export(shown, ExportOptions(tmp_path / "a"), pipeline=pipeline)
 
 
 def test_values_are_linear_light_of_the_picture_and_as_computed_of_a_layer(tmp_path, pipeline):

@@ -56,7 +56,7 @@ def check(session: Session, options: ExportOptions) -> None:
     if options.frames not in FRAMES:
         raise ExportError(f"frames is {options.frames!r}; {' or '.join(FRAMES)} is expected")
     if options.values and options.what in ("window", "cinema"):
-        raise ExportError("EXR frames hold values, and a window has colours only: PNG frames hold it")
+        raise ExportError(f"EXR frames hold values, and this film has colours only ({WHATS[options.what]}): PNG frames hold it")
     if not options.is_sequence:
         film_format(options.out, lossless=options.lossless)
         if not options.out.parent.is_dir():
@@ -122,9 +122,9 @@ class _Export:
                 self._frame(encoder, taking, done)
             encoder.finish()
         except BaseException as e:  # also Ctrl+C: what is there is closed properly
-            left = encoder.stop(keep=True)
+            left, why = encoder.stop(keep=True), str(e).rstrip(".")
             if isinstance(e, OSError | ValueError | RuntimeError | ExportError) or type(e).__module__.startswith("av"):
-                raise ExportError(f"frame {done} of {self.total} was not written: {e}. {_left(done, left)}") from e
+                raise ExportError(f"frame {done} of {self.total} was not written: {why}. {_left(done, left)}") from e
             raise
         return ExportResult(self.options.out, self.total, self.rendered)
 

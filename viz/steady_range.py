@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from viz.compare.compare import compared
 from viz.request import Frame
-from viz.state import Channels, HeldRange, ViewState
+from viz.state import Channels, HeldRange, Source, ViewState
 
 
 class SteadyRange:
@@ -25,8 +25,11 @@ class SteadyRange:
         if not moves or not channels.normalize or channels.combined or compared(question):
             self._at_rest, self._range = question, HeldRange()
             return question
-        if question == self._at_rest or frame is None or frame.picture is None:
+        if frame is None or frame.picture is None or question == self._at_rest:
             return question  # a finger rests on a button: nothing has changed yet
+        if frame.request.view.get(Source) != question.get(Source):
+            self._range = HeldRange()  # another network comes
+            return question
         tap, shown = frame.picture.tap, frame.picture.channels
         if question.get(HeldRange).of(tap, shown) is not None:
             return question

@@ -5,7 +5,7 @@ import pytest
 
 from tests.viz.test_pipeline import TINY_R, Asking
 from viz.panels.channels import _in_motion, divided_text
-from viz.state import Channels, Compare, HeldRange, Latent, Tap
+from viz.state import Channels, Compare, HeldRange, Latent, Source, Tap
 from viz.steady_range import SteadyRange
 
 LAYERS = ("L1_36_16", "L2_36_16")
@@ -49,6 +49,7 @@ def test_brightness_keeps_still_while_something_moves_and_is_each_pictures_own_a
     assert steady.of(further, held, moves=False) is further
     for left_alone in (further.edit(Channels, normalize=False), further.edit(Channels, mode="pca"), further.edit(Compare, on=True)):
         assert steady.of(left_alone, held, moves=True) is left_alone
+    assert steady.of(further.put(Source("another.pkl")), held, moves=True).get(HeldRange) == HeldRange()
     own = further.put(HeldRange(LAYERS[0], (0, 3, 7), (1.0, 2.0, 3.0)))
     assert steady.of(own, held, moves=True) is own
 

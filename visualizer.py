@@ -55,14 +55,14 @@ def prepare_process():
 def leave(code):
     """Ends the process now. Taking torch apart, module by module, takes a second, and everything is closed and saved by then."""
     atexit._run_exitfuncs()
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        pass
-    except OSError as error:
-        print("visualizer.py: %s" % error, file=sys.stderr)  # noqa: UP031
-        code = code or 1
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            pass
+        except OSError as error:
+            print("visualizer.py: %s" % error, file=sys.stderr)  # noqa: UP031
+            code = code or 1
     os._exit(code)
 
 

@@ -43,6 +43,10 @@ def test_the_share_beyond_is_that_of_a_known_two_tone():
     shares = beyond(values, 10.0, SIZE)
     assert shares[:3].tolist() == pytest.approx([0.9, 0, 1], abs=0.01)
     assert torch.isnan(shares[3]) or shares[3] < 1  # nothing has no share
+    level = beyond(100 + values[:3], 10.0, SIZE)
+    assert level.tolist() == pytest.approx(shares[:3].tolist(), abs=1e-4), "a mean is no detail"
+    ramp = torch.linspace(-1, 1, SIZE).expand(1, SIZE, SIZE)
+    assert beyond(ramp, 10.0, SIZE) < 1e-4, "nor is a border"
 
 
 class Stub:

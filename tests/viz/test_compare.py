@@ -175,6 +175,42 @@ def test_masked_samples_do_not_count():
     assert compare_picture.difference(picture(first, mask=mask), picture(second), finished=True).db == np.inf
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_the_number_is_about_unmasked_samples_inside_the_image_that_both_have(finished):
+    """Sample by sample: two layers of 8 samples a side, with other margins on each, and other masks."""
+    draw = np.random.RandomState(0)
+    a, b = ((draw.standard_normal(shape) + np.array([3, -20])).astype(np.float32) for shape in ((12, 14, 2), (10, 10, 2)))
+    masks = draw.rand(12, 14) > 0.3, draw.rand(10, 10) > 0.3
+    first = Picture(a, (3, 2, 11, 10), "L0", (0, 1), 8, mask=masks[0])
+    second = Picture(b, (1, 1, 9, 9), "L0", (0, 1), 8, mask=masks[1])
+    found = compare_picture.difference(first, second, finished=finished)
+    both = [(y, x) for y in range(8) for x in range(8) if masks[0][y + 2, x + 3] and masks[1][y + 1, x + 1]]
+    ours, error = (np.array(v) for v in zip(*((a[y + 2, x + 3], b[y + 1, x + 1] - a[y + 2, x + 3]) for y, x in both), strict=True))
+    signal = 4 * error.size if finished else ((ours - ours.mean(axis=0)) ** 2).sum()
+    assert found.db == pytest.approx(10 * np.log10(signal / (error**2).sum()), abs=1e-4)
+    assert found.picture is not None and found.picture.frame_rect == (1, 1, 9, 9) and found.picture.mask is not None
+    assert np.array_equal(found.picture.mask, masks[0][1:11, 2:12] & masks[1])
+    assert np.allclose(found.picture.values, b - a[1:11, 2:12], atol=1e-5)
+    nothing = dataclasses.replace(second, mask=np.zeros((10, 10), bool))
+    assert compare_picture.difference(first, nothing, finished=finished).db is None
+
+
+@pytest.mark.parametrize("dx", [0, 0.5])
+@pytest.mark.parametrize("dy", [0, 0.5])
+def test_samples_half_a_sample_apart_on_either_axis_have_no_difference(dx, dy):
+    first = picture(np.zeros((8, 8, 3)))
+    found = compare_picture.difference(first, dataclasses.replace(first, frame_rect=(dx, dy, 8 + dx, 8 + dy)), finished=True)
+    assert ("half a sample" in found.reason) == bool(dx or dy)
+
+
+def test_contact_sheets_are_subtracted_only_channel_from_channel():
+    sheet = dataclasses.replace(picture(np.zeros((8, 8, 1))), grid=2, cell=(4, 4), channels=(0, 1, 2))
+    assert not compare_picture.difference(sheet, sheet, finished=False).reason
+    for other in (dataclasses.replace(sheet, channels=(0, 1, 3)), dataclasses.replace(sheet, values=np.zeros((8, 12, 1), np.float32))):
+        assert "Contact sheets" in compare_picture.difference(sheet, other, finished=False).reason
+    assert "Contact sheets" in compare_picture.difference(dataclasses.replace(sheet, grid=0, channels=(0,)), sheet, finished=False).reason
+
+
 @pytest.mark.parametrize(
     ("second", "part"),
     [

@@ -43,6 +43,21 @@ def test_a_stuck_ramp_flickers_by_the_variance_of_the_shifts():
     assert stuck.db == pytest.approx(10 * math.log10(4 / expected), abs=0.5)
 
 
+def test_channels_are_averaged_and_the_map_is_in_db_below_the_peak():
+    class Three(Painted):
+        def synthesize(self, ws, **rest):
+            return super().synthesize(ws, **rest) * torch.tensor([1.0, 2.0, 3.0])[:, None, None]
+
+    options = Flicker(num=3, reach_px=2.0)
+    one = deviation(waves, follows=False, options=options)
+    *_, three = fl.deviations(Three(waves, follows=False), WS, np.eye(3), options, {})
+    assert torch.allclose(three.mean_square, one.mean_square * (1 + 4 + 9) / 3, rtol=1e-4)
+    found = fl.Deviation(2, 2, torch.tensor([[4.0, 0.04], [0.0, 4.0]]), torch.tensor([[True, True], [True, False]]))
+    image = fl.images_of(found)[fl.DEVIATION]
+    assert image.values.tolist() == [[pytest.approx(0, abs=1e-4), pytest.approx(-20, abs=1e-4)], [-160, -80]]
+    assert (image.low, image.high, image.unit) == (-80, 0, "dB") and found.db == pytest.approx(10 * math.log10(3 * 4 / 4.04))
+
+
 def test_shifts_fill_the_disc_from_the_middle():
     offsets = np.array(fl.offsets_px(200, 1.5))
     assert tuple(offsets[0]) == (0, 0) and np.hypot(*offsets.T).max() == pytest.approx(1.5)

@@ -387,7 +387,7 @@ def test_terms_without_pivots_stay_as_they_are():
 @pytest.mark.parametrize("index", [1, 5], ids=["2 up", "4 up"])
 @pytest.mark.parametrize("value", [1e4, 1e32, float("inf"), float("nan")])
 def test_one_large_sample_changes_no_bit_far_from_it(index, value, level):
-    """Where all samples are small, the clamp is left out; where none is huge, four rows rise by sums and differences."""
+    """Where all samples are small, the clamp is left out; where none is huge, rows rise by sums and differences."""
     (x, fu, fd, b), options = layer_call(layer_of("r256", index), channels=2)
     large, before = x.clone(), torch.get_num_threads()
     large[:, :, -6, 17] = value

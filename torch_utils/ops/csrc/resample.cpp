@@ -123,8 +123,14 @@ void rise_rows(const Plan &p, const Channel &channel, int first, int count, int 
 
 template <class Act>
 void rise_one_column(const Plan &p, const Vec *h, Vec *a, int groups, uint32_t peak, const Act &act) {
-    if (p.mirrored && peak <= p.mirrored_peak) return rise_column_mirrored<6>(h, a, groups, p.mirrored_y, act);
-    if (p.mirrored) return rise_column_wary<6>(h, a, groups, p.up_y, p.mirrored_y, act);
+    if (p.mirrored && p.ay.up == 2) {
+        if (peak <= p.mirrored_peak) return rise_column_mirrored<6, 2>(h, a, groups, p.mirrored_y, act);
+        return rise_column_wary<6, 2>(h, a, groups, p.up_y, p.mirrored_y, act);
+    }
+    if (p.mirrored) {
+        if (peak <= p.mirrored_peak) return rise_column_mirrored<6, 4>(h, a, groups, p.mirrored_y, act);
+        return rise_column_wary<6, 4>(h, a, groups, p.up_y, p.mirrored_y, act);
+    }
 #define AF_CASE(n, m) \
     case n * 8 + m: return rise_column<n, m>(h, a, groups, p.up_y, n, m, act)
     switch (p.ay.phase_taps * 8 + p.ay.up) {
@@ -179,7 +185,7 @@ bool fall_row_of_sums(const Plan &p, const float *t, float *y, Vec scale) {
     FallSource source = {{}, p.t_part, p.call->rank};
     for (int c = 0; c < p.planes; c++) source.base[c] = t + p.window_down[c];
 #define AF_CASE(planes, k) \
-    case planes * 8 + k: fall_row_folded<planes, k>(source, y, p.call->out_w, p.folded_x, scale); return true
+    case planes * 8 + k: fall_row_folded<planes, k>(source, p.vectors, y, p.call->out_w, p.folded_x, scale); return true
     switch (p.planes * 8 + p.call->rank) {
         AF_CASE(2, 1);
         AF_CASE(2, 2);

@@ -41,22 +41,34 @@ struct Folded {
     Vec z[7];
 };
 
+// G neighbouring vectors of steps. The empty instructions keep the compiler from taking taps out of the loop over vectors, for which it has no
+// registers, and from loading taps and samples again for each product.
 template <int K, int G>
 inline __attribute__((always_inline)) void fold_two_planes(const FallSource &source, int at, const Vec *taps, Folded *out) {
     Vec even[G][3] = {}, odd[G][3] = {};
+    asm("" : "+r"(taps));
 #pragma GCC unroll 4
-    for (int k = 0; k < K; k++)
+    for (int k = 0; k < K; k++) {
+        Vec plus[G], minus[G];
 #pragma GCC unroll 2
         for (int g = 0; g < G; g++) {
             const size_t here = k * source.part + at + g * 16;
             const Vec p = load(source.base[0] + here), q = load(source.base[1] + here);
-            const Vec plus = p + q, minus = p - q;
+            plus[g] = p + q;
+            minus[g] = p - q;
+            asm("" : "+v"(plus[g]), "+v"(minus[g]));
+        }
 #pragma GCC unroll 3
-            for (int j = 0; j < 3; j++) {
-                even[g][j] += taps[6 * k + 2 * j] * plus;
-                odd[g][j] += taps[6 * k + 2 * j + 1] * minus;
+        for (int j = 0; j < 3; j++) {
+            Vec sum = taps[6 * k + 2 * j], difference = taps[6 * k + 2 * j + 1];
+            asm("" : "+v"(sum), "+v"(difference));
+#pragma GCC unroll 2
+            for (int g = 0; g < G; g++) {
+                even[g][j] += sum * plus[g];
+                odd[g][j] += difference * minus[g];
             }
         }
+    }
 #pragma GCC unroll 2
     for (int g = 0; g < G; g++)
 #pragma GCC unroll 3
@@ -66,37 +78,58 @@ inline __attribute__((always_inline)) void fold_two_planes(const FallSource &sou
         }
 }
 
+template <int G>
+inline __attribute__((always_inline)) void add_product(Vec tap, const Vec *x, Vec *sum) {
+    asm("" : "+v"(tap));
+#pragma GCC unroll 2
+    for (int g = 0; g < G; g++) sum[g] += tap * x[g];
+}
+
+template <int G>
+inline __attribute__((always_inline)) void add_product(Vec tap, const Vec *x, Vec *sum, const Vec *x2, Vec *sum2) {
+    asm("" : "+v"(tap));
+#pragma GCC unroll 2
+    for (int g = 0; g < G; g++) sum[g] += tap * x[g], sum2[g] += tap * x2[g];
+}
+
 // z[0 .. 2] belong to even outputs, z[3 .. 6] to odd ones.
 template <int K, int G>
 inline __attribute__((always_inline)) void fold_four_planes(const FallSource &source, int at, const Vec *taps, Folded *out) {
-    Vec even[G][2] = {}, odd[G][2] = {}, middle[G] = {}, first[G] = {}, last[G] = {};
+    Vec even_0[G] = {}, even_1[G] = {}, odd_0[G] = {}, odd_1[G] = {}, middle[G] = {}, first[G] = {}, last[G] = {};
+    asm("" : "+r"(taps));
 #pragma GCC unroll 4
-    for (int k = 0; k < K; k++)
+    for (int k = 0; k < K; k++) {
+        const Vec *tap = taps + 12 * k;
+        Vec a[G], b[G], c[G], d[G];
 #pragma GCC unroll 2
         for (int g = 0; g < G; g++) {
             const size_t here = k * source.part + at + g * 16;
-            const Vec *tap = taps + 12 * k;
-            const Vec a = load(source.base[0] + here), b = load(source.base[1] + here);
-            const Vec c = load(source.base[2] + here), d = load(source.base[3] + here);
-            const Vec outer = a + d, inner = b + c, outer_difference = a - d, inner_difference = b - c;
-#pragma GCC unroll 2
-            for (int s = 0; s < 2; s++) {
-                even[g][s] += tap[4 * s] * outer;
-                odd[g][s] += tap[4 * s + 1] * outer_difference;
-                even[g][s] += tap[4 * s + 2] * inner;
-                odd[g][s] += tap[4 * s + 3] * inner_difference;
-            }
-            middle[g] += tap[8] * outer;
-            middle[g] += tap[9] * inner;
-            first[g] += tap[10] * c;
-            first[g] += tap[11] * d;
-            last[g] += tap[11] * a;
-            last[g] += tap[10] * b;
+            a[g] = load(source.base[0] + here), b[g] = load(source.base[1] + here);
+            c[g] = load(source.base[2] + here), d[g] = load(source.base[3] + here);
+            asm("" : "+v"(a[g]), "+v"(b[g]), "+v"(c[g]), "+v"(d[g]));
         }
+        add_product<G>(tap[10], c, first, b, last);
+        add_product<G>(tap[11], d, first, a, last);
+#pragma GCC unroll 2
+        for (int g = 0; g < G; g++) {
+            const Vec outer_difference = a[g] - d[g], inner_difference = b[g] - c[g];
+            a[g] += d[g], b[g] += c[g], c[g] = inner_difference, d[g] = outer_difference;
+        }
+        add_product<G>(tap[0], a, even_0);
+        add_product<G>(tap[1], d, odd_0);
+        add_product<G>(tap[4], a, even_1);
+        add_product<G>(tap[5], d, odd_1);
+        add_product<G>(tap[8], a, middle);
+        add_product<G>(tap[2], b, even_0);
+        add_product<G>(tap[3], c, odd_0);
+        add_product<G>(tap[6], b, even_1);
+        add_product<G>(tap[7], c, odd_1);
+        add_product<G>(tap[9], b, middle);
+    }
 #pragma GCC unroll 2
     for (int g = 0; g < G; g++)
-        out[g] = {{even[g][0] + odd[g][0], middle[g], even[g][0] - odd[g][0],  //
-                   first[g], even[g][1] + odd[g][1], even[g][1] - odd[g][1], last[g]}};
+        out[g] = {{even_0[g] + odd_0[g], middle[g], even_0[g] - odd_0[g],  //
+                   first[g], even_1[g] + odd_1[g], even_1[g] - odd_1[g], last[g]}};
 }
 
 template <int P, int K, int G>
@@ -117,27 +150,32 @@ inline __attribute__((always_inline)) void add_steps(const Folded &low, const Fo
     }
 }
 
-// One output row from P planes by K terms; its samples are in P / 2 planes in turn.
+// One output row from P planes of `vectors` vectors by K terms; its samples are in P / 2 planes in turn.
 template <int P, int K>
-AF_PASS void fall_row_folded(const FallSource &given, float *y, int width, const Vec *taps, Vec scale) {
+AF_PASS void fall_row_folded(const FallSource &given, int vectors, float *y, int width, const Vec *taps, Vec scale) {
     constexpr int S = P / 2, STEP = 16 * S;
     const FallSource source = given;  // a copy that no store can change
     Folded low, next[2];
     Vec sum[S];
     fold<P, K, 1>(source, 0, taps, &low);
-    int done = 0, at = 16;
-    for (; done + STEP < width; done += 2 * STEP, at += 32) {
-        fold<P, K, 2>(source, at, taps, next);
+    int v = 1;
+    for (; v + 2 <= vectors; v += 2, y += 2 * STEP, width -= 2 * STEP) {
+        fold<P, K, 2>(source, v * 16, taps, next);
         add_steps<P>(low, next[0], sum);
-        store_samples<S>(y + done, sum, scale, STEP);
+        store_samples<S>(y, sum, scale, STEP);
         add_steps<P>(next[0], next[1], sum);
-        store_samples<S>(y + done + STEP, sum, scale, width - done - STEP);
+        store_samples<S>(y + STEP, sum, scale, width - STEP);
         low = next[1];
     }
-    if (done < width) {
-        fold<P, K, 1>(source, at, taps, next);
+    if (v < vectors) {
+        fold<P, K, 1>(source, v * 16, taps, next);
         add_steps<P>(low, next[0], sum);
-        store_samples<S>(y + done, sum, scale, width - done);
+        store_samples<S>(y, sum, scale, width);
+        low = next[0], y += STEP, width -= STEP;
+    }
+    if (width > 0) {  // the last vector's own samples do
+        add_steps<P>(low, low, sum);
+        store_samples<S>(y, sum, scale, width);
     }
 }
 

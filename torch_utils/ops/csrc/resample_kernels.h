@@ -129,13 +129,13 @@ AF_PASS void rise_column(const Vec *h, OutVecs a, int groups, const Vec *taps, i
     for (; g < groups; g++) rise_groups<N, M, 1>(h + g, a + g * M, taps, act);
 }
 
-// Four rows for each input row where the taps mirror each other: rows r and 3 - r have each other's taps in turn, so their sum and difference
+// M rows for each input row where the taps mirror each other: rows r and M - 1 - r have each other's taps in turn, so their sum and difference
 // are products of half as many sums and differences of inputs.
 constexpr float MIRRORED_MOST = 1e30f;  // differences of larger samples would be inf - inf
 
-template <int N, int G, class Act>
+template <int N, int M, int G, class Act>
 inline __attribute__((always_inline)) void rise_groups_mirrored(const Vec *h, Vec *a, const Vec *taps, const Act &act) {
-    Vec x[N + G - 1], even[G][2], odd[G][2];
+    Vec x[N + G - 1], even[G][M / 2], odd[G][M / 2];
 #pragma GCC unroll 16
     for (int j = 0; j < N + G - 1; j++) x[j] = h[j];
 #pragma GCC unroll 8
@@ -144,7 +144,7 @@ inline __attribute__((always_inline)) void rise_groups_mirrored(const Vec *h, Ve
         for (int g = 0; g < G; g++) {
             const Vec plus = x[g + j] + x[g + N - 1 - j], minus = x[g + j] - x[g + N - 1 - j];
 #pragma GCC unroll 2
-            for (int r = 0; r < 2; r++) {
+            for (int r = 0; r < M / 2; r++) {
                 const Vec *tap = taps + (r * N / 2 + j) * 2;
                 even[g][r] = j == 0 ? tap[0] * plus : even[g][r] + tap[0] * plus;
                 odd[g][r] = j == 0 ? tap[1] * minus : odd[g][r] + tap[1] * minus;
@@ -153,17 +153,18 @@ inline __attribute__((always_inline)) void rise_groups_mirrored(const Vec *h, Ve
 #pragma GCC unroll 4
     for (int g = 0; g < G; g++)
 #pragma GCC unroll 2
-        for (int r = 0; r < 2; r++) {
-            a[g * 4 + r] = act(even[g][r] + odd[g][r]);
-            a[g * 4 + 3 - r] = act(even[g][r] - odd[g][r]);
+        for (int r = 0; r < M / 2; r++) {
+            a[g * M + r] = act(even[g][r] + odd[g][r]);
+            a[g * M + M - 1 - r] = act(even[g][r] - odd[g][r]);
         }
 }
 
-template <int N, class Act>
+template <int N, int M, class Act>
 AF_PASS void rise_column_mirrored(const Vec *h, OutVecs a, int groups, const Vec *taps, const Act &act) {
+    constexpr int G = 8 / M;
     int g = 0;
-    for (; g + 2 <= groups; g += 2) rise_groups_mirrored<N, 2>(h + g, a + g * 4, taps, act);
-    for (; g < groups; g++) rise_groups_mirrored<N, 1>(h + g, a + g * 4, taps, act);
+    for (; g + G <= groups; g += G) rise_groups_mirrored<N, M, G>(h + g, a + g * M, taps, act);
+    for (; g < groups; g++) rise_groups_mirrored<N, M, 1>(h + g, a + g * M, taps, act);
 }
 
 inline bool all_below(const Vec *rows, int count, float most) {
@@ -174,11 +175,11 @@ inline bool all_below(const Vec *rows, int count, float most) {
 }
 
 // The same where some samples are too large: what each group takes depends on its own samples only.
-template <int N, class Act>
+template <int N, int M, class Act>
 AF_PASS void rise_column_wary(const Vec *h, OutVecs a, int groups, const Vec *taps, const Vec *mirrored_taps, const Act &act) {
     for (int g = 0; g < groups; g++) {
-        if (all_below(h + g, N, MIRRORED_MOST)) rise_groups_mirrored<N, 1>(h + g, a + g * 4, mirrored_taps, act);
-        else rise_groups<N, 4, 1>(h + g, a + g * 4, taps, act);
+        if (all_below(h + g, N, MIRRORED_MOST)) rise_groups_mirrored<N, M, 1>(h + g, a + g * M, mirrored_taps, act);
+        else rise_groups<N, M, 1>(h + g, a + g * M, taps, act);
     }
 }
 

@@ -57,9 +57,9 @@ void spread_up(const float *taps, const Axis &axis, Vec *out) {
         }
 }
 
-// Half sums and differences of tap j and tap N - 1 - j of phases 0 and 1, as rise_groups_mirrored takes them.
-void spread_mirrored(const Vec *taps, int n, Vec *out) {
-    for (int r = 0; r < 2; r++)
+// Half sums and differences of tap j and tap N - 1 - j of the first half of m phases, as rise_groups_mirrored takes them.
+void spread_mirrored(const Vec *taps, int n, int m, Vec *out) {
+    for (int r = 0; r < m / 2; r++)
         for (int j = 0; j < n / 2; j++) {
             *out++ = (taps[r * n + j] + taps[r * n + n - 1 - j]) * 0.5f;
             *out++ = (taps[r * n + j] - taps[r * n + n - 1 - j]) * 0.5f;
@@ -156,8 +156,8 @@ void *spread_taps(Plan &p) {
     p.mirrored_peak = peak_for(0.99f * MIRRORED_MOST, gain_x);
     p.folded = p.symmetric_x && ax.taps_down == FOLD_TAPS && ax.down == 2 && (p.planes == 2 || p.planes == 4) && call.activate &&
                call.clamp <= FOLD_CLAMP && call.rank <= 4 && L == 16;
-    p.mirrored = L == 16 && ay.up == 4 && ay.taps_up == 24 && ax.up == 4 && ax.taps_up == 24 && p.x_planes == 1 &&
-                 all_symmetric(call.up_filter_y, ay.taps_up, 1);
+    p.mirrored = L == 16 && p.x_planes == 1 && (ay.up == 2 || ay.up == 4) && ay.taps_up == 6 * ay.up && ax.up == ay.up &&
+                 ax.taps_up == ay.taps_up && all_symmetric(call.up_filter_y, ay.taps_up, 1);
     size_t folded_x = p.folded ? (size_t)call.rank * folded_taps(p.planes) : 0;
     size_t windows = (size_t)p.planes * ax.phase_taps + (size_t)p.y_planes * ax.taps_down;
     void *memory = nullptr;
@@ -172,7 +172,7 @@ void *spread_taps(Plan &p) {
     p.window_down = p.window_up + (size_t)p.planes * ax.phase_taps;
     spread_up(call.up_filter_x, ax, p.up_x);
     spread_up(call.up_filter_y, ay, p.up_y);
-    if (p.mirrored) spread_mirrored(p.up_y, ay.phase_taps, p.mirrored_y);
+    if (p.mirrored) spread_mirrored(p.up_y, ay.phase_taps, ay.up, p.mirrored_y);
     for (size_t i = 0; i < down_x; i++) p.down_x[i] = broadcast(call.down_filter_x[i]);
     for (size_t i = 0; i < down_y; i++) p.down_y[i] = broadcast(call.down_filter_y[i]);
     for (int q = 0; q < p.planes; q++)

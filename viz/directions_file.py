@@ -21,9 +21,9 @@ NEEDED = "[w_dim], [K, w_dim], [num_ws, w_dim] or [K, num_ws, w_dim] is expected
 
 @dataclass(frozen=True, eq=False)
 class OwnDirections:
-    """`arrows` float32 [K, num_ws, w_dim], by number, and what each is called."""
+    """K arrows, float32 [1 or num_ws, w_dim], by number, and what each is called."""
 
-    arrows: np.ndarray
+    arrows: tuple[np.ndarray, ...]
     names: tuple[str, ...]
 
 
@@ -72,10 +72,10 @@ def fitted(file: str, arrays: Mapping[str, np.ndarray], *, num_ws: int, w_dim: i
             takes = f"w of {w_dim} numbers in {num_ws} rows"
             raise LatentError(file, f"{name or 'its array'} is {_shape(values.shape)}, but this network takes {takes}", f"{NEEDED}.")
         several = values.reshape(-1, rows, w_dim)
-        arrows.append(np.broadcast_to(several, (len(several), num_ws, w_dim)))
+        arrows.extend(several)
         label = name or Path(file).stem
         names += [label] if len(several) == 1 else [f"{label} {i}" for i in range(len(several))]
-    return OwnDirections(np.concatenate(arrows), tuple(names))
+    return OwnDirections(tuple(arrows), tuple(names))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

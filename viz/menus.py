@@ -25,6 +25,7 @@ MENUS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "File",
         (
             ("Open …", "o", commands.OpenFile()),
+            ("Open directions …", "", commands.OpenDirections()),
             ("Open last session", "", commands.OpenLastSession()),
             ("Save view", "ctrl+s", commands.SaveView()),
             ("Save session", "", commands.SaveSession()),

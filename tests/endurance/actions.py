@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from viz.keys import BINDINGS
-from viz.state import GROUPS, Device, OwnLatent, Source
+from viz.state import GROUPS, Device, Directions, OwnLatent, Source
 from viz.timeline.paths import PATHS
 
 NETWORKS = (
@@ -30,7 +30,7 @@ SIZES = (
     (800, 500),
 )  # drawn at half scale: 640 x 400 holds what 1280 x 800 does
 NOT_PRESSED = ("ctrl+q", "o")  # ends the program; asks the system for a dialog
-NOT_EDITED = (Source, Device, OwnLatent)  # files are dropped; another device is another machine
+NOT_EDITED = (Source, Device, OwnLatent, Directions)  # files are dropped; another device is another machine
 TYPED = ("0", "1", "-1", "7.5", "1e9", "nan", "x", "", "0.01")
 COMMANDS = (
     "SaveView", "SaveRaw", "CapturePicture", "CaptureWindow", "SaveSession", "SaveMeasurement", "SaveLatent.npz", "SaveLatent.npy",

@@ -26,7 +26,7 @@ from viz.state import GROUPS
 from viz.timeline.paths import PATHS
 from viz.tour.tour import all_steps
 
-NOT_ASKED = ("OpenFile",)  # a dialog of the system
+NOT_ASKED = ("OpenFile", "OpenDirections")  # a dialog of the system
 
 
 class Coverage:

@@ -23,6 +23,7 @@ from viz.timeline.timeline import Keyframe, Timeline
 TINY_R = str(GOLDEN / "tiny_r.pkl")
 TINY_T_COND = ViewState().put(Source(str(GOLDEN / "tiny_t_cond.pkl")))
 W_DIM, NUM_WS = 16, 10
+R = alias_free_facts()
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +133,14 @@ def test_a_moved_latent_is_saved_without_the_z_that_it_no_longer_has(pipeline):
     assert names == {"plain": ["w", "ws", "z"], "moved": ["w", "ws"], "mixed": ["w", "ws"]}
 
 
-def test_too_large_a_number_is_a_sentence(pipeline):
-    for edit, said in ((Direction(W_DIM, 1.0), f"component {W_DIM}: w has {W_DIM} components"), (Direction(0, 1.0, own=True), "no file")):
-        frame = pipeline.render(RenderRequest(1, moved(edit)))
-        assert frame.error is not None and said in frame.error.message
+def test_beyond_the_last_component_nothing_moves_and_a_command_says_so(pipeline, tmp_path, capsys):
+    assert np.array_equal(ws_of(pipeline, moved(Direction(W_DIM, 3.0))), ws_of(pipeline, START))
+    assert cli.run(["render", TINY_R, "--direction", f"{W_DIM}=1", "--out", str(tmp_path / "a.png")]) == 1
+    assert f"has {W_DIM} components, counted from 0" in capsys.readouterr().err
+    frame = pipeline.render(RenderRequest(1, moved(Direction(0, 1.0, own=True))))
+    assert frame.error is not None and "no file" in frame.error.message
+    with show("directions", moved(Direction(R.w_dim, 1.0), Direction(1)), network=R) as shown:
+        assert shown.ui.item("Direction.amount.0").disabled and not shown.ui.item("Direction.amount.1").disabled
 
 
 # ---------------------------------------------------------------------------------------------------- of one's own
@@ -256,9 +261,6 @@ def test_a_mix_goes_part_of_the_way(pipeline, tmp_path):
 
 
 # ---------------------------------------------------------------------------------------------------- in the window
-
-
-R = alias_free_facts()
 
 
 def styled(view, *own, pose=(1.0, 0.0, 0.0, 0.0)):

@@ -19,8 +19,8 @@ from viz.gpu.handover import DevicePicture
 from viz.gpu.replay import Replays
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
-from viz.stages import load
-from viz.state import Channels, Device, HeldRange, Latent, LearnedPose, Mixing, Pose, Source, Tap
+from viz.stages import directions, load
+from viz.state import Channels, Device, Direction, Directions, HeldRange, Latent, LearnedPose, Mixing, Pose, Tap
 
 START = TINY_R.edit(Device, force_fp32=True).put(HeldRange("L3_52_16", (1, 2, 3), (0.5, 2.0, 4.0)))
 VIEWS = ("__getitem__", "permute", "contiguous", "float")  # of a whole picture: no kernel
@@ -39,7 +39,7 @@ class Asking:
                 held.update({name: on_gpu(tensor) for name, tensor in held.items() if tensor is not None})
         self.pipeline, self.plain = Pipeline(), Pipeline(headless=True)
         self.pipeline.gpu = GpuWork(Replays(Graphs(Repeating())))
-        facts = load.facts(loaded, CUDA, TINY_R.get(Source))
+        facts = load.facts(loaded, CUDA)
         self.pipeline.networks._ready[load.load_key(TINY_R)] = load.Ready(loaded, loaded.network, facts, CUDA, "tiny_r")
 
     def ask(self, view):
@@ -85,6 +85,15 @@ def test_a_drag_waits_for_nothing(asking):
         frame = asking.ask(START.edit(Pose, turns=turns))
     assert frame.path == REPLAYED
     view = START.edit(Mixing, seed=4, rows=(2, 3, 6)).edit(LearnedPose, mode="fixed", turns=0.1)
+    for x in (0.3, 0.6, 5.5):
+        frame = asking.ask(view.edit(Latent, x=x))
+    assert frame.path == REPLAYED
+
+
+def test_moving_along_known_components_waits_for_nothing(asking, monkeypatch):
+    components = directions.principal(np.random.default_rng(0).normal(size=(100, 16)))
+    monkeypatch.setattr(directions, "components_of", lambda run, ready: components)
+    view = START.put(Directions((Direction(0, 1.0), Direction(2, -0.5, 2, 5)))).edit(Mixing, seed=4, rows=(2, 3), amount=0.5)
     for x in (0.3, 0.6, 5.5):
         frame = asking.ask(view.edit(Latent, x=x))
     assert frame.path == REPLAYED

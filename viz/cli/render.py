@@ -28,7 +28,23 @@ from viz.groups.compare import MODES, NAMES, OTHERS
 from viz.headless import first_frame
 from viz.request import Frame
 from viz.session import origin
-from viz.state import Channels, Compare, CompareView, Device, Latent, Mixing, Noise, Pose, Source, Tap, Tone, Truncation, Unwarp, ViewState
+from viz.state import (
+    Channels,
+    Compare,
+    CompareView,
+    Device,
+    Directions,
+    Latent,
+    Mixing,
+    Noise,
+    Pose,
+    Source,
+    Tap,
+    Tone,
+    Truncation,
+    Unwarp,
+    ViewState,
+)
 
 OUTPUTS = (".png", ".npy", ".exr")
 OUT_HELP = ".png, .exr for the values shown (the image as linear light), or .npy for the layer whole, float32 [C, H, W]"
@@ -238,6 +254,9 @@ def impossible(view: ViewState, frame: Frame) -> Iterator[str]:
         yield f"{layer} is not a layer of {facts.name}; it has {', '.join(t.name for t in facts.taps)}"
     if not facts.has_pose and pose.moved:
         yield f"{facts.titled} has no input grid: nothing can move or turn it"
+    beyond = next((edit.number for edit in view.get(Directions).acting if not edit.own and edit.number >= facts.w_dim), None)
+    if beyond is not None:
+        raise CommandError(f"--direction {beyond} does not exist: w of {facts.name} has {facts.w_dim} components, counted from 0")
     if latent.class_index >= max(facts.c_dim, 0) and latent.class_index >= 0:
         yield f"class {latent.class_index} does not exist: {facts.name} has {facts.c_dim or 'no'} classes"
     if view.get(Noise) != Noise() and not facts.has_noise:

@@ -102,7 +102,9 @@ def _row(index: int, edit: Direction, facts: NetworkFacts, titled: tuple[str, st
     imgui.set_item_tooltip(said)
     imgui.table_next_column()
     with item_width(-0.01):
-        amount = slider_float(replace(AMOUNT, id=f"{AMOUNT.id}.{index}", unit="×" if edit.own else AMOUNT.unit), edit.amount)
+        reason = f"w of this network has {facts.w_dim} components, counted from 0." if not edit.own and edit.number >= facts.w_dim else ""
+        field = replace(AMOUNT, id=f"{AMOUNT.id}.{index}", unit="×" if edit.own else AMOUNT.unit)
+        amount = slider_float(field, edit.amount, disabled=reason)
     first, last = _rows(index, edit, facts)
     imgui.table_next_column()
     if button(replace(REMOVE, id=f"{REMOVE.id}.{index}")):

@@ -69,7 +69,7 @@ def moved(run: Run, ready: Ready, ws: torch.Tensor) -> tuple[torch.Tensor, Choic
     for edit in directions.acting:
         arrow = _arrow(edit.number, None if edit.own else components, own)
         rows = slice(edit.first, edit.rows(num_ws).stop)
-        offsets[rows] += edit.amount * (arrow if arrow.ndim == 1 else arrow[rows])
+        offsets[rows] += edit.amount * np.broadcast_to(arrow, offsets.shape)[rows]
         touched[rows] = True
     if not touched.any():
         return ws, choices
@@ -78,11 +78,10 @@ def moved(run: Run, ready: Ready, ws: torch.Tensor) -> tuple[torch.Tensor, Choic
 
 
 def _arrow(number: int, components: Components | None, own: directions_file.OwnDirections | None) -> np.ndarray:
-    """sigma v [w_dim], or one's own [num_ws, w_dim]."""
+    """sigma v [w_dim], or one's own [1 or num_ws, w_dim]. Beyond its last component w does not vary: sigma is 0."""
     if components is not None:
-        if number >= len(components.vectors):
-            raise LatentError(f"component {number}", f"w has {len(components.vectors)} components, counted from 0", "Choose another.")
-        return components.deviations[number] * components.vectors[number]
+        there = number < len(components.vectors)
+        return components.deviations[number] * components.vectors[number] if there else np.zeros(1)
     if own is None:
         raise LatentError(f"own direction {number}", "there is no file of directions", "Open one, or remove the direction.")
     if number >= len(own.arrows):

@@ -3,12 +3,14 @@
 import json
 import shlex
 import shutil
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from tests.viz.asked import ask
@@ -21,10 +23,16 @@ from viz.session import origin
 from viz.state import (
     RENDERED,
     BandFilter,
+    BreakIt,
     Channels,
     Compare,
     CompareView,
+    Direction,
+    Directions,
     Latent,
+    LatentPath,
+    LearnedPose,
+    Mixing,
     Noise,
     Pose,
     Source,
@@ -139,23 +147,46 @@ def window():
     return Pipeline()
 
 
-@pytest.mark.parametrize("shown", SHOWN)
-def test_what_the_window_saves_is_made_again_by_the_command_inside(shown, window, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    view = SHOWN[shown]
+def saved_and_made_again(window: Pipeline, view: ViewState, folder: Path) -> list[Path]:
+    """All that a window saves of a view, each of which its own command has made again."""
     frame = ask(window, view.only(*RENDERED))  # what a window asks
     frame = [frame, *window.refine(frame)][-1]
-    app: Any = SimpleNamespace(good=frame, state=view, capture_folder=tmp_path)
-    saves = (saving.save_picture, saving.save_raw, saving.save_values)
-    for save in saves[: 2 if shown == "views beside each other" else 3]:  # which no values file can hold
+    app: Any = SimpleNamespace(good=frame, state=view, capture_folder=folder)
+    saves = [saving.save_picture, saving.save_raw]
+    if not view.get(Compare).on or view.get(CompareView).mode == "difference":
+        saves.append(saving.save_values)
+    found = []
+    for save in saves:
         path = save(app)
         again = [str(path) if word == "FILE" else word for word in shlex.split(command_in(path))[2:]]
+        made = again[again.index("--out") + 1] = str(folder / f"made{path.suffix}")
         assert cli.run(again) == 0
-        made = Path(again[again.index("--out") + 1])
-        pairs = [np.asarray(Image.open(each)) for each in (path, made)] if path.suffix == ".png" else [path.read_bytes(), made.read_bytes()]
-        assert np.array_equal(*pairs), path.name
+        read: Any = (lambda each: np.asarray(Image.open(each))) if path.suffix == ".png" else lambda each: Path(each).read_bytes()
+        assert np.array_equal(read(path), read(made)), path.name
+        found.append(path)
+    return found
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+def test_what_the_window_saves_is_made_again_by_the_command_inside(shown, window, tmp_path):
+    path = saved_and_made_again(window, SHOWN[shown], tmp_path)[-1]
     what = exr_file.read_texts(path).get(VALUES_KEY, "") if path.suffix == ".exr" else ""
     assert what.startswith("linear light") == (shown == "what R has not")
+
+
+ANY = [group for view in SHOWN.values() for group in view.groups.values() if not isinstance(group, Source)]
+ANY += [Mixing((1, 3), 5, 0.5), Directions((Direction(1, -2.0, 1, 3),)), LatentPath((1, 2, 3), 0.5), BreakIt(window="nearest"), Latent(2.5)]
+ANY += [LearnedPose("average"), Unwarp(), Pose(0.07, 0.05, 0.1, scale=1.3), Tap(), Tap("L0_36_16"), Channels("sheet"), Compare()]
+
+
+@settings(max_examples=8)
+@given(st.lists(st.sampled_from(ANY), min_size=3, max_size=8))
+def test_whatever_is_on_screen_is_made_again(window, groups):
+    view = R
+    for group in groups:
+        view = view.put(group)
+    with tempfile.TemporaryDirectory() as folder:
+        saved_and_made_again(window, view, Path(folder))
 
 
 def test_while_a_network_is_loading_the_hash_of_another_is_not_written_down(window):

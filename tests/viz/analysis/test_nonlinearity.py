@@ -46,6 +46,22 @@ def test_the_harmonics_of_a_tone_are_those_of_its_fourier_series():
     assert found.folded == pytest.approx(found.made) and found.removed == pytest.approx(0, abs=1e-9), "no filter removes nothing"
 
 
+def test_what_the_layer_clamps_is_clamped():
+    layer = bare_layer()
+    loud = inside.spectra(layer, tone(37), torch.zeros(1))[1]
+    layer.conv_clamp = 0.25
+    assert 0 < float(inside.spectra(layer, tone(37), torch.zeros(1))[1].power.sum()) < 0.25**2 < float(loud.power.sum())
+
+
+def test_the_share_of_all_layers_is_that_of_each():
+    network = tiny("tiny_r")
+    ws = network.map(torch.randn(1, network.z_dim, generator=torch.Generator().manual_seed(1)))
+    for tap in (tap for tap in network.taps if tap.spec is not None and not tap.spec.is_torgb):
+        steps = inside.steps_of(network, ws, tap, {})
+        expected = inside.harmonics(steps, tap.spec.out_sampling_rate).folded
+        assert inside.folded_share(network, ws, tap, {}) == pytest.approx(expected, rel=1e-6) and expected > 0
+
+
 def test_a_filter_acts_as_its_response_says():
     taps = torch.tensor([0.25, 0.5, 0.25])  # response cos^2(pi f / rate) along each axis
     for frequency in (16, 64, 100):

@@ -48,4 +48,4 @@ def round_up(value: float) -> float:
     return next((nice * power for nice in NICE if nice * power >= value), 10 * power)
 
 
-STAGE = Stage("histogram", after=("load", "unwarp", "picture"), reads=(), run=run, wanted=lambda view: view.get(Histogram).on)
+STAGE = Stage("histogram", after=("load", "unwarp", "picture"), reads=(Histogram,), run=run, wanted=lambda view: view.get(Histogram).on)

@@ -206,6 +206,16 @@ def test_a_timeline_that_cannot_be_says_why(make, said):
         make()
 
 
+def test_numbers_that_are_names_do_not_pass_through_those_between():
+    """From class 3 to class 7 the picture shows neither 4 nor 5."""
+    fields = [(k, f) for k in GROUPS if k not in timeline.FIXED for f in dataclasses.fields(k) if f.metadata.get("discrete")]
+    assert ("Latent", "class_index") in [(kind.__name__, field.name) for kind, field in fields]
+    for kind, field in fields:
+        low, high = field.default, field.default + 2
+        line = Timeline(tuple(Keyframe(t, ViewState().edit(kind, **{field.name: v})) for t, v in ((0.0, low), (1.0, high))))
+        assert [getattr(line.at(t).get(kind), field.name) for t in (0.0, 0.9, 1.0)] == [low, low, high], field.name
+
+
 # ---------------------------------------------------------------------------------------------------- ready-made paths
 
 

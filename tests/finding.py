@@ -50,19 +50,20 @@ def find(context: Any, label: str) -> Any:
     for path in (f"//**/###{label}", f"//**/{label}"):
         if context.item_info(path, quiet).id_ != 0:
             return path
-    for scope in _id_scopes(context):
-        reference = engine_api.TestRef(imgui.internal.im_hash_str(f"###{label}", 0, scope))
-        if context.item_info(reference, quiet).id_ != 0:
-            return reference
-    return None
+    scopes, ids = _ids(context)
+    named = ids & {imgui.internal.im_hash_str(f"###{label}", 0, scope) for scope in scopes}
+    return engine_api.TestRef(named.pop()) if named else None
 
 
-def _id_scopes(context: Any) -> set[int]:
-    """Every id under which some visible item lives."""
+def _ids(context: Any) -> tuple[set[int], set[int]]:
+    """Every id under which some item lives, and the items' own ids. To ask for each id one by one would cost a frame each."""
     scopes: set[int] = set()
+    ids: set[int] = set()
     for window in imgui.get_current_context().windows:
         if window.active and window.parent_window is None:
             items = engine_api.TestItemList()
             context.gather_items(items, engine_api.TestRef(window.id_), -1)
-            scopes |= {items.get_by_index(i).parent_id for i in range(items.get_size())} | {window.id_}
-    return scopes
+            found = [items.get_by_index(i) for i in range(items.get_size())]
+            scopes |= {item.parent_id for item in found} | {window.id_}
+            ids |= {item.id_ for item in found}
+    return scopes, ids

@@ -157,6 +157,7 @@ def test_the_filter_is_built_once_for_a_pose():
     for tx in (0.0, 0.1, 0.2):
         warp(x, pose_matrix(0.5, tx))
     assert oriented_filter.cache_info().misses == 1
+    assert not oriented_filter(((1.0, 0.0), (0.0, 1.0)), 1).flags.writeable, "what is shared is not written to"
 
 
 def test_only_the_channels_given_are_processed_and_the_leading_shape_is_kept():

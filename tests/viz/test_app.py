@@ -1,6 +1,7 @@
 """A person's paths through the whole window, driven headless: drag, press keys, drop files; and what that asks of the renderer."""
 
 import gc
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -212,19 +213,21 @@ def test_dragging_the_ring_rotates_counter_clockwise(running):
     assert running.state.get(Pose).turns == pytest.approx(0.25, abs=0.01)
 
 
-@pytest.mark.parametrize(("keys", "pixels", "degrees"), [("ctrl", 1, 15), ("ctrl+shift", 1 / 8, 1)])
-def test_with_ctrl_a_drag_stops_at_whole_pixels_and_round_angles(running, keys, pixels, degrees):
-    """The mouse goes on between the stops, in steps that are far smaller than they are."""
+@pytest.mark.parametrize(("keys", "pixels", "degrees", "steps", "far"), [("ctrl", 1, 15, 12, 1.0), ("ctrl+shift", 1 / 8, 1, 20, 1 / 3)])
+def test_with_ctrl_a_drag_stops_at_whole_pixels_and_round_angles(running, keys, pixels, degrees, steps, far):
+    """The mouse goes on between the stops, in steps that are smaller than half of the way from pixel to pixel."""
     scale, start = running.app.canvas.placement.scale, running.canvas_point(0.2, 0.1)
-    running.ui.drag(start, (start[0] + 0.109 * scale, start[1] - 0.05 * scale), button=1, steps=60, keys=keys)
+    x, y, angle = 0.109 * far, -0.05 * far, 45 * far
+    running.ui.drag(start, (start[0] + x * scale, start[1] + y * scale), button=1, steps=steps, keys=keys)
     pose = running.state.get(Pose)
     step = pixels / running.app.good.network.resolution
-    for value, wanted in ((pose.x, 0.109), (pose.y, -0.05)):
+    for value, wanted in ((pose.x, x), (pose.y, y)):
         assert value / step == pytest.approx(round(value / step), abs=1e-9)
         assert value == pytest.approx(wanted, abs=step / 2 + 2 / scale)
     running.ui.key("r")
-    running.ui.drag(running.canvas_point(0.4, 0.0), running.canvas_point(0.28, -0.28), steps=60, keys=keys)
-    assert running.state.get(Pose).turns * 360 == pytest.approx(45, abs=degrees * 1.01)
+    end = 0.4 * math.cos(math.radians(angle)), -0.4 * math.sin(math.radians(angle))
+    running.ui.drag(running.canvas_point(0.4, 0.0), running.canvas_point(*end), steps=steps, keys=keys)
+    assert running.state.get(Pose).turns * 360 == pytest.approx(angle, abs=degrees * 1.01)
     assert running.state.get(Pose).turns * 360 % degrees == pytest.approx(0, abs=1e-9)
 
 

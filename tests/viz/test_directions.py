@@ -112,7 +112,8 @@ def test_an_edit_is_linear_and_stays_in_its_rows(pipeline):
 def test_at_zero_everything_is_as_without_and_late_rows_run_late_layers_only(pipeline):
     plain = asked(pipeline, START)
     still = asked(pipeline, moved(Direction(0), Direction(1, 3.0, 20), Direction(2, 3.0, 5, 4)))
-    assert np.array_equal(still.raw, plain.raw) and still.styles.names == plain.styles.names and still.layers_ran == ()
+    assert still.raw is not None and plain.raw is not None and np.array_equal(still.raw, plain.raw)
+    assert still.styles.names == plain.styles.names and still.layers_ran == ()
     late = asked(pipeline, moved(Direction(0, 3.0, 8)))
     assert late.styles.names[:8] == plain.styles.names[:8] and set(late.styles.names[8:]).isdisjoint(plain.styles.names)
     assert late.layers_ran and "input" not in late.layers_ran and "L3_52_16" not in late.layers_ran
@@ -138,7 +139,7 @@ def test_beyond_the_last_component_nothing_moves_and_a_command_says_so(pipeline,
     assert cli.run(["render", TINY_R, "--direction", f"{W_DIM}=1", "--out", str(tmp_path / "a.png")]) == 1
     assert f"has {W_DIM} components, counted from 0" in capsys.readouterr().err
     frame = pipeline.render(RenderRequest(1, moved(Direction(0, 1.0, own=True))))
-    assert frame.error is not None and "no file" in frame.error.message
+    assert frame is not None and frame.error is not None and "no file" in frame.error.message
     with show("directions", moved(Direction(R.w_dim, 1.0), Direction(1)), network=R) as shown:
         assert shown.ui.item("Direction.amount.0").disabled and not shown.ui.item("Direction.amount.1").disabled
 
@@ -229,7 +230,8 @@ def test_the_command_line_says_the_same_as_the_state(pipeline, tmp_path, capsys)
     assert view.get(Directions).edits == edits and view.get(Directions).file == str(path) and len(view.get(Directions).sha256) == 64
     assert ViewState.from_json(view.to_json()) == view
     expected = asked(pipeline, moved(*edits, file=str(path)))
-    assert np.array_equal(asked(pipeline, view).raw, expected.raw)
+    found = asked(pipeline, view)
+    assert found.raw is not None and expected.raw is not None and np.array_equal(found.raw, expected.raw)
     assert cli.run(["view", str(out), "--out", str(again)]) == 0 and again.read_bytes() == out.read_bytes()
     for wrong, said in (
         (["--direction", "a=1"], "'a=1' is not N=AMOUNT"),

@@ -25,7 +25,7 @@ from viz.tour import demonstration
 OUT = Path(__file__).resolve().parent.parent / ".github" / "images"
 FPS = 10
 MOST_BYTES = 2_000_000
-WINDOW, SMALL_WINDOW = (880, 520), (600, 380)
+WINDOW, SMALL_WINDOW = (880, 520), (600, 470)
 SETTLING, ROUND = 12, 30  # frames until the globes are on their circle, and once round it
 PAUSE = 4  # frames before the mouse is pressed, and after it is let go
 GAP, GROUND = 8, 28

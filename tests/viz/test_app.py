@@ -29,6 +29,7 @@ from viz.state import (
     Equivariance,
     HeldRange,
     Latent,
+    Mixing,
     OverlayView,
     Pose,
     RotateMotion,
@@ -38,6 +39,7 @@ from viz.state import (
     Tap,
     Tone,
     TranslateMotion,
+    Truncation,
     Unwarp,
     View,
     ViewState,
@@ -391,6 +393,16 @@ def test_a_dropped_file_of_another_kind_changes_nothing(running, tmp_path):
     running.window.drop([other])
     running.ui.frames(2)
     assert running.state == START and any("notes.txt" in t for t in running.app.toasts.texts)
+
+
+def test_a_latent_that_is_opened_says_what_else_changes_it(running, tmp_path):
+    path = tmp_path / "w.npz"
+    np.savez(path, ws=running.app.good.styles.ws.float().numpy())
+    for view, changed in ((START, False), (START.edit(Truncation, psi=0.5), True), (START.edit(Mixing, rows=(1,)), True)):
+        running.app.state = view
+        running.window.drop([path])
+        running.ui.frames(2)
+        assert ("On screen it is changed by" in running.app.toasts.texts[-1]) is changed
 
 
 def test_a_network_that_cannot_be_loaded_leaves_the_picture_and_says_why(running, tmp_path):

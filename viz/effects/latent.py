@@ -14,7 +14,20 @@ from viz import capture, commands, directions_file, latent_file
 from viz.canvas.canvas import tone_map_of
 from viz.effects.saving import free_name, saved
 from viz.export.encoders import SESSION_KEY
-from viz.state import Direction, Directions, Inversion, Latent, LatentPath, Mixing, OverlayView, OwnLatent, StateError, Tone, Truncation
+from viz.state import (
+    Direction,
+    Directions,
+    Inversion,
+    Latent,
+    LatentPath,
+    Mixing,
+    OverlayView,
+    OwnLatent,
+    StateError,
+    Tone,
+    Truncation,
+    ViewState,
+)
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -38,7 +51,20 @@ def open_latent(app: App, path: Path) -> None:
         return
     app.state = app.state.reset(LatentPath).put(own)
     more = f", the first of {latents.count}" if latents.count > 1 else ""
-    app.toasts.add("info", f"Latent {latents.kind} of {path.name}{more}. Walking on the seeds leaves it.")
+    also = acting_on_rows(app.state) if latents.kind != "z" else ""
+    app.toasts.add("info", f"Latent {latents.kind} of {path.name}{more}. Walking on the seeds leaves it.{also}")
+
+
+def acting_on_rows(state: ViewState) -> str:
+    """What changes w out of a file before it is shown, as a sentence: saved under the same settings, it is changed a second time."""
+    truncation, mixing = state.get(Truncation), state.get(Mixing)
+    acting = {
+        "truncation": truncation.psi != 1 and truncation.cutoff != 0,
+        "style mixing": bool(mixing.rows) and mixing.amount != 0,
+        "directions": bool(state.get(Directions).acting),
+    }
+    names = [name for name, acts in acting.items() if acts]
+    return f" On screen it is changed by {' and '.join(names)}, too: reset them to see what is in the file." if names else ""
 
 
 def open_directions(app: App, path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .errors import DataError
@@ -22,6 +22,7 @@ from .processes import Draws, generator_for
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
 MOST_CACHED_BYTES = 2 << 30
+UPRIGHT = 4  # EXIF orientations beyond lie on their side
 PART = 16  # pictures of a figure at a time
 
 
@@ -126,7 +127,7 @@ class Pictures:
         entry = self.entries[index]
         try:
             with entry.open() as file, Image.open(file) as image:
-                opened = image.convert("RGB")
+                opened = ImageOps.exif_transpose(image).convert("RGB")
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"picture {entry.name!r} in {self.options.data!r} is corrupt: {error}. Repair or remove it.") from error
         size = self._kept_size(opened.size)
@@ -140,7 +141,9 @@ class Pictures:
     def _size(self, entry: Entry) -> tuple[int, int]:
         try:
             with entry.open() as file, Image.open(file) as image:
-                return image.size
+                # Only where cameras write it: asking a PNG means to decode it.
+                turned = image.format in ("JPEG", "MPO") and image.getexif().get(ExifTags.Base.Orientation, 1) > UPRIGHT
+                return (image.height, image.width) if turned else image.size
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"picture {entry.name!r} in {self.options.data!r} is corrupt: {error}. Repair or remove it.") from error
 

@@ -163,11 +163,11 @@ def psnr(picture: torch.Tensor, problem: Problem) -> float:
 
 def read_picture(path: Path, resolution: int) -> np.ndarray:
     """float32 [1, 3, R, R] in [-1, 1]: the middle square, resampled to the network's size. Raises CommandError."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as picture:
-            whole = picture.convert("RGB")
+            whole = ImageOps.exif_transpose(picture).convert("RGB")  # a telephone stores portraits lying on their side
     except FileNotFoundError as e:
         raise CommandError(f"{path}: there is no such file.") from e
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from networks.train.errors import DataError
 from networks.train.options import Options
@@ -43,6 +43,17 @@ def test_an_epoch_shows_each_picture_once(tmp_path: Path) -> None:
     assert all(torch.equal(epoch.sort().values, expected) for epoch in shown) and not torch.equal(*shown)
     parts = [batch(source, 1, processes=Processes(rank, 2)) for rank in (0, 1)]
     assert torch.equal(torch.cat(parts), batch(source, 1))
+
+
+def test_photographs_stand_upright(tmp_path: Path) -> None:
+    ramp = np.repeat(np.arange(40, dtype=np.uint8)[:, None, None] * 6, 80, axis=1).repeat(3, axis=2)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # turned a quarter clockwise for display
+    Image.fromarray(ramp).save(tmp_path / "photo.jpg", exif=exif)
+    source = pictures(tmp_path, crop=1.0)
+    upright = source.picture(0)
+    assert source.sizes == [(40, 80)] and upright.shape == (3, 64, 32)  # never more than twice what crops can use
+    assert int(upright[0, 32, 0]) > 200 > 20 > int(upright[0, 32, -1])
 
 
 def test_crops_lie_inside_and_are_mirrored_half_of_the_time(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from networks.loading import load
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
@@ -165,6 +165,15 @@ def test_a_picture_of_any_shape_gives_its_middle(tmp_path):
     (tmp_path / "no.png").write_text("no picture")
     with pytest.raises(CommandError, match=r"no\.png cannot be read"):
         read_picture(tmp_path / "no.png", 16)
+
+
+def test_a_photograph_stands_upright(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # turned a quarter clockwise for display
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    pixels[:, :20] = 255  # its left side is stored where the top belongs
+    Image.fromarray(pixels).save(tmp_path / "photo.jpg", exif=exif)
+    assert (read_picture(tmp_path / "photo.jpg", 40)[0, 0].mean(axis=1) > 0).tolist() == [True] * 20 + [False] * 20
 
 
 def test_a_missing_picture_is_an_error_beside_the_picture():

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from viz.canvas.comparison import above_pictures
 from viz.canvas.gestures import RING, angle_between, grip, limited, rotate, translate, walk, wrapped
-from viz.canvas.placement import Area, Content, Placement, pan, place, probe, zoom_at, zoom_to
+from viz.canvas.placement import Area, Content, Placement, beside, pan, place, probe, zoom_at, zoom_to
 from viz.canvas.sample_values import have_room, value_text, visible_samples
 from viz.request import NetworkFacts, Picture
 from viz.state import Latent, Pose, View, ViewState
@@ -48,6 +48,11 @@ def test_a_caption_stands_on_its_picture_and_never_over_it(width, height, scale,
     assert caption.x + caption.width == pytest.approx(AREA.x + AREA.width)
     assert caption.width >= min(wanted, row.width) - 1e-6
     assert caption.x == pytest.approx(min(max(left, AREA.x), max(AREA.x, AREA.x + AREA.width - wanted)))
+
+
+def test_a_text_beside_a_point_ends_before_its_area_does():
+    assert beside(200, 300, 150, AREA, 20) == (218, 282)
+    assert beside(800, 300, 150, AREA, 20) == (744, 262)  # ends at 894 of 900, above the point
 
 
 def test_without_margins_the_fit_is_the_image_frame():

@@ -20,7 +20,7 @@ from viz.canvas.comparison import CanvasCompare, drag_divider, on_divider
 from viz.canvas.cursor import share_cursor
 from viz.canvas.overlay import CanvasOverlay, offered, value_under
 from viz.canvas.picture import CanvasPicture
-from viz.canvas.placement import Area, Content, Placement, Probe, pan, place, probe, zoom_at
+from viz.canvas.placement import Area, Content, Placement, Probe, beside, pan, place, probe, zoom_at
 from viz.canvas.sample_values import draw_sample_values
 from viz.canvas.snapping import Rest, chosen_snap
 from viz.compare.compare import compared, own_values
@@ -182,7 +182,7 @@ class Canvas:
             scale = f"   × {pose.scale:.2f}" if pose.scale != 1 else ""
             x, y = signed_text(pose.x, decimals=3), signed_text(pose.y, "widths", decimals=3)
             text = f"{signed_text(pose.turns * 360, '°')}   {x}, {y}{scale}"
-            theme.shadowed_text(lines, (cx + 0.9 * em, cy - 0.9 * em), text)
+            theme.shadowed_text(lines, beside(cx, cy, imgui.calc_text_size(text).x, placement.area, em), text)
 
     def _scan_line(self, lines: imgui.ImDrawList, line: Slice) -> None:
         """The pixels that the slice is made of; both ends and the line can be dragged."""

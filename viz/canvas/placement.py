@@ -168,3 +168,9 @@ def probe(picture: Picture, placement: Placement, content: Content, px: float, p
     x = (column % width + 0.5 - width / 2) / content.sampling_rate
     y = (row % height + 0.5 - height / 2) / content.sampling_rate
     return Probe(column % width, row % height, x, y, values, (picture.channels[index],))
+
+
+def beside(x: float, y: float, width: float, area: Area, em: float) -> tuple[float, float]:
+    """Where a line of text of this width begins: to the right of a point, or above it where the area would cut it off."""
+    left, last = x + 0.9 * em, area.x + area.width - 0.3 * em - width
+    return (left, y - 0.9 * em) if left <= last else (last, y - 1.9 * em)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from viz.app import App
     from viz.options import AppOptions
 
-TAB_FRAMES = 3  # until a tab that was chosen is drawn
 COMPARE_WORKSPACE = 6
 SESSION_SUFFIXES = (".json", ".png", ".exr", ".svg", ".pdf", ".npz", ".npy", ".gif", ".mp4", ".webm")
 SCREENSHOT_FRAMES = 8  # Dear ImGui and the docking layout settle within these
@@ -185,13 +184,13 @@ def screenshot_command(app: App, size: tuple[int, int], front: Sequence[str] = (
 
 def bring_to_front(app: App, titles: list[str]) -> None:
     """Chooses the tabs of these panels. Raises CommandError for one that this workspace has not."""
-    from gui_utils.libraries import imgui
+    from viz.app import TAB_FRAMES
 
     for title in titles:
         if title not in app.arrangement.windows:
             raise CommandError(f"--front {title}: this workspace has {', '.join(app.arrangement.windows)}")
-        imgui.set_window_focus(app.arrangement.window_name(title))
-        for _ in range(TAB_FRAMES):
+        app.show_panel(title)
+        for _ in range(TAB_FRAMES + 1):
             app.step(dt=0.0)
 
 

@@ -182,8 +182,9 @@ def _earlier(folder: Path, mine: int) -> list[Session]:
     names = [folder / _numbered(LAST, number) for number in range(mine, MOST_WINDOWS + 1)]
     count = 0
     try:
-        for count, (path, name) in enumerate(zip(_left(folder, mine), names, strict=False), start=1):  # noqa: B007
+        for path, name in zip(_left(folder, mine), names, strict=False):
             path.replace(name)
+            count += 1
         for name in names[count:] if mine == 1 and count else ():
             name.unlink(missing_ok=True)
     except OSError:

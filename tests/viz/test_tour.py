@@ -114,6 +114,14 @@ def touring(tmp_path):
 
 
 @pytest.mark.window
+def test_the_card_stays_in_a_window_that_shrinks(touring):
+    touring.window.resize((1000, 600))
+    touring.ui.frames(4)
+    card = imgui.internal.find_window_by_name("Guided tour###tour")
+    assert card.pos.y + card.size.y <= 600
+
+
+@pytest.mark.window
 def test_the_offer_blocks_nothing_and_is_made_once(touring, tmp_path):
     start = touring.canvas_point(0.2, -0.1)
     touring.ui.drag(start, (start[0] + 60, start[1]))

@@ -37,7 +37,8 @@ def draw(app: App) -> None:
     em, viewport = imgui.get_font_size(), imgui.get_main_viewport()
     left, bottom = viewport.work_pos.x, viewport.work_pos.y + viewport.work_size.y - 2 * em  # over the left side, not over the picture
     at = (left + MARGIN_EM * em, bottom - MARGIN_EM * em)
-    place = CardPlace(at, (0.0, 1.0), movable=True, held=current.arriving > 0)
+    place = CardPlace(at, (0.0, 1.0), movable=True, held=current.arriving > 0 or at != current.placed)
+    current.placed = at
     current.arriving = max(0, current.arriving - 1)
     with card_scope("Guided tour###tour", WIDTH_EM, place, border=theme.ACCENT, window_bg=(0.1, 0.1, 0.1, 0.96)):
         _offer(app) if current.step is None else _step(app, current.step)

@@ -68,6 +68,7 @@ class Tour:
     noticed: set[int] = field(default_factory=set)
     demonstration: Demonstrated | None = None
     arriving: int = ARRIVAL_FRAMES  # frames in which the card takes its place and the panel it speaks of comes to the front
+    placed: tuple[float, float] = (0.0, 0.0)  # where the card was put: in a window of another size it is put again
 
     @property
     def step(self) -> Step | None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from networks.measures.patience import Stop, synthesized
 from viz.errors import CommandError
+from viz.latent_file import check_members
 
 if TYPE_CHECKING:
     import torch
@@ -205,9 +206,13 @@ def save_arrays(found: Curves) -> dict[str, Any]:
 def load_curves(path: Path) -> Curves:
     """Raises CommandError if the file is not one of ours."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            pairs = {name: (file[f"{name}_frequency"], file[f"{name}_db"]) for name in ("axis0", "diagonal", "radial")}
+        with path.open("rb") as source, np.load(source, allow_pickle=False) as file:
+            check_members(file.zip)
+            lines = {name: (file[f"{name}_frequency"], file[f"{name}_db"]) for name in ("axis0", "diagonal", "radial")}
+            heat = file["heat_db"]
+            if heat.ndim != 2 or any(x.ndim != 1 or x.shape != y.shape for x, y in lines.values()):
+                raise ValueError("its arrays have other shapes")
             numbers = int(file["count"]), float(file["mean"]), float(file["std"])
-            return Curves(str(file["label"]), *numbers, heat_db=file["heat_db"], edge=float(file["edge"]), **pairs)
-    except (OSError, KeyError, ValueError, EOFError) as e:
+            return Curves(str(file["label"]), *numbers, heat_db=heat, edge=float(file["edge"]), **lines)
+    except Exception as e:  # the border to files: numpy, zlib and zipfile raise many things that they do not name
         raise CommandError(f"{path.name} is not a spectrum saved by this program: {e}") from e

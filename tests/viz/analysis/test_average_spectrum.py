@@ -9,7 +9,7 @@ from tests.viz.asked import GOLDEN, TINY_R, kinds_put, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz import cli
 from viz.analysis import spectrum_chart, spectrum_reference
-from viz.analysis.average_spectrum import Curves, SetPower, curves, load_curves
+from viz.analysis.average_spectrum import Curves, SetPower, curves, load_curves, save_arrays
 from viz.commands import SaveMeasurement
 from viz.errors import CommandError
 from viz.panels import PanelContext
@@ -94,11 +94,20 @@ def test_a_wrong_name_is_refused_before_anything_is_computed(out, tmp_path, caps
     assert "--out" in capsys.readouterr().err
 
 
-def test_a_file_that_is_not_ours_is_refused(tmp_path):
-    np.savez(tmp_path / "other.npz", a=1)
-    (tmp_path / "broken.npz").write_bytes(b"PK nonsense")
-    for name in ("other.npz", "broken.npz"):
-        with pytest.raises(CommandError, match=name):
+def test_a_file_that_is_not_ours_or_no_longer_whole_is_refused(tmp_path):
+    ours = save_arrays(flat("a", 5, 32))
+    files = {"other.npz": {"a": 1}, "ragged.npz": {**ours, "axis0_db": np.zeros(3)}, "deep.npz": {**ours, "heat_db": np.zeros((2, 2, 2))}}
+    for name, arrays in files.items():
+        np.savez(tmp_path / name, **arrays)
+    np.savez(tmp_path / "ours.npz", **ours)
+    whole = (tmp_path / "ours.npz").read_bytes()
+    assert load_curves(tmp_path / "ours.npz").axis0[1].tolist() == [5.0] * 32
+    for name, content in {"broken.npz": b"PK nonsense", "cut.npz": whole[:-30], "bad.npz": whole[:200] + b"?" + whole[201:]}.items():
+        (tmp_path / name).write_bytes(content)
+    with (tmp_path / "array.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    for name in (*files, "broken.npz", "cut.npz", "bad.npz", "array.npz"):
+        with pytest.raises(CommandError, match=f"{name} is not a spectrum"):
             load_curves(tmp_path / name)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 PAGES = (
     "first-minute", "demonstrations", "panels", "compare-and-films", "beyond-the-window", "training", "numbers", "keys", "formats",
-    "troubleshooting",
+    "troubleshooting", "coming-from",
 )  # fmt: skip
 
 

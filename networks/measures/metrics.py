@@ -95,13 +95,12 @@ def measure(
     num: int = 100,
     seed: int = 0,
     batch: int = 8,
-    device: Any = None,
     stop: Stop | None = None,
 ) -> Iterator[Measurement | None]:
     """Yields a Measurement after every batch, and None whenever `stop()` interrupts; end it by not asking for the next.
 
-    `network` is a `networks.Generator`; `device` None is the network's own. A network without a grid to transform gets
-    estimates that are all None. Raises ValueError for an unknown kind, or for `num` or `batch` below 1.
+    `network` is a `networks.Generator`, and computes where it lies. A network without a grid to transform gets estimates that
+    are all None. Raises ValueError for an unknown kind, or for `num` or `batch` below 1.
     """
     _check(kinds, num, batch)
     samples: list[SampleErrors] = []
@@ -110,7 +109,7 @@ def measure(
         return
     for start in range(0, num, batch):
         draws = [draw_sample(network, seed, index) for index in range(start, min(num, start + batch))]
-        samples.extend((yield from _errors(network, draws, kinds, device, stop)))
+        samples.extend((yield from _errors(network, draws, kinds, stop)))
         yield Measurement(len(samples), num, summarise(samples, kinds))
 
 
@@ -121,27 +120,24 @@ def sample_errors(
     kinds: Sequence[Kind] = KINDS,
     seed: int = 0,
     batch: int = 8,
-    device: Any = None,
 ) -> Iterator[list[SampleErrors]]:
     """The errors of these samples, a batch at a time: the part of a measurement that processes can share."""
     pending = list(indices)
     for start in range(0, len(pending), batch):
         draws = [draw_sample(network, seed, index) for index in pending[start : start + batch]]
-        yield errors_of_draws(network, draws, kinds, device)
+        yield errors_of_draws(network, draws, kinds)
 
 
-def errors_of_draws(network: Any, draws: Sequence[Draw], kinds: Sequence[Kind] = KINDS, device: Any = None) -> list[SampleErrors]:
+def errors_of_draws(network: Any, draws: Sequence[Draw], kinds: Sequence[Kind] = KINDS) -> list[SampleErrors]:
     """The errors of one batch. Each transformed picture is made by itself: transforms differ, and a synthesis takes one."""
-    return finished(_errors(network, draws, kinds, device, None))
+    return finished(_errors(network, draws, kinds, None))
 
 
-def _errors(
-    network: Any, draws: Sequence[Draw], kinds: Sequence[Kind], device: Any, stop: Stop | None
-) -> Generator[None, None, list[SampleErrors]]:
+def _errors(network: Any, draws: Sequence[Draw], kinds: Sequence[Kind], stop: Stop | None) -> Generator[None, None, list[SampleErrors]]:
     import torch
 
     with torch.inference_mode():
-        ws = network.map(*_latents(network, draws, device))
+        ws = network.map(*_latents(network, draws))
     bases = yield from synthesized(network, ws, stop)
     found = []
     for w, base, draw in zip(ws.split(1), bases, draws, strict=True):
@@ -156,10 +152,10 @@ def _errors(
     return found
 
 
-def _latents(network: Any, draws: Sequence[Draw], device: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _latents(network: Any, draws: Sequence[Draw]) -> tuple[torch.Tensor, torch.Tensor | None]:
     import torch
 
-    place = device if device is not None else network.w_avg.device
+    place = network.w_avg.device
     z = torch.from_numpy(np.stack([draw.z for draw in draws])).to(place)
     if not network.c_dim:
         return z, None

@@ -60,7 +60,7 @@ def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) 
         if network.has_pose:
             share = members.share(options.num)
             with kernels(options.backend):
-                for found in sample_errors(network, share, kinds=kinds, seed=options.seed, batch=options.batch, device=device):
+                for found in sample_errors(network, share, kinds=kinds, seed=options.seed, batch=options.batch):
                     own.extend(found)
                     report(f"measuring {loaded.ref}", len(own) / len(share), True)
     estimates = summarise(members.gather(own), kinds)

@@ -30,7 +30,7 @@ def last(measurements):
 
 @pytest.fixture(scope="module")
 def networks():
-    return {name: tiny(name) for name in ("tiny_t", "tiny_r", "tiny_sg2")}
+    return {name: tiny(name) for name in ("tiny_t", "tiny_t_cond", "tiny_r", "tiny_sg2")}
 
 
 # -------------------------------------------------------------------------------------------------------------- golden
@@ -121,6 +121,8 @@ def test_the_interval_covers_the_truth_19_times_in_20():
 def test_one_sample_has_a_value_and_no_interval():
     found = estimate([4.0], [400])
     assert (found.db, found.low, found.high, found.num) == (pytest.approx(10 * math.log10(400)), None, None, 1)
+    two = estimate([1.0, 3.0], [100, 100])  # of mean 2 / 100 with a standard error of 1 / 100
+    assert two.high - two.db == two.db - two.low == pytest.approx(1.959964 * 10 / math.log(10) / 2)
     assert estimate([], []).db is None
     assert estimate([0.0, 0.0], [0, 0]).db is None  # pictures too small for the masks
 
@@ -128,7 +130,7 @@ def test_one_sample_has_a_value_and_no_interval():
 # ---------------------------------------------------------------------------------------------------- division of work
 
 
-@pytest.mark.parametrize("name", ["tiny_t", "tiny_r"])
+@pytest.mark.parametrize("name", ["tiny_t_cond", "tiny_r"])
 def test_the_batch_size_changes_nothing(networks, name):
     one, eight = (last(measure(networks[name], num=9, batch=b)).estimates for b in (1, 8))
     for kind in KINDS:

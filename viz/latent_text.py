@@ -17,9 +17,12 @@ def seed_of(view: ViewState) -> int | None:
 
 def latent_text(view: ViewState) -> str:
     """ "seed 3", "latent (3.5, 0)", "path through 4 seeds at 1.5" or "walk.npz"."""
-    file, path, latent, seed = view.get(OwnLatent).file, view.get(LatentPath), view.get(Latent), seed_of(view)
-    if seed is not None:
-        return f"seed {seed}"
+    seed = seed_of(view)
+    return f"seed {seed}" if seed is not None else latent_name(view.get(OwnLatent).file, view.get(LatentPath), view.get(Latent))
+
+
+def latent_name(file: str, path: LatentPath, latent: Latent) -> str:
+    """The same of any latent, a seed being a place like any other."""
     if file:
         return Path(file).name
     return f"path through {len(path.seeds)} seeds at {path.position:g}" if path.seeds else f"latent ({latent.x:g}, {latent.y:g})"

@@ -14,11 +14,12 @@ from tests.viz.panels.shown import alias_free_facts, frame_of, stylegan2_facts
 from viz import cli
 from viz.commands import ToggleCompare
 from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture, scenes
-from viz.compare.caption import shared, texts, wrapped
+from viz.compare.caption import own_text, shared, texts, wrapped
 from viz.export.export import export
 from viz.export.film_file import read
 from viz.export.options import ExportOptions
 from viz.keys import BINDINGS
+from viz.latent_text import latent_text
 from viz.memory import Memory
 from viz.pipeline import Pipeline
 from viz.request import Frame, Picture, RenderRequest
@@ -31,6 +32,7 @@ from viz.state import (
     Latent,
     LatentPath,
     Noise,
+    OwnLatent,
     Pose,
     Source,
     Tap,
@@ -76,6 +78,18 @@ def test_swapping_twice_changes_nothing():
     assert (once.get(Source).network, once.get(Compare).network) == (TINY_T, TINY_R)
     assert (once.get(Latent).x, once.get(Compare).x, once.get(Truncation).psi) == (9.0, 2.0, 0.5)
     assert compare.swapped(once, None, None) == view
+
+
+@pytest.mark.parametrize(
+    "first", [LatentPath((1, 2, 3), 1.5), OwnLatent("walk.npz", "ws", 2, "a" * 64)], ids=["on a path", "out of a file"]
+)
+def test_swapping_takes_the_first_views_latent_along_wherever_it_comes_from(first):
+    view = BESIDE_T.put(first).edit(Compare, own_latent=True, x=9.0)
+    once = compare.swapped(view, None, None)
+    assert once.get(Latent).x == 9.0 and once.get(type(first)) == type(first)()
+    assert compare.other_view(once, 2).get(type(first)) == first
+    assert compare.swapped(ViewState.from_json(once.to_json()), None, None) == view
+    assert own_text(once.get(Compare)) == latent_text(view)
 
 
 def test_a_comparison_survives_json_and_its_divider_is_drawing_only():

@@ -12,9 +12,9 @@ from gui_utils.text import number_text
 from gui_utils.tone import BACKGROUND
 from viz.compare.compare import chosen, others, own_values
 from viz.groups.compare import NAMES, OwnValues
-from viz.latent_text import latent_text
+from viz.latent_text import latent_name, latent_text
 from viz.request import Beside, Frame
-from viz.state import CompareView, Directions, Pose, Source, Tap, Truncation, ViewState
+from viz.state import CompareView, Directions, Latent, LatentPath, Pose, Source, Tap, Truncation, ViewState
 
 INK = (225, 225, 225)
 SMALLEST_PX, LARGEST_PX, PER_LINE = 10, 28, 48  # height of the letters: the picture's width over PER_LINE, within these
@@ -64,7 +64,7 @@ def own_text(own: OwnValues) -> str:
     """What a view has for itself, with its values."""
     parts = []
     if own.own_latent:
-        parts.append(f"latent {own.x:g}, {own.y:g}")
+        parts.append(latent_name(own.file, LatentPath(own.seeds, own.position), Latent(own.x, own.y)))
     if own.own_truncation:
         parts.append(f"ψ {own.psi:g}")
     if own.own_noise:

@@ -12,6 +12,7 @@ from viz.state import ANALYSES, BreakIt, Directions, Latent, LatentPath, Noise, 
 
 MODE_NAMES = {"side": "Side by side", "wipe": "Wipe", "flip": "Flip", "difference": "Difference"}
 OF_ONE = (*OTHERS.values(), *OWN_BREAKS.values(), CompareView, *(kind for kind in ANALYSES if kind is not BreakIt))  # not shared
+SWITCHES = ("own_latent", "own_truncation", "own_noise", "own_pose", "own_layer")
 
 
 def compared(view: ViewState) -> bool:
@@ -62,7 +63,8 @@ def other_view(view: ViewState, number: int) -> ViewState:
         first = view.get(Source)
         second = second.put(Source(own.network, own.sha256, first.reload if own.network == first.network else 0))
     if own.own_latent:
-        second = second.reset(LatentPath, OwnLatent).edit(Latent, x=own.x, y=own.y)
+        second = second.put(LatentPath(own.seeds, own.position)).put(OwnLatent(own.file, own.space, own.index, own.file_sha256))
+        second = second.edit(Latent, x=own.x, y=own.y)
     if own.own_truncation:
         second = second.put(Truncation(psi=own.psi, cutoff=own.cutoff))
     if own.own_noise:
@@ -71,6 +73,22 @@ def other_view(view: ViewState, number: int) -> ViewState:
         second = second.edit(Pose, x=own.pose_x, y=own.pose_y, turns=own.turns, scale=own.scale)
     second = second.put(broken_in(view, number))
     return second.put(Tap(layer=own.layer)) if own.own_layer else second
+
+
+def of_first(view: ViewState, switch: str) -> dict[str, Any]:
+    """The values that follow this switch of `OwnValues`, as the first view has them."""
+    if switch == "own_latent":
+        at, path, found = view.get(Latent), view.get(LatentPath), view.get(OwnLatent)
+        in_file = {"file": found.file, "space": found.space, "index": found.index, "file_sha256": found.sha256}
+        return {"x": at.x, "y": at.y, "seeds": path.seeds, "position": path.position, **in_file}
+    if switch == "own_truncation":
+        return vars(view.get(Truncation))
+    if switch == "own_noise":
+        return {"noise": view.get(Noise).mode, "noise_seed": view.get(Noise).seed}
+    if switch == "own_pose":
+        pose = view.get(Pose)
+        return {"pose_x": pose.x, "pose_y": pose.y, "turns": pose.turns, "scale": pose.scale}
+    return {"layer": view.get(Tap).layer} if switch == "own_layer" else {}
 
 
 def shows_the_same(view: ViewState, number: int) -> bool:
@@ -160,18 +178,10 @@ def swapped(view: ViewState, first: NetworkFacts | None, other: NetworkFacts | N
     if own.network:
         source = view.get(Source)
         changes.update(network=source.network, sha256=source.sha256)
-    if own.own_latent:
-        changes.update(x=view.get(Latent).x, y=view.get(Latent).y)
-    if own.own_truncation:
-        changes.update(psi=view.get(Truncation).psi, cutoff=view.get(Truncation).cutoff)
-    if own.own_noise:
-        changes.update(noise=view.get(Noise).mode, noise_seed=view.get(Noise).seed)
-    if own.own_pose:
-        pose = view.get(Pose)
-        changes.update(pose_x=pose.x, pose_y=pose.y, turns=pose.turns, scale=pose.scale)
-    if own.own_layer:
-        changes.update(layer=view.get(Tap).layer)
-    elif first is not None and other is not None:
+    for switch in SWITCHES:
+        if getattr(own, switch):
+            changes.update(of_first(view, switch))
+    if not own.own_layer and first is not None and other is not None:
         second = at_same_layer(second, first, other, own)
     kept = (Source, Latent, LatentPath, OwnLatent, Truncation, Noise, Pose, Tap, BreakIt)
     broken = view.get(BreakIt) if own.own_break or own.intact else None

@@ -15,8 +15,9 @@ class OwnValues:
     """What a view beside the first has for itself. It shares everything with the first, except what is named here.
 
     `network` "" is the same network (`sha256`: the weights a saved comparison was seen with). Each `own_...` switch gives
-    the view the values that follow it. `intact`: what is broken in the first is whole here; `own_break`: it is broken in its own way,
-    which stands in a group of its own.
+    the view the values that follow it; a latent is that of `file` (and what follows it), else
+    the one at `position` of the path through `seeds`, else the one at x, y. `intact`: what is broken in the first is whole here;
+    `own_break`: it is broken in its own way, which stands in a group of its own.
     """
 
     on: bool = False
@@ -25,6 +26,12 @@ class OwnValues:
     own_latent: bool = False
     x: float = 0.0
     y: float = 0.0
+    seeds: tuple[int, ...] = ()
+    position: float = 0.0
+    file: str = ""
+    space: str = ranged("", choices=("", "z", "w", "ws"))
+    index: int = ranged(0, 0, discrete=True)
+    file_sha256: str = ""
     own_truncation: bool = False
     psi: float = ranged(1.0, -10, 10)
     cutoff: int = ranged(-1, -1, special=-1)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from gui_utils.controls import Field, button, checkbox, choice, combo, input_float, input_int, slider_float, toggle
 from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import table_scope
-from viz.compare.compare import broken_in, own_values
+from viz.compare.compare import broken_in, of_first, own_values
 from viz.groups.compare import NAMES, OTHERS, OWN_BREAKS
 from viz.groups.layer import WINDOWS
 from viz.panels.parts import NO_NETWORK, wrapped_text
 from viz.request import Beside, NetworkFacts
-from viz.state import BreakIt, Latent, Noise, Pose, Tap, Truncation, ViewState
+from viz.state import BreakIt, ViewState
 
 AS_IS = "as it is"
 LINKED = "Linked: it follows the first view. Click to give the {which} view {what} of its own."
@@ -81,7 +80,7 @@ def _link(state: ViewState, number: int, field: str, what: str, reason: str) -> 
     control = Field(icon, f"{OTHERS[number].__name__}.{field}", text)
     if toggle(control, is_own, disabled="" if is_own else reason) == is_own:
         return state
-    changes = {field: not is_own, **({"intact": False} if is_own else _in_common(state, field))}
+    changes = {field: not is_own, **({"intact": False} if is_own else of_first(state, field))}
     if field == "own_break":
         state = state.put(OWN_BREAKS[number](**vars(state.get(BreakIt))))
     return state.edit(OTHERS[number], **changes)
@@ -100,20 +99,6 @@ def _cannot(field: str, other: NetworkFacts | None) -> str:
     return ""
 
 
-def _in_common(state: ViewState, field: str) -> dict[str, Any]:
-    """The values that the first view has now."""
-    if field == "own_latent":
-        return {"x": state.get(Latent).x, "y": state.get(Latent).y}
-    if field == "own_truncation":
-        return {"psi": state.get(Truncation).psi, "cutoff": state.get(Truncation).cutoff}
-    if field == "own_noise":
-        return {"noise": state.get(Noise).mode, "noise_seed": state.get(Noise).seed}
-    if field == "own_pose":
-        pose = state.get(Pose)
-        return {"pose_x": pose.x, "pose_y": pose.y, "turns": pose.turns, "scale": pose.scale}
-    return {"layer": state.get(Tap).layer} if field == "own_layer" else {}
-
-
 def values(state: ViewState, number: int, other: NetworkFacts | None) -> ViewState:
     """The values that the view of this number has for itself."""
     own, kind = own_values(state, number), OTHERS[number]
@@ -123,7 +108,9 @@ def values(state: ViewState, number: int, other: NetworkFacts | None) -> ViewSta
         return replace(field, id=f"{kind.__name__}.{field.id}")
 
     if own.own_latent:
-        own = replace(own, x=input_float(named(X), own.x), y=input_float(named(Y), own.y))
+        x, y = input_float(named(X), own.x), input_float(named(Y), own.y)
+        if (x, y) != (own.x, own.y):  # as in the first view: any move on the lattice leaves a path and a latent out of a file
+            own = replace(own, x=x, y=y, seeds=(), position=0.0, file="", space="", index=0, file_sha256="")
     if own.own_truncation:
         own = replace(own, psi=slider_float(named(PSI), own.psi))
     if own.own_noise:

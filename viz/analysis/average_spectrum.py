@@ -100,7 +100,8 @@ class SetPower:
 class Curves:
     """What is shown of an average spectrum: power in dB over cycles per image, 0 dB being white noise of the set's deviation.
 
-    `axis0`: along x; `diagonal`: at 45 degrees; `radial`: mean over rings. `heat_db` [h, w] spans +-`edge` cycles per image.
+    `axis0`: along x; `diagonal`: at 45 degrees; `radial`: mean over rings. `heat_db` [h, w], upwards at the top, goes to +-`edge` cycles
+    per image, half the sampling rate.
     """
 
     label: str
@@ -112,6 +113,22 @@ class Curves:
     radial: tuple[np.ndarray, np.ndarray]
     heat_db: np.ndarray
     edge: float
+
+    @property
+    def spans(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Where the map begins and ends to the right and upwards: bins are as much left as right of their frequencies, and the
+        first is at -`edge` while none is at `edge`."""
+        half = 0.5 / INTERP
+        half_y = half * self.heat_db.shape[1] / self.heat_db.shape[0]
+        return (-self.edge - half, self.edge - half), (half_y - self.edge, half_y + self.edge)
+
+    def heat_at(self, right: float, up: float) -> float | None:
+        """dB of the map at a frequency; None beyond it."""
+        (left, end), (bottom, top) = self.spans
+        if not (left <= right < end and bottom < up <= top):
+            return None
+        height, width = self.heat_db.shape
+        return float(self.heat_db[int((top - up) / (top - bottom) * height), int((right - left) / (end - left) * width)])
 
     def lines(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         return {"0°": self.axis0, "45°": self.diagonal, "radial": self.radial}

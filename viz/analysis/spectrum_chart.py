@@ -12,7 +12,7 @@ import numpy as np
 from gui_utils import plots
 from gui_utils.controls import Field, button, checkbox, choice, input_int, text_input
 from gui_utils.libraries import imgui, implot
-from gui_utils.text import MISSING, number_text
+from gui_utils.text import number_text
 from viz.analysis import Overlay
 from viz.analysis.average_spectrum import Curves, difference, network_pictures, save_arrays
 from viz.analysis.filter_responses import response_of
@@ -171,15 +171,15 @@ def level(line: tuple[np.ndarray, np.ndarray], frequency: float) -> float | None
 
 
 def _map(found: Curves, design: Design, context: PanelContext, side_em: float) -> None:
-    edge, (low, high) = found.edge, RANGE_DB
-    seen = 1.05 * max(edge, *design.marks.values())  # all circles are seen whole
+    low, high = RANGE_DB
+    seen = 1.05 * max(found.edge, *design.marks.values())  # all circles are seen whole
     axes = plots.Axes("cycles / image", "", x=(-seen, seen), y=(-seen, seen), equal=True, legend="")
     with plots.plot(f"##average map {seen:g}", axes, (side_em, side_em)) as shown:
         if not shown or context.image is None:
             return
         half, middle = (high - low) / 2, (high + low) / 2
         pixels = cached(context, "average.pixels", found, lambda: colors(found.heat_db - middle, half, "viridis"))
-        plots.picture("##average", context.image("average spectrum", pixels), (-edge, edge), (-edge, edge))
+        plots.picture("##average", context.image("average spectrum", pixels), *found.spans)
 
         for i, (name, frequency) in enumerate(design.marks.items()):
             color, angle = plots.series_color((4, 1, 0)[i]), math.pi * (0.25 + 0.5 * i)  # each name in a corner of its own
@@ -188,10 +188,7 @@ def _map(found: Curves, design: Design, context: PanelContext, side_em: float) -
             implot.annotation(*at, imgui.ImVec4(0.75 * color[0], 0.75 * color[1], 0.75 * color[2], 1.0), imgui.ImVec2(0, 0), True, name)
 
         def read(x: float, y: float) -> str:
-            size = found.heat_db.shape[0]
-            column, row = int((x + edge) / (2 * edge) * size), int((edge - y) / (2 * edge) * size)
-            inside = 0 <= column < size and 0 <= row < size
-            return f"→ {number_text(x)}  ↑ {number_text(y)}   {number_text(float(found.heat_db[row, column]), 'dB') if inside else MISSING}"
+            return f"→ {number_text(x)}  ↑ {number_text(y)}   {number_text(found.heat_at(x, y), 'dB')}"
 
         plots.cursor_text(read)
 

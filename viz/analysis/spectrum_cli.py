@@ -127,6 +127,7 @@ def figure(found: Curves) -> np.ndarray:
 
     low, high = RANGE_DB
     tone = ToneMap(gain=1 / (high - low), offset=-low / (high - low), signed=False, colormap="viridis")
-    axis = Axis("cycles per image", -found.edge, found.edge)
+    right, (bottom, top) = found.spans
+    x, y = Axis("cycles per image", *right), Axis("cycles per image", -top, -bottom)
     title = f"{found.label}, {found.count} pictures, {low:.0f} to {high:.0f} dB"
-    return framed(tone_map(found.heat_db, tone), axis, axis, title)
+    return framed(tone_map(found.heat_db, tone), x, y, title)

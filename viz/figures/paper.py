@@ -194,13 +194,13 @@ def spectra(recipe: Recipe) -> Drawing:
     found = result.values
     low, high = SPECTRUM_DB
     tone = ToneMap(gain=1 / (high - low), offset=-low / (high - low), signed=False, colormap="viridis")
-    axis = Axis("cycles per image", -found.edge, found.edge)
+    right, (bottom, top) = found.spans
+    x, y = Axis("cycles per image", *right), Axis("cycles per image", -top, -bottom)
     heat, title = Place(MARGIN, ROW, 160, 160), f"mean of {found.count} pictures"
-    items = picture(heat, tone_map(found.heat_db, tone), axis, axis, title)
+    items = picture(heat, tone_map(found.heat_db, tone), x, y, title)
     items += color_scale(heat, "viridis", Axis("dB", low, high))
-    pairs = list(found.lines().items())
-    lines = [Curve(label, x, y, COLORS[i], ((), (4, 2), (1, 1.5))[i % 3]) for i, (label, (x, y)) in enumerate(pairs)]
-    scales = Scales(Axis("cycles per image", 0.0, float(max(x.max() for _, (x, _) in pairs))), Axis("dB over white noise", low, high))
+    lines = [Curve(label, *line, COLORS[i], ((), (4, 2), (1, 1.5))[i % 3]) for i, (label, line) in enumerate(found.lines().items())]
+    scales = Scales(Axis("cycles per image", 0.0, float(max(line.x.max() for line in lines))), Axis("dB over white noise", low, high))
     items += chart(Place(MARGIN + 160 + BAR + GAP, ROW, 204, 160), scales, lines, "slices", ((found.edge, "s/2"),))
     return _drawing(recipe, frame, "Figure 6", MARGIN + 160 + BAR + GAP + 204 + EDGE, ROW + 160 + 32, items)
 

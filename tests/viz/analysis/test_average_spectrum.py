@@ -47,10 +47,27 @@ def test_white_noise_is_flat_at_0_db_and_a_tone_stands_out_at_its_frequency():
     tone.add(128 + 50 * torch.cos(2 * torch.pi * 8 * x).expand(3, 32, 32))
     frequency, level = curves(tone, "tone").axis0
     assert frequency[level.argmax()] == pytest.approx(8, abs=0.25)
+    power, (right, up) = 10 ** (curves(tone, "tone").heat_db / 10), curves(tone, "tone").spans
+    for axis, span, frequency in ((0, right, 8), (1, up[::-1], 0)):  # both peaks are seen where they are: at +-8 and 0, and at 0 and 0
+        middles = span[0] + (np.arange(power.shape[1 - axis]) + 0.5) / power.shape[1 - axis] * (span[1] - span[0])
+        weights = power.sum(axis) * (np.abs(middles - frequency) < 4)
+        assert (weights * middles).sum() / weights.sum() == pytest.approx(frequency, abs=0.01)
+
+
+def test_a_wide_picture_has_frequencies_per_width_and_its_map_averages_what_is_not_drawn():
+    tone = SetPower()
+    tone.add(128 + 50 * torch.cos(2 * torch.pi * 8 * torch.arange(160) / 160).expand(3, 80, 160))
+    found, spectrum = curves(tone, "tone"), tone.spectrum()
+    assert spectrum.power.shape == (320, 640) and float(spectrum.fy[1] - spectrum.fy[0]) == 0.5
+    power = 10 ** (found.heat_db / 10)
+    assert power.shape == (160, 320) and power.mean() == pytest.approx(float(spectrum.power.mean()), rel=1e-3)
+    assert power[:, 176].sum() > 100 * power[:, 184].sum(), "8 cycles lie 16 cells from the middle"
 
 
 def test_pictures_of_another_size_or_without_contrast_are_refused():
     sums = SetPower()
+    with pytest.raises(ValueError, match="0 pictures"):
+        sums.spectrum()
     sums.add(torch.full((3, 16, 16), 7.0))
     with pytest.raises(ValueError, match="deviation 0"):
         sums.spectrum()

@@ -43,7 +43,8 @@ def slider_float(field: Field, value: float, *, disabled: str = "") -> float:
 
     def draw(label: str) -> float:
         text, plain = _shown(field, value, label), field.format()
-        moved, new = imgui.slider_float(label, value, field.low, field.high, text, imgui.SliderFlags_.always_clamp.value)
+        flags = imgui.SliderFlags_.always_clamp.value | (imgui.SliderFlags_.logarithmic.value if field.logarithmic else 0)
+        moved, new = imgui.slider_float(label, value, field.low, field.high, text, flags)
         new = new if text == plain else round(new, field.decimals)  # as Dear ImGui does, where it finds its own format
         return field.clamp(short(new)) if moved else value
 

@@ -17,6 +17,7 @@ class Field:
 
     low, high: the range of the control.   decimals: digits shown.   power: response of a slider,
     value = sign(u) * range * |u|^power, mirrored around zero (or from `low` up, where the range does not cross zero).
+    logarithmic: a slider's equal steps are equal factors.
     speed: what dragging by one pixel adds (drag controls).   step: the - and + buttons (input controls); Ctrl: 100 steps.
     """
 
@@ -30,6 +31,7 @@ class Field:
     high: float = 1.0
     decimals: int = 2
     power: float = 1.0
+    logarithmic: bool = False
     speed: float = 0.01
     step: float = 1
 

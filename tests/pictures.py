@@ -23,7 +23,6 @@ from viz.groups.groups import (
     Metrics,
     Nonlinearity,
     OverlayView,
-    Pose,
     Source,
     Spectrum,
     Sticking,
@@ -32,6 +31,7 @@ from viz.groups.groups import (
     Tone,
 )
 from viz.groups.layer import LayerBreak
+from viz.groups.pose import Pose
 from viz.state import BreakIt, Filmstrip, Filters, FourierView, LayerHealth, ViewState
 
 OUT = Path(__file__).resolve().parent.parent / ".github" / "images"

@@ -29,6 +29,7 @@ Result = tuple[torch.Tensor, torch.Tensor]
 UP = 4  # a warp reads, bilinearly, from a grid this much finer than the samples
 BLOCK = 2  # input samples per side that one step of the upsampling convolution answers for: the fastest on CPUs
 PSEUDO_REACH = REACH - 1
+MIRROR = np.diag([-1.0, 1.0, 1.0])  # left and right
 
 
 def pose_matrix(angle: float = 0.0, tx: float = 0.0, ty: float = 0.0) -> np.ndarray:
@@ -89,12 +90,15 @@ def warp(x: torch.Tensor, matrix: Matrix, *, sampling_rate: float | None = None)
 
     `sampling_rate`: samples per image width, None for a picture without margins (its width). The values are upsampled
     4x with the oriented filter of the transform and read bilinearly; zeros outside. The filter reaches six input
-    samples, which is enough for rotations, shifts and enlargements; a reduction keeps what fits in that.
+    samples, which is enough for rotations, shifts, enlargements, and reductions (in any direction) to half; a further one
+    keeps what fits in that. A mirror and nothing else only reorders samples: nothing is filtered.
     Raises ValueError when the matrix has no inverse.
     """
     x = _as_float(x)
     height, width = x.shape[-2:]
     forward, inverse = _checked(matrix)
+    if np.array_equal(forward, MIRROR):
+        return x.flip(-1), torch.ones(height, width, dtype=torch.bool, device=x.device)
     rate = float(width if sampling_rate is None else sampling_rate)
     inverse[:2, 2] *= rate
     u, v = _source_positions(inverse, (height, width), x.device)
@@ -113,11 +117,14 @@ def pseudo_warp(x: torch.Tensor, matrix: Matrix) -> Result:
     """The band limit of `warp(., matrix)` on what is already warped: nothing moves.
 
     A warp loses the corners of the band that its own grid could not hold; a generated picture keeps other corners.
-    After this filter (11 x 11) both hold the same band. The mask is a border of five samples.
+    After this filter (11 x 11) both hold the same band. The mask is a border of five samples. A mirror loses nothing.
     """
     x = _as_float(x)
     height, width = x.shape[-2:]
-    taps = torch.from_numpy(oriented_filter(_linear(_checked(matrix)[1]), 1).copy()).to(x)
+    forward, inverse = _checked(matrix)
+    if np.array_equal(forward, MIRROR):
+        return x, torch.ones(height, width, dtype=torch.bool, device=x.device)
+    taps = torch.from_numpy(oriented_filter(_linear(inverse), 1).copy()).to(x)
     with full_precision(x):
         y = F.conv2d(x.reshape(-1, 1, height, width), taps[None, None], padding=PSEUDO_REACH)
     edge = PSEUDO_REACH

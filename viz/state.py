@@ -35,7 +35,6 @@ from viz.groups.groups import (
     Noise,
     Nonlinearity,
     OverlayView,
-    Pose,
     Slice,
     Source,
     Spectrum,
@@ -54,6 +53,7 @@ from viz.groups.latent import Direction, Directions, Inversion, OwnLatent
 from viz.groups.layer import BreakIt, Filmstrip, Filters, FourierView, LayerBreak, LayerHealth
 from viz.groups.motion import LatentMotion, MixingMotion, NoiseMotion, RotateMotion, TranslateMotion
 from viz.session.saved_json import StateError, checked, finite, parsed
+from viz.groups.pose import Pose
 
 FORMAT, WHAT = "aliasfree-view", "a saved view"
 VERSION = 1

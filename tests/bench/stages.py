@@ -25,7 +25,8 @@ from networks.build import build
 from networks.configs import rung
 from torch_utils.resample import pose_matrix, unwarp
 from torch_utils.spectra import view_spectrum
-from viz.groups.groups import Latent, Pose, Tone
+from viz.groups.groups import Latent, Tone
+from viz.groups.pose import Pose
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.state import ViewState

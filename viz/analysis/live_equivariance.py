@@ -44,13 +44,13 @@ KEPT = 400  # numbers of the history
 class Now:
     """The number of one picture. `kind` None: the pose is the identity, and there is nothing to compare.
 
-    `scaled`: the pose enlarges or reduces, of which the paper measures nothing; the operators are those of EQ-R.
+    `deformed`: the pose scales, stretches, shears or mirrors, of which the paper measures nothing; the operators are those of EQ-R.
     """
 
     kind: Kind | None
     db: float | None
     valid_share: float = 0.0
-    scaled: bool = False
+    deformed: bool = False
 
 
 # ---------------------------------------------------------------------------------------------------- computation
@@ -70,7 +70,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         return
     found = difference(unposed(run), posed(run), pose, sampling_rate=ready.facts.resolution)
     share = float(found.mask.float().mean())
-    now = Now(found.kind, found.db, share, run.view.get(Pose).scale != 1)
+    now = Now(found.kind, found.db, share, run.view.get(Pose).deformed)
     yield OverlayResult(now, images=error_images(found, run.view.get(BandFilter)))
 
 
@@ -148,7 +148,7 @@ HELP = {
 }
 
 OFF = "How well the network follows its pose: each picture against the unposed one, moved or turned likewise. ∞ would be perfect."
-SCALED = "scaled (and turned, moved): no figure of the paper, whose networks need not follow; the operators are those of EQ-R"
+DEFORMED = "no figure of the paper, whose networks need only follow shifts and turns; the operators are those of EQ-R"
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
@@ -177,8 +177,8 @@ def texts(now: Now | None) -> tuple[str, str, str]:
         return "EQ", MISSING, OFF
     if now.kind is None:
         return "EQ", MISSING, "The pose is the identity. Move or turn the picture to see how well the network follows."
-    if now.scaled:
-        return "scaling, of this picture", number_text(now.db, "dB"), f"{SCALED}; {100 * now.valid_share:.0f} % compared"
+    if now.deformed:
+        return "this deformation", number_text(now.db, "dB"), f"{DEFORMED}; {100 * now.valid_share:.0f} % compared"
     return f"{LABELS[now.kind]} of this picture", number_text(now.db, "dB"), f"{HELP[now.kind]}; {100 * now.valid_share:.0f} % compared"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from viz import headless
 from viz.capture import save_npz, save_png
-from viz.cli import arguments
+from viz.cli import arguments, pose as cli_pose
 from viz.cli.arguments import add_engine_arguments, at_least_one, seed_number
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
@@ -31,8 +31,7 @@ def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: st
     parser.add_argument("--seed", metavar="S", type=seed_number, default=0, help="of the latent (default 0)")
     parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     if posed:
-        parser.add_argument("--translate", metavar=("X", "Y"), type=float, nargs=2, default=(0.0, 0.0), help="image widths, right and down")
-        parser.add_argument("--rotate", metavar="DEGREES", type=float, default=0.0, help="counter-clockwise")
+        cli_pose.add_arguments(parser)
     if counted:
         parser.add_argument("--num", metavar="N", type=at_least_one, default=num, help=f"{counted} (default {num})")
     parser.add_argument("--out", metavar="FILE", type=Path, help=".png: a figure; .npz: the numbers as arrays")
@@ -48,7 +47,7 @@ def view_of(options: argparse.Namespace, *groups: Any) -> ViewState:
     """
     view = ViewState().put(Source(network=options.network)).put(Latent(x=float(options.seed))).put(Truncation(psi=options.psi))
     if hasattr(options, "translate"):
-        view = view.put(Pose(x=options.translate[0], y=options.translate[1], turns=options.rotate / 360))
+        view = view.put(cli_pose.pose_of(options))
     for group in (Device(device=options.device, backend=options.backend), *groups):
         view = view.put(group)
     view = with_settings(view, options.settings)
@@ -136,7 +135,7 @@ def check_pose(view: ViewState, frame: Frame) -> None:
     """CommandError for what this network has not: a grid to pose, filters to break."""
     facts = facts_of(frame)
     if not facts.has_pose and view.get(Pose).moved:
-        raise CommandError(f"{facts.titled} has no input grid: --translate and --rotate cannot act on it")
+        raise CommandError(f"{facts.titled} has no input grid: nothing can move or turn it")
     if facts.kind != "alias-free" and view.get(BreakIt).on:
         raise CommandError(f"{facts.titled} has no designed filters: --break cannot act on it")
 

@@ -70,9 +70,10 @@ def add_equivariance_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def pose_facts(view: ViewState) -> dict[str, Any]:
-    """The pose that was measured, whichever options gave it: image widths, degrees, a factor."""
+    """The pose that was measured, whichever options gave it: image widths, degrees, factors."""
     pose = view.get(Pose)
-    return {"translate": [pose.x, pose.y], "rotate": round(360 * pose.turns, 9), "scale": pose.scale}
+    more = {name: getattr(pose, name) for name in ("scale", "stretch", "shear", "mirror")}
+    return {"translate": [pose.x, pose.y], "rotate": round(360 * pose.turns, 9), **more}
 
 
 def equivariance_view(options: argparse.Namespace) -> ViewState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -160,16 +160,16 @@ def text_at(x: np.ndarray, y: np.ndarray, at: float, unit: str) -> str:
 def place(pose: Pose, over: str, resolution: int) -> float | None:
     """Where the pose on screen lies on the axis (pixels or turns); None where it is not on it at all."""
     if over == "angle":
-        return pose.turns % 1.0 if (pose.x, pose.y, pose.scale) == (0, 0, 1) else None
+        return pose.turns % 1.0 if (pose.x, pose.y) == (0, 0) and not pose.deformed else None
     shift = pose.x * resolution
-    return shift if (pose.y, pose.turns, pose.scale) == (0, 0, 1) and 0 <= shift <= 1 else None
+    return shift if (pose.y, pose.turns) == (0, 0) and not pose.deformed and 0 <= shift <= 1 else None
 
 
 def go_to(state: ViewState, value: float, resolution: int) -> ViewState:
     """The pose of a point of the curve."""
     if state.get(Sweep).over == "angle":
-        return state.put(replace(state.get(Pose), x=0.0, y=0.0, turns=wrapped(value)))
-    return state.put(replace(state.get(Pose), x=value / resolution, y=0.0, turns=0.0, snap=False))
+        return state.put(Pose(turns=wrapped(value), snap=state.get(Pose).snap))
+    return state.put(Pose(x=value / resolution))
 
 
 PANEL = Panel("Sweep", "bottom", 30, draw, resets=(Sweep,), workspaces=(4,))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
-
-import numpy as np
 
 from gui_utils import theme
 from gui_utils.errors import TextureError
@@ -25,9 +24,11 @@ from viz.canvas.sample_values import draw_sample_values
 from viz.canvas.snapping import Rest, chosen_snap
 from viz.compare.compare import compared, own_values
 from viz.panels import PanelContext
+from viz.pose_text import deformation
 from viz.request import Frame, NetworkFacts, OverlayImage, Picture
 from viz.state import Channels, CompareView, OverlayView, Pose, Slice, Tone, View, ViewState
 
+RING_POINTS = 96
 STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
 
 
@@ -166,22 +167,21 @@ class Canvas:
         if not (pose.moved or (hovered and not dragging) or dragging in ("rotate", "translate")):
             return
         cx, cy = placement.to_screen(pose.x, pose.y)
-        radius = gestures.RING * pose.scale * placement.scale
         ring = theme.packed(theme.ACCENT, 0.95 if dragging == "rotate" or part == "ring" else 0.35)
         center = theme.packed(theme.ACCENT, 0.95 if dragging == "translate" or part == "center" else 0.45)
-        angle = -pose.turns * 2 * np.pi
-        hx, hy = cx + radius * np.cos(angle), cy + radius * np.sin(angle)
+        angles = (math.tau * i / RING_POINTS for i in range(RING_POINTS))
+        points = [placement.to_screen(pose.x + x, pose.y + y) for x, y in (gestures.on_ring(pose, angle) for angle in angles)]
+        hx, hy = points[0]
         shadow = theme.packed((0, 0, 0), 0.45)
         for tint, width in ((shadow, 3.5), (ring, 1.5)):
-            lines.add_circle((cx, cy), radius, tint, 0, width)
+            lines.add_polyline([imgui.ImVec2(*point) for point in points], tint, width, imgui.ImDrawFlags_.closed.value)
             lines.add_line((cx, cy), (hx, hy), tint, width)
         lines.add_circle_filled((hx, hy), 0.35 * em, ring)
         lines.add_circle((cx, cy), 0.55 * em, shadow, 0, 3.5)
         lines.add_circle((cx, cy), 0.55 * em, center, 0, 1.5)
         if dragging in ("rotate", "translate") or part:
-            scale = f"   × {pose.scale:.2f}" if pose.scale != 1 else ""
             x, y = signed_text(pose.x, decimals=3), signed_text(pose.y, "widths", decimals=3)
-            text = f"{signed_text(pose.turns * 360, '°')}   {x}, {y}{scale}"
+            text = "   ".join((signed_text(pose.turns * 360, "°"), f"{x}, {y}", *deformation(pose)))
             theme.shadowed_text(lines, beside(cx, cy, imgui.calc_text_size(text).x, placement.area, em), text)
 
     def _scan_line(self, lines: imgui.ImDrawList, line: Slice) -> None:

@@ -64,9 +64,17 @@ def grip(placement: Placement, pose: Pose, point: tuple[float, float], em: float
     distance = math.hypot(point[0] - cx, point[1] - cy)
     if distance <= CENTER_GRIP_EM * em:
         return "center"
-    if abs(distance - RING * pose.scale * placement.scale) <= RING_GRIP_EM * em:
-        return "ring"
-    return ""
+    (xx, xy), (yx, yy) = pose.linear
+    x, y, area = point[0] - cx, point[1] - cy, xx * yy - xy * yx
+    before = math.hypot(yy * x - xy * y, xx * y - yx * x) / abs(area) / placement.scale  # the distance, before the pose
+    return "ring" if abs(1 - RING / before) * distance <= RING_GRIP_EM * em else ""
+
+
+def on_ring(pose: Pose, angle: float) -> tuple[float, float]:
+    """The point of the ring at an angle (radians, clockwise) before the pose, relative to the pose's centre: image widths."""
+    x, y = RING * math.cos(angle), RING * math.sin(angle)
+    (xx, xy), (yx, yy) = pose.linear
+    return xx * x + xy * y, yx * x + yy * y
 
 
 def grip_line(placement: Placement, line: Slice, point: tuple[float, float], em: float) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from viz import capture
-from viz.cli import latent as cli_latent
+from viz.cli import latent as cli_latent, pose as cli_pose
 from viz.cli.arguments import add_engine_arguments, channel_list, check_out, seed_number
 from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
@@ -61,9 +61,8 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     parser.add_argument("--cutoff", metavar="C", type=int, default=None, help="rows of ws that are truncated (default all)")
     parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it (default: the image)")
-    parser.add_argument("--translate", metavar=("X", "Y"), type=float, nargs=2, default=(0.0, 0.0), help="image widths, right and down")
-    parser.add_argument("--rotate", metavar="DEGREES", type=float, default=0.0, help="counter-clockwise")
-    parser.add_argument("--untransform", action="store_true", help="undo translation and rotation on the picture")
+    cli_pose.add_arguments(parser)
+    parser.add_argument("--untransform", action="store_true", help="undo the pose on the picture")
     parser.add_argument("--noise", metavar="MODE", type=noise_mode, default=Noise(), help="const, none, or a seed (default const)")
     parser.add_argument("--mix", metavar=("SEED", "ROWS"), nargs=2, default=None, help="take these rows of ws (e.g. 8-15,17) from SEED")
     parser.add_argument("--mix-amount", metavar="A", type=float, default=1.0, help="how far --mix goes to SEED, from 0 to 1 (default 1)")
@@ -139,8 +138,7 @@ def view_from_options(options: argparse.Namespace) -> ViewState:
     view = ViewState().put(Source(network=options.network)).put(options.noise)
     view = view.put(Latent(x=float(options.seed), class_index=-1 if options.class_index is None else options.class_index))
     view = view.put(Truncation(psi=options.psi, cutoff=-1 if options.cutoff is None else options.cutoff))
-    x, y = options.translate
-    view = view.put(Pose(x=x, y=y, turns=options.rotate / 360)).put(Unwarp(on=options.untransform))
+    view = view.put(cli_pose.pose_of(options)).put(Unwarp(on=options.untransform))
     view = view.put(Tap(layer=options.layer)).put(Tone(gain_db=options.gain))
     view = view.put(Device(device=options.device, backend=options.backend))
     if options.band:

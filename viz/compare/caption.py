@@ -13,6 +13,7 @@ from gui_utils.tone import BACKGROUND
 from viz.compare.compare import chosen, others, own_values
 from viz.groups.compare import NAMES, OwnValues
 from viz.latent_text import latent_name, latent_text
+from viz.pose_text import deformation
 from viz.request import Beside, Frame
 from viz.state import CompareView, Directions, Latent, LatentPath, Pose, Source, Tap, Truncation, ViewState
 
@@ -70,9 +71,9 @@ def own_text(own: OwnValues) -> str:
     if own.own_noise:
         parts.append(f"noise {own.noise_seed}" if own.noise == "random" else f"noise {'stored' if own.noise == 'const' else own.noise}")
     if own.own_pose:
-        moved = (own.pose_x, own.pose_y, own.turns, own.scale) != (0, 0, 0, 1)
-        scaled = f" × {own.scale:.2f}" if own.scale != 1 else ""
-        parts.append(f"pose {own.pose_x:+.3f}, {own.pose_y:+.3f}, {360 * own.turns:+.1f}°{scaled}" if moved else "not moved")
+        pose = own.posed(Pose())
+        numbers = f"pose {pose.x:+.3f}, {pose.y:+.3f}, {360 * pose.turns:+.1f}°"
+        parts += [numbers, *deformation(pose)] if pose.moved else ["not moved"]
     if own.own_layer:
         parts.append("layer of its own")
     if own.intact:
@@ -87,8 +88,7 @@ def shared(view: ViewState) -> str:
         parts.append(f"moved ({number_text(pose.x, decimals=3)}, {number_text(pose.y, decimals=3)}) widths")
     if pose.turns:
         parts.append(f"turned {number_text(360 * pose.turns, '°')}")
-    if pose.scale != 1:
-        parts.append(f"scaled {number_text(pose.scale, '×', 2)}")
+    parts += deformation(pose)
     if psi != 1:
         parts.append(f"ψ {number_text(psi, decimals=2)}")
     parts += [

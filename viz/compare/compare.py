@@ -70,7 +70,7 @@ def other_view(view: ViewState, number: int) -> ViewState:
     if own.own_noise:
         second = second.put(Noise(mode=own.noise, seed=own.noise_seed))
     if own.own_pose:
-        second = second.edit(Pose, x=own.pose_x, y=own.pose_y, turns=own.turns, scale=own.scale)
+        second = second.put(own.posed(second.get(Pose)))
     second = second.put(broken_in(view, number))
     return second.put(Tap(layer=own.layer)) if own.own_layer else second
 
@@ -86,8 +86,8 @@ def of_first(view: ViewState, switch: str) -> dict[str, Any]:
     if switch == "own_noise":
         return {"noise": view.get(Noise).mode, "noise_seed": view.get(Noise).seed}
     if switch == "own_pose":
-        pose = view.get(Pose)
-        return {"pose_x": pose.x, "pose_y": pose.y, "turns": pose.turns, "scale": pose.scale}
+        pose = vars(view.get(Pose))
+        return {"pose_x": pose["x"], "pose_y": pose["y"], **{k: v for k, v in pose.items() if k not in ("x", "y", "snap")}}
     return {"layer": view.get(Tap).layer} if switch == "own_layer" else {}
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from viz.groups.groups import ranged
 from viz.groups.layer import BreakIt
+from viz.groups.pose import Pose
 
 MODES = ("side", "wipe", "flip", "difference")
 
@@ -43,10 +44,18 @@ class OwnValues:
     pose_y: float = 0.0
     turns: float = ranged(0.0, turn=True)
     scale: float = ranged(1.0, 0.1, 10.0, geometric=True)
+    stretch: float = ranged(1.0, 0.1, 10.0, geometric=True)
+    shear: float = ranged(0.0, -4.0, 4.0)
+    mirror: bool = False
     own_layer: bool = False
     layer: str = ""
     intact: bool = False
     own_break: bool = False
+
+    def posed(self, pose: Pose) -> Pose:
+        """The pose with these values in it; whether it snaps is shared."""
+        rest = {name: getattr(self, name) for name in ("turns", "scale", "stretch", "shear", "mirror")}
+        return replace(pose, x=self.pose_x, y=self.pose_y, **rest)
 
 
 @dataclass(frozen=True)

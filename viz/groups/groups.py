@@ -7,7 +7,6 @@ Lengths are image widths, angles are turns (positive = counter-clockwise on scre
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,29 +93,6 @@ class Noise:
 
     mode: str = ranged("const", choices=("const", "none", "random"))
     seed: int = ranged(0, 0, 2**32 - 1)
-
-
-@dataclass(frozen=True)
-class Pose:
-    """Scale and rotation, then translation, of the Fourier input grid. `snap` rounds the translation to whole pixels."""
-
-    x: float = 0.0
-    y: float = 0.0
-    turns: float = ranged(0.0, turn=True)
-    snap: bool = False
-    scale: float = ranged(1.0, 0.1, 10.0, geometric=True)
-
-    def matrix(self, resolution: int | None = None) -> tuple[tuple[float, float, float], ...]:
-        """Forward 3x3 matrix in image widths; `resolution` is needed for `snap`."""
-        x, y = self.x, self.y
-        if self.snap and resolution:
-            x, y = round(x * resolution) / resolution, round(y * resolution) / resolution
-        c, s = self.scale * math.cos(self.turns * math.tau), self.scale * math.sin(self.turns * math.tau)
-        return ((c, s, x), (-s, c, y), (0.0, 0.0, 1.0))
-
-    @property
-    def moved(self) -> bool:
-        return (self.x, self.y, self.turns, self.scale) != (0, 0, 0, 1)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ POSE_X = Field("Right", "pose_x", "Translation of this view.", "widths", default
 POSE_Y = Field("Down", "pose_y", "Translation of this view.", "widths", default=0.0, low=-1, high=1, decimals=3)
 TURNS = Field("Turn", "turns", "Rotation of this view, counter-clockwise.", "turns", default=0.0, low=-0.5, high=0.5, decimals=3)
 SCALE = Field("Scale", "scale", "Enlargement of this view.", default=1.0, low=0.5, high=2.0, decimals=3)
+STRETCH = Field("Stretch", "stretch", "Width over height in this view, at constant area.", "×", default=1.0, low=0.25, high=4,
+                decimals=3, logarithmic=True)  # fmt: skip
+SHEAR = Field("Shear", "shear", "Moves the top of this view to the right.", "heights per height", default=0.0, low=-2, high=2, decimals=3)
+MIRROR = Field("Mirror", "mirror", "Swaps left and right in this view, before the rest.", default=False)
 LAYER = Field("Layer", "layer", "The layer of this view.", default="")
 INTACT = Field("Intact", "intact", "This view is the network as it is, whatever is broken in the first (panel Break it).", default=False)
 WINDOW = Field("Filter", "window", "The design of this view's filters, as in the panel Break it.", default="")
@@ -124,6 +128,9 @@ def values(state: ViewState, number: int, other: NetworkFacts | None) -> ViewSta
             pose_y=slider_float(named(POSE_Y), own.pose_y),
             turns=slider_float(named(TURNS), own.turns),
             scale=slider_float(named(SCALE), own.scale),
+            stretch=slider_float(named(STRETCH), own.stretch),
+            shear=slider_float(named(SHEAR), own.shear),
+            mirror=checkbox(named(MIRROR), own.mirror),
         )
     if own.own_layer and other is not None:
         own = replace(own, layer=combo(named(LAYER), own.layer if own.layer in _layers(other) else "", _layers(other)))

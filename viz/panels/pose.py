@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from gui_utils.controls import Field, checkbox, combo, drag_float, value_row
+from gui_utils.controls import Field, checkbox, combo, drag_float, section, slider_float, value_row
 from gui_utils.libraries import imgui
 from gui_utils.text import MISSING, number_text
 from viz.canvas import gestures
@@ -22,6 +22,7 @@ from viz.panels.parts import (
     unit_note,
     wrapped_text,
 )
+from viz.pose_text import deformation
 from viz.request import NetworkFacts
 from viz.state import LearnedPose, Pose, RotateMotion, TranslateMotion, Unwarp, ViewState
 
@@ -37,6 +38,14 @@ TURN = Field("Rotate", "Pose.turns", "Rotates the picture by rotating the input 
 SCALE = Field("Scale", "Pose.scale", "Enlarges the picture by enlarging the input grid, around its middle. The paper asks no network to "
               "follow that: it shows how far equivariance goes beyond movement and rotation.", "×", default=1.0, low=0.25, high=4,
               decimals=3, speed=0.005)  # fmt: skip
+STRETCH = Field("Stretch", "Pose.stretch", "Width over height of what was square, at constant area: √a times as wide, 1/√a times as high. "
+                "It comes before shear, scale and rotation.", "×", default=1.0, low=0.25, high=4, decimals=3,
+                logarithmic=True)  # fmt: skip
+SHEAR = Field("Shear", "Pose.shear", "Moves the top to the right and the bottom to the left, by this many heights for each height: "
+              "x − k y, where y runs down.", "heights per height", default=0.0, low=-2, high=2, decimals=3,
+              speed=0.003)  # fmt: skip
+MIRROR = Field("Mirror", "Pose.mirror", "Swaps left and right, before everything else. A network whose convolutions and filters have no "
+               "handedness (R: 1×1 and radial) draws the same picture mirrored; T need not.", default=False)  # fmt: skip
 DRAG_MOVE = Field("Drag", "Pose.drag", "Press and drag to move, 0.02 image widths per pixel and em of the font.", "widths")
 DRAG_MOVE_SLOWLY = Field("Drag slowly", "Pose.drag_slowly", "Press and drag to move, 50 times finer.", "widths")
 DRAG_TURN = Field("Drag", "Pose.drag_turn", "Press and drag sideways to rotate, 0.02 turns per pixel and em of the font.", "turns")
@@ -49,7 +58,7 @@ ANIMATE_TURN = Field("Animate", "RotateMotion.on", "Rotates steadily.", default=
 TURN_SPEED = Field("", "RotateMotion.turns_per_s", "Speed of the rotation; positive is counter-clockwise.", "turns/s", default=0.005,
                    low=-1, high=1, decimals=3, power=3)  # fmt: skip
 SNAP = Field("Whole pixels", "Pose.snap", "Rounds the movement to whole pixels of the picture before it is used.", default=False)
-UNWARP = Field("Untransform", "Unwarp.on", "Undoes movement and rotation on the shown picture or layer, with a band-limiting filter. What "
+UNWARP = Field("Untransform", "Unwarp.on", "Undoes the pose on the shown picture or layer, with a band-limiting filter. What "
                "an ideal network draws then stands still. Where nothing is known, the picture is dimmed.", default=False)  # fmt: skip
 LEARNED = Field("Learned pose", "LearnedPose.mode", "The pose that the network derives from w: its own for each latent, that of the mean "
                 "w (the point of view stays while the latent changes), none, or locked at what it is now, to be edited.",
@@ -66,7 +75,7 @@ LOCKED = {
 LEARNED_NOW = Field("", "LearnedPose.now", "What the network derives from the current w: rotation, movement right and down.")
 NOTED_EM = 15.0  # a narrower panel has no room for the pixels beside a coordinate
 RESETS = (Pose, LearnedPose, Unwarp, TranslateMotion, RotateMotion)
-RESET = Field("Reset", "Pose.reset", "No movement, no rotation, no animation; the network's own learned pose.")
+RESET = Field("Reset", "Pose.reset", "No movement, rotation, deformation or animation; the network's own learned pose.")
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
@@ -75,6 +84,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = _move(state, facts, reason)
     imgui.separator()
     state = _turn(state, facts, reason)
+    state = _deform(state, reason)
     imgui.separator()
     state = state.edit(Unwarp, on=checkbox(UNWARP, state.get(Unwarp).on, disabled=reason))
     imgui.same_line(0, imgui.get_font_size())
@@ -146,8 +156,18 @@ def _turn(state: ViewState, facts: NetworkFacts | None, reason: str) -> ViewStat
         state = gestures.rotate(state, (dx * FAST_PER_EM + slow_x * SLOW_PER_EM) / em, facts)
     motion = state.get(RotateMotion)
     on, speed = animate_row(ANIMATE_TURN, TURN_SPEED, motion.on, motion.turns_per_s, disabled=reason)
-    state = state.edit(RotateMotion, on=on, turns_per_s=speed)
-    return state.edit(Pose, scale=drag_float(SCALE, state.get(Pose).scale, disabled=reason))
+    return state.edit(RotateMotion, on=on, turns_per_s=speed)
+
+
+def _deform(state: ViewState, reason: str) -> ViewState:
+    pose = state.get(Pose)
+    state = state.edit(Pose, scale=drag_float(SCALE, pose.scale, disabled=reason))
+    title = ", ".join(deformation(replace(pose, scale=1.0))) or "Stretch, shear, mirror"
+    with section(f"{title}###Pose.deform", opened=False) as opened:
+        if not opened:
+            return state
+        stretch, shear = slider_float(STRETCH, pose.stretch, disabled=reason), slider_float(SHEAR, pose.shear, disabled=reason)
+        return state.edit(Pose, stretch=stretch, shear=shear, mirror=checkbox(MIRROR, pose.mirror, disabled=reason))
 
 
 def _learned(state: ViewState, context: PanelContext, reason: str) -> ViewState:

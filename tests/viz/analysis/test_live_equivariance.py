@@ -57,7 +57,7 @@ def test_the_input_follows_a_scaled_pose_and_the_layers_need_not():
     by_layer = frame.overlays["by layer"].columns[0].numbers
     assert by_layer["input"] > 45 and by_layer["L6_84_96"] < 20
     result, _ = measured(VIEW.put(pose))
-    assert result.values.scaled and "EQ-R" not in live.texts(result.values)[0] and "no figure of the paper" in live.texts(result.values)[2]
+    assert result.values.deformed and "EQ-R" not in live.texts(result.values)[0] and "no figure of the paper" in live.texts(result.values)[2]
 
 
 def test_without_a_pose_there_is_nothing_to_compare():

@@ -285,8 +285,8 @@ def test_the_order_of_breaking_counts_and_values_are_checked(capsys):
 
 def test_the_pose_that_is_told_is_the_one_that_was_measured(capsys):
     """Whichever option gave it: `--set` counts as `--rotate` does."""
-    facts = printed(capsys, "equivariance", "globe-still-r-64", "--set", "Pose.turns=0.1", "--set", "Pose.scale=1.25")
-    assert (facts["translate"], facts["rotate"], facts["scale"]) == ([0, 0], 36, 1.25)
+    facts = printed(capsys, "equivariance", "globe-still-r-64", "--set", "Pose.turns=0.1", "--set", "Pose.scale=1.25", "--mirror")
+    assert (facts["translate"], facts["rotate"], facts["scale"], facts["mirror"]) == ([0, 0], 36, 1.25, True)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,21 @@ def test_scale_is_a_factor_and_reset_with_the_rest():
         assert shown.state.get(Pose) == Pose()
 
 
+def test_stretch_shear_and_mirror_are_folded_away_and_named_where_they_are():
+    with show("pose", network=R) as shown:
+        assert not shown.ui.exists("Pose.stretch")
+        shown.ui.click("Pose.deform")
+        shown.ui.set("Pose.stretch", 1.5)
+        shown.ui.set("Pose.shear", 5)
+        shown.ui.click("Pose.mirror")
+        assert shown.state.get(Pose) == Pose(stretch=1.5, shear=2.0, mirror=True)
+        shown.ui.menu("Pose.stretch", "Reset to default")
+        shown.ui.drag_by("Pose.stretch", (0, 0), steps=1)
+        assert shown.state.get(Pose) == Pose(stretch=pytest.approx(1.0, abs=0.02), shear=2.0, mirror=True), "1 is in the middle"
+        shown.ui.click("Pose.reset")
+        assert shown.state.get(Pose) == Pose()
+
+
 @pytest.mark.parametrize(("name", "per_em"), [("Pose.drag", 0.02), ("Pose.drag_slowly", 0.0004)])
 def test_dragging_moves_in_both_directions(name, per_em):
     with show("pose", network=R) as shown:

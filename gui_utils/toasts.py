@@ -151,8 +151,8 @@ def log_view(log: Log, size_em: tuple[float, float] = (0, 0)) -> None:
             imgui.set_scroll_here_y(1.0)
 
 
-def progress_bar(text: str, fraction: float | None, *, can_cancel: bool, width_em: float = 0.0) -> bool:
-    """A bar with its text, moving by itself while `fraction` is None. True when Cancel (id "progress.cancel") was clicked."""
+def progress_bar(text: str, fraction: float | None, *, can_cancel: bool, width_em: float = 0.0, name: str = "progress") -> bool:
+    """A bar with its text, moving by itself while `fraction` is None. True when Cancel (id "<name>.cancel") was clicked."""
     em = imgui.get_font_size()
     button_width = 5 * em if can_cancel else 0
     width = width_em * em if width_em > 0 else imgui.get_content_region_avail().x
@@ -161,4 +161,4 @@ def progress_bar(text: str, fraction: float | None, *, can_cancel: bool, width_e
     if not can_cancel:
         return False
     imgui.same_line()
-    return imgui.button("Cancel###progress.cancel", (button_width, 0))
+    return imgui.button(f"Cancel###{name}.cancel", (button_width, 0))

@@ -13,6 +13,7 @@ from gui_utils import plots
 from gui_utils.controls import Field, button, checkbox, choice, input_int, text_input
 from gui_utils.libraries import imgui, implot
 from gui_utils.text import number_text
+from gui_utils.toasts import progress_bar
 from viz.analysis import Overlay
 from viz.analysis.average_spectrum import Curves, difference, network_pictures, save_arrays
 from viz.analysis.filter_responses import response_of
@@ -76,7 +77,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = state.edit(SpectrumReference, source=text_input(SOURCE, source, hint=".npz, folder or network").strip())
     reference = result_of(context, REFERENCE) if state.get(SpectrumReference).on else None
     if reference is not None and reference.fraction < 1:
-        imgui.text_disabled(f"reference: {100 * reference.fraction:.0f} %")
+        text = f"reference: {reference.values.count} pictures" if reference.values is not None else "reference: reading"
+        if progress_bar(text, reference.fraction, can_cancel=True, name="reference"):
+            state = state.edit(SpectrumReference, source="")
     other: Curves | None = reference.values if reference is not None else None
     shown = context.scratch.get("average.show", "curves")
     shown = context.scratch["average.show"] = choice(SHOW, shown, SHOWN)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from viz.request import OverlayResult
 from viz.state import Device, SpectrumReference
 
 if TYPE_CHECKING:
+    from networks.loading import LoadedNetwork
     from viz.stages import Run
 
 NAME = "reference"
@@ -28,13 +30,27 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     if files:
         yield from averaged(folder_pictures(files), len(files), path.name)
         return
-    from networks.loading import load
-
-    loaded = load(options.source)
+    loaded = yield from fetched(options.source, run)
     network = loaded.network.to(run.inputs["load"].device).eval()
     yield from averaged(
         network_pictures(network, num=options.num, stop=run.superseded), options.num, Path(loaded.ref).stem if loaded.path else loaded.ref
     )
+
+
+def fetched(ref: str, run: Run) -> Generator[OverlayResult | None, None, LoadedNetwork]:
+    """A network, read (and downloaded) while pictures and other measurements go on. Whoever closes this ends it."""
+    from networks.loading import load
+    from viz.stages.downloads import POLL_S, Errand
+
+    errand = Errand(ref, partial(load, ref))
+    try:
+        while not errand.ended.wait(POLL_S):
+            yield None if run.superseded() else OverlayResult(None, min(errand.said[1] or 0.0, 0.99))
+    finally:
+        errand.leave()
+    if errand.error is not None:
+        raise errand.error
+    return errand.found
 
 
 def averaged(pictures: Iterator[Any | None], total: int, label: str) -> Iterator[OverlayResult | None]:

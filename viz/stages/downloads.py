@@ -1,10 +1,12 @@
-"""Downloads under way, each in a thread of its own, so that what needs no new network is answered meanwhile."""
+"""Networks on their way, each in a thread of its own, so that what needs no new network is answered meanwhile."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 from networks.loading import LoadCancelled, LoadError
 from networks.loading.fetch import download, is_here
@@ -19,7 +21,7 @@ class Downloads:
     """Belongs to the render thread."""
 
     def __init__(self) -> None:
-        self._under_way: dict[str, _Download] = {}
+        self._under_way: dict[str, Errand] = {}
 
     def here(self, ref: str, superseded: Callable[[], bool], report: Report) -> bool:
         """Whether network `ref` is on this machine, after waiting for it; False where `superseded()` ended the waiting, and not
@@ -29,7 +31,7 @@ class Downloads:
         if found is None or found.over_long_ago:
             if is_here(ref):
                 return True
-            found = self._under_way[ref] = _Download(ref)
+            found = self._under_way[ref] = Errand(ref, partial(download, ref))
         while not found.ended.wait(POLL_S):
             report(*found.said)
             if superseded():
@@ -45,24 +47,27 @@ class Downloads:
             self._under_way.pop(ref).end()
 
 
-class _Download:
-    def __init__(self, ref: str) -> None:
-        self.ended, self.error = threading.Event(), None
+class Errand:
+    """`fetch(progress=, cancelled=)` in a thread of its own, as `networks.loading` has it: `said` on the way; `found`, or `error`,
+    once it has `ended`."""
+
+    def __init__(self, ref: str, fetch: Callable[..., Any]) -> None:
+        self.ended, self.error, self.found = threading.Event(), None, None
         self.said: tuple[str, float | None, bool] = (f"Connecting to download {ref}", None, True)
         self._unwanted = False
         self._ended_at = 0.0
-        self._thread = threading.Thread(target=self._run, args=(ref,), name=THREAD, daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(ref, fetch), name=THREAD, daemon=True)
         self._thread.start()
 
-    def _run(self, ref: str) -> None:
+    def _run(self, ref: str, fetch: Callable[..., Any]) -> None:
         try:
-            download(ref, progress=self._say, cancelled=lambda: self._unwanted)
+            self.found = fetch(progress=self._say, cancelled=lambda: self._unwanted)
         except LoadCancelled:
             pass
         except LoadError as error:
             self.error = error
         except Exception as error:  # whoever waits is told
-            self.error = LoadError(ref, f"the download failed ({type(error).__name__}: {error})", "Try again.")
+            self.error = LoadError(ref, f"it could not be fetched ({type(error).__name__}: {error})", "Try again.")
         self._ended_at = time.monotonic()
         self.ended.set()
 
@@ -73,7 +78,11 @@ class _Download:
     def over_long_ago(self) -> bool:
         return self.ended.is_set() and time.monotonic() - self._ended_at > REST_S
 
+    def leave(self) -> None:
+        """Nobody wants it any more: it ends soon."""
+        self._unwanted = True
+
     def end(self) -> None:
         """Returns when it has let go of its file, which is at once."""
-        self._unwanted = True
+        self.leave()
         self._thread.join()

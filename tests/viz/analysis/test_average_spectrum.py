@@ -1,11 +1,15 @@
 """Average spectra: one pass gives the published estimator; networks, folders and saved files; window and command line agree."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from tests.viz.asked import GOLDEN, TINY_R, kinds_put, steps
+from tests.networks.loading.server import Site, serving
+from tests.viz.asked import GOLDEN, TINY_R, ask, kinds_put, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz import cli
 from viz.analysis import spectrum_chart, spectrum_reference
@@ -14,6 +18,7 @@ from viz.commands import SaveMeasurement
 from viz.errors import CommandError
 from viz.panels import PanelContext
 from viz.request import OverlayResult, RenderRequest
+from viz.stages.downloads import THREAD
 from viz.state import AverageSpectrum, LayerShares, Source, SpectrumReference, Tap, ViewState
 
 FACTS = alias_free_facts()
@@ -140,7 +145,33 @@ def test_references(pipeline, tmp_path, kind, capsys):
     else:
         source = GOLDEN / "tiny_t.pkl"
     results = steps(pipeline, TINY_R.put(SpectrumReference(str(source), 3)), spectrum_reference.NAME)
-    assert results[-1].fraction == 1 and results[-1].values.count == 3 and len(results) == (1 if kind == "file" else 3)
+    assert results[-1].fraction == 1 and results[-1].values.count == 3
+    assert sum(result.values is not None for result in results) == (1 if kind == "file" else 3)
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A server that sends a part of a network and then nothing."""
+    monkeypatch.setenv("ALIASFREE_CACHE", str(tmp_path))
+    with serving(Site((GOLDEN / "tiny_t.pkl").read_bytes(), stop_after=40_000, stall=threading.Event())) as served:
+        yield served
+
+
+def test_a_network_on_its_way_to_be_the_reference_holds_up_nothing_and_is_left_off_when_it_is_not_wanted(pipeline, site):
+    view = TINY_R.put(SpectrumReference(site.url)).edit(AverageSpectrum, on=True, num=2, seed=11)
+    deadline = time.monotonic() + 30
+    for frame in pipeline.refine(ask(pipeline, view)):
+        found, average = (frame.overlays.get(name) for name in (spectrum_reference.NAME, spectrum_chart.NAME))
+        assert time.monotonic() < deadline and (found is None or (found.error is None and found.values is None))
+        if found is not None and 0 < found.fraction < 1 and average is not None and average.fraction == 1:
+            break
+    else:
+        pytest.fail("the reference came to an end")
+    ask(pipeline, TINY_R)
+    for thread in threading.enumerate():
+        if thread.name == THREAD:
+            thread.join(30)
+            assert not thread.is_alive()
 
 
 def test_a_reference_that_cannot_be_read_says_so_and_the_picture_stays(pipeline, tmp_path):
@@ -155,6 +186,7 @@ def flat(label, level, end):
 
 
 def test_the_difference_goes_as_far_as_both_do():
+    assert spectrum_chart.level(flat("a", 5, 32).axis0, 40.0) is None
     lines = spectrum_chart.difference(flat("a", 5, 32), flat("b", 2, 16))
     assert all(len(x) == 16 and np.allclose(y, 3) for x, y in lines.values())
 
@@ -190,8 +222,15 @@ def test_the_panel_shows_and_saves_what_is_there():
         assert isinstance(command, SaveMeasurement) and command.figure().dtype == np.uint8
         assert set(command.arrays) >= {"axis0_db", "radial_frequency", "heat_db", "mean"}
         shown.ui.set("SpectrumReference.source", "other.npz")
-        assert shown.state.get(SpectrumReference).source == "other.npz"
-    assert spectrum_chart.level(flat("a", 5, 32).axis0, 40.0) is None
+        assert shown.state.get(SpectrumReference).source == "other.npz" and not shown.ui.exists("reference.cancel")
+
+
+def test_a_reference_and_its_average_are_cancelled_each_for_itself():
+    view = ViewState().edit(AverageSpectrum, on=True).put(SpectrumReference("other"))
+    overlays = {name: OverlayResult(flat(name, 5, 32), 0.5) for name in (spectrum_chart.NAME, spectrum_reference.NAME)}
+    with show(spectrum_chart.PANEL, view, network=FACTS, frame=frame_of(FACTS, overlays=overlays)) as shown:
+        shown.ui.click("reference.cancel")
+        assert not shown.state.get(SpectrumReference).on and shown.state.get(AverageSpectrum).on
 
 
 # ---------------------------------------------------------------------------------------------------- layer by layer

@@ -80,6 +80,7 @@ class Form:
     posed: bool
     replaced: bool
     backend: str = "auto"
+    edits: Hashable = ()  # of activations
 
 
 def form_of(network: Generator, ws: Tensor, conditions: Conditions, tap: str | None, backend: str) -> Form:
@@ -95,6 +96,7 @@ def form_of(network: Generator, ws: Tensor, conditions: Conditions, tap: str | N
         posed=network.has_pose,
         replaced=conditions.learned is not None,
         backend=backend,
+        edits=tuple((name, found.edits) for name, found in network.edits.items()),
     )
 
 

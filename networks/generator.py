@@ -6,8 +6,9 @@ and threads can share one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ from networks.noise import GivenNoise
 from networks.spec import GeneratorConfig, TapInfo
 from networks.steps import Activation, Memo, Step, chain_keys, furthest, run_steps
 from torch_utils.sending import sent
+
+if TYPE_CHECKING:
+    from networks.editing import TapEdits
 
 Matrix = npt.NDArray[np.float64]
 MatrixLike = Matrix | Sequence[Sequence[float]]
@@ -59,11 +63,12 @@ class Generator(nn.Module):
         self.img_resolution = config.img_resolution
         self.img_channels = config.img_channels
         self.mapping = MappingNetwork(config.z_dim, config.c_dim, config.w_dim, config.mapping)
+        self.edits: Mapping[str, TapEdits] = {}  # of activations, by tap (`networks.editing`)
         self._identity = _Identity()
 
     @property
     def identity(self) -> Hashable:
-        """Tells this network from all others, for as long as it is kept."""
+        """Tells this network from all others, for as long as it is kept; not from those that only edit its activations."""
         return self._identity
 
     @property
@@ -146,7 +151,8 @@ class Generator(nn.Module):
 
     def steps(self, conditions: Conditions, tap: str | None = None) -> list[Step]:
         """The steps of synthesis up to a tap (None: the picture). Raises ValueError for a tap that does not exist."""
-        return self._steps(conditions)[: self._tap_index(tap) + 1]
+        steps = self._steps(conditions)[: self._tap_index(tap) + 1]
+        return [self.edits[step.name].step(step) if step.name in self.edits else step for step in steps] if self.edits else steps
 
     def remembered(
         self, ws: Tensor, steps: Sequence[Step], memo: Memo, row_names: Sequence[Hashable] | None = None, version: int | None = None

@@ -44,6 +44,11 @@ class Activation(NamedTuple):
         """Memory held, in bytes, counting a tensor once."""
         return sum(t.numel() * t.element_size() for t in self.tensors)
 
+    def showing(self, shown: Tensor) -> Activation:
+        """The same with another tensor at the tap, in all places where later steps find it."""
+        make = getattr(type(self.carried), "_make", tuple)
+        return Activation(shown, make(shown if t is self.shown else t for t in self.carried))
+
 
 class Memo(Protocol):
     """Where results are kept, and for how long, is the owner's business.

@@ -78,6 +78,8 @@ class Replays:
             return f"the kernels are chosen by hand ({question.backend})"
         if form.noise not in ("const", "none"):
             return "fresh noise is drawn on the processor"
+        if any(found.moves for found in question.network.edits.values()):
+            return "edits move channels with filters that are made on the processor"
         if (failure := self.graphs.failure(form)) is not None:
             return f"no CUDA graph: {failure}"
         steps = question.network.steps(question.conditions, question.tap)

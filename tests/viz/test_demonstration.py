@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from tests.viz.test_tour import Touring
-from viz import commands
+from viz import cli, commands
 from viz.analysis.sticking import DetailKept
+from viz.effects import saving
 from viz.motion import animate
 from viz.remote import Session
 from viz.request import Frame, Picture, RenderRequest
@@ -147,7 +149,7 @@ def test_what_it_says_of_the_means_is_true():
 
 
 @pytest.mark.window
-def test_the_means_stand_in_the_place_of_the_pictures_and_t_is_the_way_back(touring):
+def test_the_means_stand_in_the_place_of_the_pictures_and_t_is_the_way_back(touring, tmp_path):
     before, app = touring.state, touring.app
     app.context.emit(commands.ShowSticking("latents"))
     pictures = []
@@ -160,7 +162,15 @@ def test_the_means_stand_in_the_place_of_the_pictures_and_t_is_the_way_back(tour
     assert all(len(column) > 1 for column in unlike) and app.tour.demonstration.means.count == len(unlike[0])
     for column, mean in zip(unlike, shown, strict=True):
         assert np.abs(np.mean([each.values for each in column], axis=0) - mean.values).max() < 1e-6
+    shown = app.good.picture, app.good.beside.frame.picture
+    file, values = saving.save_picture(app), saving.save_raw(app)
+    assert cli.run(["view", str(file), "--out", str(tmp_path / "again.png")]) == 0
+    assert cli.run(["view", str(values), "--shown", "--out", str(tmp_path / "again.npy")]) == 0
+    with Image.open(file) as saved, Image.open(tmp_path / "again.png") as made:
+        assert np.abs(np.asarray(saved, int) - np.asarray(made, int)).max() <= 1, "its own command makes the file again"
+    assert np.abs(np.load(tmp_path / "again.npy") - shown[0].values.transpose(2, 0, 1)).max() < 1e-5
     touring.ui.click("Demonstration.means")
+    assert "MeanOver" not in saving.view_of_picture(app, app.good).unknown
     app.state = touring.state.reset(LatentMotion)
     touring.ui.frames(3)
     assert app.good is app.frame, "each as it comes"

@@ -45,6 +45,7 @@ from viz.state import (
     Unwarp,
     ViewState,
 )
+from viz.tour.means import over_again
 
 OUTPUTS = (".png", ".npy", ".exr")
 OUT_HELP = ".png, .exr for the values shown (the image as linear light), or .npy for the layer whole, float32 [C, H, W]"
@@ -235,12 +236,13 @@ def write_comparison(view: ViewState, frame: Frame, out: Path) -> None:
 
 
 def render(view: ViewState) -> Frame:
-    """One frame, computed here and now. Raises CommandError with the failing stage's sentence."""
+    """One frame, computed here and now; the means that a capture was one of. Raises CommandError with the failing stage's sentence."""
     from viz.pipeline import Pipeline
     from viz.progress import terminal_progress
 
     with terminal_progress() as report:
-        return first_frame(Pipeline(headless=True), view, report)
+        pipeline = Pipeline(headless=True)
+        return over_again(first_frame(pipeline, view, report), lambda each: first_frame(pipeline, each))
 
 
 def impossible(view: ViewState, frame: Frame) -> Iterator[str]:

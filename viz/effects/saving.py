@@ -18,6 +18,7 @@ from viz.request import Frame
 from viz.session import session
 from viz.session.origin import PROGRAM
 from viz.state import HeldRange, Source, StateError, Tone, ViewState
+from viz.tour.means import with_latents
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -77,13 +78,13 @@ def save_picture(app: App) -> Path:
     else:
         pixels = tone_map(frame.picture.values, tone_map_of(app.state.get(Tone)))
     out = capture.next_number(app.capture_folder)
-    return capture.save_png(out, pixels, view_to_save(app, frame), again(out))
+    return capture.save_png(out, pixels, view_of_picture(app, frame), again(out))
 
 
 def save_values(app: App) -> Path:
     """The values of what is shown, before its colours."""
     frame = shown_frame(app)
-    return write_values(free_name(app, ".exr"), frame, view_to_save(app, frame))
+    return write_values(free_name(app, ".exr"), frame, view_of_picture(app, frame))
 
 
 def save_raw(app: App) -> Path:
@@ -91,7 +92,7 @@ def save_raw(app: App) -> Path:
     assert frame.picture is not None
     values = frame.picture.values.transpose(2, 0, 1)
     out = free_name(app, ".npy")
-    return capture.save_npy(out, values, view_to_save(app, frame), f"{again(out)} --shown")
+    return capture.save_npy(out, values, view_of_picture(app, frame), f"{again(out)} --shown")
 
 
 def save_measurement(app: App, arrays: Mapping[str, Any], figure: Callable[[], Any]) -> Path:
@@ -124,6 +125,12 @@ def shown_frame(app: App) -> Frame:
     if app.good is None or app.good.picture is None:
         raise StateError("there is no picture yet")
     return app.good
+
+
+def view_of_picture(app: App, frame: Frame) -> ViewState:
+    """`view_to_save`, and the latents that the picture on screen is the mean over, while `viz.tour.demonstration` shows means."""
+    means = app.tour.demonstration.means if app.tour.demonstration is not None else None
+    return with_latents(view_to_save(app, frame), {} if means is None else means.latents(frame))
 
 
 def view_to_save(app: App, frame: Frame | None) -> ViewState:

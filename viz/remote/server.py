@@ -247,7 +247,7 @@ def _picture(app: App, frame: Frame, path: str) -> tuple[bytes, str]:
     from viz.canvas.canvas import tone_map_of
     from viz.capture import KEY
     from viz.compare.picture import captured
-    from viz.effects.saving import view_to_save
+    from viz.effects.saving import view_of_picture
     from viz.state import Tone
 
     assert frame.picture is not None
@@ -256,7 +256,7 @@ def _picture(app: App, frame: Frame, path: str) -> tuple[bytes, str]:
         np.save(data, np.ascontiguousarray(values.transpose(2, 0, 1), dtype=np.float32))
         return data.getvalue(), "application/octet-stream"
     info = PngImagePlugin.PngInfo()
-    info.add_text(KEY, view_to_save(app, app.good).to_json())
+    info.add_text(KEY, view_of_picture(app, frame).to_json())
     if path == "/frame.png" and others(frame.request.view):
         pixels = captured(frame, app.state)
     else:

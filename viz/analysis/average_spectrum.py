@@ -168,7 +168,7 @@ def decibels(power: np.ndarray) -> np.ndarray:
 
 
 def network_pictures(network: Any, *, num: int, seed: int = 0, stop: Stop | None = None) -> Iterator[torch.Tensor | None]:
-    """Pictures [C, H, W] of seeds `seed`, `seed + 1`, ... without truncation, rounded to 0..255 as in files.
+    """Pictures [C, H, W] of seeds `seed`, `seed + 1`, ... without truncation, in whole numbers of 0..255 as in files.
 
     None whenever `stop()` interrupts.
     """
@@ -184,7 +184,7 @@ def network_pictures(network: Any, *, num: int, seed: int = 0, stop: Stop | None
             ws = network.map(z, c)
         picture = (yield from synthesized(network, ws, stop))[0]
         with torch.inference_mode():
-            picture = (picture * 127.5 + 128).round().clamp(0, 255)
+            picture = (picture * 127.5 + 128).floor().clamp(0, 255)
         yield picture
 
 

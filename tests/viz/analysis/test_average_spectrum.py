@@ -8,17 +8,20 @@ import pytest
 import torch
 from PIL import Image
 
+from gui_utils.tone import tone_map
+from tests.networks.agreement import tiny
 from tests.networks.loading.server import Site, serving
 from tests.viz.asked import GOLDEN, TINY_R, ask, kinds_put, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz import cli
 from viz.analysis import spectrum_chart, spectrum_reference
-from viz.analysis.average_spectrum import Curves, SetPower, curves, load_curves, save_arrays
+from viz.analysis.average_spectrum import Curves, SetPower, curves, decibels, load_curves, network_pictures, save_arrays
 from viz.commands import SaveMeasurement
 from viz.errors import CommandError
 from viz.panels import PanelContext
 from viz.request import OverlayResult, RenderRequest
 from viz.stages.downloads import THREAD
+from viz.stages.latent import draw_z
 from viz.state import AverageSpectrum, LayerShares, Source, SpectrumReference, Tap, ViewState
 
 FACTS = alias_free_facts()
@@ -53,6 +56,7 @@ def test_white_noise_is_flat_at_0_db_and_a_tone_stands_out_at_its_frequency():
     frequency, level = curves(tone, "tone").axis0
     assert frequency[level.argmax()] == pytest.approx(8, abs=0.25)
     power, (right, up) = 10 ** (curves(tone, "tone").heat_db / 10), curves(tone, "tone").spans
+    assert decibels(np.array([100.0, 0.01, 0.0])).tolist() == [20, -20, -120]
     for axis, span, frequency in ((0, right, 8), (1, up[::-1], 0)):  # both peaks are seen where they are: at +-8 and 0, and at 0 and 0
         middles = span[0] + (np.arange(power.shape[1 - axis]) + 0.5) / power.shape[1 - axis] * (span[1] - span[0])
         weights = power.sum(axis) * (np.abs(middles - frequency) < 4)
@@ -108,6 +112,20 @@ def test_a_folder_of_pictures_and_a_figure(tmp_path, capsys):
     Image.fromarray(np.zeros((8, 16, 3), np.uint8)).save(folder / "9.png")
     assert cli.run(["spectrum", str(folder), "--out", str(out)]) == 1
     assert "9.png is 16 x 8" in capsys.readouterr().err
+    (folder / "9.png").write_bytes(b"no picture")
+    assert cli.run(["spectrum", str(folder), "--out", str(out)]) == 1
+    assert "9.png cannot be read" in capsys.readouterr().err
+
+
+def test_a_networks_pictures_are_those_of_its_files():
+    """Of each seed, with a class drawn as everywhere, in the values that a file of the picture has."""
+    network = tiny("tiny_t_cond")
+    network.synthesize = lambda ws, plain=network.synthesize, **more: 3 * plain(ws, **more)  # beyond what a file holds
+    for picture, seed in zip(network_pictures(network, num=2, seed=2**32 - 1), (2**32 - 1, 0), strict=True):
+        z, c = (torch.from_numpy(v).float()[None] for v in draw_z(seed, network.z_dim, network.c_dim, -1))
+        values = network.synthesize(network.map(z, c))[0].permute(1, 2, 0).detach().numpy()
+        different = picture.permute(1, 2, 0).numpy() - tone_map(values).astype(np.float32)
+        assert np.mean(different != 0) < 1e-3 and np.abs(values).max() > 1
 
 
 @pytest.mark.parametrize("out", ["a.txt", "missing/a.npz"])
@@ -147,6 +165,7 @@ def test_references(pipeline, tmp_path, kind, capsys):
     results = steps(pipeline, TINY_R.put(SpectrumReference(str(source), 3)), spectrum_reference.NAME)
     assert results[-1].fraction == 1 and results[-1].values.count == 3
     assert sum(result.values is not None for result in results) == (1 if kind == "file" else 3)
+    assert results[-1].values.heat_db.shape == (8 * results[-1].values.edge,) * 2, "a picture is as high as wide"
 
 
 @pytest.fixture

@@ -24,12 +24,14 @@ from gui_utils.field import Field, power_to_unit, short, unit_to_power
 from gui_utils.libraries import imgui
 from gui_utils.scopes import tooltip_scope
 from gui_utils.text import number_text, unit_text
+from gui_utils.theme import number_scope
 
 T = TypeVar("T")
 LABEL_WIDTH_EM = 6.5
 LABEL_SHARE = 0.45  # of the row, at most: a narrow panel keeps room for the control
 MIN_WIDTH_EM, POPUP_WIDTH_EM = 3.0, 7.0
 _label_width_em = [LABEL_WIDTH_EM]
+_typed = number_scope()(imgui.input_double)
 _typing: dict[int, bool] = {}  # power sliders that are being typed into -> whether the field had the focus already
 
 
@@ -86,7 +88,7 @@ def input_int(field: Field, value: int, *, disabled: str = "") -> int:
     """A whole number to type, with - and + buttons; exact up to 2^53 (seeds are larger than 32-bit signed numbers)."""
 
     def draw(label: str) -> int:
-        moved, new = imgui.input_double(label, float(value), field.step, 100 * field.step, "%.0f")
+        moved, new = _typed(label, float(value), field.step, 100 * field.step, "%.0f")
         return int(field.clamp(round(new))) if moved and math.isfinite(new) else value
 
     return _control(field, value, disabled, draw)
@@ -96,7 +98,7 @@ def input_float(field: Field, value: float, *, disabled: str = "") -> float:
     """A number to type, in double precision; taken over with Enter or when the field is left."""
 
     def draw(label: str) -> float:
-        moved, new = imgui.input_double(label, value, 0.0, 0.0, field.format())
+        moved, new = _typed(label, value, 0.0, 0.0, field.format())
         return field.clamp(new) if moved and math.isfinite(new) else value
 
     return _control(field, value, disabled, draw)
@@ -140,7 +142,7 @@ def _power_slider(field: Field, label: str, value: float) -> float:
 def _typed_value(field: Field, label: str, value: float, slider_id: int) -> float:
     if not _typing[slider_id]:
         imgui.set_keyboard_focus_here()
-    moved, new = imgui.input_double(label, value, 0.0, 0.0, f"%.{field.decimals}f", imgui.InputTextFlags_.auto_select_all.value)
+    moved, new = _typed(label, value, 0.0, 0.0, f"%.{field.decimals}f", imgui.InputTextFlags_.auto_select_all.value)
     if imgui.is_item_active():
         _typing[slider_id] = True
     elif _typing[slider_id]:

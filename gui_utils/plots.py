@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gui_utils.libraries import imgui, implot
-from gui_utils.theme import SERIES
+from gui_utils.theme import SERIES, number_scope
 
 Color = tuple[float, float, float]
 WHITE: Color = (1.0, 1.0, 1.0)
@@ -60,9 +60,10 @@ def plot(name: str, axes: Axes, size_em: tuple[float, float] = (-1, 12)) -> Iter
     flags |= 0 if axes.legend else implot.Flags_.no_legend.value
     shown = implot.begin_plot(name, size, flags)
     try:
-        if shown:
-            _set_up(axes, column=wide)
-        yield shown
+        with number_scope():  # ticks are written here, the legend at the end
+            if shown:
+                _set_up(axes, column=wide)
+            yield shown
     finally:
         if shown:
             implot.end_plot()

@@ -6,7 +6,8 @@ Sizes are given at scale 1 and multiplied by the scale of the display times the 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -39,18 +40,39 @@ def shadowed_text(lines: imgui.ImDrawList, at: tuple[float, float], text: str) -
 
 
 def load_fonts() -> None:
-    """Load the fonts that come with imgui-bundle as one merged font; Dear ImGui's own where they are missing."""
+    """Load the fonts that come with imgui-bundle as one merged font; Dear ImGui's own where they are missing.
+
+    A second one without icons is for numbers, see `number_scope`.
+    """
     fonts = imgui.get_io().fonts
     paths = [path for name in FONTS if (path := _asset_folder() / name).is_file()]
     if not paths or paths[0].name != Path(FONTS[0]).name:
         fonts.add_font_default_vector()
-        return
+        fonts.add_font_default_vector()
+    else:
+        _merged(paths)
+        _merged([path for path in paths if "Awesome" not in path.name])
+    fonts.fonts[1].add_remap_codepoint(ord("-"), ord("−"))
+
+
+def _merged(paths: Sequence[Path]) -> None:
+    fonts = imgui.get_io().fonts
     for i, path in enumerate(paths):
         config = imgui.ImFontConfig()
         config.merge_mode = i > 0
         if path.suffix == ".otf" and "Awesome" in path.name:
             config.extra_size_scale = 0.82  # icons fill their box; letters do not
         fonts.add_font_from_file_ttf(str(path), FONT_SIZE, config)
+
+
+@contextmanager
+def number_scope() -> Iterator[None]:
+    """Numbers that Dear ImGui and ImPlot write themselves, in fields and at axes, have a real minus here: each hyphen is drawn as one."""
+    imgui.push_font(imgui.get_io().fonts.fonts[1], 0.0)
+    try:
+        yield
+    finally:
+        imgui.pop_font()
 
 
 def _asset_folder() -> Path:

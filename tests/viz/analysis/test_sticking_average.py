@@ -1,6 +1,7 @@
 """The average around a latent: progressive, in w or in z, its images and scores; and where detail is kept."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz.analysis import sticking_average as sa
 from viz.analysis.sticking import DetailKept, DetailMap
 from viz.request import OverlayResult, RenderRequest
-from viz.state import Latent, Mixing, OverlayView, OwnLatent, Sticking
+from viz.stages.latent import draw_z
+from viz.state import Latent, Mixing, OverlayView, OwnLatent, Sticking, Truncation
 
 VIEW = asked.TINY_R.edit(Sticking, on=True, num=4)
 
@@ -26,7 +28,7 @@ def steps(pipeline, view):
 def test_every_picture_added_is_shown(pipeline):
     found = steps(pipeline, VIEW)
     assert [r.values.count for r in found] == [1, 2, 3, 4] and [r.fraction for r in found] == [0.25, 0.5, 0.75, 1.0]
-    assert found[0].values.share is None and 0 <= found[-1].values.share <= 1
+    assert found[0].values.share is None and 0 <= found[-1].values.share <= 1 and found[-1].values.octaves[-1].high == 16
     assert {n: i.values.shape for n, i in found[-1].images.items()} == {sa.MEAN: (32, 32, 3), sa.DEVIATION: (32, 32), sa.DETAIL: (32, 32)}
 
 
@@ -37,6 +39,28 @@ def test_without_a_radius_the_mean_is_the_picture_and_all_is_kept(pipeline, spac
     picture = pipeline.render(RenderRequest(2, view)).picture.values
     assert np.abs(last.images[sa.MEAN].values - picture).max() < 1e-4
     assert last.images[sa.DEVIATION].values.max() < 1e-3 and last.values.share == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("cutoff", [-1, 0, 1])
+def test_a_neighbour_in_z_is_mapped_as_the_picture_on_screen(pipeline, cutoff):
+    pipeline.render(RenderRequest(1, VIEW.edit(Sticking, space="z", strength=0.3, seed=5).edit(Truncation, psi=0.6, cutoff=cutoff)))
+    run = pipeline._answered[1]
+    network, ((seed, _),) = run.inputs["load"].network, run.inputs["latent"].seeds
+    z = draw_z(seed, network.z_dim, 0, -1)[0] + 0.3 * np.random.default_rng([5, 2]).standard_normal(network.z_dim)
+    expected = network.map(torch.from_numpy(z).float()[None], psi=0.6, cutoff=None if cutoff < 0 else cutoff)
+    assert torch.allclose(sa.neighbour_in_z(run)(2), expected, atol=1e-5)
+
+
+def test_what_is_laid_over_the_picture():
+    """Deviation is the root of the mean variance over channels; where there is no detail, nothing is drawn."""
+    average = SimpleNamespace(count=3, mean=torch.rand(3, 4, 6), variance=torch.tensor([0.0, 0.03, 0.09])[:, None, None].expand(3, 4, 6))
+    share, there = torch.rand(4, 6), torch.rand(4, 6) > 0.5
+    images = sa.images_of(average, SimpleNamespace(share=lambda: (share, there)))
+    assert all(image.frame_rect == (0, 0, 6, 4) for image in images.values())
+    assert np.array_equal(images[sa.MEAN].values[1, 5], average.mean[:, 1, 5].numpy())
+    assert images[sa.DEVIATION].values == pytest.approx(np.full((4, 6), 0.2))
+    assert [(image.low, image.high) for image in images.values()][1:] == [(0, 0.5), (0, 1)]
+    assert np.array_equal(images[sa.DETAIL].values, share.numpy()) and np.array_equal(images[sa.DETAIL].mask, there.numpy())
 
 
 @pytest.mark.parametrize("space", ["w", "z"])
@@ -169,7 +193,10 @@ def test_the_panel_has_no_bar_when_all_is_done():
         assert shown.state.get(OverlayView).image == sa.DETAIL
     assert sa.texts(result(8).overlays["sticking"].values)[1] == "25.0 %"
     assert sa.texts(result(1, share=None).overlays["sticking"].values)[1] == "—"
-    assert "next to nothing" in sa.texts(result(8, share=None).overlays["sticking"].values)[2]
+    for count, said in ((1, False), (2, True)):
+        assert ("next to nothing" in sa.texts(result(count, share=None).overlays["sticking"].values)[2]) == said
+    assert "next to nothing" not in sa.texts(result(8).overlays["sticking"].values)[2]
+    assert (sa.texts(None)[2], sa.texts(None, "why")[2]) == (sa.OFF, "why")
 
 
 def test_options():
@@ -178,4 +205,9 @@ def test_options():
         shown.ui.click("Sticking.space.z")
         shown.ui.click("Sticking.hold_pose")
         shown.ui.set("Sticking.strength", 0.5)
-        assert shown.state.get(Sticking) == Sticking(True, 12, 0.5, "z", True, 0)
+        shown.ui.set("Sticking.seed", 3)
+        assert shown.state.get(Sticking) == Sticking(True, 12, 0.5, "z", True, 3)
+        assert shown.ui.item("Sticking.reach_px").disabled and not shown.ui.item("Sticking.strength").disabled
+        shown.ui.click("Sticking.space.pose")
+        shown.ui.set("Sticking.reach_px", 4.0)
+        assert shown.state.get(Sticking).reach_px == 4.0 and shown.ui.item("Sticking.strength").disabled

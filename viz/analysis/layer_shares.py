@@ -70,7 +70,7 @@ def share_of(network: Any, ws: torch.Tensor, tap: TapInfo, arguments: Mapping[st
     from torch_utils.spectra import share_above, view_spectrum
     from viz.analysis.nonlinearity import filtered_tap, folded_share
 
-    shape = "disc" if getattr(network.config, "use_radial_filters", True) else "square"
+    shape = "disc" if network.config.use_radial_filters else "square"
     own = filtered_tap(network.taps, tap.name)
     folded = folded_share(network, ws, tap, arguments) if own is not None and own.name == tap.name else None
     values = network.synthesize(ws, tap=tap.name, **arguments)[0]

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from viz.panels import PanelContext
 from viz.request import OverlayResult, RenderRequest
 from viz.stages.downloads import THREAD
 from viz.stages.latent import draw_z
-from viz.state import AverageSpectrum, LayerShares, Source, SpectrumReference, Tap, ViewState
+from viz.state import AverageSpectrum, LayerShares, Pose, Source, SpectrumReference, Tap, ViewState
 
 FACTS = alias_free_facts()
 
@@ -208,6 +209,9 @@ def test_the_difference_goes_as_far_as_both_do():
     assert spectrum_chart.level(flat("a", 5, 32).axis0, 40.0) is None
     lines = spectrum_chart.difference(flat("a", 5, 32), flat("b", 2, 16))
     assert all(len(x) == 16 and np.allclose(y, 3) for x, y in lines.values())
+    fine = np.arange(0, 15.5, 0.5)
+    between = replace(flat("b", 2, 16), axis0=(fine, fine), diagonal=(fine, fine), radial=(fine, fine))
+    assert all(len(x) == 16 and np.allclose(y, 5 - x) for x, y in spectrum_chart.difference(flat("a", 5, 32), between).values())
 
 
 def test_a_minus_b_on_the_command_line(tmp_path, capsys):
@@ -258,20 +262,21 @@ def test_a_reference_and_its_average_are_cancelled_each_for_itself():
 def test_shares_of_every_layer(pipeline):
     from torch_utils.spectra import share_above, view_spectrum
 
-    results = steps(pipeline, TINY_R.edit(LayerShares, on=True), "out of band")
+    results = steps(pipeline, TINY_R.edit(Pose, x=0.1, turns=0.05).edit(LayerShares, on=True), "out of band")
     facts = pipeline._answered[1].inputs["load"].facts
     found = results[-1].values.found
     assert [share.name for share in found] == [tap.name for tap in facts.taps] and len(results) == len(facts.taps)
     for tap, share in zip(facts.taps, found, strict=True):
-        if tap.spec is None:
-            assert share.cutoff is None and share.stopband is None
-        elif share.cutoff is not None and share.stopband is not None:
-            assert 0 <= share.stopband <= share.cutoff <= 1
+        half = tap.sampling_rate / 2
+        for found_share, frequency in ((share.cutoff, "out_cutoff"), (share.stopband, "out_stopband")):
+            assert (found_share is None) == (tap.spec is None or getattr(tap.spec, frequency) >= half)
+        assert share.stopband is None or 0 <= share.stopband <= share.cutoff <= 1
         assert (share.folded is None) == (tap.spec is None or tap.spec.is_torgb)
         assert share.folded is None or 0 < share.folded < 1e-3, "the filters of R leave little to fold"
     tap = next(t for t in facts.taps if t.spec is not None)
     run = pipeline._answered[1]
-    values = run.inputs["load"].network.synthesize(run.inputs["latent"].ws, tap=tap.name)[0]
+    pose = run.view.get(Pose).matrix(32)
+    values = run.inputs["load"].network.synthesize(run.inputs["latent"].ws, tap=tap.name, pose=pose)[0]
     expected = share_above(view_spectrum(values, 8.0, sampling_rate=tap.sampling_rate), tap.spec.out_cutoff)
     assert next(share.cutoff for share in found if share.name == tap.name) == pytest.approx(expected, rel=1e-3)
 
@@ -285,10 +290,15 @@ def test_remembered_layers_are_not_computed_again(pipeline, monkeypatch):
 
 
 def test_a_layer_without_power_or_cutoff_has_no_share():
-    from viz.analysis.layer_shares import LOWEST_DB, LayerShare, decibels, text_of
+    from viz.analysis.layer_shares import LOWEST_DB, LayerShare, decibels, layer_columns, text_of
 
     assert decibels(0.01) == pytest.approx(-20) and decibels(0.0) == LOWEST_DB and np.isnan(decibels(None))
-    assert text_of((LayerShare("L0", 0.01, None, 1e-6),), 0) == "L0: beyond f_c −20.0 dB, beyond f_t —, folded −60.0 dB"
+    assert np.isnan(decibels(float("nan")))
+    shares = (LayerShare("L0", 0.01, None, 1e-6),)
+    assert text_of(shares, 0) == "L0: beyond f_c −20.0 dB, beyond f_t —, folded −60.0 dB"
+    assert text_of(shares, 1) == text_of(shares, -1) == ""
+    columns = [(column.heading, column.numbers["L0"]) for column in layer_columns(shares)]
+    assert columns == [("> f_c, dB", pytest.approx(-20)), ("folded, dB", pytest.approx(-60))]
 
 
 def test_a_click_looks_at_the_layer():
@@ -300,6 +310,30 @@ def test_a_click_looks_at_the_layer():
     with show(layer_shares.PANEL, view, network=FACTS, frame=frame_of(FACTS, overlays={layer_shares.NAME: OverlayResult(found)})) as shown:
         shown.ui.click_at(plot_point(shown, 3, -60))
         assert shown.state.get(Tap).layer == FACTS.taps[3].name
+
+
+def test_the_panel_of_shares_says_what_is_missing(monkeypatch):
+    from viz.analysis import layer_shares
+
+    said: list[str] = []
+    monkeypatch.setattr(layer_shares, "wrapped_text", said.append)
+    nothing = layer_shares.Shares(tuple(layer_shares.LayerShare(tap.name, None, None) for tap in FACTS.taps))
+    one = layer_shares.Shares((layer_shares.LayerShare("a", None, None, 0.1), *nothing.found[1:]))
+    on = ViewState().edit(LayerShares, on=True)
+    for view, facts, result, text in (
+        (on, None, None, layer_shares.EMPTY),
+        (ViewState(), FACTS, OverlayResult(nothing), layer_shares.EMPTY),
+        (on, FACTS, None, layer_shares.MEANING),
+        (on, FACTS, OverlayResult(None), layer_shares.MEANING),
+        (on, FACTS, OverlayResult(nothing, 0.5), layer_shares.MEANING),
+        (on, FACTS, OverlayResult(one), layer_shares.MEANING),
+        (on, FACTS, OverlayResult(nothing), layer_shares.NOTHING),
+    ):
+        overlays = {} if result is None else {layer_shares.NAME: result}
+        with show(layer_shares.PANEL, view, network=facts, frame=frame_of(FACTS, overlays=overlays)) as shown:
+            said.clear()
+            shown.ui.frames(1)
+            assert set(said) == {text} and shown.ui.item("LayerShares.on").disabled == (facts is None)
 
 
 def test_the_design_of_the_selected_layer_is_drawn(pipeline):

@@ -182,7 +182,7 @@ GESTURES: tuple[tuple[str, str], ...] = (
     ("click a channel, where all are shown", "see it alone"),
     ("hold X", "comparing, see the other view in its place"),
     ("drag the divider", "wipe between the first view and the chosen one"),
-    ("drag the scan line, or its ends", "place the slice, while it is on"),
+    ("drag the scan line, or its ends", "place the slice and the profile, while one is on"),
     ("right-click a control", "reset it, or copy its value"),
     (f"{CTRL} + click a slider", "type a value"),
 )

@@ -23,9 +23,10 @@ from viz.request import Frame, NetworkFacts, OverlayImage, OverlayResult
 from viz.state import ANALYSES, BreakIt, Device, Latent, Pose, Source, Truncation, ViewState
 
 OUTPUTS = (".png", ".npz")
+OUTPUTS_HELP = ".png: a figure; .npz: the numbers as arrays"
 
 
-def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: str, posed: bool = True) -> None:
+def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: str, posed: bool = True, outputs: str = OUTPUTS_HELP) -> None:
     """The latent, its pose, how many, and where the result goes."""
     parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
     parser.add_argument("--seed", metavar="S", type=seed_number, default=0, help="of the latent (default 0)")
@@ -34,7 +35,7 @@ def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: st
         cli_pose.add_arguments(parser)
     if counted:
         parser.add_argument("--num", metavar="N", type=at_least_one, default=num, help=f"{counted} (default {num})")
-    parser.add_argument("--out", metavar="FILE", type=Path, help=".png: a figure; .npz: the numbers as arrays")
+    parser.add_argument("--out", metavar="FILE", type=Path, help=outputs)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_engine_arguments(parser)
     add_set_argument(parser)

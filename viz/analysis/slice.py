@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,20 @@ class ScanLine:
         """In image widths."""
         return math.hypot(self.x1 - self.x0, self.y1 - self.y0)
 
+    def parts(self, rate: float) -> np.ndarray:
+        """Where it is read, as parts of its length [n]: once a sample, of so many per image width."""
+        count = max(2, round(self.length * rate))
+        return (np.arange(count) + 0.5) / count
+
+    def at(self, part: float | np.ndarray) -> tuple[Any, Any]:
+        """The place (x, y) at a part of its length."""
+        return self.x0 + (self.x1 - self.x0) * part, self.y0 + (self.y1 - self.y0) * part
+
+    def nearest(self, x: float, y: float) -> float:
+        """The part of its length, from 0 to 1, at its point that is nearest to a place."""
+        dx, dy = self.x1 - self.x0, self.y1 - self.y0
+        return min(max(((x - self.x0) * dx + (y - self.y0) * dy) / max(dx * dx + dy * dy, 1e-30), 0.0), 1.0)
+
     def read(self, picture: np.ndarray, *, sampling_rate: float | None = None) -> np.ndarray:
         """Values [n, C] along the line, one a pixel, of a picture [H, W, C] (bilinear; the border is continued).
 
@@ -38,10 +53,8 @@ class ScanLine:
         """
         height, width = picture.shape[:2]
         rate = float(width if sampling_rate is None else sampling_rate)
-        count = max(2, round(self.length * rate))
-        t = (np.arange(count) + 0.5) / count
-        x = np.clip((self.x0 + (self.x1 - self.x0) * t) * rate + width / 2 - 0.5, 0, width - 1)
-        y = np.clip((self.y0 + (self.y1 - self.y0) * t) * rate + height / 2 - 0.5, 0, height - 1)
+        x, y = self.at(self.parts(rate))
+        x, y = np.clip(x * rate + width / 2 - 0.5, 0, width - 1), np.clip(y * rate + height / 2 - 0.5, 0, height - 1)
         column, row = (np.minimum(p.astype(np.intp), max(0, n - 2)) for p, n in ((x, width), (y, height)))
         right, below = np.minimum(column + 1, width - 1), np.minimum(row + 1, height - 1)
         fx, fy = (x - column)[:, None], (y - row)[:, None]

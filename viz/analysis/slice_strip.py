@@ -112,7 +112,7 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
             name = end.id.removeprefix("Slice.")
             imgui.same_line()
             with item_width(max(1.0, coordinate_em)):
-                state = state.edit(Slice, **{name: drag_float(end, getattr(line, name), disabled=reason)})
+                state = state.edit(Slice, **{name: drag_float(end, getattr(line, name), disabled="" if line.placed else reason)})
     return state
 
 

@@ -137,7 +137,7 @@ class Canvas:
                     _rectangle(lines, self.placement, (-0.5, -0.5, 0.5, 0.5), theme.packed(theme.ACCENT, 0.8))
                 if state.get(View).gizmo and frame.network.has_pose:
                     self._gizmo(lines, self.placement, state, hovered)
-                if state.get(Slice).on:
+                if state.get(Slice).placed:
                     self._scan_line(lines, state.get(Slice))
             if self.overlay_image is None and (not compared(state) or state.get(CompareView).mode == "side"):
                 draw_sample_values(lines, picture, self.placement, self.content, margins=state.get(View).margins)
@@ -250,7 +250,7 @@ class Canvas:
             return "translate" if has_pose else "none"
         if io.key_alt:
             return "rotate" if has_pose else "none"
-        if state.get(Slice).on and state.get(Channels).mode != "sheet":
+        if state.get(Slice).placed and state.get(Channels).mode != "sheet":
             part = gestures.grip_line(self.placement, state.get(Slice), mouse, imgui.get_font_size())
             if part:
                 return f"slice {part}"

@@ -26,6 +26,7 @@ COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(pars
     ("equivariance", "how well one picture follows its pose: PSNR, and the error as a picture", "viz.analysis.pose_cli", "_equivariance"),
     ("sticking", "average pictures around a latent: the share of detail kept, which sticks to the pixels", "viz.analysis.sticking_cli", ""),
     ("slice", "stack one line of the picture over a motion: the share of its detail that stands still", "viz.analysis.slice_cli", ""),
+    ("profile", "the values along one line of the picture or of a layer", "viz.analysis.profile_cli", ""),
     ("flow", "which way fine detail moves when the pose moves: the share attached", "viz.analysis.pose_cli", "_flow"),
     ("flicker", "what changes while the picture moves by fractions of pixels", "viz.analysis.pose_cli", "_flicker"),
     ("by-layer", "equivariance of one view at every layer", "viz.analysis.pose_cli", "_by_layer"),

@@ -310,10 +310,19 @@ class OverlayView:
 
 @dataclass(frozen=True)
 class Slice:
-    """The scan line from (x0, y0) to (x1, y1), in image widths from the centre; what it shows is stacked over time while `on`."""
+    """The scan line from (x0, y0) to (x1, y1), in image widths from the centre; what it shows is stacked over time while `on`.
+
+    `profile`: the values along it now, as curves.
+    """
 
     on: bool = False
     x0: float = ranged(0.0, -2, 2)  # layers reach 1.2 widths from the centre, with their margins
     y0: float = ranged(-0.15, -2, 2)
     x1: float = ranged(0.0, -2, 2)
     y1: float = ranged(0.15, -2, 2)
+    profile: bool = False
+
+    @property
+    def placed(self) -> bool:
+        """Whether the line is on the picture, to be seen and dragged."""
+        return self.on or self.profile

@@ -11,13 +11,15 @@ from tests.viz.test_app import GOLDEN, START, Running
 from viz import cli, directions_file
 from viz.commands import OpenDirections, SaveLatent
 from viz.export.film_file import read as read_session
-from viz.latent_file import LatentError
+from viz.latent_file import LatentError, digest
 from viz.pipeline import Pipeline
 from viz.request import Frame, RenderRequest
+from viz.session import moved_files
+from viz.session.session import Session
 from viz.stages import directions as stage
 from viz.stages.directions import Choices, principal
 from viz.stages.latent import draw_z
-from viz.state import Direction, Directions, Latent, Mixing, OwnLatent, Source, ViewState
+from viz.state import Direction, Directions, Latent, Mixing, OwnLatent, Pose, Source, ViewState
 from viz.timeline.timeline import Keyframe, Timeline
 
 TINY_R = str(GOLDEN / "tiny_r.pkl")
@@ -325,6 +327,33 @@ def test_a_dropped_file_is_offered_with_its_first_direction(tmp_path):
         running.ui.key("ctrl+z")
         running.ui.frames(2)
         assert running.state.get(Directions).edits == (Direction(2, 1.0), Direction(0, 1.0, own=True))
+    finally:
+        running.close()
+
+
+@pytest.mark.window
+def test_a_file_that_has_moved_with_its_session_is_found_and_dropped_it_is_back_with_all_its_sliders(tmp_path):
+    here, other = tmp_path / "here", tmp_path / "other"
+    here.mkdir(), other.mkdir()
+    path = written(here / "directions.npz", {"smile": ONE, "age": 2 * ONE})
+    written(other / "directions.npz", {"smile": ONE})
+    edits = (Direction(2, 1.0), Direction(1, 0.5, 3, 8, own=True))
+    gone = moved(*edits, file="/nowhere/directions.npz", sha256=digest(path))
+    film = Timeline((Keyframe(0.0, gone), Keyframe(1.0, gone.edit(Pose, x=0.1))))
+    found, said = moved_files.located(Session((gone,), film), here)
+    assert {view.get(Directions).file for view in found.all_views} == {str(path)} and "was found at" in said[0]
+    for folder in (other, None):  # of that name, but with other contents; nowhere at all
+        left, said = moved_files.located(Session((gone,)), folder)
+        assert left.views == (gone,) and "dropped on the window" in said[0]
+    running = Running(tmp_path, gone)
+    try:
+        running.app.context.film.edit(film)
+        running.ui.frames(2)
+        assert "is not in" in running.app.frame.error.message
+        running.window.drop([path])
+        running.ui.frames(3)
+        assert running.state.get(Directions) == Directions(edits, str(path), digest(path)) and running.app.frame.error is None
+        assert {key.view.get(Directions).file for key in running.app.context.film.timeline.keyframes} == {str(path)}
     finally:
         running.close()
 

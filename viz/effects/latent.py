@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from viz import capture, commands, directions_file, latent_file
 from viz.canvas.canvas import tone_map_of
 from viz.effects.saving import free_name, saved
 from viz.export.encoders import SESSION_KEY
+from viz.session import moved_files
+from viz.session.session import Session
 from viz.state import (
     Direction,
     Directions,
@@ -49,6 +52,10 @@ def open_latent(app: App, path: Path) -> None:
     except (latent_file.LatentError, OSError) as e:
         app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
         return
+    before = app.state.get(OwnLatent)
+    if moved_files.is_back(before.file, before.sha256, path, own.sha256):
+        _put_back(app, before.file, own.file)
+        own = replace(own, index=before.index, space=before.space)
     app.state = app.state.reset(LatentPath).put(own)
     more = f", the first of {latents.count}" if latents.count > 1 else ""
     also = acting_on_rows(app.state) if latents.kind != "z" else ""
@@ -78,9 +85,26 @@ def open_directions(app: App, path: Path) -> None:
     except (latent_file.LatentError, OSError) as e:
         app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
         return
-    kept = tuple(edit for edit in app.state.get(Directions).edits if not edit.own)
-    app.state = app.state.put(Directions((*kept, Direction(own=True)), str(path.resolve()), sha256))
+    before, file = app.state.get(Directions), str(path.resolve())
+    if moved_files.is_back(before.file, before.sha256, path, sha256):
+        _put_back(app, before.file, file)
+        app.state = app.state.edit(Directions, sha256=sha256)
+        app.toasts.add("info", f"{path.name} is back, and its directions with it.")
+        return
+    kept = tuple(edit for edit in before.edits if not edit.own)
+    app.state = app.state.put(Directions((*kept, Direction(own=True)), file, sha256))
     app.toasts.add("info", f"{path.name} holds directions: the panel Directions (workspace 1) moves the latent along them.")
+
+
+def _put_back(app: App, file: str, new: str) -> None:
+    """A file that had moved, in every view that names it."""
+
+    def renamed(view: ViewState) -> ViewState:
+        return moved_files.renamed_view(view, file, new)
+
+    film = app.context.film
+    film.edit(Session(timeline=film.timeline).map_views(renamed).timeline)
+    app.state, app.opened = renamed(app.state), app.opened.map_views(renamed)
 
 
 def save_latent(app: App, suffix: str) -> Path:

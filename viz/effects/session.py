@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from viz.session import layout as session_layout, networks as session_networks, session
+from viz.session import layout as session_layout, moved_files, networks as session_networks, session
 from viz.session.session import Session
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def show(app: App, opened: Session, name: str, folder: Path | None = None) -> No
     `folder` is where its file is: a network that has moved may lie beside it.
     """
     opened, said, missing = session_networks.located(opened, folder, app.settings.recent)
+    opened, also = moved_files.located(opened, folder)
     app.networks.learn(opened)
     app.restore(opened.views[0])
     if opened.timeline.keyframes:
@@ -32,7 +33,7 @@ def show(app: App, opened: Session, name: str, folder: Path | None = None) -> No
         app.change_settings(**changes)
     what = "Session" if opened.timeline.keyframes or opened.settings else "View"
     app.toasts.add("info", f"{what} restored from {name}.")
-    for note in (*said, session_layout.restore(app, opened.layout)):
+    for note in (*said, *also, session_layout.restore(app, opened.layout)):
         if note:
             app.toasts.add("warning", note)
     app.missing.ask(missing)

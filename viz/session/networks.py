@@ -133,7 +133,7 @@ def located(session: Session, folder: Path | None, others: Iterable[str] = ()) -
             session = renamed(session, ref, shown)
             missing.append(Missing(shown, ref))
             continue
-        if not _is_gone(ref):
+        if not is_gone(ref):
             continue
         record = session.networks.get(ref)
         record = record if isinstance(record, dict) else {}
@@ -178,7 +178,7 @@ def not_here(ref: str) -> bool:
     return is_address(ref) and entry_named(ref.strip()) is None and not download_of(ref.strip()).complete
 
 
-def _is_gone(ref: str) -> bool:
+def is_gone(ref: str) -> bool:
     """Whether this is a path at which there is nothing."""
     if "://" in ref or entry_named(ref) is not None:
         return False

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.viz.asked import kinds_put
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
@@ -38,6 +39,10 @@ def test_the_number_is_that_of_the_computation(pose, kind):
     image = result.images[live.SIGNED]
     assert image.values.shape == image.mask.shape == (32, 32) and image.frame_rect == (0, 0, 32, 32)
     assert np.allclose(image.values, expected.error.mean(0).numpy(), atol=1e-5)
+    assert result.values.valid_share == pytest.approx(float(expected.mask.float().mean())) and result.values.valid_share < 1
+    log = result.images[live.LOG]
+    assert np.allclose(log.values, live.signed_log(expected.error.mean(0)), atol=1e-2) and (log.low, log.high) == (-1, 1)
+    assert "0 −80 dB" in log.label
     level = result.images[live.LEVEL].values
     mean_square = (expected.error.numpy().astype(np.float64) ** 2).mean(0)
     clear = mean_square > 1e-8
@@ -57,7 +62,13 @@ def test_the_input_follows_a_scaled_pose_and_the_layers_need_not():
     by_layer = frame.overlays["by layer"].columns[0].numbers
     assert by_layer["input"] > 45 and by_layer["L6_84_96"] < 20
     result, _ = measured(VIEW.put(pose))
-    assert result.values.deformed and "EQ-R" not in live.texts(result.values)[0] and "no figure of the paper" in live.texts(result.values)[2]
+    title, _, note = live.texts(result.values)
+    assert result.values.deformed and "EQ-R" not in title and "no figure of the paper" in note
+
+
+def test_an_error_on_a_log_scale_has_its_sign_and_decades():
+    found = live.signed_log(torch.tensor([2.0, -0.2, 0.02, -2e-4, 1e-9, 0.0]))
+    assert found.tolist() == pytest.approx([1, -0.75, 0.5, 0, 0, 0], abs=1e-6)
 
 
 def test_without_a_pose_there_is_nothing_to_compare():

@@ -69,8 +69,8 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     chain = x.to(dtype)
     found: tuple[Health, ...] = ()
     for row, spec in enumerate(network.synthesis.specs, start=network.synthesis.first_row):
-        layer, noise = probed(network.synthesis.layer(spec)), fixed["noise"] if network.has_noise else "none"
-        arguments = ws[:, row], noise_image(layer, spec.name, noise, ws) if layer.use_noise else None
+        layer = probed(network.synthesis.layer(spec))
+        arguments = ws[:, row], noise_image(layer, spec.name, fixed["noise"], ws) if layer.use_noise else None
         outputs = []
         for source, kind in ((x, torch.float32), (x, dtype), (chain, dtype)):
             while run.superseded():

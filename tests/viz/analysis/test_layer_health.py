@@ -8,6 +8,7 @@ import torch
 
 from networks.build import build
 from networks.configs import rung
+from networks.loading import save_safetensors
 from networks.measures.comparison import ratio_db
 from networks.spec import MappingConfig
 from tests.viz import asked
@@ -18,7 +19,7 @@ from viz.analysis import layer_health
 from viz.analysis.layer_health import NAME, Health, alarms, dead_channels, probed, texts
 from viz.request import OverlayResult
 from viz.stages.picture import inside
-from viz.state import BreakIt, LayerHealth, Pose, Tap, ViewState
+from viz.state import BreakIt, LayerHealth, Noise, Pose, Source, Tap, ViewState
 
 TINY_R = asked.TINY_R.edit(LayerHealth, on=True)
 TINY_SG2 = asked.TINY_SG2.edit(LayerHealth, on=True)
@@ -44,12 +45,28 @@ def test_a_row_with_every_step_and_the_error_of_computing_it_oneself(pipeline):
         chain = chain.half()
         for row, (spec, health) in enumerate(zip(specs, found[-1].values, strict=True), start=1):
             layer = network.synthesis.layer(spec)
+            probe = probed(layer)
+            probe(x, ws[:, row])
+            assert (health.clamped, health.largest) == (probe.clamped, probe.largest), "as in 32 bits"
             own, chain, x = layer(x, ws[:, row], dtype=torch.float16), layer(chain, ws[:, row], dtype=torch.float16), layer(x, ws[:, row])
             exact, *others = (inside(y[0].double(), spec.out_sampling_rate) for y in (x, own, chain))
             power = float((exact - exact.mean(dim=(1, 2), keepdim=True)).square().sum())
             expected = [ratio_db(power, float((other - exact).square().sum())) for other in others]
             assert [health.own_db, health.chain_db] == pytest.approx(expected, abs=0.1), spec.name
             assert 45 < health.chain_db < 90 and health.channels == spec.out_channels
+
+
+def test_layers_are_those_of_the_picture_with_its_noise(pipeline, network, tmp_path, monkeypatch):
+    network = build(replace(network.config, use_noise=True), seed=0)
+    for spec in network.synthesis.specs[:-1]:
+        network.synthesis.layer(spec).noise_strength.data.fill_(0.5)
+    save_safetensors(network, tmp_path / "noisy.safetensors")
+    seen = []
+    monkeypatch.setattr(layer_health, "dead_channels", lambda values, rate: seen.append(values) or ())
+    steps(pipeline, TINY_R.put(Source(str(tmp_path / "noisy.safetensors"))).put(Noise("random", 3)), NAME)
+    network, ws = inputs(pipeline)
+    for spec, values in zip(network.synthesis.specs, seen, strict=True):
+        assert torch.allclose(values, network.synthesize(ws, tap=spec.name, noise=3)[0], atol=1e-4), spec.name
 
 
 def test_eight_bits_are_worse_than_eleven_by_three_bits(pipeline):
@@ -91,6 +108,10 @@ def test_channels_that_carry_nothing_are_dead():
     values[4, 4:-4, 4:-4] = 0.0  # only its margin varies
     assert dead_channels(values, 12.0) == (2, 4)
     assert dead_channels(torch.randn(3, 9, 9), 9.0) == ()
+    signs = 1 - 2.0 * (torch.arange(100).reshape(1, 10, 10) % 2).expand(4, 10, 10)  # of deviation 1
+    for deviation, dead in ((0.98e-4, (3,)), (1.02e-4, ())):  # the layer's own is the root of 3 / 4
+        levels = torch.tensor([1, 1, 1, deviation * 0.75**0.5])
+        assert dead_channels(signs * levels[:, None, None], 10.0) == dead
 
 
 def test_a_channel_without_weights_is_found_in_the_network(pipeline):
@@ -141,6 +162,7 @@ def test_what_deserves_attention_stands_out():
     ill = Health("L3_52_96", 39.0, 12.0, 0.002, 1e6, (3, 5), 96)
     assert texts(ill, half=True) == ("L3 ·", "39.0", "12.0", "0.20 %", "1.00e+06", "2 of 96") and all(alarms(ill))
     assert texts(replace(sound, clamped=None, own_db=None))[1:4:2] == ("—", "—")
+    assert alarms(replace(sound, own_db=None, chain_db=40.0, largest=65504.0)) == (False, False, False, True, False)
 
 
 def test_a_click_looks_at_the_layer():
@@ -153,3 +175,20 @@ def test_a_click_looks_at_the_layer():
         assert shown.state.get(LayerHealth) == LayerHealth(on=True, dtype="bfloat16")
         shown.ui.click("LayerHealth.on")
         assert not shown.state.get(LayerHealth).on
+
+
+def test_the_panel_says_what_is_missing(monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(layer_health, "wrapped_text", said.append)
+    on = ViewState().edit(LayerHealth, on=True)
+    for view, facts, overlays, texts_shown in (
+        (on, None, {}, {layer_health.EMPTY}),
+        (ViewState(), FACTS, {NAME: OverlayResult(())}, {layer_health.EMPTY}),
+        (on, FACTS, {}, set()),
+        (on, FACTS, {NAME: OverlayResult()}, {layer_health.NOTHING}),
+    ):
+        with show(layer_health.PANEL, view, network=facts, frame=frame_of(FACTS, overlays=overlays)) as shown:
+            said.clear()
+            shown.ui.frames(1)
+            assert set(said) == texts_shown
+            assert shown.ui.item("LayerHealth.on").disabled == (facts is None) == shown.ui.item("LayerHealth.dtype.bfloat16").disabled

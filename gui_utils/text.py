@@ -24,7 +24,11 @@ def number_text(value: float | None, unit: str = "", decimals: int = 1) -> str:
 
 def signed_text(value: float | None, unit: str = "", decimals: int = 1) -> str:
     """As `number_text`, with a plus before what is not negative."""
-    text = number_text(value, unit, decimals)
+    return signed(number_text(value, unit, decimals))
+
+
+def signed(text: str) -> str:
+    """A number's text with a plus, where it has no minus and the number exists."""
     return text if text == MISSING or text.startswith("−") else f"+{text}"
 
 

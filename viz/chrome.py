@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from gui_utils import layout, theme
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope, tooltip_scope
-from gui_utils.text import MISSING, duration_text, signed_text, unit_text
+from gui_utils.text import MISSING, duration_text, signed, signed_text, unit_text
 from viz import commands, keys, menus
 from viz.canvas.captions import fitting
 from viz.canvas.toolbar import overlay_bar, toolbar
 from viz.compare.bar import compare_bar, other_values
 from viz.panels import PanelContext
-from viz.panels.parts import wrapped_text
+from viz.panels.parts import significant, wrapped_text
 from viz.state import ViewState
 from viz.tour import demonstration
 
@@ -68,31 +68,40 @@ def menu_bar(app: App) -> None:
         if shown:
             menus.draw(app)
             imgui.separator()
-            _chips(app)
+            _network_chip(app)
+            _activity(app, menus.workspace_tabs(app))
 
 
-def _chips(app: App) -> None:
+def _network_chip(app: App) -> None:
     facts = app.good.network if app.good else None
-    if facts is not None:
-        imgui.text_unformatted(facts.name)
-        kernels = _kernels(app)
-        dim_text(f"config {facts.config_name} · {facts.resolution} px · {facts.device}{f' · {kernels.name}' if kernels else ''}")
-        with tooltip_scope() as shown:
-            if shown:
-                imgui.text_unformatted(kernels_text(kernels))
-    measuring = measuring_text(app) if app.renderer.busy and not app.renderer.progress else ""
-    if measuring:
-        with color_scope(text=theme.ACCENT):
-            imgui.text_unformatted(f"● {measuring}")
-    elif app.renderer.busy or app.renderer.progress:
-        progress = app.renderer.progress
+    if facts is None:
+        return
+    imgui.text_unformatted(facts.name)
+    kernels = _kernels(app)
+    dim_text(f"config {facts.config_name} · {facts.resolution} px · {facts.device}{f' · {kernels.name}' if kernels else ''}")
+    with tooltip_scope() as shown:
+        if shown:
+            imgui.text_unformatted(kernels_text(kernels))
+
+
+def _activity(app: App, room: float) -> None:
+    """What is being done, or what was: cut to so many pixels."""
+
+    def cut(text: str, width: float) -> str:
+        return fitting(text, width, lambda part: imgui.calc_text_size(part).x)
+
+    progress = app.renderer.progress
+    measuring = measuring_text(app) if app.renderer.busy and not progress else ""
+    if app.renderer.busy or progress:
         share = f" {100 * progress.fraction:.0f} %" if progress and progress.fraction is not None else ""
+        cancel = "Cancel" if progress and progress.can_cancel else ""
+        taken = imgui.calc_text_size(cancel).x + 2 * imgui.get_font_size() if cancel else 0.0
         with color_scope(text=theme.ACCENT):
-            imgui.text_unformatted(f"● {progress.text if progress else 'rendering'}{share}")
-        if progress and progress.can_cancel and imgui.small_button("Cancel##load"):
+            imgui.text_unformatted(cut(f"● {measuring or (progress.text if progress else 'rendering')}{share}", room - taken))
+        if cancel and imgui.small_button(f"{cancel}##load"):
             app.context.emit(commands.CancelLoad())
     elif app.good is not None:
-        dim_text(fitting(what_ran(app), imgui.get_content_region_avail().x, lambda text: imgui.calc_text_size(text).x))
+        dim_text(cut(what_ran(app), room))
 
 
 def _kernels(app: App) -> Any:
@@ -164,6 +173,9 @@ def _status_text(app: App) -> None:
         f"sample {found.column}, {found.row}   ({x}, {y}) widths   channel {channels}:  {values}{note}"
         f"{_measured_text(app)}{other_values(app.canvas.comparison.probes)}"
     )
+    imgui.set_cursor_pos_x(imgui.get_window_width() - imgui.calc_text_size(FIRST_HINT).x - imgui.get_style().window_padding.x)
+    if imgui.get_cursor_screen_pos().x > imgui.get_item_rect_max().x + 2 * imgui.get_font_size():
+        dim_text(FIRST_HINT)  # most of all over the picture, which it speaks of
 
 
 def _measured_text(app: App) -> str:
@@ -171,7 +183,7 @@ def _measured_text(app: App) -> str:
     image, found = app.canvas.overlay_image, app.canvas.overlay_probe
     if image is None:
         return ""
-    values = MISSING if found is None else "  ".join(f"{v:+.4g}".replace("-", "−") for v in found)
+    values = MISSING if found is None else "  ".join(signed(significant(v)) for v in found)
     return f"   {image.label}:  {values}{unit_text(image.unit)}"
 
 

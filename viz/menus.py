@@ -7,8 +7,9 @@ from contextlib import nullcontext
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from gui_utils import theme
 from gui_utils.libraries import imgui
-from gui_utils.scopes import tooltip_scope
+from gui_utils.scopes import color_scope, dim_text, style_scope, tooltip_scope
 from gui_utils.text import number_text
 from viz import commands, keys, workspaces
 from viz.effects import figure as figure_effects
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Entry = tuple[str, str, commands.Command]  # text, with "menu|text" for one of the second level; key; what it does
 LATENT_FILES = (".npz", ".npy", ".safetensors")
+TAB_GAP_EM = 0.15  # between the tabs of workspaces
+NAMED_ROOM_EM = 12.0  # that their names leave for what is being done
 
 MENUS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
@@ -82,6 +85,35 @@ def draw(app: App) -> None:
                     _panels(app)
             finally:
                 imgui.end_menu()
+
+
+def workspace_tabs(app: App) -> float:
+    """The workspaces at the right end of the bar, the one on screen lit: with their names, or, where that has no room, as keys alone.
+
+    Returns the room that is left between the cursor and them, in pixels.
+    """
+    em, style, start = imgui.get_font_size(), imgui.get_style(), imgui.get_cursor_pos_x()
+    room = imgui.get_window_width() - style.window_padding.x - start
+    gap = TAB_GAP_EM * em
+    for named, kept in ((True, NAMED_ROOM_EM * em), (False, 0.0)):
+        labels = [f"{i} {w.name}" if named else str(i) for i, w in enumerate(workspaces.WORKSPACES, start=1)]
+        width = sum(imgui.calc_text_size(label).x + 2 * style.frame_padding.x + gap for label in labels)
+        if room - width >= kept:
+            break
+    else:
+        return room
+    imgui.set_cursor_pos_x(start + room - width)
+    for i, (label, place) in enumerate(zip(labels, workspaces.WORKSPACES, strict=True), start=1):
+        lit = (*theme.ACCENT, 0.3) if app.chrome_shown and app.settings.workspace == i else (0.0, 0.0, 0.0, 0.0)
+        with color_scope(button=lit), style_scope(item_spacing=(gap, style.item_spacing.y)):
+            if imgui.small_button(f"{label}###Workspace.{i}"):
+                app.context.emit(commands.ChooseWorkspace(i))
+        with tooltip_scope() as shown:
+            if shown:
+                imgui.text_unformatted(place.name)
+                dim_text(f"{place.purpose} Key {i}.")
+    imgui.set_cursor_pos_x(start)
+    return room - width - 2 * em
 
 
 def nothing_for(app: App, command: commands.Command) -> str:

@@ -13,9 +13,13 @@ PICTURE = "Picture"
 
 @dataclass(frozen=True)
 class Workspace:
-    """`places`: panel title -> region, in tab order; panels left out stand in their own region, behind these."""
+    """`places`: panel title -> region, in tab order; panels left out stand in their own region, behind these.
+
+    `purpose`: a sentence for newcomers.
+    """
 
     name: str
+    purpose: str
     places: dict[str, str] = field(default_factory=dict)
     left_em: float = 21.0
     right_em: float = 25.0
@@ -35,6 +39,7 @@ BEHIND = {"left": "left.lower", "right": "right.lower", "bottom": "right.lower"}
 WORKSPACES: tuple[Workspace, ...] = (
     Workspace(
         "Explore",
+        "Walk through latents; move and turn the picture.",
         {
             "Latent": "left",
             "Style mix": "left",
@@ -48,23 +53,26 @@ WORKSPACES: tuple[Workspace, ...] = (
     ),
     Workspace(
         "Layers",
+        "What each layer holds, and what it does when it is broken.",
         {
             "Latent": "left",
             "Pose": "left.lower",
             "Filmstrip": "bottom",
+            "Profile": "bottom",
             "Layers": "right",
             "Filters": "right",
             "Fourier input": "right",
             "Layer health": "right",
             "Nonlinearity": "right",
             "Channels": "right.lower",
-            "Profile": "bottom",
             "Break it": "right.lower",
+            "Edits": "right.lower",
         },
         right_em=32.0,
     ),
     Workspace(
         "Spectra",
+        "Which frequencies pictures, layers and filters have.",
         {
             "Latent": "left",
             "Pose": "left.lower",
@@ -80,6 +88,7 @@ WORKSPACES: tuple[Workspace, ...] = (
     ),
     Workspace(
         "Equivariance",
+        "How well the network follows its pose, in numbers.",
         {
             "Pose": "left",
             "Latent": "left.lower",
@@ -98,6 +107,7 @@ WORKSPACES: tuple[Workspace, ...] = (
     ),
     Workspace(
         "Sticking",
+        "Whether detail moves along, or sticks to the pixels.",
         {
             "Latent": "left",
             "Truncation": "left.lower",
@@ -113,6 +123,7 @@ WORKSPACES: tuple[Workspace, ...] = (
     ),
     Workspace(
         "Compare",
+        "Up to four views, linked: networks, seeds, broken filters.",
         {"Compare": "left", "Network": "left", "Latent": "left.lower", "Pose": "left.lower", "Layers": "right", "Channels": "right.lower"},
         lower=0.36,
     ),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gui_utils.text import duration_text, number_text, signed_text, size_text
+from gui_utils.text import duration_text, number_text, signed, signed_text, size_text
 
 
 @pytest.mark.parametrize("value, unit, decimals, expected", [
@@ -21,3 +21,4 @@ def test_sizes_and_durations():
 def test_signs_are_told_and_real():
     assert [signed_text(v, "dB") for v in (1.0, -1.0, 0.0, -0.01, float("inf"))] == ["+1.0 dB", "−1.0 dB", "+0.0 dB", "+0.0 dB", "+∞ dB"]
     assert signed_text(float("nan")) == "—"
+    assert [signed(text) for text in ("1.5", "−1.5", "—")] == ["+1.5", "−1.5", "—"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from gui_utils.text import number_text
+from gui_utils.text import number_text, signed_text
 from gui_utils.tone import BACKGROUND
 from viz.compare.compare import chosen, others, own_values
 from viz.groups.compare import NAMES, OwnValues
@@ -72,8 +72,8 @@ def own_text(own: OwnValues) -> str:
         parts.append(f"noise {own.noise_seed}" if own.noise == "random" else f"noise {'stored' if own.noise == 'const' else own.noise}")
     if own.own_pose:
         pose = own.posed(Pose())
-        numbers = f"pose {pose.x:+.3f}, {pose.y:+.3f}, {360 * pose.turns:+.1f}°"
-        parts += [numbers, *deformation(pose)] if pose.moved else ["not moved"]
+        x, y = (signed_text(v, decimals=3) for v in (pose.x, pose.y))
+        parts += [f"pose {x}, {y}, {signed_text(360 * pose.turns, '°')}", *deformation(pose)] if pose.moved else ["not moved"]
     if own.own_layer:
         parts.append("layer of its own")
     if own.intact:

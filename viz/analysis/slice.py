@@ -110,9 +110,9 @@ def streak_score(strip: np.ndarray, *, length: float, low: float, high: float = 
     count. Says something once the picture has moved by more than one period of `low`; None before two lines, or where
     the band has no power.
     """
-    if strip.ndim != 3 or strip.shape[0] < 2 or strip.shape[1] < 2:
-        return None
     samples, count = strip.shape[:2]
+    if samples < 2 or count < 2:
+        return None
     window = np.hanning(samples + 2)[1:-1, None, None]
     detail = np.fft.rfft((strip - strip.mean(axis=0, keepdims=True)) * window, axis=0)
     frequency = np.arange(len(detail)) / length

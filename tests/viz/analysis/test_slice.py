@@ -27,9 +27,18 @@ def test_a_line_reads_the_picture_where_it_lies(x0, y0, x1, y1, size):
     line = ScanLine(x0, y0, x1, y1)
     values = line.read(ramp(*size, 64), sampling_rate=64)
     t = (np.arange(len(values)) + 0.5) / len(values)
+    assert line.length == pytest.approx(math.dist((x0, y0), (x1, y1)))
     assert len(values) == max(2, round(line.length * 64))
     assert np.allclose(values[:, 0], x0 + (x1 - x0) * t, atol=1e-4)
     assert np.allclose(values[:, 1], y0 + (y1 - y0) * t, atol=1e-4)
+
+
+def test_through_the_middle_every_row_and_every_column_is_read_once():
+    """Between the two samples that the middle lies between."""
+    picture = np.random.default_rng(0).standard_normal((8, 8, 2)).astype(np.float32)
+    assert np.allclose(ScanLine(0, -0.5, 0, 0.5).read(picture), picture[:, 3:5].mean(axis=1))
+    assert np.allclose(ScanLine(-0.5, 0, 0.5, 0).read(picture), picture[3:5].mean(axis=0))
+    assert np.allclose(ScanLine(0.5, -0.5, 0.5, 0.5).read(picture), picture[:, 7])
 
 
 def test_beyond_the_border_the_border_goes_on():
@@ -86,9 +95,13 @@ def test_a_level_that_flickers_is_no_detail():
     assert streak_score(flicker, length=0.5, low=10) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("shape", [(0, 0, 1), (64, 1, 3), (1, 9, 3)])
+@pytest.mark.parametrize("shape", [(0, 0, 1), (0, 9, 1), (64, 0, 3), (64, 1, 3), (1, 9, 3)])
 def test_no_number_where_there_is_none(shape):
-    assert streak_score(np.ones(shape), length=0.5, low=1) is None
+    assert streak_score(np.random.default_rng(0).standard_normal(shape), length=0.5, low=1) is None
+
+
+def test_two_lines_of_two_samples_have_a_number():
+    assert streak_score(np.array([[[1.0], [1.0]], [[-1.0], [-1.0]]]), length=0.5, low=1) == pytest.approx(1)
 
 
 def test_a_flat_slice_has_no_detail_to_judge():

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from gui_utils.libraries import imgui
+from gui_utils.tone import ToneMap, tone_map
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz.analysis import slice_strip as ss
-from viz.analysis.slice import ScanLine
+from viz.analysis.slice import ENOUGH, ScanLine, streak_score
 from viz.commands import SaveMeasurement
 from viz.figures.figure import Axis, framed, ticks
 from viz.request import Picture
@@ -47,9 +48,13 @@ def test_every_new_picture_adds_a_line_and_drawing_it_again_does_not():
 
 def test_another_line_or_layer_begins_anew_and_a_contact_sheet_has_none():
     collected = ss.Collected()
+    collected.see(Slice(on=True), None)
     collected.see(Slice(on=True), picture())
-    collected.see(Slice(on=True), picture())
-    collected.see(Slice(on=True, x0=0.1, x1=0.1), picture())
+    collected.see(Slice(on=True), shown := picture())
+    assert len(collected.strip) == 2
+    collected.see(Slice(on=True, x0=0.1, x1=0.1), shown)
+    assert (len(collected.strip), collected.line.x0) == (1, 0.1), "of the same picture"
+    collected.see(Slice(on=True, x0=0.1, x1=0.1), picture(channels=(0, 1, 1)))
     assert len(collected.strip) == 1
     collected.see(Slice(on=True, x0=0.1, x1=0.1), picture(tap="L3"))
     assert len(collected.strip) == 1
@@ -73,10 +78,10 @@ def test_streaks_score_high_and_strands_low_but_a_few_lines_nothing():
     stuck, moving = ss.Collected(), ss.Collected()
     for i in range(30):
         stuck.see(line, picture(values=texture.copy()))
-        if i == 3:
-            assert stuck.score() is None
+        assert (stuck.score() is None) == (i + 1 < ENOUGH)
         moving.see(line, picture(values=np.roll(texture, i, axis=0)))
     assert stuck.score() > 0.99 and moving.score() < 0.1
+    assert moving.score() == streak_score(moving.values, length=0.8, low=64 / 8)
 
 
 def test_the_panel_collects_while_it_is_on_and_does_nothing_else():
@@ -98,6 +103,13 @@ def test_the_panel_collects_while_it_is_on_and_does_nothing_else():
         assert len(collected.strip) == 2
         shown.ui.click("Slice.clear")
         assert len(collected.strip) <= 1, "only what is still on screen"
+        shown.ui.click("Slice.on")
+        before, shown.context.frame = len(collected.strip), frame_of(R, picture=picture(3))
+        shown.ui.frames(2)
+        assert len(collected.strip) == before and not shown.state.get(Slice).on
+        shown.context.frame, shown.state = None, ON
+        shown.ui.frames(2)
+        assert len(collected.strip) == before
 
 
 def test_over_a_contact_sheet_the_panel_says_why_no_line_is_added(monkeypatch):
@@ -117,9 +129,19 @@ def test_what_is_saved_has_axes(tmp_path):
     assert command.arrays["values"].shape == (19, 10, 3)
     assert command.arrays["position"][[0, -1]] == pytest.approx([-0.15 + 0.15 / 19, 0.15 - 0.15 / 19])
     assert command.arrays["line"].tolist() == [0.0, -0.15, 0.0, 0.15]
+    assert command.arrays["picture"].tolist() == list(range(10)) and command.arrays["stuck"] == collected.score()
     pixels = command.figure()
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert pixels.dtype == np.uint8 and pixels.shape[0] > 240 and (pixels == 255).mean() > 0.1
+
+
+def test_a_strip_is_drawn_as_the_picture_is_and_a_short_one_has_no_score():
+    collected = ss.Collected()
+    collected.see(Slice(on=True), picture(values=np.full((64, 64, 1), 0.5, np.float32)))
+    tone = Tone(gain_db=6.0, signed=True, colormap="magma")
+    expected = tone_map(np.full((1, 1, 1), 0.5), ToneMap.from_db(6.0, offset=tone.offset, signed=True, colormap="magma"))
+    assert (ss.pixels_of(collected.values, tone) == expected).all()
+    assert (ss.pixels_of(np.full((4, 4, 3), 0.5), tone) != expected).any() and np.isnan(ss.export(collected, tone).arrays["stuck"])
 
 
 def test_figures_put_ticks_where_the_numbers_are():

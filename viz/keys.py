@@ -55,7 +55,9 @@ def _turn(degrees: float) -> Action:
     return lambda state, facts: gestures.rotate(state, degrees / 360, facts)
 
 
-def _layer(step: int) -> Action:
+def layer_step(step: int) -> Callable[[ViewState, NetworkFacts | None], ViewState]:
+    """So many layers further on."""
+
     def act(state: ViewState, facts: NetworkFacts | None) -> ViewState:
         if facts is None:
             return state
@@ -133,8 +135,8 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("n",), "next seed", "Latent", _seed(1), repeats=True),
     Binding(("shift+n",), "previous seed", "Latent", _seed(-1), repeats=True),
     Binding(("s",), "bookmark the latent", "Latent", _command(commands.Bookmark())),
-    Binding(("left_bracket",), "layer before, layer after", "Layers", _layer(-1), repeats=True),
-    Binding(("right_bracket",), "layer before, layer after", "Layers", _layer(1), repeats=True),
+    Binding(("left_bracket",), "layer before, layer after", "Layers", layer_step(-1), repeats=True),
+    Binding(("right_bracket",), "layer before, layer after", "Layers", layer_step(1), repeats=True),
     Binding(("minus",), "channel before, channel after", "Layers", _channel(-1), repeats=True),
     Binding(("equal",), "channel before, channel after", "Layers", _channel(1), repeats=True),
     Binding(("f",), "spectrum on or off", "Layers", _toggle(Spectrum)),

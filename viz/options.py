@@ -27,3 +27,4 @@ class AppOptions:
     headless: bool = False
     offer_tour: bool = False
     remote_port: int | None = None  # 0 is any free one
+    osc: tuple[str, int] | None = None  # where Open Sound Control is listened for: address and port

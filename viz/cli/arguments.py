@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 from pathlib import Path
 
 from viz.errors import CommandError
@@ -56,6 +57,18 @@ def channel_list(text: str) -> tuple[int, ...]:
     if len(channels) not in (1, 3) or min(channels) < 0:
         raise argparse.ArgumentTypeError(f"{text!r}: one channel, or three, counted from 0")
     return channels
+
+
+def osc_place(text: str) -> tuple[str, int]:
+    """9000 is this machine only; 0.0.0.0:9000 or [::1]:9000 is that interface."""
+    host, colon, port = text.rpartition(":")
+    try:
+        host = str(ipaddress.ip_address(host.strip("[]"))) if colon else "127.0.0.1"
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither PORT nor ADDRESS:PORT, such as 9000 or 192.168.1.5:9000") from None
+    if not (port.isdecimal() and len(port) < 6 and int(port) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r}: a port from 0 to 65535 is expected")
+    return host, int(port)
 
 
 def size_pair(text: str) -> tuple[int, int]:

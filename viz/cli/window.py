@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from viz import capture
-from viz.cli.arguments import check_out, size_pair
+from viz.cli.arguments import check_out, osc_place, size_pair
 from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.compare.pairs import with_networks_beside
@@ -53,6 +53,8 @@ def add_window_arguments(parser: argparse.ArgumentParser) -> None:
         "--remote", action="store_true", help="let programs here ask and set the view (viz.remote); prints address and token"
     )
     parser.add_argument("--remote-port", metavar="N", type=int, default=0, help="for --remote (default: any free one)")
+    parser.add_argument("--osc", metavar="PORT", type=osc_place, default=None,
+                        help="let programs here set the view by Open Sound Control (UDP); ADDRESS:PORT: others too")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="ignore and keep untouched all remembered settings")
 
 
@@ -106,6 +108,7 @@ def _open(options: argparse.Namespace) -> int:
             size=options.size,
             font_scale=options.font_scale,
             remote_port=options.remote_port if options.remote else None,
+            osc=options.osc,
         ),
     )
 

@@ -9,21 +9,18 @@ is compiled once for each variant that the processor family can have, with AF_IS
 symbols are named and how the right one is chosen at run time. Other sources are compiled once, for the family's oldest processor.
 
 A build happens in a directory of its own and is renamed into place when complete. So an interrupted build leaves nothing that a later
-start could mistake for a library, two processes may build at once (the last rename wins, both results are the same), and there is no
-lock to go stale.
+start could mistake for a library, and two processes may build at once (the last rename wins, both results are the same). They seldom do:
+a start waits for another that is building, as long as that one lives and no longer than a build may take.
 Nothing here runs at import. `python -m torch_utils.native_build --out DIR` makes the library that a wheel carries.
 """
 
 import argparse
-import atexit
-import contextlib
 import hashlib
 import json
 import logging
 import os
 import platform
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -32,12 +29,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .children import run, turn
+
 log = logging.getLogger(__name__)
 
 SOURCES = Path(__file__).parent / "ops" / "csrc"
 PREBUILT = Path(__file__).parent / "ops" / "lib"
 APPLICATION = "aliasfree-visualizer"
 TIMEOUT_S = 300.0
+WAIT_S = TIMEOUT_S  # for another start that is building
 VERSION_S = 10.0
 KEPT_BUILDS = 6
 
@@ -193,43 +193,12 @@ def _ninja_file(toolchain: Toolchain, sources: Path, library: str) -> str:
 
 
 def _run(command: Sequence[str], directory: Path, timeout_s: float) -> None:
-    """Runs apart from the terminal's signals; whatever ends this call, ends the compilers too."""
-    process = subprocess.Popen(
-        command,
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    atexit.register(_ask_to_end, process)  # a window is closed, and the thread that builds does not come to its end
     try:
-        output, _ = process.communicate(timeout=timeout_s)
+        status, output = run(command, directory, timeout_s)
     except subprocess.TimeoutExpired:
         raise NativeUnavailable(f"the native build took longer than {timeout_s:g} s and was ended") from None
-    finally:
-        atexit.unregister(_ask_to_end)
-        if process.poll() is None:
-            _end(process)
-    if process.returncode != 0:
+    if status != 0:
         raise NativeUnavailable(f"the native build failed: {_first_error(output)}")
-
-
-def _ask_to_end(process: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Asks first: ninja puts each compiler in a process group of its own, and only ninja knows them."""
-    _ask_to_end(process)
-    try:
-        process.communicate(timeout=5)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
 
 
 def _first_error(output: str) -> str:
@@ -313,11 +282,27 @@ def find_or_build(*, timeout_s: float = TIMEOUT_S, fresh: bool = False) -> Path:
         return earlier[0]  # built when there was still a compiler
     directory = root / f"{family}-{toolchain.key()}"
     path = directory / library_name()
-    if not fresh and is_whole(path):
+    before = _stamp(path) if fresh else None
+
+    def there() -> bool:
+        return _stamp(path) != before and is_whole(path)
+
+    if there():
         return path
-    built = build(directory, timeout_s=timeout_s)
+    with turn(directory / ".turn", WAIT_S, there):
+        if there():  # another start has built it meanwhile
+            return path
+        build(directory, timeout_s=timeout_s)
     _prune(root, keep=directory)
-    return built
+    return path
+
+
+def _stamp(path: Path) -> int | None:
+    """Changes when the file does; None where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _carries(library: Path, digest: str) -> bool:

@@ -5,7 +5,7 @@ A wheel that holds them carries the platform's tag; without a compiler it is a p
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 import sysconfig
 from pathlib import Path
@@ -19,13 +19,12 @@ LIBRARY = Path("torch_utils", "ops", "lib")
 
 
 def _native_build() -> ModuleType:
-    """`torch_utils.native_build`, loaded by its path: setuptools runs this file outside its package."""
-    spec = importlib.util.spec_from_file_location("native_build_for_wheel", HERE / "native_build.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    """`torch_utils.native_build`: setuptools runs this file outside its package."""
+    sys.path.insert(0, str(HERE.parent))
+    try:
+        return importlib.import_module("torch_utils.native_build")
+    finally:
+        sys.path.remove(str(HERE.parent))
 
 
 class BuildWithKernels(build_py):

@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from torch_utils import native_build, native_library
+from torch_utils import children, native_build, native_library
 from torch_utils.native_build import NativeUnavailable, build, library_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -251,6 +253,49 @@ def test_two_processes_that_build_at_once_both_succeed(sources, tmp_path):
     assert [process.wait(timeout=120) for process in processes] == [0, 0, 0]
     assert [path.name for path in (tmp_path / "out").iterdir()] == [library_name()]
     ctypes.CDLL(str(tmp_path / "out" / library_name()))
+
+
+def starts(monkeypatch) -> tuple[list[int], threading.Event, threading.Event]:
+    """Builds that were begun; each waits for the first event. The second is set once a start waits for another one."""
+    begun, go, waits, build = [], threading.Event(), threading.Event(), native_build.build
+
+    def slow(*given, **more):
+        begun.append(1)
+        assert go.wait(60)
+        return build(*given, **more)
+
+    monkeypatch.setattr(native_build, "build", slow)
+    monkeypatch.setattr(children.time, "sleep", lambda _: waits.set())
+    return begun, go, waits
+
+
+def test_two_starts_on_a_clean_cache_compile_once(own_cache, monkeypatch):
+    begun, go, waits = starts(monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(native_build.find_or_build) for _ in range(2)]
+        try:
+            assert waits.wait(60)
+        finally:
+            go.set()
+        assert len({each.result(60) for each in found}) == len(begun) == 1
+
+
+@pytest.mark.parametrize("dead", [True, False], ids=["dead", "hanging"])
+def test_a_start_that_died_or_hangs_holds_up_the_next_one_no_longer_than_its_deadline(own_cache, monkeypatch, dead):
+    native_build.find_or_build().unlink()
+    monkeypatch.setattr(native_build, "WAIT_S", 60 if dead else 0.2)
+    started = time.monotonic()
+    (lock,) = own_cache.rglob(".turn")
+    code = "import fcntl, sys, time; f = open(sys.argv[1], 'wb'); fcntl.flock(f, fcntl.LOCK_EX); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, str(lock)], stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout is not None and holder.stdout.readline()
+            if dead:
+                holder.kill()
+                holder.wait(10)
+            assert native_build.is_whole(native_build.find_or_build()) and time.monotonic() - started < 30
+        finally:
+            holder.kill()
 
 
 def test_a_build_killed_half_way_leaves_the_next_one_unharmed(sources, tmp_path):

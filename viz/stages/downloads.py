@@ -52,7 +52,8 @@ class Errand:
     once it has `ended`."""
 
     def __init__(self, ref: str, fetch: Callable[..., Any]) -> None:
-        self.ended, self.error, self.found = threading.Event(), None, None
+        self.ended, self.error = threading.Event(), None
+        self.found: Any = None
         self.said: tuple[str, float | None, bool] = (f"Connecting to download {ref}", None, True)
         self._unwanted = False
         self._ended_at = 0.0

@@ -331,6 +331,12 @@ def test_a_dropped_file_is_offered_with_its_first_direction(tmp_path):
         running.close()
 
 
+def test_a_spline_stays_within_what_a_file_may_hold():
+    line = Timeline(tuple(Keyframe(float(t), moved(Direction(0, x)), "spline") for t, x in enumerate((0.0, 999.0, 1000.0, 0.0))))
+    between = line.at(1.5)
+    assert ViewState.from_json(between.to_json()) == between == moved(Direction(0, 1000.0))
+
+
 @pytest.mark.window
 def test_a_file_that_has_moved_with_its_session_is_found_and_dropped_it_is_back_with_all_its_sliders(tmp_path):
     here, other = tmp_path / "here", tmp_path / "other"

@@ -69,7 +69,8 @@ def _blend_parts(read: Read, amount: str, span: Span[Any]) -> tuple[Any, ...]:
     def of(part: Any) -> Read:
         return lambda point: math.fsum(getattr(p, amount) for p in read(point) if replace(p, **{amount: 0.0}) == part)
 
-    return tuple(replace(part, **{amount: _blend(of(part), {}, span)}) for part in parts)
+    limits = next(f.metadata for part in parts for f in dataclasses.fields(part) if f.name == amount)
+    return tuple(replace(part, **{amount: _blend(of(part), limits, span)}) for part in parts)
 
 
 def _blend(read: Read, meta: Mapping[str, Any], span: Span[Any]) -> Any:

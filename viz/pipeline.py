@@ -25,11 +25,11 @@ from viz.memory import Memory
 from viz.refinement import Refinement
 from viz.request import Frame, Picture, RenderError, RenderRequest, Timing
 from viz.stages import SUPERSEDED, Run, Stage, _quiet, band, channels, histogram, latent, load, picture, spectrum, synthesis, tone, unwarp
-from viz.state import BreakIt, Device, Source, ViewState
+from viz.state import BreakIt, Device, EditActivations, Source, ViewState
 
 MEMORY_BYTES = 1 << 30
 NATIVE_PATIENCE_S = 0.5
-SYNTHESIS_GROUPS = (*synthesis.READS, Source, BreakIt, *latent.STAGE.reads)
+SYNTHESIS_GROUPS = (*synthesis.READS, Source, BreakIt, EditActivations, *latent.STAGE.reads)
 Newest = Callable[[], ViewState | None]  # the view of the newest unanswered request, or None
 Progress = Callable[[str, float | None, bool], None]
 FIRST_ONLY = ("statistics", "histogram", "tone")  # nothing shows them of a view beside

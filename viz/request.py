@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viz.state import BreakIt, ViewState
+from viz.edit_text import summary
+from viz.state import BreakIt, EditActivations, ViewState
 
 if TYPE_CHECKING:
     from networks.spec import TapInfo
@@ -306,6 +307,17 @@ class Frame:
     def broken(self) -> str:
         """What is broken in this very picture (not in the view, which may be newer); "" for nothing."""
         return self.request.view.get(BreakIt).summary() if self.network is not None and self.network.kind == "alias-free" else ""
+
+    @property
+    def edited(self) -> str:
+        """What is edited in this very picture, by the layers of its network; "" for nothing."""
+        return summary(self.request.view.get(EditActivations).found_in(self.network.taps).edits) if self.network is not None else ""
+
+    @property
+    def altered(self) -> tuple[str, ...]:
+        """What is done to the network of this very picture, a line each: nothing while it is as it was trained."""
+        said = {"Broken": self.broken, "Edited": self.edited}
+        return tuple(f"{word}: {text}" for word, text in said.items() if text)
 
     @property
     def beside(self) -> Beside | None:

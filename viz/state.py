@@ -17,6 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from viz.groups.band import BandFilter
 from viz.groups.compare import Compare, CompareView, FourthBreak, FourthView, SecondBreak, ThirdBreak, ThirdView
+from viz.groups.edits import Edit, EditActivations
 from viz.groups.groups import (
     AverageSpectrum,
     Channels,
@@ -65,14 +66,14 @@ G = TypeVar("G")
 
 GROUPS: tuple[type, ...] = (
     Source, Device, BreakIt, Latent, LatentPath, OwnLatent, Mixing, Directions, Truncation, Noise, Pose, LearnedPose, Unwarp, Tap, Channels,
-    HeldRange, BandFilter, Spectrum, Histogram,
+    EditActivations, HeldRange, BandFilter, Spectrum, Histogram,
     Compare, ThirdView, FourthView, SecondBreak, ThirdBreak, FourthBreak, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, FourierView, Filmstrip, LayerHealth,
     Inversion,
     Tone, SpectrumView, HistogramView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
 )  # fmt: skip
-PARTS: tuple[type, ...] = (Direction, LayerBreak)  # what groups hold lists of
+PARTS: tuple[type, ...] = (Direction, LayerBreak, Edit)  # what groups hold lists of
 ANALYSES: tuple[type, ...] = (
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, FourierView, Filmstrip, LayerHealth, BreakIt, Inversion,
@@ -184,7 +185,8 @@ def _read_value(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> 
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple) or len(value) > 4096:
             raise StateError(f"{name} is {value!r:.80}; a list is expected")
-        return tuple(_read_value(f"{name}[{i}]", v, get_args(hint)[0], {"low": 0}) for i, v in enumerate(value))
+        part = get_args(hint)[0]
+        return tuple(_read_value(f"{name}[{i}]", v, part, {"low": 0} if part is int else {}) for i, v in enumerate(value))
     if hint in PARTS:
         if not isinstance(value, dict):
             raise StateError(f"{name} is {value!r:.80}; an object is expected")

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import pkgutil
+from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import given, strategies as st
@@ -11,8 +12,6 @@ from hypothesis import given, strategies as st
 import viz.groups
 from viz import state as s
 from viz.groups.groups import DEFAULT_NETWORK
-from viz.groups.latent import Direction
-from viz.groups.layer import LayerBreak
 from viz.state import Latent, Mixing, Pose, Source, StateError, Tap, Tone, ViewState
 
 
@@ -44,9 +43,6 @@ def test_every_group_is_listed_once_and_is_frozen():
             kind().__setattr__(dataclasses.fields(kind)[0].name, 1)
 
 
-PARTS = {"own": LayerBreak, "edits": Direction}  # what lists of these names hold
-
-
 def values_of(kind):
     """A strategy for a group within its declared ranges."""
     fields = {}
@@ -62,10 +58,10 @@ def values_of(kind):
             fields[f.name] = st.floats(low, high, allow_nan=False, allow_infinity=False)
         elif isinstance(f.default, str):
             fields[f.name] = st.text(max_size=20)
-        elif f.name in PARTS:
-            fields[f.name] = st.lists(values_of(PARTS[f.name]), max_size=3).map(tuple)
         else:
-            fields[f.name] = st.lists(st.integers(0, 100), max_size=5).map(tuple)
+            part = get_args(get_type_hints(kind)[f.name])[0]
+            each = values_of(part) if part in s.PARTS else st.text(max_size=8) if part is str else st.integers(0, 100)
+            fields[f.name] = st.lists(each, max_size=3).map(tuple)
     return st.builds(kind, **fields)
 
 

@@ -60,7 +60,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     if ready.whole is None:
         yield OverlayResult()
         return
-    networks = ready.whole.network, ready.network
+    networks = ready.whole.network, (ready.unedited or ready).network  # edits are not what is measured here
     total, done, toll = TIMINGS + SAMPLES, 0, Toll()
     for _ in range(TIMINGS):
         seconds = []
@@ -69,7 +69,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         whole_s, broken_s = (min(new, old or new) for new, old in zip(seconds, (toll.whole_s, toll.broken_s), strict=True))
         toll, done = replace(toll, whole_s=whole_s, broken_s=broken_s), done + 1
         yield OverlayResult(toll, done / total)
-    broken = _measurements(ready.network, run)
+    broken = _measurements(networks[1], run)
     for whole in _remembered(ready.whole, run):
         if whole is None:
             yield None

@@ -20,7 +20,7 @@ from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.latent_text import latent_text, seed_of
 from viz.request import Frame, NetworkFacts, OverlayImage, OverlayResult
-from viz.state import ANALYSES, BreakIt, Device, Latent, Pose, Source, Truncation, ViewState
+from viz.state import ANALYSES, BreakIt, Device, EditActivations, Latent, Pose, Source, Truncation, ViewState
 
 OUTPUTS = (".png", ".npz")
 OUTPUTS_HELP = ".png: a figure; .npz: the numbers as arrays"
@@ -44,7 +44,7 @@ def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: st
 def view_of(options: argparse.Namespace, *groups: Any) -> ViewState:
     """The view that the window would show, with these groups, what they measure switched on: everything else has its default.
 
-    --set and --break come last, as everywhere.
+    --set, --break and --edit come last, as everywhere.
     """
     view = ViewState().put(Source(network=options.network)).put(Latent(x=float(options.seed))).put(Truncation(psi=options.psi))
     if hasattr(options, "translate"):
@@ -139,6 +139,8 @@ def check_pose(view: ViewState, frame: Frame) -> None:
         raise CommandError(f"{facts.titled} has no input grid: nothing can move or turn it")
     if facts.kind != "alias-free" and view.get(BreakIt).on:
         raise CommandError(f"{facts.titled} has no designed filters: --break cannot act on it")
+    for sentence in view.get(EditActivations).missing(facts.taps):
+        raise CommandError(f"--edit: {sentence}")
 
 
 def facts_of(frame: Frame) -> NetworkFacts:

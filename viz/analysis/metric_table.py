@@ -19,11 +19,12 @@ from networks.measures.metrics import Estimate, Measurement, measure
 from networks.spec import ALIAS_FREE
 from viz.analysis import Overlay
 from viz.analysis.parts import progress, result_of, switch, without_grid
+from viz.cli.edits import words as edit_words
 from viz.commands import CopyText
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import BY_CONTENT, beside, text_table, wrapped_text
 from viz.request import NetworkFacts, OverlayResult
-from viz.state import BreakIt, Device, Metrics, ViewState
+from viz.state import BreakIt, Device, EditActivations, Metrics, ViewState
 
 if TYPE_CHECKING:
     from viz.stages import Run
@@ -112,11 +113,12 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 
 def command(facts: NetworkFacts, state: ViewState) -> str:
-    """With what is broken in this network."""
+    """With what is broken and edited in this network."""
     options, whole = state.get(Metrics), asdict(BreakIt())
     flags = [f"--{kind.replace('_', '-')}" for kind in chosen(options)]
     broken = asdict(state.get(BreakIt)) if facts.kind == ALIAS_FREE else whole
     settings = [word for name in broken if broken[name] != whole[name] for word in ("--set", f"BreakIt.{name}={json.dumps(broken[name])}")]
+    settings += edit_words(state.get(EditActivations).found_in(facts.taps))
     words = ("visualizer.py", "metrics", facts.ref, *flags, "--num", str(options.num), "--seed", str(options.seed), *settings)
     return shlex.join(words)
 

@@ -19,7 +19,7 @@ from viz.analysis.measuring import finite
 from viz.cli.arguments import add_engine_arguments, at_least_one, natural
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
-from viz.state import BreakIt, ViewState
+from viz.state import BreakIt, EditActivations, ViewState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,17 +86,21 @@ def kernels(backend: str) -> Iterator[None]:
 
 
 def _as_asked(network: Any, options: argparse.Namespace) -> Any:
-    """The network, or a broken copy of it. Of the view, a metric over random latents reads nothing else."""
+    """The network, or a broken or edited copy of it. Of the view, a metric over random latents reads nothing else."""
     from networks.breakage import Breakage, broken
+    from viz.stages.load import with_edits
 
     view = with_settings(ViewState(), options.settings)
-    others = [kind.__name__ for kind in view.groups if kind is not BreakIt]
+    others = [kind.__name__ for kind in view.groups if kind not in (BreakIt, EditActivations)]
     if others:
-        raise CommandError(f"--set {others[0]}: a metric over random latents and poses depends on BreakIt only")
+        raise CommandError(f"--set {others[0]}: a metric over random latents and poses depends on BreakIt and EditActivations only")
     breaks = view.get(BreakIt)
     if breaks.on and network.config.family != "alias-free":
         raise CommandError(f"--set BreakIt: a {network.config.family} generator has no designed filters to break")
-    return broken(network, Breakage.of_fields(asdict(breaks))) if breaks.on else network
+    for sentence in view.get(EditActivations).missing(network.taps):
+        raise CommandError(f"--edit: {sentence}")
+    network = broken(network, Breakage.of_fields(asdict(breaks))) if breaks.on else network
+    return with_edits(network, view.get(EditActivations).at_taps(network.taps))
 
 
 def as_text(facts: dict[str, Any], kinds: Sequence[Kind]) -> str:

@@ -1,4 +1,4 @@
-"""A badge over the picture while something in the network is broken, so that no broken picture passes for the network's own."""
+"""A badge over the picture while something in the network is broken or edited, so that no such picture passes for the network's own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from viz.request import Frame
 
 
 def badge_text(frame: Frame | None) -> str:
-    """What is broken in this very picture; "" for nothing."""
-    return f"Broken: {frame.broken}" if frame is not None and frame.broken else ""
+    """What is broken or edited in this very picture; "" for nothing."""
+    return "\n".join(frame.altered) if frame is not None else ""
 
 
 def draw_badge(frame: Frame | None, area: Area) -> None:

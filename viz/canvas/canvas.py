@@ -40,6 +40,7 @@ class Gesture:
     last: tuple[float, float]
     rest: Rest = field(default_factory=Rest)
     over: Probe | None = None  # what it began on, until it has become a drag
+    button: int = 0
 
 
 class Canvas:
@@ -222,20 +223,22 @@ class Canvas:
             if self.gesture is None or self.gesture.kind in ("walk", "pan"):
                 state = state.put(replace(view, zoom=0.0, center_x=0.0, center_y=0.0))
         if active and self.gesture is None:
-            self.gesture = Gesture(self._kind(state, context, mouse), mouse, over=self.probe)
+            self.gesture = Gesture(self._kind(state, context, mouse), mouse, over=self.probe, button=int(imgui.is_mouse_down(1)))
         if not active:
-            state, self.gesture = self._clicked(state), None
+            state, self.gesture = self._clicked(state, context.network), None
         if self.gesture is None:
             return state
         before, self.gesture.last = self.gesture.last, mouse
-        self.gesture.over = None if imgui.is_mouse_dragging(0) else self.gesture.over
+        self.gesture.over = None if imgui.is_mouse_dragging(self.gesture.button) else self.gesture.over
         return state if mouse == before else self._drag(state, context, before, mouse)
 
-    def _clicked(self, state: ViewState) -> ViewState:
-        """A click on one channel of the contact sheet: that channel alone."""
-        over = self.gesture.over if self.gesture is not None and self.gesture.kind == "walk" else None
-        if over is None or state.get(Channels).mode != "sheet":
+    def _clicked(self, state: ViewState, facts: NetworkFacts | None) -> ViewState:
+        """A click on one channel of the contact sheet: that channel alone; with the right button it is turned off, or on again."""
+        over = self.gesture.over if self.gesture is not None and (self.gesture.kind == "walk" or self.gesture.button) else None
+        if over is None or self.gesture is None or state.get(Channels).mode != "sheet":
             return state
+        if self.gesture.button:
+            return gestures.turn_off(state, over.channels, facts)
         return state.edit(Channels, mode="single", first=over.channels[0])
 
     def _kind(self, state: ViewState, context: PanelContext, mouse: tuple[float, float]) -> str:

@@ -9,14 +9,13 @@ from typing import Any
 from gui_utils import theme
 from gui_utils.libraries import imgui
 from gui_utils.text import number_text
-from viz.canvas.badge import badge_text
 from viz.canvas.placement import Area
 from viz.compare.caption import number_of, own_text
 from viz.compare.compare import own_values
 from viz.compare.scenes import training_of
 from viz.groups.compare import NAMES
 from viz.request import Beside, Frame, NetworkFacts
-from viz.state import BreakIt, CompareView, ViewState
+from viz.state import BreakIt, CompareView, EditActivations, ViewState
 
 Color = tuple[float, float, float]
 INK, DIM = (0.95, 0.95, 0.95), (0.72, 0.72, 0.72)
@@ -40,7 +39,7 @@ class Caption:
 class KnownEquivariance:
     """EQ-T and EQ-R in dB of the networks that were measured in this window, or that say so themselves."""
 
-    measured: dict[tuple[str, BreakIt], dict[str, float]] = field(default_factory=dict)
+    measured: dict[tuple[str, BreakIt, EditActivations], dict[str, float]] = field(default_factory=dict)
 
     def note(self, frame: Frame) -> None:
         """Remembers what the panel Metrics has measured of the first view's network."""
@@ -48,15 +47,20 @@ class KnownEquivariance:
         if result is None or result.values is None or result.fraction < 1 or frame.network is None:
             return
         found = {kind: estimate.db for kind, estimate in result.values.newest.estimates.items() if estimate.db is not None}
-        self.measured[frame.network.sha256, frame.request.view.get(BreakIt)] = found
+        self.measured[_as_it_was(frame.network, frame)] = found
 
-    def text(self, facts: NetworkFacts, broken: BreakIt) -> str:
-        """ "EQ-T 76.3, EQ-R 47.4 dB"; "" where nothing is known of this network, broken in this way."""
-        found = self.measured.get((facts.sha256, broken))
+    def text(self, facts: NetworkFacts, frame: Frame) -> str:
+        """ "EQ-T 76.3, EQ-R 47.4 dB"; "" where nothing is known of this network, broken and edited as in this frame."""
+        found = self.measured.get(_as_it_was(facts, frame))
         if found is None:
-            found = {} if broken.on else stored_equivariance(facts.metadata)
+            found = {} if frame.altered else stored_equivariance(facts.metadata)
         parts = [f"{label} {number_text(found[kind])}" for kind, label in (("eq_t", "EQ-T"), ("eq_r", "EQ-R")) if kind in found]
         return f"{', '.join(parts)} dB" if parts else ""
+
+
+def _as_it_was(facts: NetworkFacts, frame: Frame) -> tuple[str, BreakIt, EditActivations]:
+    view = frame.request.view
+    return facts.sha256, view.get(BreakIt), view.get(EditActivations).found_in(facts.taps)
 
 
 def stored_equivariance(metadata: Mapping[str, Any]) -> dict[str, float]:
@@ -103,12 +107,11 @@ def name_of(frame: Frame) -> str:
 
 
 def _equivariance(frame: Frame, known: KnownEquivariance) -> str:
-    return known.text(frame.network, frame.request.view.get(BreakIt)) if frame.network is not None else ""
+    return known.text(frame.network, frame) if frame.network is not None else ""
 
 
 def _lines(title: str, facts: str, frame: Frame) -> tuple[tuple[str, Color], ...]:
-    broken, error = badge_text(frame), frame.error
-    lines = [(title, INK), (facts, DIM), (broken, theme.WARNING)]
+    lines, error = [(title, INK), (facts, DIM), *((text, theme.WARNING) for text in frame.altered)], frame.error
     if error is not None:
         lines.insert(1, (error.sentences, theme.ERROR))
     return tuple((text, color) for text, color in lines if text)

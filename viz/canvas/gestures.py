@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from viz.canvas.placement import Placement
+from viz.groups.edits import editable, names
 from viz.request import NetworkFacts
-from viz.state import Latent, Pose, Slice, ViewState
+from viz.state import EditActivations, Latent, Pose, Slice, Tap, ViewState
 
 SEEDS_PER_EM = 0.04  # a drag of 25 em is one seed
 RING = 0.4  # radius of the rotation ring, image widths
@@ -101,3 +103,12 @@ def drag_line(state: ViewState, part: str, dx: float, dy: float) -> ViewState:
         "y1": line.y1 + dy * (part != "start"),
     }
     return state.edit(Slice, **{name: min(max(value, -0.5), 0.5) for name, value in moved.items()})
+
+
+def turn_off(state: ViewState, channels: Sequence[int], facts: NetworkFacts | None) -> ViewState:
+    """Turns these channels of the layer on screen off, or on again where all of them are; nothing for a layer that cannot be edited."""
+    tap = facts.tap(state.get(Tap).layer) if facts is not None else None
+    if facts is None or tap not in editable(facts.taps):
+        return state
+    edits, layer = state.get(EditActivations), names(tap)[0]
+    return state.put(edits.turned_off(layer, channels, off=not edits.off(layer).issuperset(channels)))

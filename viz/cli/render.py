@@ -34,6 +34,7 @@ from viz.state import (
     CompareView,
     Device,
     Directions,
+    EditActivations,
     Latent,
     Mixing,
     Noise,
@@ -254,6 +255,7 @@ def impossible(view: ViewState, frame: Frame) -> Iterator[str]:
         yield f"{layer} is not a layer of {facts.name}; it has {', '.join(t.name for t in facts.taps)}"
     if not facts.has_pose and pose.moved:
         yield f"{facts.titled} has no input grid: nothing can move or turn it"
+    yield from view.get(EditActivations).missing(facts.taps)
     beyond = next((edit.number for edit in view.get(Directions).acting if not edit.own and edit.number >= facts.w_dim), None)
     if beyond is not None:
         raise CommandError(f"--direction {beyond} does not exist: w of {facts.name} has {facts.w_dim} components, counted from 0")

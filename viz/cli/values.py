@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from viz.cli.broken import HELP as BREAK_HELP, Breaking, breaking
+from viz.cli.edits import HELP as EDIT_HELP, Editing, editing
 from viz.errors import CommandError
 from viz.state import GROUPS, StateError, ViewState
 
@@ -18,6 +19,7 @@ def add_set_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", metavar="GROUP.FIELD=VALUE", dest="settings", action="append", default=[], type=setting,
                         help=f"any value of the view, as a saved view names it, e.g. {EXAMPLE}; may be repeated")  # fmt: skip
     parser.add_argument("--break", metavar="LAYERS:NAME=VALUE", dest="settings", action="append", type=breaking, help=BREAK_HELP)
+    parser.add_argument("--edit", metavar="LAYERS:CHANNELS:WHAT=AMOUNT", dest="settings", action="append", type=editing, help=EDIT_HELP)
 
 
 def setting(text: str) -> tuple[str, str, Any]:
@@ -32,11 +34,11 @@ def setting(text: str) -> tuple[str, str, Any]:
         return group, field, value
 
 
-def with_settings(view: ViewState, settings: Sequence[tuple[str, str, Any] | Breaking]) -> ViewState:
+def with_settings(view: ViewState, settings: Sequence[tuple[str, str, Any] | Breaking | Editing]) -> ViewState:
     """The view with these values. Raises CommandError for a group, field or value that does not exist."""
     kinds = {kind.__name__: kind for kind in GROUPS}
     for change in settings:
-        if isinstance(change, Breaking):
+        if isinstance(change, Breaking | Editing):
             view = change.applied(view)
             continue
         group, field, value = change

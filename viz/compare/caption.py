@@ -39,7 +39,7 @@ def captioned(pixels: np.ndarray, frame: Frame, view: ViewState) -> np.ndarray:
 def texts(frame: Frame, view: ViewState) -> list[str]:
     """A line for each view that is shown, and one for what all of them share."""
     shown = others(view) if view.get(CompareView).mode == "side" else (chosen(view),)
-    first = (f"{NAMES[1]}: {_network(frame, view.get(Source).network)}", frame.broken)
+    first = (f"{NAMES[1]}: {_network(frame, view.get(Source).network)}", frame.broken, frame.edited)
     return [", ".join(filter(None, first)), *(_other(frame.others.get(n), view, n) for n in shown), shared(view)]
 
 
@@ -51,7 +51,8 @@ def _network(frame: Frame | None, ref: str) -> str:
 def _other(beside: Beside | None, view: ViewState, number: int) -> str:
     own, frame = own_values(view, number), beside.frame if beside else None
     name = _network(frame, own.network or view.get(Source).network)
-    return ", ".join(filter(None, (f"{NAMES[number]}: {name}", number_of(beside), own_text(own), frame.broken if frame else "")))
+    done = (frame.broken, frame.edited) if frame is not None else ()
+    return ", ".join(filter(None, (f"{NAMES[number]}: {name}", number_of(beside), own_text(own), *done)))
 
 
 def number_of(beside: Beside | None) -> str:

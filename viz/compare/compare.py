@@ -8,11 +8,25 @@ from typing import Any
 
 from viz.groups.compare import MODES, NAMES, OTHERS, OWN_BREAKS, Compare, CompareView, OwnValues
 from viz.request import NetworkFacts
-from viz.state import ANALYSES, BreakIt, Directions, Latent, LatentPath, Noise, OwnLatent, Pose, Source, Tap, Truncation, ViewState
+from viz.state import (
+    ANALYSES,
+    BreakIt,
+    Directions,
+    EditActivations,
+    Latent,
+    LatentPath,
+    Noise,
+    OwnLatent,
+    Pose,
+    Source,
+    Tap,
+    Truncation,
+    ViewState,
+)
 
 MODE_NAMES = {"side": "Side by side", "wipe": "Wipe", "flip": "Flip", "difference": "Difference"}
 OF_ONE = (*OTHERS.values(), *OWN_BREAKS.values(), CompareView, *(kind for kind in ANALYSES if kind is not BreakIt))  # not shared
-SWITCHES = ("own_latent", "own_truncation", "own_noise", "own_pose", "own_layer")
+SWITCHES = ("own_latent", "own_truncation", "own_noise", "own_pose", "own_layer", "own_edits")
 
 
 def compared(view: ViewState) -> bool:
@@ -35,6 +49,12 @@ def broken_in(view: ViewState, number: int) -> BreakIt:
     if own.own_break:
         return BreakIt(**vars(view.get(OWN_BREAKS[number])))
     return BreakIt() if own.intact else view.get(BreakIt)
+
+
+def edited_in(view: ViewState, number: int) -> EditActivations:
+    """The edits of the view of this number."""
+    own = own_values(view, number)
+    return EditActivations(own.edits) if own.own_edits else EditActivations() if own.intact else view.get(EditActivations)
 
 
 def with_own(view: ViewState, number: int, own: OwnValues | Mapping[str, Any], broken: BreakIt | None = None) -> ViewState:
@@ -71,7 +91,7 @@ def other_view(view: ViewState, number: int) -> ViewState:
         second = second.put(Noise(mode=own.noise, seed=own.noise_seed))
     if own.own_pose:
         second = second.put(own.posed(second.get(Pose)))
-    second = second.put(broken_in(view, number))
+    second = second.put(broken_in(view, number)).put(edited_in(view, number))
     return second.put(Tap(layer=own.layer)) if own.own_layer else second
 
 
@@ -88,6 +108,8 @@ def of_first(view: ViewState, switch: str) -> dict[str, Any]:
     if switch == "own_pose":
         pose = vars(view.get(Pose))
         return {"pose_x": pose["x"], "pose_y": pose["y"], **{k: v for k, v in pose.items() if k not in ("x", "y", "snap")}}
+    if switch == "own_edits":
+        return {"edits": view.get(EditActivations).edits}
     return {"layer": view.get(Tap).layer} if switch == "own_layer" else {}
 
 
@@ -134,6 +156,8 @@ def not_shared(view: ViewState, first: NetworkFacts, other: NetworkFacts, number
     if first.has_noise != other.has_noise and view.get(Noise) != Noise():
         missing = which if first.has_noise else "the first"
         notes.append(f"Noise: {missing} network has no noise inputs.")
+    if view.get(EditActivations).missing(other.taps) and edited_in(view, number) == view.get(EditActivations):
+        notes.append(f"Edits: {which} network has not all of their layers and channels.")
     layer = view.get(Tap).layer
     if not own.own_layer and layer and layer not in {tap.name for tap in other.taps}:
         notes.append(f"Layer: {layer} is not in {which} network; {same_layer(layer, first, other) or 'its image'} is as far along.")
@@ -181,10 +205,14 @@ def swapped(view: ViewState, first: NetworkFacts | None, other: NetworkFacts | N
     for switch in SWITCHES:
         if getattr(own, switch):
             changes.update(of_first(view, switch))
+    edited_alone = own.intact and not own.own_edits and bool(view.get(EditActivations).edits)
+    if edited_alone:
+        changes.update(own_edits=True, intact=False, **of_first(view, "own_edits"))
     if not own.own_layer and first is not None and other is not None:
         second = at_same_layer(second, first, other, own)
-    kept = (Source, Latent, LatentPath, OwnLatent, Truncation, Noise, Pose, Tap, BreakIt)
-    broken = view.get(BreakIt) if own.own_break or own.intact else None
+    kept = (Source, Latent, LatentPath, OwnLatent, Truncation, Noise, Pose, Tap, BreakIt, EditActivations)
+    broken = view.get(BreakIt)
+    broken = broken if own.own_break or (own.intact and (broken.on or not edited_alone)) else None
     for kind in kept:
         view = view.put(second.get(kind))
     return with_own(view, number, replace(own, **changes), broken)

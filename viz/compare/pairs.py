@@ -12,7 +12,7 @@ from viz.errors import CommandError
 from viz.groups.compare import OTHERS, OWN_BREAKS, Compare, CompareView
 from viz.groups.groups import DEFAULT_NETWORK
 from viz.groups.layer import BreakIt
-from viz.state import Latent, Pose, Source, Truncation, ViewState
+from viz.state import EditActivations, Latent, Pose, Source, Truncation, ViewState
 
 if TYPE_CHECKING:
     from networks.loading.catalogue import CatalogueEntry
@@ -89,8 +89,8 @@ def toggled(view: ViewState, catalogue: Catalogue) -> ViewState:
     view = view.edit(Compare, on=True)
     if len(others(view)) > 1 or not shows_the_same(view, 2):
         return view
-    if view.get(BreakIt).on:
-        return view.edit(Compare, intact=True)  # what is broken, beside the network as it is
+    if view.get(BreakIt).on or view.get(EditActivations).acting:
+        return view.edit(Compare, intact=True)  # what is broken or edited, beside the network as it is
     return view.edit(Compare, network=partner_of(view.get(Source).network, catalogue), sha256="")
 
 

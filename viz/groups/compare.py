@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from viz.groups.edits import Edit
 from viz.groups.groups import ranged
 from viz.groups.layer import BreakIt
 from viz.groups.pose import Pose
@@ -17,7 +18,7 @@ class OwnValues:
 
     `network` "" is the same network (`sha256`: the weights a saved comparison was seen with). Each `own_...` switch gives
     the view the values that follow it; a latent is that of `file` (and what follows it), else
-    the one at `position` of the path through `seeds`, else the one at x, y. `intact`: what is broken in the first is whole here;
+    the one at `position` of the path through `seeds`, else the one at x, y. `intact`: what is broken or edited in the first is whole here;
     `own_break`: it is broken in its own way, which stands in a group of its own.
     """
 
@@ -51,6 +52,8 @@ class OwnValues:
     layer: str = ""
     intact: bool = False
     own_break: bool = False
+    own_edits: bool = False
+    edits: tuple[Edit, ...] = ranged((), each=True)
 
     def posed(self, pose: Pose) -> Pose:
         """The pose with these values in it; whether it snaps is shared."""

@@ -18,7 +18,7 @@ def ranged(default: Any, low: float | None = None, high: float | None = None, ch
 
     `between`: how it goes from keyframe to keyframe, where a number is more than a number (read by `viz.timeline.easing`): `turn` an angle
     in turns; `geometric` by equal factors; `discrete` not at all; `special` a value that means something of its own; `sums`
-    the field of a list's parts by which each comes and goes.
+    the field of a list's parts by which each comes and goes; `each` a list whose parts move one by one, where both ends have them.
     """
     return field(default=default, metadata={"low": low, "high": high, "choices": choices, **between})
 

@@ -8,11 +8,14 @@ from gui_utils.controls import Field, button, checkbox, choice, combo, drag_int,
 from gui_utils.libraries import imgui
 from gui_utils.text import MISSING
 from gui_utils.tone import COLORMAPS
+from viz.canvas import gestures
 from viz.canvas.contact_sheet import page_count
+from viz.groups.edits import names
 from viz.panels import Panel, PanelContext, histogram
+from viz.panels.edits import no_channels
 from viz.panels.parts import NO_NETWORK, columns, reset_button, significant, text_table, wrapped_text
 from viz.request import Frame, NetworkFacts, Statistics
-from viz.state import Channels, HeldRange, Histogram, HistogramView, Tap, Tone, ViewState
+from viz.state import Channels, EditActivations, HeldRange, Histogram, HistogramView, Tap, Tone, ViewState
 from viz.steady_range import shown_range
 
 MODE = Field("", "Channels.mode", "Three channels as red, green and blue; one channel through a colormap; all, side by side; the three "
@@ -35,6 +38,8 @@ PAGE = Field("Page", "Channels.sheet_page", "Which channels the contact sheet sh
 PREVIOUS_PAGE = Field("−", "Channels.previous_page", "The page before.")
 NEXT_PAGE = Field("+", "Channels.next_page", "The page after.")
 ON_SCREEN = Field("On screen", "Channels.shown", "The channels that the picture was made of.")
+TURN_OFF = Field("Turn off", "Channels.turn_off", "Turns the channels on screen off before the next layer sees them, or on again: an edit "
+                 "with gain 0 (panel Edits). In the sheet: right-click a channel.")  # fmt: skip
 NORMALIZE = Field("Normalise", "Channels.normalize", "Divides each channel by its largest magnitude inside the image.", default=False)
 HOLD = Field("Hold", "HeldRange.on", "Goes on dividing these channels of this layer by what this picture is divided by, so that brightness "
              "does not change from picture to picture. While something moves that is so by itself, until it rests. Larger values are "
@@ -68,10 +73,24 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         state = _first(state, total, reason)
         state = _triple(state, total, reason) if mode != "phase" else state
     value_row(ON_SCREEN, shown_text(context.frame))
+    state = _turn_off(state, context)
     state = _normalize(state, context.frame)
     state = _tone(state, total)
     _statistics(context.frame)
     return histogram.draw(state, context, disabled=reason)
+
+
+def _turn_off(state: ViewState, context: PanelContext) -> ViewState:
+    picture = context.frame.picture if context.frame is not None else None
+    reason = no_channels(state, context.network)
+    if state.get(Channels).mode == "sheet":
+        reason = "Right-click a channel of the sheet to turn it off, or on again."
+    layer = names(context.network.tap(state.get(Tap).layer))[0] if context.network is not None else ""
+    channels = picture.channels if picture is not None else ()
+    are_off = bool(channels) and state.get(EditActivations).off(layer).issuperset(channels)
+    if button(replace(TURN_OFF, label="Turn on") if are_off and not reason else TURN_OFF, disabled=reason):
+        state = gestures.turn_off(state, channels, context.network)
+    return state
 
 
 def shown_text(frame: Frame | None) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from gui_utils.controls import Field, button, checkbox, choice, combo, input_float, input_int, slider_float, toggle
 from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import table_scope
 from viz.compare.compare import broken_in, of_first, own_values
-from viz.groups.compare import NAMES, OTHERS, OWN_BREAKS
+from viz.edit_text import summary
+from viz.groups.compare import NAMES, OTHERS, OWN_BREAKS, OwnValues
 from viz.groups.layer import WINDOWS
-from viz.panels.parts import NO_NETWORK, wrapped_text
+from viz.panels.parts import NO_NETWORK, beside, wrapped_text
 from viz.request import Beside, NetworkFacts
-from viz.state import BreakIt, ViewState
+from viz.state import BreakIt, EditActivations, ViewState
 
 AS_IS = "as it is"
 LINKED = "Linked: it follows the first view. Click to give the {which} view {what} of its own."
@@ -33,12 +34,14 @@ STRETCH = Field("Stretch", "stretch", "Width over height in this view, at consta
 SHEAR = Field("Shear", "shear", "Moves the top of this view to the right.", "heights per height", default=0.0, low=-2, high=2, decimals=3)
 MIRROR = Field("Mirror", "mirror", "Swaps left and right in this view, before the rest.", default=False)
 LAYER = Field("Layer", "layer", "The layer of this view.", default="")
-INTACT = Field("Intact", "intact", "This view is the network as it is, whatever is broken in the first (panel Break it).", default=False)
+INTACT = Field("Intact", "intact", "This view is the network as it is, whatever the first is like (panels Break it, Edits).", default=False)
 WINDOW = Field("Filter", "window", "The design of this view's filters, as in the panel Break it.", default="")
 UPSAMPLING = Field("m", "upsampling", "How many times this view raises the rate around the leaky ReLU.", symbol="m", default=0)
 CUTOFF = Field("f_c shift", "cutoff_octaves", "Moves the cutoff of this view's filters.", "octaves", symbol="f_c", default=0.0,
                low=-2, high=2)  # fmt: skip
 COPY_BREAK = Field("As in Break it", "copy", "Takes over everything that the panel Break it now breaks in the first view.")
+COPY_EDITS = Field("As in Edits", "copy_edits", "Takes over the edits that the panel Edits now holds for the first view.")
+NO_EDITS = Field("None", "no_edits", "No edits in this view.")
 NO_OWN = "Everything of this view follows the first."
 ALWAYS = "Always shared: zoom, cursor, channels, colours, and the range of the spectra."
 
@@ -49,6 +52,7 @@ LINKS: tuple[tuple[str, str, str], ...] = (  # name of the row, field, what it i
     ("Pose", "own_pose", "a pose"),
     ("Layer", "own_layer", "a layer"),
     ("Break it", "own_break", "a way of being broken"),
+    ("Edits", "own_edits", "edits"),
 )
 
 
@@ -78,7 +82,7 @@ def links(state: ViewState, numbers: tuple[int, ...], others: Mapping[int, Besid
 def _link(state: ViewState, number: int, field: str, what: str, reason: str) -> ViewState:
     """One cell: linked, or its own. A switch begins with what the two had in common, so that nothing jumps."""
     own = own_values(state, number)
-    is_own = getattr(own, field) or (field == "own_break" and own.intact)
+    is_own = getattr(own, field) or (field in ("own_break", "own_edits") and own.intact)
     icon = icons.ICON_FA_LINK_SLASH if is_own else icons.ICON_FA_LINK
     text = OWN if is_own else LINKED.format(which=NAMES[number].lower(), what=what)
     control = Field(icon, f"{OTHERS[number].__name__}.{field}", text)
@@ -134,6 +138,8 @@ def values(state: ViewState, number: int, other: NetworkFacts | None) -> ViewSta
         )
     if own.own_layer and other is not None:
         own = replace(own, layer=combo(named(LAYER), own.layer if own.layer in _layers(other) else "", _layers(other)))
+    if own.own_edits:
+        own = _editing(own, state.get(EditActivations), named)
     if own.own_break or own.intact:
         intact = checkbox(named(INTACT), own.intact)
         own = replace(own, intact=intact, own_break=not intact)
@@ -141,6 +147,15 @@ def values(state: ViewState, number: int, other: NetworkFacts | None) -> ViewSta
         wrapped_text(NO_OWN)
     state = state.put(own)
     return _breaking(state, number) if own.own_break else state
+
+
+def _editing(own: OwnValues, first: EditActivations, named: Callable[[Field], Field]) -> OwnValues:
+    """The edits of this view alone: they are taken over from the panel Edits, where they are made."""
+    wrapped_text(f"Edited: {summary(EditActivations(own.edits).acting) or 'nothing'}")
+    if button(named(COPY_EDITS), disabled="" if first.edits != own.edits else "These are the edits of the first view."):
+        return replace(own, edits=first.edits)
+    beside(NO_EDITS)
+    return replace(own, edits=()) if button(named(NO_EDITS), disabled="" if own.edits else "There are none.") else own
 
 
 def _breaking(state: ViewState, number: int) -> ViewState:

@@ -93,7 +93,7 @@ def components_of(run: Run, ready: Ready) -> Components:
     """Those of this network's w, for the class of the view (each seed's own, where it is drawn), computed once and remembered."""
     network: Any = ready.network
     class_index = run.view.get(Latent).class_index if network.c_dim else -1
-    key = ("components", (ready.whole or ready).identity, class_index)
+    key = ("components", ready.trained.identity, class_index)
     found = run.memory.get(key)
     if found is None:
         found = principal(_sampled(run, ready, class_index))

@@ -135,7 +135,7 @@ def row_names(view: ViewState, num_ws: int, seeds: tuple[tuple[int, float], ...]
 def mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:
     """ws of one seed after truncation, remembered: dragging between the same four corners maps nothing."""
     truncation, class_index = run.view.get(Truncation), run.view.get(Latent).class_index
-    key = ("mapped", ready.identity, seed, class_index, truncation)
+    key = ("mapped", ready.trained.identity, seed, class_index, truncation)
     ws = run.memory.get(key)
     if ws is None:
         network: Any = ready.network

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from networks.breakage import Breakage, broken
+from networks.editing import ChannelEdit, edited
 from networks.loading import LoadCancelled, LoadedNetwork, load as load_network
 from networks.spec import ALIAS_FREE, TapInfo
 from viz.request import NetworkFacts
 from viz.stages import SUPERSEDED, Run, Stage
 from viz.stages.downloads import Downloads
-from viz.state import BreakIt, Device, Source, ViewState
+from viz.state import BreakIt, Device, Edit, EditActivations, Source, ViewState
 from viz.weights import other_weights
 
 KEPT = 3  # networks in memory: the shown one, the one before, and one to compare with
-KEPT_COPIES = 4  # networks broken on purpose; all but their filters is shared
+KEPT_COPIES = 4  # networks broken on purpose, and edited ones; all but their filters is shared
 
 
 class DeviceError(Exception):
@@ -38,6 +39,12 @@ class Ready:
     device: torch.device
     identity: Hashable
     whole: Ready | None = None  # the network that this one is a broken copy of
+    unedited: Ready | None = None  # the same, broken or not, without the edits of its activations
+
+    @property
+    def trained(self) -> Ready:
+        """The network as it is, neither edited nor broken."""
+        return self.whole or self.unedited or self
 
 
 def choose_device(name: str) -> torch.device:
@@ -61,10 +68,14 @@ class NetworkStore:
         self.downloads = Downloads()
         self._ready: OrderedDict[Hashable, Ready] = OrderedDict()
         self._copies: OrderedDict[Hashable, Ready] = OrderedDict()  # broken on purpose, sharing the weights of one of `_ready`
+        self._edited_copies: OrderedDict[Hashable, Ready] = OrderedDict()  # of one of those: each step of a drag is another
 
     def run(self, run: Run) -> Ready | Any:
         ready = self._whole(run)
-        return ready if ready is SUPERSEDED else _compared(self._broken(ready, run.view.get(BreakIt)), run.view.get(Source))
+        if ready is SUPERSEDED:
+            return ready
+        ready = self._edited(self._broken(ready, run.view.get(BreakIt)), run.view.get(EditActivations))
+        return _compared(ready, run.view.get(Source))
 
     def _broken(self, whole: Ready, options: BreakIt) -> Ready:
         """A copy of the network that shares its weights, with what `options` break; the network itself where there is nothing to break."""
@@ -76,10 +87,18 @@ class NetworkStore:
             network = broken(whole.network, Breakage.of_fields(asdict(options)))
             facts = replace(whole.facts, taps=taps_of(network, whole.device))
             ready = replace(whole, network=network, facts=facts, identity=identity, whole=whole)
-        self._copies[identity] = ready
-        while len(self._copies) > KEPT_COPIES:
-            self._copies.popitem(last=False)
-        return ready
+        return _kept(self._copies, ready)
+
+    def _edited(self, as_it_is: Ready, options: EditActivations) -> Ready:
+        """A copy of the network, broken or not, that edits its activations; the network itself where nothing of it is edited."""
+        edits = options.at_taps(as_it_is.facts.taps) if options.edits else {}
+        if not edits:
+            return as_it_is
+        identity = (as_it_is.identity, tuple(edits.items()))
+        ready = self._edited_copies.pop(identity, None)
+        if ready is None or ready.unedited is not as_it_is:
+            ready = replace(as_it_is, network=with_edits(as_it_is.network, edits), identity=identity, unedited=as_it_is)
+        return _kept(self._edited_copies, ready)
 
     def _whole(self, run: Run) -> Ready | Any:
         key = load_key(run.view)
@@ -103,19 +122,36 @@ class NetworkStore:
         self._ready[key] = ready
         while len(self._ready) > self.kept:
             dropped = self._ready.popitem(last=False)[1]
-            self._copies = OrderedDict((k, v) for k, v in self._copies.items() if v.whole is not dropped)
+            self._copies, self._edited_copies = (
+                OrderedDict((k, v) for k, v in copies.items() if v.trained is not dropped) for copies in (self._copies, self._edited_copies)
+            )
         return ready
 
     def holds(self, view: ViewState) -> bool:
         return load_key(view) in self._ready
 
     def networks(self) -> list[Any]:
-        """The networks that are kept, broken copies among them."""
-        return [ready.network for ready in (*self._ready.values(), *self._copies.values())]
+        """The networks that are kept, broken and edited copies among them."""
+        return [ready.network for ready in (*self._ready.values(), *self._copies.values(), *self._edited_copies.values())]
 
     def clear(self) -> None:
         self._ready.clear()
         self._copies.clear()
+        self._edited_copies.clear()
+
+
+def _kept(copies: OrderedDict[Hashable, Ready], copy: Ready) -> Ready:
+    """The copy, as the newest of a few."""
+    copies[copy.identity] = copy
+    while len(copies) > KEPT_COPIES:
+        copies.popitem(last=False)
+    return copy
+
+
+def with_edits(network: Any, edits: Mapping[str, tuple[Edit, ...]]) -> Any:
+    """The network with what `EditActivations.at_taps` says; itself where that is nothing."""
+    names = [f.name for f in fields(ChannelEdit)]
+    return edited(network, {tap: [ChannelEdit(**{n: getattr(edit, n) for n in names}) for edit in found] for tap, found in edits.items()})
 
 
 def load_key(view: ViewState, inputs: dict[str, Any] | None = None) -> Hashable:

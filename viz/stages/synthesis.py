@@ -86,8 +86,12 @@ def forced_backend(view: ViewState) -> AbstractContextManager[Any]:
 
 
 def layer_memo(run: Run) -> Any:
-    """Remembered layers, for `Generator.synthesize`. Backends differ in the last digits, so each has its own."""
-    return _LayerMemo(run, (run.inputs["load"].identity, run.view.get(Device).backend))
+    """Remembered layers, for `Generator.synthesize`. Backends differ in the last digits, so each has its own.
+
+    Edits are in the keys of the layers that they act on, so that those before serve the network without edits, too.
+    """
+    ready: Ready = run.inputs["load"]
+    return _LayerMemo(run, ((ready.unedited or ready).identity, run.view.get(Device).backend))
 
 
 def run(run: Run) -> Any:

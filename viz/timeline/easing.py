@@ -57,7 +57,28 @@ def blend_field(kind: type, field: dataclasses.Field[Any], span: Span[Any]) -> A
     """The value of this field of group `kind` at the span's moment."""
     read: Read = lambda point: getattr(point.view.get(kind), field.name)  # noqa: E731
     amount = field.metadata.get("sums")
+    if field.metadata.get("each"):
+        return _blend_each(read, span)
     return _blend_parts(read, amount, span) if amount else _blend(read, field.metadata, span)
+
+
+def _blend_each(read: Read, span: Span[Any]) -> tuple[Any, ...]:
+    """A list whose order counts: the numbers of each part, where both ends have the same parts; otherwise as it is at the start."""
+    a, b = read(span.start), read(span.end)
+    if a == b or [_nameless(part) for part in a] != [_nameless(part) for part in b]:
+        return a
+
+    def of(index: int, name: str) -> Read:
+        return lambda point: getattr(read(point)[index], name) if index < len(read(point)) else None
+
+    return tuple(
+        replace(part, **{f.name: _blend(of(i, f.name), f.metadata, span) for f in dataclasses.fields(part)}) for i, part in enumerate(a)
+    )
+
+
+def _nameless(part: Any) -> list[Any]:
+    """All of a part but its numbers and switches."""
+    return [value for value in vars(part).values() if type(value) not in (int, float, bool)]
 
 
 def _blend_parts(read: Read, amount: str, span: Span[Any]) -> tuple[Any, ...]:

@@ -28,7 +28,7 @@ TITLES = (
     "Latent", "Style mix", "Truncation", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing", "Log", "Timeline",
     "Equivariance", "Sticking", "Slice", "By layer", "Sweep", "Flicker", "Flow", "Metrics",
     "Average spectrum", "Out of band", "Nonlinearity", "Band", "Filters", "Break it", "Fourier input", "Filmstrip",
-    "Layer health", "Compare", "Inversion", "Directions",
+    "Layer health", "Compare", "Inversion", "Directions", "Edits",
 )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ FAR_OUT = (
     .edit(states.Mixing, rows=(0, 3, 40), seed=2**32 - 1, amount=0.123456789)
     .put(states.Directions((states.Direction(4000, 999.5, 9, 3), states.Direction(77, -0.1, 250, 255, own=True)), "no such file.npz"))
     .edit(states.Truncation, psi=7.1, cutoff=99)
+    .put(states.EditActivations((states.Edit(False, ("L99", "b8"), (0, 4000), "move", -999.5, -9.1, 0.3, 7.77, 0.1), states.Edit())))
     .edit(states.Noise, mode="random", seed=2**31 + 5)
     .edit(states.Pose, x=0.123456789, y=-9.1, turns=-0.43, snap=True)
     .edit(states.Channels, mode="rgb", first=9999, triple=(1, 5, 9999), normalize=True, sheet_page=88)
@@ -116,6 +117,7 @@ def test_without_input_nothing_changes(title):
     [
         ("Latent", "Latent.reset"), ("Style mix", "Mixing.reset"), ("Truncation", "Truncation.reset"), ("Pose", "Pose.reset"),
         ("Channels", "Channels.reset"), ("Spectrum", "Spectrum.reset"), ("Directions", "Directions.reset"),
+        ("Edits", "EditActivations.reset"),
     ],
 )  # fmt: skip
 def test_reset_gives_the_defaults_of_its_groups_and_of_no_other(title, button):

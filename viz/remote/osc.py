@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from viz.app import App
 
 HERE = "127.0.0.1"
-QUIET_S = 0.5  # after this long without a change, a stream is over
+QUIET_S = 0.5  # after this long without a change, and two frames of a window that is slow, a stream is over
 MOST_WAITING, MOST_TOLD = 1024, 20  # messages between two frames; different sentences about bad ones
 LARGEST = 1 << 16  # bytes of a datagram
 LOOK_S = 1.0  # how often a thread that receives nothing looks whether it is to end
@@ -129,7 +129,7 @@ class OscInput:
                 troubles.append(str(e))
         if view != app.state:
             app.state = leave_path(app.state, view)
-            app.streaming_until = time.monotonic() + QUIET_S
+            app.streaming_until = time.monotonic() + QUIET_S + 2 * max(app.context.timing.ui_frames_s[-1:], default=0.0)
         for trouble in troubles:
             if trouble not in self._told and len(self._told) < MOST_TOLD:
                 self._told.add(trouble)

@@ -26,7 +26,7 @@ from viz.state import GROUPS, ViewState
 PANELS = {panel.title: panel for panel in discover()}
 TITLES = (
     "Latent", "Style mix", "Truncation", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing", "Log", "Timeline",
-    "Equivariance", "Sticking", "Slice", "By layer", "Sweep", "Flicker", "Flow", "Metrics",
+    "Equivariance", "Sticking", "Slice", "Profile", "By layer", "Sweep", "Flicker", "Flow", "Metrics",
     "Average spectrum", "Out of band", "Nonlinearity", "Band", "Filters", "Break it", "Fourier input", "Filmstrip",
     "Layer health", "Compare", "Inversion", "Directions", "Edits",
 )  # fmt: skip

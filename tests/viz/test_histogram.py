@@ -35,6 +35,10 @@ def test_known_values_are_in_known_bins():
     assert [round_up(v) for v in (-1.0, 0.0, 0.011, 1.0, 1.001, 73.0)] == pytest.approx([0, 0, 0.0125, 1, 1.25, 80])
 
 
+def test_a_bin_counts_beyond_what_float32_holds():
+    assert counted(torch.zeros(1, 1).expand(1, (1 << 24) + 3)).counts.sum() == (1 << 24) + 3
+
+
 def test_off_it_is_not_computed(asking):
     assert asking.ask(LAYER).histogram is None
     on = asking.ask(LAYER.put(Histogram(True)))

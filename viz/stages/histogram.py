@@ -13,6 +13,7 @@ from viz.stages.picture import Measured, inside
 from viz.state import Histogram, Tap
 
 BINS = 2048  # so many that the share beyond any value can be read from them
+MOST = 1 << 24
 NICE = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
@@ -36,8 +37,16 @@ def counted(rows: torch.Tensor) -> HistogramResult:
     low, high = (float(edge) for edge in torch.aminmax(rows[finite])) if finite.any() else (0.0, 0.0)
     low, high = -round_up(-low), round_up(high)
     high = high if high > low else 1.0
-    counts = torch.stack([torch.histc(row[good], BINS, low, high) for row, good in zip(rows, finite, strict=True)])
-    return HistogramResult(counts.double().cpu().numpy(), low, high, int(rows.numel() - finite.sum()))
+    counts = torch.stack([_counts(row[good], low, high) for row, good in zip(rows, finite, strict=True)])
+    return HistogramResult(counts.cpu().numpy(), low, high, int(rows.numel() - finite.sum()))
+
+
+def _counts(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """float64 [BINS]. torch counts in the type of the values: in float32, no further than MOST."""
+    counts = torch.zeros(BINS, dtype=torch.float64)
+    for piece in values.split(MOST):
+        counts += torch.histc(piece, BINS, low, high).cpu().double()
+    return counts
 
 
 def round_up(value: float) -> float:

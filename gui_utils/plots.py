@@ -22,6 +22,7 @@ from gui_utils.theme import SERIES, number_scope
 Color = tuple[float, float, float]
 WHITE: Color = (1.0, 1.0, 1.0)
 LEGEND_ROW_EM, LEGEND_GAP_EM = 1.3, 1.6  # height of an entry; what stands beside its text
+BELOW_EM = 0.3  # free below a plot that fills its window: without it a scroll bar would come and go
 _entries: dict[str, None] = {}  # of the plot that is being drawn, for its legend
 _legend_em: dict[str, tuple[float, int]] = {}  # by plot: how wide its legend is in one row, and its entries, as last drawn
 
@@ -50,12 +51,18 @@ class Axes:
 
 @contextmanager
 def plot(name: str, axes: Axes, size_em: tuple[float, float] = (-1, 12)) -> Iterator[bool]:
-    """A plot; yields whether it is visible. Negative sizes fill. Double-click fits, wheel zooms, drag pans."""
+    """A plot; yields whether it is visible. Double-click fits, wheel zooms, drag pans.
+
+    A negative width fills; a negative height takes what is left of the window, at least so many em.
+    """
     em = imgui.get_font_size()
     _entries.clear()
     wide = axes.legend == "out" and _legend_em.get(name, (0.0, 0))[0] * em > imgui.get_content_region_avail().x
     rows = _legend_em[name][1] if wide else 0
-    size = (-1.0 if size_em[0] < 0 else size_em[0] * em, -1.0 if size_em[1] < 0 else (size_em[1] + max(0, rows - 1) * LEGEND_ROW_EM) * em)
+    height = (abs(size_em[1]) + max(0, rows - 1) * LEGEND_ROW_EM) * em
+    if size_em[1] < 0:
+        height = max(height, imgui.get_content_region_avail().y - BELOW_EM * em)
+    size = (-1.0 if size_em[0] < 0 else size_em[0] * em, height)
     flags = implot.Flags_.no_mouse_text.value | (implot.Flags_.equal.value if axes.equal else 0)
     flags |= 0 if axes.legend else implot.Flags_.no_legend.value
     shown = implot.begin_plot(name, size, flags)

@@ -61,6 +61,28 @@ def test_equal_axes_make_circles_round():
     assert (box[1] - box[0]) / 600 == pytest.approx((box[3] - box[2]) / 400, rel=0.25)
 
 
+@pytest.mark.parametrize(("window", "plot_em"), [(500, None), (120, 7.0)])
+def test_a_plot_takes_what_is_left_but_never_too_little(window, plot_em):
+    """Without a scroll bar where it has room; behind one where it has not."""
+    seen = []
+
+    def draw():
+        imgui.set_next_window_pos((0, 0))
+        imgui.set_next_window_size((300, window))
+        imgui.begin("Filling")
+        room, start = imgui.get_content_region_avail().y, imgui.get_cursor_pos_y()
+        with plot("##filling", Axes("x", "y", legend=""), (-1, -7)):
+            pass
+        seen.append((room, imgui.get_cursor_pos_y() - start - imgui.get_style().item_spacing.y, imgui.get_scroll_max_y()))
+        imgui.end()
+
+    with Driver(draw) as ui:
+        ui.frames(4)
+    room, height, scrolls = seen[-1]
+    assert height == pytest.approx(plot_em * 16 if plot_em else room - plots.BELOW_EM * 16, abs=1)
+    assert bool(scrolls) == bool(plot_em)
+
+
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="3 positions and 4 values"):
         plots.line("x", np.zeros(3), np.zeros(4))

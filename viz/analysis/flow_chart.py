@@ -138,7 +138,7 @@ def _distribution(found: Attachment | None) -> None:
         heights = 100 * np.histogram(np.clip(found.shares, BINS[0], BINS[-1]), BINS, weights=weights)[0]
     axes = plots.Axes("share of the motion made", "% of detail", x=(BINS[0], BINS[-1]), y=(0, max(10.0, 1.1 * heights.max())), follow=True,
                       legend="")  # fmt: skip
-    with plots.plot("##attached", axes, (-1, 8)) as shown:
+    with plots.plot("##attached", axes, (-1, -8)) as shown:
         if shown:
             plots.bars("% of detail", (BINS[:-1] + BINS[1:]) / 2, heights, BINS[1] - BINS[0], plots.series_color(0))
             plots.vertical_line(0.0, "stuck")

@@ -102,13 +102,12 @@ def _bars(state: ViewState, facts: NetworkFacts, found: tuple[tuple[str, float |
     heights = np.array([finite(db) for _, db in found])
     known = heights[np.isfinite(heights)]
     low, high = (min(0.0, float(known.min()) - 3), float(known.max()) + 6) if len(known) else (0.0, 60.0)
-    count, room = len(facts.taps), imgui.get_content_region_avail()
-    em = imgui.get_font_size()
+    count, width_em = len(facts.taps), imgui.get_content_region_avail().x / imgui.get_font_size()
     axes = plots.Axes("", "dB", x=(-0.6, count - 0.4), y=(low, high), follow=True, legend="")
-    with plots.plot("##by layer", axes, (-1, max(7.0, room.y / em - 0.3))) as shown:
+    with plots.plot("##by layer", axes, (-1, -7)) as shown:
         if not shown:
             return state
-        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), tick_names(facts, room.x / em))
+        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), tick_names(facts, width_em))
         selected = next(i for i, tap in enumerate(facts.taps) if tap.name == facts.tap_name(state.get(Tap).layer))
         plots.bars("dB", np.arange(len(heights)), np.nan_to_num(heights), 0.7, plots.series_color(0))
         if selected < len(heights):

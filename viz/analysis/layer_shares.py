@@ -130,12 +130,12 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 
 def _plot(state: ViewState, facts: NetworkFacts, found: tuple[LayerShare, ...]) -> ViewState:
-    count, room, em = len(facts.taps), imgui.get_content_region_avail(), imgui.get_font_size()
+    count, width_em = len(facts.taps), imgui.get_content_region_avail().x / imgui.get_font_size()
     axes = plots.Axes("", "dB", x=(-0.6, count - 0.4), y=(LOWEST_DB, 3.0), follow=True, legend="out")
-    with plots.plot("##out of band", axes, (-1, max(7.0, room.y / em - 0.3))) as shown:
+    with plots.plot("##out of band", axes, (-1, -7)) as shown:
         if not shown:
             return state
-        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), tick_names(facts, room.x / em))
+        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), tick_names(facts, width_em))
         at = np.arange(len(found))
         for i, (title, field) in enumerate(CURVES.items()):
             plots.line(title, at, np.array([decibels(getattr(share, field)) for share in found]), plots.series_color(i), weight=2.5)

@@ -186,8 +186,7 @@ def _history(values: np.ndarray) -> None:
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 60.0)
     axes = plots.Axes("pictures, the newest at 0", "dB", x=(-KEPT, 0.02 * KEPT), y=(low - 3, high + 3), follow=True, legend="")
-    room = imgui.get_content_region_avail().y / imgui.get_font_size()
-    with plots.plot("##history", axes, (-1, min(12.0, max(7.0, room - 0.5)))) as shown:
+    with plots.plot("##history", axes, (-1, -7)) as shown:
         if not shown:
             return
         plots.line("dB", np.arange(len(values)) + 1.0 - len(values), values, plots.series_color(0))

@@ -147,8 +147,7 @@ def _plot(inside: Inside) -> None:
     high = max(float(np.nanmax(level)) for _, level in inside.curves.values())
     last = max(float(frequency[-1]) for frequency, _ in inside.curves.values())
     axes = plots.Axes("cycles / image, mean over circles", "dB", x=(0.0, last), y=(high - DEEPEST_DB, high + 6), legend="out")
-    room = imgui.get_content_region_avail().y / imgui.get_font_size()
-    with plots.plot(f"##inside {inside.name}", axes, (-1, max(10.0, room - 0.5))) as shown:
+    with plots.plot(f"##inside {inside.name}", axes, (-1, -10)) as shown:
         if not shown:
             return
         for name, (frequency, level) in inside.curves.items():

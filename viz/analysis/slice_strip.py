@@ -134,8 +134,7 @@ def _strip(collected: Collected, tone: Tone, context: PanelContext) -> None:
     values = collected.values
     count, half = values.shape[1], collected.length / 2
     axes = plots.Axes("pictures", "widths", x=(0, CAPACITY), y=(-half, half), invert_y=True, follow=True, legend="")
-    room = imgui.get_content_region_avail().y / imgui.get_font_size()
-    with plots.plot("##slice", axes, (-1, max(6.0, room - 0.3))) as shown:
+    with plots.plot("##slice", axes, (-1, -6)) as shown:
         if shown and context.image is not None:
             pixels = cached(context, "slice.pixels", values, lambda: pixels_of(values, tone), key=tone)
             plots.picture("##strip", context.image("slice", pixels), (0.0, float(count)), (-half, half))

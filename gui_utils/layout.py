@@ -144,6 +144,13 @@ def docked_window(arrangement: Arrangement, title: str, flags: int = 0) -> Itera
         imgui.end()
 
 
+def in_front(arrangement: Arrangement, title: str) -> bool:
+    """Whether this window's contents were drawn last: it is docked, and no other tab stands before it."""
+    window = imgui.internal.find_window_by_name(arrangement.window_name(title))
+    node = window.dock_node if window is not None else None
+    return node is not None and node.selected_tab_id == window.tab_id
+
+
 def _list_tabs_that_do_not_fit() -> None:
     """A button with a list of the tabs beside the current window's, while their row is too narrow for them."""
     node = imgui.internal.get_current_window().dock_node

@@ -35,7 +35,7 @@ from viz.session import autosave, layout as session_layout
 from viz.session.missing_network import MissingNetwork
 from viz.session.networks import KnownNetworks
 from viz.session.session import Session
-from viz.state import MOTION, RENDERED, Spectrum, ViewState
+from viz.state import MOTION, RENDERED, ViewState
 from viz.steady_range import SteadyRange
 from viz.told_to_end import told_to_end
 from viz.tour import card as tour_card
@@ -43,7 +43,7 @@ from viz.tour.tour import Tour
 
 RECENT_FRAMES = 120
 DISK_CHECK_S = 2.0
-SPECTRUM, TAB_FRAMES = "Spectrum", 3  # the panel; frames until a tab of another workspace is drawn
+TAB_FRAMES = 3  # frames until a tab of another workspace is drawn
 LONGEST_STEP_S = 0.1  # after a stall, animation goes on from where it was
 
 
@@ -165,12 +165,9 @@ class App:
         for each in self.attached:
             each.draw(self)
         self.toasts.draw(dt)
-        if imgui.is_key_pressed(imgui.Key.escape, False) and not help_was_shown:
-            self.toasts.close_newest()  # Esc closes what is open, newest first, and never quits
-        had_spectrum = self.state.get(Spectrum).on
+        if imgui.is_key_pressed(imgui.Key.escape, False) and not help_was_shown and not self.toasts.close_newest():
+            self.chrome_shown = True  # Esc closes what is open, newest first, and never quits
         self.state = leave_path(before, keyboard.handle(self.state, context))
-        if self.state.get(Spectrum).on and not had_spectrum:  # by its key
-            self.show_panel(SPECTRUM)
         self._bring_to_front()
         if self.state is not before:
             self.window.redraw()

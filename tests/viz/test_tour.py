@@ -12,6 +12,7 @@ from tests.drive import Driver
 from tests.viz.test_app import Running
 from viz import commands, settings
 from viz.app import App, AppOptions
+from viz.compare import compare
 from viz.export import film_file
 from viz.pipeline import Pipeline
 from viz.render_thread import Inline
@@ -70,6 +71,13 @@ def test_every_step_points_at_a_panel_of_its_workspace(step):
 
     arrangement = workspaces.workspace(step.workspace).arrangement(discover(), step.workspace)
     assert step.where in arrangement.windows
+
+
+def test_the_last_step_is_done_by_any_key_that_it_names():
+    last = tour.all_steps()[-1]
+    turned, wiped = last.view.edit(Pose, turns=0.1), compare.next_mode(last.view)
+    assert all(last.done.holds(last.view, view) for view in (turned, wiped, last.view.edit(Compare, on=False)))
+    assert not last.done.holds(last.view, last.view.edit(Latent, x=9.0))
 
 
 def test_what_was_noticed_stays_noticed_and_the_end_ends_it():

@@ -185,6 +185,15 @@ def screenshot_command(app: App, size: tuple[int, int], front: Sequence[str] = (
     return f"python {PROGRAM} screenshot --view FILE {flags}{scale}{tabs} --out again.png"
 
 
+def brought_to_front(app: App) -> list[str]:
+    """The panels that somebody has chosen: those in front that are not the first of their tabs."""
+    from gui_utils import layout
+
+    windows = app.arrangement.windows
+    first = {next(title for title, where in windows.items() if where == region) for region in windows.values()}
+    return [title for title in windows if title not in first and layout.in_front(app.arrangement, title)]
+
+
 def bring_to_front(app: App, titles: list[str]) -> None:
     """Chooses the tabs of these panels. Raises CommandError for one that this workspace has not."""
     from viz.app import TAB_FRAMES

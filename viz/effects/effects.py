@@ -12,11 +12,13 @@ from viz.compare import pairs as compare_pairs
 from viz.effects import export as export_effects, figure as figure_effects, latent as latent_effects, opening, saving
 from viz.errors import UNFORESEEN
 from viz.session import autosave
-from viz.state import Source
+from viz.state import Source, Spectrum
 from viz.tour import card as tour_card
 
 if TYPE_CHECKING:
     from viz.app import App
+
+WAY_BACK = "The picture alone. Tab brings the panels back."
 
 
 def attempt(app: App, command: commands.Command) -> None:
@@ -41,6 +43,8 @@ def show_or_hide(app: App, command: commands.Command) -> None:
             app.guide.toggle()
         case commands.ToggleChrome():
             app.chrome_shown = not app.chrome_shown
+            if not app.chrome_shown and all(entry.text != WAY_BACK for entry in app.toasts.log.entries):
+                app.toasts.add("info", WAY_BACK)  # once: nothing else on screen says how
         case commands.ToggleFullscreen():
             app.window.fullscreen = not app.window.fullscreen
 
@@ -102,6 +106,10 @@ def carry_out(app: App, command: commands.Command) -> None:
             show_or_hide(app, command)
         case commands.ToggleCompare():
             app.state = compare_pairs.toggled(app.state, app.context.catalogue)
+        case commands.ToggleSpectrum():
+            app.state = app.state.edit(Spectrum, on=not app.state.get(Spectrum).on)
+            if app.state.get(Spectrum).on:
+                app.show_panel("Spectrum")
         case commands.RetryRender():
             app.submit()
         case commands.Quit():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from viz import capture, commands
 from viz.canvas.canvas import tone_map_of
 from viz.cli.render import again, write_values
-from viz.cli.window import screenshot_command
+from viz.cli.window import brought_to_front, screenshot_command
 from viz.compare import picture as compare_picture
 from viz.effects import session as session_effects
 from viz.errors import CommandError
@@ -111,7 +111,7 @@ def save_view(app: App) -> Path:
 
 def save_window(app: App) -> Path:
     """The window as it was drawn last."""
-    command = screenshot_command(app, app.window.plain_size)
+    command = screenshot_command(app, app.window.plain_size, brought_to_front(app))
     return capture.save_png(capture.next_number(app.capture_folder), app.window.screenshot(), view_to_save(app, app.good), command)
 
 

@@ -45,7 +45,7 @@ KINDS: tuple[type, ...] = (*OTHERS.values(), *OWN_BREAKS.values(), CompareView)
 OFF = "Shows up to three views beside this one, of the same latent, pose and layer. V begins, or the box above, or a pair of networks here."
 ONE_STEP = "Only the difference has a gain of its own."
 FOUR = "There are four views already."
-SAME = "This view and the first cannot but show the same. Choose another network above, or:"
+SAME = "This view shows what the first one shows. Choose another network above, or:"
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:

@@ -92,7 +92,9 @@ def _lattice(lines: imgui.ImDrawList, latent: Latent, at: tuple[float, float], s
             weight = max(0.0, 1 - abs(latent.x - i)) * max(0.0, 1 - abs(latent.y - j))
             lines.add_circle_filled((x, y), 0.18 * em, _gray(0.35 + 0.65 * weight))
             text = str(i + SEEDS_PER_ROW * j).replace("-", "−")
-            lines.add_text((x + 0.35 * em, y + 0.2 * em), _gray(0.5 + 0.5 * weight), text)
+            left = x + 0.35 * em
+            if at[0] <= left and left + imgui.calc_text_size(text).x <= at[0] + size[0]:  # half a number is another number
+                lines.add_text((left, y + 0.2 * em), _gray(0.5 + 0.5 * weight), text)
 
 
 def _gray(value: float, alpha: float = 1.0) -> int:

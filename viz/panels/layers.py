@@ -36,13 +36,14 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     measured = measured_columns(context.frame)
     columns = (*COLUMNS, *((column.heading, column.explanation) for column in measured))
     selected = facts.tap_name(state.get(Tap).layer)
-    scrolls = context.scratch.get("layers.selected") != selected
-    context.scratch["layers.selected"] = selected
     hint = HINT if measured else MEASURED_HINT
     below, whole = _height_below(hint), imgui.get_content_region_avail().y
     bar = context.scratch.get("layers.bar", 0.0)  # the scroll bar at the bottom, as it was a frame ago
     line = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
     hinted, height = fitted(whole, below, line, len(rows), bar)
+    place = (imgui.internal.get_current_window().id_, height)  # each workspace has a table of its own
+    scrolls = context.scratch.get("layers.selected") != (*place, selected)
+    context.scratch["layers.selected"] = (*place, selected)
     flags = imgui.TableFlags_
     look = flags.scroll_y | flags.scroll_x | flags.row_bg | flags.sizing_fixed_fit | flags.borders_inner_v
     with table_scope(f"##layers {len(columns)}", len(columns), look, (0, height / imgui.get_font_size())) as visible:
@@ -53,7 +54,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
                 numbers = tuple(column_text(column, row[0]) for column in measured)
                 if _row((*row, *numbers), row[0] == selected) and row[0] != selected:
                     state = state.edit(Tap, layer="" if row is rows[-1] else row[0])
-                    context.scratch["layers.selected"] = row[0]  # it is in view: it was clicked
+                    context.scratch["layers.selected"] = (*place, row[0])  # it is in view: it was clicked
             now = context.scratch["layers.bar"] = imgui.internal.get_current_window().scrollbar_sizes.y
             if scrolls or now != bar:
                 index = next(i for i, row in enumerate(rows) if row[0] == selected)

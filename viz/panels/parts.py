@@ -17,7 +17,7 @@ from viz.state import ViewState
 
 T = TypeVar("T")
 
-NO_NETWORK = "No network is loaded."
+NO_NETWORK = "No network is loaded yet."
 NO_GRID = "This network has no Fourier input, so there is no grid to move or rotate."
 ALL_DEFAULT = "Everything here has its default."
 FAST_PER_EM = 0.02  # image widths, or turns, for dragging by one pixel, times the font size

@@ -35,7 +35,7 @@ def draw(app: App) -> None:
             imgui.set_window_focus(app.arrangement.window_name(current.step.where))
         _outline(app, current.step.where)
     em, viewport = imgui.get_font_size(), imgui.get_main_viewport()
-    left, bottom = viewport.work_pos.x, viewport.work_pos.y + viewport.work_size.y - 2 * em  # over the left side, not over the picture
+    left, bottom = viewport.work_pos.x, viewport.work_pos.y + viewport.work_size.y  # over the left side, not over the picture
     at = (left + MARGIN_EM * em, bottom - MARGIN_EM * em)
     place = CardPlace(at, (0.0, 1.0), movable=True, held=current.arriving > 0 or at != current.placed)
     current.placed = at

@@ -24,16 +24,18 @@ FILE = Path(__file__).resolve().parent / "tour.session.json"
 
 @dataclass(frozen=True)
 class Done:
-    """Noticed when any of these fields differs from the step's view, by at least `by` if that is positive."""
+    """Noticed when any of these fields differs from the step's view, by at least `by` if that is positive; or when `other` is."""
 
     group: type
     fields: tuple[str, ...]
     by: float = 0.0
+    other: Done | None = None
 
     def holds(self, start: ViewState, now: ViewState) -> bool:
         before, after = start.get(self.group), now.get(self.group)
         pairs = [(getattr(before, name), getattr(after, name)) for name in self.fields]
-        return any(abs(b - a) >= self.by if self.by else a != b for a, b in pairs)
+        there = any(abs(b - a) >= self.by if self.by else a != b for a, b in pairs)
+        return there or (self.other is not None and self.other.holds(start, now))
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,13 @@ def available(steps: Iterable[Step], bundled: Iterable[str]) -> tuple[Step, ...]
 
 def _step(text: dict[str, Any], view: ViewState) -> Step:
     try:
-        done = text["done"]
-        group = next(kind for kind in GROUPS if kind.__name__ == done["group"])
-        condition = Done(group, tuple(done["fields"]), float(done.get("by", 0.0)))
-        return Step(text["title"], text["text"], text["where"], int(text["workspace"]), condition, view, tuple(text.get("needs", ())))
+        done, needs = _done(text["done"]), tuple(text.get("needs", ()))
+        return Step(text["title"], text["text"], text["where"], int(text["workspace"]), done, view, needs)
     except (KeyError, TypeError, ValueError, StopIteration) as e:
         raise StateError(f"a step of the tour cannot be read: {e!r}") from e
+
+
+def _done(text: dict[str, Any]) -> Done:
+    group = next(kind for kind in GROUPS if kind.__name__ == text["group"])
+    other = _done(text["or"]) if "or" in text else None
+    return Done(group, tuple(text["fields"]), float(text.get("by", 0.0)), other)

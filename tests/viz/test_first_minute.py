@@ -1,0 +1,73 @@
+"""What a newcomer looks for in the window: where he is, the way back, the layer that is on screen; and nothing that lies over another."""
+
+import itertools
+
+import pytest
+from PIL import Image
+
+from gui_utils.libraries import imgui
+from tests.viz.test_app import Running
+from viz import menus, workspaces
+from viz.commands import CaptureWindow, ToggleChrome
+from viz.effects.effects import WAY_BACK
+
+pytestmark = pytest.mark.window
+TABS = tuple(f"Workspace.{i}" for i in range(1, len(workspaces.WORKSPACES) + 1))
+
+
+@pytest.fixture
+def running(tmp_path):
+    running = Running(tmp_path)
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize(("size", "font_scale", "named"), [((1280, 720), 1.0, True), ((1280, 720), 2.0, False), ((640, 480), 2.0, None)])
+def test_the_bar_has_the_workspaces_wherever_they_have_room(running, monkeypatch, size, font_scale, named):
+    left: list[float] = []
+    monkeypatch.setattr(menus, "workspace_tabs", lambda app, draw=menus.workspace_tabs: left.append(draw(app)) or left[-1])
+    running.window.resize(size)
+    running.app.change_settings(font_scale=font_scale)
+    running.ui.frames(4)
+    assert running.ui.exists(TABS[0]) is (named is not None)
+    if named is None:
+        return
+    tabs = [running.ui.item(tab) for tab in TABS]
+    assert all(a.right <= b.left for a, b in itertools.pairwise(tabs)) and tabs[-1].right <= size[0]
+    assert (tabs[0].right - tabs[0].left > 4 * imgui.get_font_size()) is named
+    assert left[-1] >= 0  # for what is being done
+    running.ui.click("Workspace.3")
+    running.ui.frames(2)
+    assert running.app.settings.workspace == 3
+
+
+def test_the_layer_on_screen_is_in_view_in_every_workspace(running):
+    running.window.resize((1280, 720))
+    for number in (2, 3, 4):
+        running.app.choose_workspace(number)
+        running.app.show_panel("Layers")
+        running.ui.frames(6)
+        row, panel = running.ui.item("Tap.layer.output"), imgui.internal.find_window_by_name(running.app.arrangement.window_name("Layers"))
+        assert panel.pos.y < row.top and row.bottom < panel.pos.y + panel.size.y, f"workspace {number}"
+
+
+def test_the_picture_alone_says_the_way_back_once(running):
+    for _ in range(3):
+        running.app.context.emit(ToggleChrome())
+        running.ui.frames(2)
+    assert not running.app.chrome_shown and running.app.toasts.texts == (WAY_BACK,)
+    assert running.app.toasts.log.entries[-1].count == 1
+    running.ui.key("escape")
+    running.ui.key("escape")
+    running.ui.frames(2)
+    assert running.app.chrome_shown and not running.app.toasts.texts
+
+
+def test_a_picture_of_the_window_says_which_tabs_were_chosen(running):
+    running.app.show_panel("Spectrum")
+    running.ui.frames(6)
+    running.app.context.emit(CaptureWindow())
+    for _ in range(3):
+        running.app.step(dt=0.0)
+    with Image.open(running.app.capture_folder / "00000.png") as picture:
+        assert any(" --front Spectrum --out" in str(text) for text in picture.info.values())

@@ -182,6 +182,7 @@ GESTURES: tuple[tuple[str, str], ...] = (
     ("middle-drag, or Space + drag", "pan"),
     ("double-click", "fit the picture"),
     ("click a channel, where all are shown", "see it alone"),
+    ("right-click a channel, where all are shown", "turn it off for the layers that follow, or on again"),
     ("hold X", "comparing, see the other view in its place"),
     ("drag the divider", "wipe between the first view and the chosen one"),
     ("drag the scan line, or its ends", "place the slice and the profile, while one is on"),

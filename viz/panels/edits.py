@@ -41,7 +41,7 @@ AMOUNTS = {
     "offset": Field("Offset", "Edit.offset", "Added, in the values that the layer has: those under the cursor. The standard deviation of "
                     "what is on screen stands in the panel Channels. Equivariance stays.", default=0.0, low=-10, high=10, power=2),
     "threshold": Field("Threshold", "Edit.threshold", "In the values that the layer has. It is applied sample by sample, with no filter "
-                       "around it, so it aliases.", default=0.0, low=-10, high=10, power=2),
+                       "around it.", default=0.0, low=-10, high=10, power=2),
 }  # fmt: skip
 NEUTRAL = {name: field.default for name, field in AMOUNTS.items()}
 SHIFTS = {

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from viz.app import App
 
 FIRST_HINT = "drag the picture · right-drag to move it · 1–6 for workspaces · F1 for help"
-NOT_ASKED = "not asked yet"  # in the reason of a backend
 PREPARING = "The kernels for this machine are being prepared, which takes some seconds once; until then pictures take longer."
 HELP_EM = (84.0, 52.0)  # of the sheet of keys, where the window has room
 
@@ -111,7 +110,7 @@ def _kernels(app: App) -> Any:
 
 def kernels_text(backend: Any) -> str:
     """What computes, and why."""
-    if backend is None or NOT_ASKED in backend.why:
+    if backend is None or backend.provisional:
         return PREPARING
     return f"Computed by {backend.name} kernels: {backend.why}. The panel Timing lists them all."
 

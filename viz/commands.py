@@ -223,6 +223,11 @@ class ToggleFullscreen:
 
 
 @dataclass(frozen=True)
+class ToggleSpectrum:
+    """The spectrum on, its panel in front; or off."""
+
+
+@dataclass(frozen=True)
 class ToggleCompare:
     """Show other views beside this one, or not; a comparison that would show the same twice begins with a natural partner."""
 
@@ -275,6 +280,7 @@ Command = (
     | ToggleChrome
     | ToggleFullscreen
     | ToggleCompare
+    | ToggleSpectrum
     | RetryRender
     | Quit
 )

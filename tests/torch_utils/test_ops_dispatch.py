@@ -79,7 +79,7 @@ def test_a_backend_of_the_same_name_is_replaced(registry):
 def test_availability_is_asked_once_and_only_when_needed(registry):
     asked = []
     registry.register(fast(available=lambda: asked.append(1) or "adder"))
-    assert registry.backends(probe=False)["double"].why == "plain torch; fast: not asked yet"
+    assert registry.backends(probe=False)["double"] == ops.Backend("double", "reference", "plain torch; fast: not asked yet", True)
     assert asked == []
     for size in range(1, 5):
         registry.dispatch("double", (torch.ones(1, 1, size, size),), None)

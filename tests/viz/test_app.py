@@ -3,7 +3,6 @@
 import gc
 import math
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from gui_utils.libraries import imgui
 from gui_utils.texture import live_objects
 from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver
+from torch_utils.ops.backend import Backend
 from viz import cli, keyboard
 from viz.app import App, AppOptions
 from viz.chrome import kernels_text
@@ -146,8 +146,8 @@ def test_a_whole_drag_is_one_step_of_undo(running):
 
 def test_the_chip_says_what_computes_and_that_kernels_are_being_prepared():
     ready, waiting = (
-        SimpleNamespace(name="native", why="AVX2, OpenMP"),
-        SimpleNamespace(name="reference", why="plain torch; native: not asked yet"),
+        Backend("filtered_lrelu", "native", "AVX2, OpenMP"),
+        Backend("filtered_lrelu", "reference", "plain torch; in other words", provisional=True),
     )
     assert "native kernels: AVX2, OpenMP" in kernels_text(ready) and "being prepared" in kernels_text(waiting) == kernels_text(None)
 

@@ -24,11 +24,15 @@ class BackendError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The path an operator takes and why, for the performance panel and for the header of a benchmark."""
+    """The path an operator takes and why, for the performance panel and for the header of a benchmark.
+
+    `provisional`: a preferred one was not asked yet, and may serve later.
+    """
 
     op: str
     name: str
     why: str
+    provisional: bool = False
 
     def __str__(self) -> str:
         return f"{self.op}: {self.name} ({self.why})"

@@ -188,18 +188,19 @@ class Registry:
         return {op: self._describe(op, operator, device, probe=probe) for op, operator in sorted(self._operators.items())}
 
     def _describe(self, op: str, operator: _Operator, device: str, *, probe: bool) -> Backend:
-        passed_over: list[str] = []
+        passed_over, provisional = [], False
         for candidate in operator.candidates:
             if not candidate.serves(device):
                 continue
             if not probe and not candidate.asked and candidate.name != REFERENCE:
                 passed_over.append(f"{candidate.name}: not asked yet")
+                provisional = True
             elif (obstacle := candidate.obstacle()) is not None:
                 passed_over.append(f"{candidate.name}: {obstacle}")
             else:
                 here = [d for d in tuple(self._decisions.values()) if d.backend.op == op and d.call.x.device.type == device]
                 why = [candidate.description, candidate.implementation.tells(), *passed_over, *_astray(here, candidate.name)]
-                return Backend(op, candidate.name, "; ".join(filter(None, [*why, *self._broken_providers])))
+                return Backend(op, candidate.name, "; ".join(filter(None, [*why, *self._broken_providers])), provisional)
         raise AssertionError(f"{op} has no reference")
 
     def decisions(self) -> tuple[Decision, ...]:

@@ -110,6 +110,10 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.state = app.state.edit(Spectrum, on=not app.state.get(Spectrum).on)
             if app.state.get(Spectrum).on:
                 app.show_panel("Spectrum")
+        case commands.ToggleSpectrum():
+            app.state = app.state.edit(Spectrum, on=not app.state.get(Spectrum).on)
+            if app.state.get(Spectrum).on:
+                app.show_panel("Spectrum")
         case commands.RetryRender():
             app.submit()
         case commands.Quit():

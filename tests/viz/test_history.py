@@ -47,4 +47,5 @@ def test_the_past_is_bounded_and_both_ends_are_safe():
     for i in range(1, LIMIT + 50):
         history = history.observe(at(i), in_gesture=False)
     assert len(history.past) == LIMIT
+    assert (len(history.undo().undo().past), history.undo().undo().redo().present) == (LIMIT - 2, at(LIMIT + 48))
     assert History(at(0)).undo().redo() == History(at(0))

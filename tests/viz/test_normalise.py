@@ -1,5 +1,7 @@
 """What Normalise divides by: each picture's own range, or one that is held while something moves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,17 +41,27 @@ def test_brightness_keeps_still_while_something_moves_and_is_each_pictures_own_a
     first, moved, further = asking.ask(view), view.edit(Latent, x=0.5), view.edit(Latent, x=0.9)
     largest = first.statistics_shown.largest
     assert steady.of(view, first, moves=False) is view and steady.of(view, first, moves=True) is view  # nothing has moved yet
+    for nothing in (None, replace(first, picture=None)):
+        assert steady.of(moved, nothing, moves=True) is moved
     held = asking.ask(steady.of(moved, first, moves=True))
     assert held.request.view.get(HeldRange).largest == largest and _in_motion(held) == largest
     assert divided_text(moved, held).endswith(" in motion")
     np.testing.assert_allclose(held.picture.values[:, :, 0], held.raw[7] / largest[0], rtol=1e-6)
     assert steady.of(further, held, moves=True).get(HeldRange).largest == largest  # not that of a picture on the way
+    plain = asking.ask(moved)  # one that was asked for before the range was held
+    assert steady.of(further, plain, moves=True).get(HeldRange).largest == largest != plain.statistics_shown.largest
     other = asking.ask(further.put(Tap(LAYERS[1])))
     assert steady.of(other.request.view, other, moves=True).get(HeldRange).layer == LAYERS[1]
     assert steady.of(further, held, moves=False) is further
+    assert steady.of(moved, held, moves=True).get(HeldRange).largest == largest  # what the picture on screen was divided by
     for left_alone in (further.edit(Channels, normalize=False), further.edit(Channels, mode="pca"), further.edit(Compare, on=True)):
         assert steady.of(left_alone, held, moves=True) is left_alone
-    assert steady.of(further.put(Source("another.pkl")), held, moves=True).get(HeldRange) == HeldRange()
+    another = Source("another.pkl")
+    of_another = replace(plain, request=replace(plain.request, view=moved.put(another)))
+    for before, shown in ((held, ()), (of_another, plain.statistics_shown.largest)):
+        assert steady.of(further, held, moves=True).get(HeldRange).largest == largest
+        assert steady.of(further.put(another), held, moves=True).get(HeldRange) == HeldRange()
+        assert steady.of(further.put(another), before, moves=True).get(HeldRange).largest == shown
     own = further.put(HeldRange(LAYERS[0], (0, 3, 7), (1.0, 2.0, 3.0)))
     assert steady.of(own, held, moves=True) is own
 

@@ -150,12 +150,31 @@ def test_a_closing_loop_returns(easing):
 
 
 def test_frames_are_taken_in_equal_steps_that_meet_the_end():
-    line = Timeline((Keyframe(0.0, START), Keyframe(1.01, END)), fps=10)
+    line = Timeline((Keyframe(0.0, START), Keyframe(1.06, END)), fps=10)
     moments = [line.frame_time(i) for i in range(line.frame_count)]
-    assert len(moments) == 11 and moments[-1] == 1.01 and np.allclose(np.diff(moments), 0.101)
+    assert len(moments) == 12 and moments[-1] == 1.06 and np.allclose(np.diff(moments), 1.06 / 11)
     loop = dataclasses.replace(line, loop=True)
-    assert loop.frame_count == 10 and loop.frame_time(10) == 1.01
-    assert Timeline().frame_count == 1 and Timeline().at(3.0) == ViewState()
+    assert loop.frame_count == 11 and loop.frame_time(11) == 1.06
+    assert Timeline().frame_count == Timeline(loop=True).frame_count == 1 and Timeline().at(3.0) == ViewState()
+    assert Timeline((Keyframe(0.0, START),), loop=True, fps=1000).at(3.0) is START
+
+
+def test_what_does_not_loop_does_not_return_and_waits_for_its_first_keyframe():
+    line = Timeline((Keyframe(0.5, START), Keyframe(1.0, END)), closing_s=0.5)
+    assert line.duration_s == 1.0 and line.at(1.2) is END and line.at(0.3) is START
+    assert timeline.reverse(line).at(0.7) is START and len(timeline.reverse(line).keyframes) == 3
+
+
+def test_a_spline_goes_on_across_the_seam_of_a_loop_and_nowhere_else():
+    line = Timeline(tuple(Keyframe(t, ViewState().edit(Pose, x=x), "spline") for t, x in ((0.0, 0.0), (1.0, 1.0), (3.0, 0.4))))
+    loop = dataclasses.replace(line, loop=True, closing_s=1.0)
+
+    def slopes(line, at, end):
+        x = [line.at(t).get(Pose).x for t in (at, at + 1e-4, end - 1e-4, end)]
+        return (x[1] - x[0]) / 1e-4, (x[3] - x[2]) / 1e-4
+
+    assert slopes(line, 0.0, 3.0) == pytest.approx((1.0, -0.3), abs=1e-3), "that of the segment"
+    assert slopes(loop, 0.0, 4.0) == pytest.approx(((1.0 - 0.4) / 2,) * 2, abs=1e-3), "that of the neighbours"
 
 
 TIMES = st.lists(st.integers(0, 40), min_size=2, max_size=6, unique=True).map(lambda ts: [t / 4 for t in sorted(ts)])
@@ -183,12 +202,16 @@ def test_keyframes_are_added_moved_copied_and_deleted():
     assert [k.time_s for k in line.keyframes] == [0.0, 1.0]
     replaced = timeline.add(line, Keyframe(1.004, START))
     assert replaced.keyframes[1] == Keyframe(1.0, START, "smooth")
+    assert len(timeline.add(line, Keyframe(1.02, START)).keyframes) == 3, "more than half a frame later"
+    assert timeline.move(line, 0, 1.02).keyframes[1].time_s == 1.02
+    late = Timeline((Keyframe(2.0, END),))
+    assert timeline.move(late, 0, -1.0).keyframes[0].time_s == timeline.duplicate(late, 0, -1.0).keyframes[0].time_s == 0
     moved = timeline.move(line, 0, 2.5)
     assert [k.view for k in moved.keyframes] == [END, START] and timeline.move(line, 0, 1.0) is line
     copied = timeline.duplicate(line, 0, 3.0)
     assert [k.view for k in copied.keyframes] == [START, END, START]
     assert timeline.delete(copied, 1).keyframes[-1].time_s == 3.0
-    assert timeline.change(line, 0, easing="hold").keyframes[0].easing == "hold"
+    assert [k.easing for k in timeline.change(copied, 1, easing="hold").keyframes] == ["linear", "hold", "linear"]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +221,10 @@ def test_keyframes_are_added_moved_copied_and_deleted():
         (lambda: Timeline((Keyframe(-1.0, START),)), "-1.0"),
         (lambda: Timeline((Keyframe(math.nan, START),)), "nan"),
         (lambda: Timeline((Keyframe(0.0, START, "bouncy"),)), "bouncy"),
+        (lambda: Timeline((Keyframe(math.inf, START),)), "inf"),
         (lambda: Timeline(fps=0), "fps is 0"),
+        (lambda: Timeline(closing_s=-1.0), "closing_s is -1.0"),
+        (lambda: Timeline(closing_s=math.inf), "closing_s is inf"),
     ],
 )
 def test_a_timeline_that_cannot_be_says_why(make, said):

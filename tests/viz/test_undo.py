@@ -1,13 +1,17 @@
 """Undo over the view and the timeline: whichever changed last goes first."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from tests.viz.test_app import START, Running
 from viz import commands
-from viz.state import Pose
+from viz.export.film import Film
+from viz.history import History
+from viz.state import Pose, ViewState
 from viz.timeline import timeline
 from viz.timeline.timeline import Keyframe
-from viz.undo import Order
+from viz.undo import Order, make_again, observe, take_back
 
 
 @pytest.fixture
@@ -63,8 +67,24 @@ def test_what_the_timelines_own_button_took_back_is_no_step_any_more():
     order = Order()
     order.observe((1,), ())
     order.observe(order._seen["view"], ("a",))
+    order.observe(order._seen["view"], ("a", "b"))
+    order.observe(order._seen["view"], ("a",))
+    assert order.done == ["view", "timeline"]
     order.observe(order._seen["view"], ())
     assert order.done == ["view"]
+    order.skip((1,), ("a", "b"))
+    order.observe((1,), ("a",))
+    assert "timeline" not in order.done, "what it never knew is nothing to forget"
+
+
+def test_what_is_still_moving_is_taken_back_as_a_whole():
+    app = SimpleNamespace(state=ViewState(), history=History(ViewState()), undo_order=Order(), context=SimpleNamespace(film=Film()))
+    app.state = app.state.edit(Pose, x=0.1)
+    observe(app, in_gesture=True)
+    take_back(app)
+    assert app.state == ViewState()
+    make_again(app)
+    assert app.state.get(Pose).x == 0.1
 
 
 @pytest.mark.window

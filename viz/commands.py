@@ -127,9 +127,10 @@ class SaveLatent:
 
 @dataclass(frozen=True, eq=False)
 class UseLatent:
-    """Save these ws [1, num_ws, w_dim] and show them in place of the seeds."""
+    """Save these ws [1, num_ws, w_dim] and show them in place of the seeds; `then` are groups of the view that come with them."""
 
     ws: Any
+    then: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

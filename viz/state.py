@@ -17,6 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from viz.groups.band import BandFilter
 from viz.groups.compare import Compare, CompareView, FourthBreak, FourthView, SecondBreak, ThirdBreak, ThirdView
+from viz.groups.drag_points import DragPair, DragPoints, DragPointsView
 from viz.groups.edits import Edit, EditActivations
 from viz.groups.groups import (
     AverageSpectrum,
@@ -53,8 +54,8 @@ from viz.groups.histogram import Histogram, HistogramView
 from viz.groups.latent import Direction, Directions, Inversion, OwnLatent
 from viz.groups.layer import BreakIt, Filmstrip, Filters, FourierView, LayerBreak, LayerHealth
 from viz.groups.motion import LatentMotion, MixingMotion, NoiseMotion, RotateMotion, TranslateMotion
-from viz.session.saved_json import StateError, checked, finite, parsed
 from viz.groups.pose import Pose
+from viz.session.saved_json import StateError, checked, finite, parsed
 
 FORMAT, WHAT = "aliasfree-view", "a saved view"
 VERSION = 1
@@ -70,16 +71,19 @@ GROUPS: tuple[type, ...] = (
     Compare, ThirdView, FourthView, SecondBreak, ThirdBreak, FourthBreak, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
     Filters, FourierView, Filmstrip, LayerHealth,
-    Inversion,
-    Tone, SpectrumView, HistogramView, View, OverlayView, Slice, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion,
+    Inversion, DragPoints,
+    Tone, SpectrumView, HistogramView, View, OverlayView, Slice, DragPointsView, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion,
+    RotateMotion,
 )  # fmt: skip
-PARTS: tuple[type, ...] = (Direction, LayerBreak, Edit)  # what groups hold lists of
+PARTS: tuple[type, ...] = (Direction, LayerBreak, DragPair, Edit)  # what groups hold lists of
 ANALYSES: tuple[type, ...] = (
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
-    Filters, FourierView, Filmstrip, LayerHealth, BreakIt, Inversion,
+    Filters, FourierView, Filmstrip, LayerHealth, BreakIt, Inversion, DragPoints,
 )  # fmt: skip
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
-DRAWN: tuple[type, ...] = (Tone, SpectrumView, HistogramView, View, OverlayView, Slice, CompareView, *MOTION)  # asks for no new frame
+DRAWN: tuple[type, ...] = (  # asks for no new frame
+    Tone, SpectrumView, HistogramView, View, OverlayView, Slice, DragPointsView, CompareView, *MOTION,
+)  # fmt: skip
 RENDERED: tuple[type, ...] = tuple(kind for kind in GROUPS if kind not in DRAWN)
 
 

@@ -61,7 +61,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         raise ValueError(f"the network's pictures have {ready.network.img_channels} channels; 3 are expected")
     if not options.picture:
         raise CommandError(NO_PICTURE)
-    _quicken(ready.device.type)
+    quicken(ready.device.type)
     target = torch.from_numpy(read_picture(Path(options.picture), ready.facts.resolution)).to(ready.device)
     features, measure = perceptual(ready.device) if options.perceptual else (None, "Laplacian pyramid")
     fixed = {**conditions(run), "force_fp32": True, "learned_pose": None}
@@ -97,7 +97,7 @@ def result(found: Found, problem: Any, measure: str) -> OverlayResult:
 
 
 @cache
-def _quicken(kind: str) -> None:
+def quicken(kind: str) -> None:
     """On a CPU, filters with gradients from the native kernels: several times as fast as the reference. Once is enough."""
     if kind == "cpu":
         from networks.train import fast_filters

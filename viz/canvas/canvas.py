@@ -13,7 +13,7 @@ from gui_utils.shader import ShaderError
 from gui_utils.text import signed_text
 from gui_utils.texture import Pool
 from gui_utils.tone import ToneMap
-from viz.canvas import gestures
+from viz.canvas import drag_points, gestures
 from viz.canvas.badge import draw_badge
 from viz.canvas.comparison import CanvasCompare, drag_divider, on_divider
 from viz.canvas.cursor import share_cursor
@@ -36,10 +36,11 @@ STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
 class Gesture:
     """The drag in progress: what it does, and where the mouse was a frame ago."""
 
-    kind: str  # "walk" | "translate" | "rotate" | "pan" | "slice start" | "slice end" | "slice line" | "divider"
+    kind: str  # "walk" | "translate" | "rotate" | "pan" | "slice start" | "slice end" | "slice line" | "divider" | "point ..."
     last: tuple[float, float]
     rest: Rest = field(default_factory=Rest)
     over: Probe | None = None  # what it began on, until it has become a drag
+    start: tuple[float, float] = (0.0, 0.0)
     button: int = 0
 
 
@@ -85,7 +86,7 @@ class Canvas:
             self.trouble = f"The picture cannot be drawn: {why}."
         self.overlays.end_frame()
         self._decorate(picture, state, frame, hovered)
-        if state.get(View).gizmo and not picture.grid and frame.network.has_pose:
+        if state.get(View).gizmo and not picture.grid and frame.network.has_pose and not drag_points.placing(state):
             self._other_gizmos(state, frame, hovered)
         mouse = self.mouse()
         if compared(state):
@@ -136,10 +137,12 @@ class Canvas:
             else:
                 if self.content.width != self.content.sampling_rate:  # a layer with margins: show where the image lies
                     _rectangle(lines, self.placement, (-0.5, -0.5, 0.5, 0.5), theme.packed(theme.ACCENT, 0.8))
-                if state.get(View).gizmo and frame.network.has_pose:
+                if state.get(View).gizmo and frame.network.has_pose and not drag_points.placing(state):
                     self._gizmo(lines, self.placement, state, hovered)
                 if state.get(Slice).placed:
                     self._scan_line(lines, state.get(Slice))
+                if drag_points.visible(state):
+                    drag_points.draw(lines, self.placement, state, frame, self.gesture, self.mouse() if hovered else None)
             if self.overlay_image is None and (not compared(state) or state.get(CompareView).mode == "side"):
                 draw_sample_values(lines, picture, self.placement, self.content, margins=state.get(View).margins)
             if not compared(state):  # else the captions say it
@@ -223,7 +226,8 @@ class Canvas:
             if self.gesture is None or self.gesture.kind in ("walk", "pan"):
                 state = state.put(replace(view, zoom=0.0, center_x=0.0, center_y=0.0))
         if active and self.gesture is None:
-            self.gesture = Gesture(self._kind(state, context, mouse), mouse, over=self.probe, button=int(imgui.is_mouse_down(1)))
+            kind, button = self._kind(state, context, mouse), int(imgui.is_mouse_down(1))
+            self.gesture = Gesture(kind, mouse, over=self.probe, start=mouse, button=button)
         if not active:
             state, self.gesture = self._clicked(state, context.network), None
         if self.gesture is None:
@@ -234,6 +238,8 @@ class Canvas:
 
     def _clicked(self, state: ViewState, facts: NetworkFacts | None) -> ViewState:
         """A click on one channel of the contact sheet: that channel alone; with the right button it is turned off, or on again."""
+        if self.gesture is not None and self.gesture.kind.startswith("remove "):
+            return drag_points.removed(state, self.gesture.kind)
         over = self.gesture.over if self.gesture is not None and (self.gesture.kind == "walk" or self.gesture.button) else None
         if over is None or self.gesture is None or state.get(Channels).mode != "sheet":
             return state
@@ -249,6 +255,8 @@ class Canvas:
             return "divider"
         if imgui.is_mouse_down(2) or imgui.is_key_down(imgui.Key.space):
             return "pan"
+        if point := drag_points.gesture_kind(state, self.placement, context.network, mouse):
+            return point
         if imgui.is_mouse_down(1):
             return "translate" if has_pose else "none"
         if io.key_alt:
@@ -279,6 +287,8 @@ class Canvas:
             case "slice start" | "slice end" | "slice line" as kind:
                 part = kind.removeprefix("slice ")
                 return gestures.drag_line(state, part, dx / self.placement.scale, dy / self.placement.scale)
+            case kind if kind.startswith("point "):
+                return drag_points.drag(state, self.placement, context.network, self.gesture, (before, after))
         return state
 
     def _drag_pose(

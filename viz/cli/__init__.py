@@ -38,6 +38,7 @@ COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(pars
     ("fourier", "the waves that the picture begins with, under a pose", "viz.analysis.design_cli", "_fourier"),
     ("break-it", "what breaking layers costs, in dB and in time", "viz.analysis.design_cli", "_break_it"),
     ("invert", "look for the latent whose picture is one of your own", "viz.cli.invert", "_invert"),
+    ("drag-points", "move what is under handle points to target points, by changing the latent", "viz.cli.drag_points", "_drag_points"),
     ("figure", "draw one of the paper's figures for a network, as SVG, PDF or PNG", "viz.cli.figure", "_figure"),
     ("spectrum", "average power spectrum of a network or of a folder of pictures", "viz.analysis.spectrum_cli", ""),
 )

@@ -115,14 +115,19 @@ def save_latent(app: App, suffix: str) -> Path:
     return latent_file.write(free_name(app, suffix), arrays_of(styles, app.good))
 
 
-def use_latent(app: App, ws: np.ndarray) -> None:
-    """Saves what was found, and shows it as it is, neither truncated nor mixed nor moved; what looked for it stops."""
+def use_latent(app: App, ws: np.ndarray, then: tuple[Any, ...] = ()) -> None:
+    """Saves what was found, and shows it as it is, neither truncated nor mixed nor moved; what looked for it stops.
+
+    `then`: groups of the view that come with it.
+    """
     try:
         path = latent_file.write(free_name(app, ".npz"), {"ws": ws})
     except OSError as e:
         app.toasts.add("error", f"Latent was not saved: {e}", f"Folder: {app.capture_folder}")
         return
     app.state = app.state.edit(Inversion, on=False).edit(Directions, edits=()).reset(OverlayView, Truncation, Mixing)
+    for group in then:
+        app.state = app.state.put(group)
     open_latent(app, path)
 
 
@@ -226,8 +231,8 @@ def carry_out(app: App, command: Command) -> None:
             bookmark(app)
         case commands.SaveLatent(suffix):
             saved(app, "Latent", lambda: save_latent(app, suffix))
-        case commands.UseLatent(ws):
-            use_latent(app, ws)
+        case commands.UseLatent(ws, then):
+            use_latent(app, ws, then)
         case commands.OpenDirections(""):
             app.file_dialog.start(app, open_directions, "Open directions in W", ("Directions", "*.npy *.npz *.safetensors"))
         case commands.OpenDirections(path):

@@ -14,6 +14,8 @@ from viz.request import RenderRequest
 from viz.state import (
     AverageSpectrum,
     BreakIt,
+    DragPair,
+    DragPoints,
     Flicker,
     Flow,
     Inversion,
@@ -32,6 +34,7 @@ NETWORK = str(GOLDEN / "tiny_r.pkl")
 VIEW = ViewState().put(Source(NETWORK)).put(Latent(x=4.0)).put(Pose(x=0.05, y=-0.02, turns=0.1))
 SETTINGS = {
     "break it": BreakIt(window="nearest"),
+    "drag points": DragPoints(pairs=(DragPair(0.0, 0.0, 0.2, 0.1),), steps=3),
     "flicker": Flicker(num=4),
     "flow": Flow(num=3),
     "metrics": Metrics(num=4),
@@ -103,8 +106,8 @@ def test_the_picture_comes_first_and_a_newer_question_ends_the_work(overlay, pip
 
 @pytest.mark.parametrize("overlay", [o for o in OVERLAYS if not o.live], ids=lambda o: o.name)
 def test_a_step_is_left_between_two_layers(overlay, pipeline, target, layers, monkeypatch):
-    """Asked in the middle of a step's first picture, nothing but the layer under way is computed to its end (a step of the inversion, which
-    goes back through the layers, is one piece)."""
+    """Asked in the middle of a step's first picture, nothing but the layer under way is computed to its end (a step that goes back through
+    the layers, of the inversion or of drag points, is one piece)."""
     monkeypatch.setattr(refinement, "overlays", lambda: (overlay,))
     monkeypatch.setattr(refinement, "GRANTED_S", 0.0)  # which a step otherwise has in any case, so that it gets somewhere
     pipeline.memory.clear()
@@ -112,4 +115,4 @@ def test_a_step_is_left_between_two_layers(overlay, pipeline, target, layers, mo
     frame = pipeline.render(RenderRequest(1, view))
     layers.clear()
     list(pipeline.refine(frame, newest=lambda: view.edit(Latent, x=8.0) if len(layers) >= 2 else None))
-    assert len(layers) <= (len(frame.network.taps) if overlay.options is Inversion else 4)
+    assert len(layers) <= (len(frame.network.taps) if overlay.options in (Inversion, DragPoints) else 4)

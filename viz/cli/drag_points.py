@@ -1,0 +1,78 @@
+"""Command `drag-points`: the latent in which what is under some points has moved to others, as the panel of this name finds it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from viz import headless, latent_file
+from viz.cli import latent as cli_latent, pose as cli_pose
+from viz.cli.arguments import add_engine_arguments, check_out, seed_number
+from viz.cli.render import write
+from viz.cli.values import add_set_argument
+from viz.errors import CommandError
+from viz.groups.drag_points import moved_back
+from viz.state import Device, Directions, DragPair, DragPoints, Mixing, OwnLatent, Pose, Truncation, Unwarp, ViewState
+
+
+def add_drag_points_arguments(parser: argparse.ArgumentParser) -> None:
+    kinds = ", ".join(latent_file.SUFFIXES)
+    parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
+    parser.add_argument("--point", metavar=("X", "Y", "TX", "TY"), type=float, nargs=4, action="append", required=True,
+                        help="handle and target on the picture, image widths from its centre, right and down; may be repeated")  # fmt: skip
+    parser.add_argument("--seed", metavar="S", type=seed_number, default=0, help="of the latent (default 0)")
+    parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
+    cli_latent.add_latent_arguments(parser)
+    cli_pose.add_arguments(parser)
+    parser.add_argument("--untransform", action="store_true", help="the points are on the picture with the pose undone")
+    parser.add_argument("--layer", metavar="NAME", help="whose features are followed, as `inspect` names it (default: by its rate)")
+    parser.add_argument("--steps", metavar="N", type=int, help=f"at most (default {DragPoints().steps}); it ends when all have arrived")
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=f"where ws goes: {kinds}; `render --latent FILE` shows it")
+    parser.add_argument("--picture", metavar="FILE", type=Path, help=".png: also the picture of it")
+    add_engine_arguments(parser)
+    add_set_argument(parser)
+
+
+def run_drag_points(options: argparse.Namespace) -> int:
+    from viz.analysis.dragging import NAME
+    from viz.analysis.measuring import check_pose, facts_of
+    from viz.pipeline import Pipeline
+    from viz.progress import terminal_progress
+
+    check_out(options.out, latent_file.SUFFIXES)
+    if options.picture is not None:
+        check_out(options.picture, (".png",))
+    view, pipeline = view_of(options), Pipeline(headless=True)
+    with terminal_progress() as report:
+        frame = headless.first_frame(pipeline, view, report)
+        check_pose(view, frame)
+        facts, layer = facts_of(frame), view.get(DragPoints).layer
+        if layer and all(tap.name != layer for tap in facts.taps):
+            raise CommandError(f"{layer} is not a layer of {facts.name}; it has {', '.join(tap.name for tap in facts.taps)}")
+        frame, result = headless.refined(pipeline, frame, NAME, report)
+    found = result.values
+    latent_file.write(options.out, {"ws": found.ws})
+    rows = f"rows {found.rows[0]} to {found.rows[1]} of ws"
+    print(f"{options.out}: {facts.ref}, {found.step} of {found.steps} steps, by {found.layer}, {rows}")
+    for number, (distance, arrived) in enumerate(zip(found.distances, found.arrived, strict=True), start=1):
+        print(f"point {number}: {distance * facts.resolution:.1f} px from its target{', arrived' if arrived else ''}")
+    if options.picture is None:
+        return 0
+    own = OwnLatent(str(options.out.resolve()), sha256=latent_file.digest(options.out))
+    return write(view.reset(DragPoints, Directions, Truncation, Mixing).put(own), options.picture)
+
+
+def view_of(options: argparse.Namespace) -> ViewState:
+    """The view that the window would show, its points placed on the picture as it stands there. Raises CommandError."""
+    from viz.analysis import measuring
+
+    view = measuring.view_of(options, Unwarp(on=options.untransform), Device(device=options.device, backend=options.backend))
+    view = cli_latent.with_latent(view, options)
+    matrix = (Pose() if view.get(Unwarp).on else view.get(Pose)).matrix()
+    pairs = tuple(DragPair(*moved_back(matrix, (x, y)), *moved_back(matrix, (to_x, to_y))) for x, y, to_x, to_y in options.point)
+    if any(not abs(place) <= 4 for pair in pairs for place in (*pair.handle, *pair.target)):
+        raise CommandError("--point: places are image widths from the centre, at most 4 away from it")
+    asked = {"layer": options.layer, "steps": options.steps}
+    if options.steps is not None and not 1 <= options.steps <= 10_000:
+        raise CommandError(f"--steps {options.steps}: from 1 to 10000 are expected")
+    return view.edit(DragPoints, on=True, pairs=pairs, stopped_at=0, **{name: value for name, value in asked.items() if value is not None})

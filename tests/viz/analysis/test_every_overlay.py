@@ -100,7 +100,9 @@ def test_the_picture_comes_first_and_a_newer_question_ends_the_work(overlay, pip
     frames = [frame, *pipeline.refine(frame)]
     taken = [f.overlays[overlay.name] for f in frames if overlay.name in f.overlays and not f.overlays[overlay.name].stale]
     assert taken and taken[-1].error is None and taken[-1].fraction == 1
-    assert [r.fraction for r in taken] == sorted(r.fraction for r in taken)
+    # A reference's network is read first, with a bar of its own.
+    counted = [r.fraction for r in taken if r.values is not None or overlay.name != "reference"]
+    assert counted == sorted(counted)
     assert len(taken) > 1 or overlay.live or overlay.name in AT_ONCE, "what takes long is shown as it grows"
 
 

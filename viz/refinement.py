@@ -71,7 +71,7 @@ class Refinement:
             if (result := self._step(overlay, run)) is not None:
                 frame = _with(frame, overlay, result)
                 yield frame
-        if not rest or (not settled() and time.monotonic() - self._stepped_at < PATIENCE_S):
+        if not settled() and time.monotonic() - self._stepped_at < PATIENCE_S:
             return
         yield from self._in_turns(frame, run, rest, waiting)
 

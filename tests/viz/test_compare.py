@@ -115,12 +115,19 @@ def test_the_key_of_the_layouts_begins_the_comparison_while_there_is_none():
 
 def test_a_distance_between_different_scenes_is_said_to_be_one():
     """Networks that were told the same pictures, and snapshots of one training, share their scenes; GANs trained apart do not."""
-    fitted = {"data": "globes", "training": {"psnr_256": 30.0}}
+    fitted = {"data": "globes", "training": {"psnr_256": 30.0, "images": 5}}
     r, b = alias_free_facts(metadata=fitted), alias_free_facts(sha256="b" * 64, metadata=fitted)
     gan, later = (alias_free_facts(sha256=name * 64, metadata={"training": '{"options": {"seed": 0}}'}) for name in "cd")
     view, moved = BESIDE_T.edit(Pose, x=0.1), BESIDE_T.edit(Compare, own_pose=True, turns=0.1)
     assert [scenes.apart(view, 2, r, other) for other in (r, b, gan)] == ["", "", scenes.NETWORKS]
     assert scenes.apart(view, 2, gan, later) == ""
+    converted = alias_free_facts(sha256="e" * 64, metadata={"origin_sha256": gan.sha256})
+    assert scenes.apart(view, 2, gan, converted) == scenes.apart(view, 2, converted, gan) == ""
+    for changes in ({"z_dim": 8}, {"metadata": {**fitted, "data": "faces"}}):
+        assert scenes.apart(view, 2, r, dataclasses.replace(b, **changes)) == scenes.NETWORKS
+    named = [alias_free_facts(sha256="", ref=ref) for ref in ("one", "other", "one")]
+    assert [scenes.apart(view, 2, named[0], other) for other in named[1:]] == [scenes.NETWORKS, ""]
+    assert scenes.apart(view.edit(Tap, layer="L5_84_96").edit(Compare, own_layer=True, layer=""), 2, r, b) == scenes.NETWORKS
     assert scenes.apart(view.edit(Tap, layer="L5_84_96"), 2, r, b) == scenes.NETWORKS  # channels are not the same features
     assert scenes.apart(view.edit(Compare, own_latent=True, x=1.0), 2, r, b) == scenes.LATENTS
     assert scenes.apart(moved, 2, r, r) == scenes.POSES and scenes.apart(moved.edit(Unwarp, on=True), 2, r, r) == ""
@@ -142,6 +149,8 @@ def test_a_pair_is_found_among_the_bundled_networks():
     others = [entry("globe-t-64", "T"), entry("other-b-64", "B"), entry("globe-b-64", "B", "published")]
     assert compare_pairs.stylegan2_beside_r([entry("globe-r-64", "R"), *others]) is None
     assert compare_pairs.stylegan2_beside_r([*others, entry("globe-r-64", "R"), entry("globe-b-64", "B")]) == ("globe-r-64", "globe-b-64")
+    landscapes = [entry("landscape-a-128", "A"), entry("landscape-r-128", "R"), entry("mine", "T"), entry("globe-r-64", "R", "published")]
+    assert compare_pairs.families(landscapes) == ({"r": "landscape-r-128", "b": "landscape-a-128"},), "A stands for B"
 
 
 def test_the_bundled_pair_is_of_the_same_data_and_its_second_network_can_be_moved(pipeline):

@@ -15,7 +15,7 @@ from viz import cli
 from viz.canvas.captions import KnownEquivariance, captions, fitting, stored_equivariance
 from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture
 from viz.compare.layout import columns_in_window
-from viz.compare.pairs import PRESETS, SAME_NETWORK, toggled, with_next, with_views
+from viz.compare.pairs import PRESETS, SAME_NETWORK, toggled, with_networks, with_next, with_views
 from viz.export.export import export
 from viz.export.film_file import read
 from viz.export.options import ExportOptions
@@ -138,8 +138,8 @@ def test_comparing_begins_with_the_natural_partner(network, partner):
 def test_what_was_chosen_is_kept_but_not_the_same_picture_twice():
     chosen = ViewState().put(Source("globe-still-r-64")).edit(Compare, network="mine.pkl")
     assert toggled(chosen, catalogue()).get(Compare).network == "mine.pkl"
-    moved = chosen.edit(Compare, network="globe-still-r-64")
-    assert toggled(moved, catalogue()).get(Compare).network == "globe-still-b-64"
+    moved = chosen.edit(Compare, network="globe-still-r-64", sha256="a" * 64)
+    assert toggled(moved, catalogue()).get(Compare) == Compare(on=True, network="globe-still-b-64")
     own = chosen.edit(Compare, network="", own_latent=True, x=1.0)
     assert toggled(own, catalogue()).get(Compare).network == ""
     broken = toggled(ViewState().put(Source("globe-still-r-64")).edit(BreakIt, upsampling=1), catalogue())
@@ -164,6 +164,8 @@ def test_one_click_for_the_same_network_makes_another_picture():
     for each in SAME_NETWORK:
         assert not compare.shows_the_same(each.apply(view, ()), 2)
     assert preset("unmoved").apply(FIRST, ()) is None
+    next_seed = preset("seed").apply(view.edit(Latent, x=2.6, y=0.6).edit(CompareView, other=3), ())
+    assert (next_seed.get(Compare).x, next_seed.get(Compare).y, next_seed.get(CompareView).other) == (4, 1, 2)
 
 
 def test_one_more_view_is_the_sibling_that_is_missing_else_a_copy():
@@ -172,6 +174,13 @@ def test_one_more_view_is_the_sibling_that_is_missing_else_a_copy():
     assert view.get(ThirdView).network == "globe-still-t-64"
     view = with_next(view, catalogue())
     assert view.get(FourthView).network == "globe-still-t-64" and with_next(view, catalogue()) is view
+    for first, *beside, added in (
+        ("globe-still-r-64", "mine.pkl", "globe-still-b-64"),
+        ("mine.pkl", "globe-still-r-64", "globe-still-r-64"),
+        ("mine.pkl", "globe-still-r-64", "globe-still-b-64", "globe-still-t-64"),
+    ):
+        view = with_next(with_networks(ViewState(), (first, *beside)), catalogue())
+        assert compare.other_view(view, len(beside) + 2).get(Source).network == added
 
 
 # ----------------------------------------------------------------------------------------------------- pipeline

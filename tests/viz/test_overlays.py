@@ -104,7 +104,9 @@ def test_a_change_stops_it_within_one_step(pipeline, counting):
         if refined.overlays["counting"].values == 1:
             waiting.append(ON.edit(Latent, x=1.0))
     assert counting.taken == [0, 1]
-    list(pipeline.refine(ask(pipeline, ON.edit(Latent, x=1.0))))
+    other = ask(pipeline, ON.edit(Latent, x=1.0))
+    assert other.overlays == {}, "what was measured of another latent is not of this one"
+    list(pipeline.refine(other))
     assert counting.taken == [0, 1, 0, 1, 2, 3, 4] and counting.closed == 2
 
 
@@ -153,12 +155,12 @@ def test_live_overlays_measure_every_other_picture_while_newer_ones_wait(pipelin
 
 
 def test_long_measurements_wait_for_the_end_of_a_drag_but_not_for_ever(pipeline, counting, monkeypatch):
+    monkeypatch.setattr(refinement, "PATIENCE_S", 600.0)
     pipeline.refinement._stepped_at = refinement.time.monotonic()
-    monkeypatch.setattr(refinement, "PATIENCE_S", 1e6)
     frame = ask(pipeline, ON)
     assert list(pipeline.refine(frame, settled=lambda: False)) == [] and counting.taken == []
-    monkeypatch.setattr(refinement, "PATIENCE_S", 0.0)
-    assert len(list(pipeline.refine(frame, newest=lambda: ON, settled=lambda: False))) == 1
+    pipeline.refinement._stepped_at -= 601.0
+    assert [len(list(pipeline.refine(frame, newest=lambda: ON, settled=lambda: False))) for _ in range(3)] == [1, 0, 0]
     assert len(list(pipeline.refine(frame, settled=lambda: True))) == STEPS - 1
 
 
@@ -178,6 +180,9 @@ def test_a_step_is_interrupted_between_layers_and_goes_on_from_there(pipeline, m
     assert calls >= taps / 2, "it made way again and again"
     expected = at_once.overlays["metrics"].values.newest.estimates["eq_r"].db
     assert found[-1].values.newest.estimates["eq_r"].db == pytest.approx(expected, abs=1e-4)
+    monkeypatch.setattr(refinement, "GRANTED_S", 600.0)
+    pipeline.memory.clear()
+    assert len(list(pipeline.refine(ask(pipeline, view), newest=lambda: ON))) == 1, "a step that has the time is not interrupted"
 
 
 def test_what_a_live_overlay_showed_stays_until_the_next(pipeline):
@@ -189,6 +194,7 @@ def test_what_a_live_overlay_showed_stays_until_the_next(pipeline):
     *_, fresh = pipeline.refine(moved)
     assert not fresh.overlays["equivariance"].stale
     assert "equivariance" not in ask(pipeline, TINY_R).overlays
+    assert "equivariance" not in ask(pipeline, view.edit(Pose, turns=0.12)).overlays, "what was switched off does not come back"
 
 
 def test_drawing_options_cause_no_work(pipeline):
@@ -197,7 +203,7 @@ def test_drawing_options_cause_no_work(pipeline):
     changed = view.edit(OverlayView, image="equivariance.signed", opacity=0.3, gain_db=20.0)
     assert changed.only(*RENDERED) == view.only(*RENDERED)
     frame = ask(pipeline, changed)
-    assert (frame.ran, frame.layers_ran, list(pipeline.refine(frame))) == ((), (), [])
+    assert (frame.ran, frame.layers_ran, list(pipeline.refine(frame))) == ((), (), []) and not frame.overlays["equivariance"].stale
 
 
 def test_a_tapped_layer_does_not_measure_again(pipeline):

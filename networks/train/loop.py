@@ -179,7 +179,7 @@ class Run:
             )
 
     def _is_over(self, minutes: float | None, seconds: float) -> bool:
-        """Whether the time is up, as the first process sees it."""
+        """Whether the time is up for any of the processes: all of them answer alike."""
         if minutes is None or self.processes.size == 1:
             return minutes is not None and seconds >= minutes * 60
         over = torch.tensor([float(seconds >= minutes * 60)], device=self.processes.device)

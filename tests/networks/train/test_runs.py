@@ -8,12 +8,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 import torch
 
 from networks.configs import RUNGS
 from networks.loading import load
+from networks.train import loop
 from networks.train.checkpoint import load_checkpoint
 from networks.train.errors import CheckpointError, TrainingError
 from networks.train.loop import Run, train
@@ -217,6 +220,56 @@ def test_two_processes_equal_one(photos: Path, tmp_path: Path) -> None:
 
 
 # --------------------------------------------------------------------------------------------------------- borders
+
+
+class Steps:
+    """A way of training whose steps take two seconds of a pretended clock."""
+
+    def __init__(self) -> None:
+        self.clock, self.saved, self.shown = 1000.0, [], []
+
+    def step(self, number: int, images: int) -> dict[str, float]:
+        self.clock += 2
+        return {"loss": float(number)}
+
+    def run(self, monkeypatch: pytest.MonkeyPatch, options: Options) -> Run:
+        monkeypatch.setattr(loop, "prepare", lambda *_: self)
+        monkeypatch.setattr(loop.time, "monotonic", lambda: self.clock)
+        monkeypatch.setattr(loop.report, "Progress", lambda *given, **named: self.shown.append((given, named)) or MagicMock())
+        monkeypatch.setattr(Run, "_save_examples", lambda run: None)
+        monkeypatch.setattr(Run, "save", lambda run: self.saved.append(run.position.images))
+        return Run(options, Processes())
+
+
+@pytest.mark.parametrize(
+    ("images", "given", "logged", "saved"),
+    [
+        (24, {}, [8, 16, 24], [12, 24]),
+        (20, {}, [8, 16], [12, 20]),
+        (24, {"until": 4}, [], [4]),
+        (24, {"minutes": 6 / 60}, [8], [12]),
+        (24, {"minutes": 5.9 / 60, "stopped": lambda images: images >= 16}, [8], [12]),
+        (24, {"stopped": lambda images: images >= 16}, [8, 16], [12, 16]),
+    ],
+)
+def test_when_a_run_logs_saves_and_ends(images: int, given: dict, logged: list, saved: list, tmp_path: Path, monkeypatch) -> None:
+    steps = Steps()
+    run = steps.run(monkeypatch, tiny("", tmp_path, images=images, log_every=8, snapshot_every=12))
+    run.position.seconds = 100.0
+    run.go(**given)
+    assert steps.saved == saved and run.position.seconds == 100 + 2 * run.position.step == 100 + run.position.images / 2
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()] if logged else []
+    assert [line["images"] for line in lines] == logged
+    assert all(line["images_per_second"] == 2 and line["loss"] == line["step"] - 1.5 for line in lines)
+    assert steps.shown == [((images, 0), {"shown": True, "name": "T"})]
+
+
+def test_the_time_is_up_for_all_processes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, told = Steps().run(monkeypatch, tiny("", tmp_path)), []
+    assert not run._is_over(None, 1e9) and run._is_over(0.1, 6.0) and not run._is_over(0.1, 5.9)
+    run.processes = SimpleNamespace(size=2, device="cpu", average_=lambda tensors: told.append(float(tensors[0])) or tensors[0].fill_(0.5))
+    assert run._is_over(0.1, 6.0) and run._is_over(0.1, 5.9) and not run._is_over(None, 1e9)
+    assert told == [1, 0], "what each says; one of two was over"
 
 
 def test_a_folder_with_a_run_is_not_overwritten(photos: Path, tmp_path: Path) -> None:

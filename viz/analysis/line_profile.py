@@ -87,11 +87,15 @@ def limits(found: dict[int, Profile]) -> tuple[float, float]:
     return step * math.floor(low / step - 0.1), step * math.ceil(high / step + 0.1)
 
 
-def text_at(found: Profile, position: float) -> str:
-    """The values at the sample nearest to a position, in image widths along the line."""
-    index = int(np.abs(found.position - position).argmin())
-    numbers = (f"{label} {significant(value)}" for label, value in zip(found.labels, found.values[index].tolist(), strict=True))
-    return f"{number_text(float(found.position[index]), 'widths', 3)}, sample {index}: {'   '.join(numbers)}"
+def text_at(found: dict[int, Profile], position: float) -> str:
+    """The values at the samples nearest to a position, in image widths along the line: a row for each view."""
+    rows = []
+    for number, each in found.items():
+        index = int(np.abs(each.position - position).argmin())
+        numbers = (f"{label} {significant(value, 3)}" for label, value in zip(each.labels, each.values[index].tolist(), strict=True))
+        place = f"{number_text(float(each.position[index]), 'widths', 3)}, sample {index}" if number == 1 else NAMES[number].lower()
+        rows.append(f"{place}: {'   '.join(numbers)}")
+    return "\n".join(rows)
 
 
 # ------------------------------------------------------------------------------------------------------------- files
@@ -195,17 +199,10 @@ def _curves(line: Slice, found: dict[int, Profile], context: PanelContext) -> No
             elsewhere = shared_cursor.cursor(context.scratch, outside=NAME)
             if elsewhere is not None:
                 at = scan.nearest(*elsewhere) * scan.length
-                plots.vertical_line(at, _all_texts(found, at))
-            over = plots.cursor_text(lambda x, _: _all_texts(found, x))
+                plots.vertical_line(at, text_at(found, at))
+            over = plots.cursor_text(lambda x, _: text_at(found, x))
     inside = over is not None and 0 <= over[0] <= scan.length > 0
     shared_cursor.point(context.scratch, NAME, scan.at(over[0] / scan.length) if inside and over is not None else None)
-
-
-def _all_texts(found: dict[int, Profile], position: float) -> str:
-    lines = (
-        text_at(each, position) if number == 1 else f"{NAMES[number].lower()}: {text_at(each, position)}" for number, each in found.items()
-    )
-    return "\n".join(lines)
 
 
 PANEL = Panel("Profile", "bottom", 11, draw, resets=(Slice,), workspaces=(2, 5))

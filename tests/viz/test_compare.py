@@ -284,6 +284,30 @@ def test_a_second_network_that_cannot_be_loaded_fails_a_file_but_not_the_window(
     assert frame.error is None and frame.picture is not None
     refined = list(shown.refine(frame))
     assert refined[-1].error is None and "nowhere" in refined[-1].beside.frame.error.message
+    assert len(list(shown.refine(ask(shown, view)))) == 1, "what failed is tried again"
+
+
+def test_what_was_beside_the_first_stays_until_its_next_answer():
+    pipeline = Pipeline()
+
+    def refined(view):
+        *_, last = pipeline.refine(frame := ask(pipeline, view))
+        return frame, last.beside
+
+    before, shown = refined(BESIDE_T)
+    assert before.others == {} and shown.unit == "PSNR"
+    expected = shown.frame.picture.values - before.picture.values
+    assert np.allclose(shown.difference.values, expected) and np.abs(expected).max() > 0.1
+    same = ask(pipeline, BESIDE_T)
+    assert same.beside is shown and not shown.stale and list(pipeline.refine(same)) == []
+    moved, other = refined(BESIDE_T.edit(Latent, x=1.0))
+    assert moved.beside.stale and moved.beside.frame is shown.frame and not other.stale and other.frame is not shown.frame
+    own = ask(pipeline, BESIDE_T.edit(Latent, x=1.0).edit(Compare, own_truncation=True, psi=0.5))
+    assert own.picture is moved.picture and own.beside.stale
+    assert refined(BESIDE_T)[1].difference is shown.difference, "remembered"
+    assert ask(pipeline, BESIDE_T.edit(Compare, on=False)).others == {}
+    layer = refined(BESIDE_T.edit(Tap, layer="L2_36_16"))[1]
+    assert layer.unit == "signal to difference" and layer.db is not None
 
 
 def test_a_second_network_with_other_weights_than_saved_says_so(pipeline):

@@ -55,10 +55,11 @@ class Film:
             self.edit(later)
 
     def play(self, *, backwards: bool = False) -> None:
-        """Starts, at the other end if the playhead stands at this one."""
-        self.playing, self.backwards = bool(self.timeline.keyframes), backwards
-        if not self.timeline.loop and self.time_s == (0.0 if backwards else self.timeline.duration_s):
-            self.time_s = self.timeline.duration_s - self.time_s
+        """Starts, at the other end if the playhead stands at this one; the end counts for what lies beyond it."""
+        self.playing, self.backwards, end_s = bool(self.timeline.keyframes), backwards, self.timeline.duration_s
+        if self.playing and not self.timeline.loop:
+            time_s = min(self.time_s, end_s)
+            self.time_s = end_s - time_s if time_s == (0.0 if backwards else end_s) else time_s
 
     def advance(self, state: ViewState, dt: float) -> ViewState:
         """The view `dt` seconds later; the very `state` while nothing plays."""

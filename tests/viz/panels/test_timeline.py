@@ -103,6 +103,39 @@ def test_playing_moves_the_view_and_stops_at_the_end():
     assert film.advance(state, 1.0).get(Pose).x == pytest.approx(0.05) and film.playing
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("beyond", [2.0, 3.5])
+def test_play_begins_where_something_can_still_be_played(beyond, backwards):
+    """Also where the playhead stands beyond the end, as after the last keyframe was deleted."""
+    start, end = ViewState(), ViewState().edit(Pose, x=0.5).edit(View, zoom=2.0)
+    film = Film(Timeline((Keyframe(0.0, start), Keyframe(2.0, end))), time_s=beyond)
+    film.play(backwards=backwards)
+    view = film.advance(ViewState().edit(View, zoom=8.0), 0.5)
+    assert film.playing and film.time_s == (1.5 if backwards else 0.5) and view.get(View).zoom < 2, "the timeline moves the zoom"
+    film.advance(view, 9.0)
+    assert not film.playing and film.time_s == (0.0 if backwards else 2.0)
+    film.timeline, film.time_s = Timeline((Keyframe(0.0, start),), loop=True), 0.0
+    film.play(backwards=backwards)
+    film.advance(view, 0.5)
+    assert not film.playing, "one moment is no loop"
+    empty = Film(time_s=beyond)
+    empty.play(backwards=backwards)
+    assert (empty.playing, empty.time_s) == (False, beyond)
+
+
+def test_the_selection_follows_its_keyframe_and_stays_among_those_there_are():
+    first, second, third = (Keyframe(float(t), ViewState().edit(Pose, x=t / 10)) for t in range(3))
+    film = Film(Timeline((first, second, third)), selected=2)
+    film.edit(Timeline((third,)))
+    assert film.selected == 0
+    film.edit(Timeline((first, second, third)))
+    assert film.selected == 2
+    film.edit(Timeline((first, second)))
+    assert film.selected == 1
+    film.edit(Timeline())
+    assert film.selected == 0
+
+
 def test_buttons_play_and_stop():
     with showing() as shown:
         shown.ui.click("Timeline.play")

@@ -12,7 +12,7 @@ from viz.analysis import Overlay
 from viz.memory import Memory, nbytes
 from viz.pipeline import Pipeline
 from viz.render_thread import Inline, RenderThread
-from viz.request import OverlayResult
+from viz.request import OverlayResult, RenderRequest
 from viz.state import (
     ANALYSES,
     DRAWN,
@@ -143,6 +143,13 @@ def test_a_failure_is_shown_in_its_place_and_tried_again(pipeline, monkeypatch):
     counting.fail_at = None
     *_, last = pipeline.refine(ask(pipeline, ON))
     assert last.overlays["counting"].values == STEPS - 1
+
+
+def test_of_a_picture_that_failed_nothing_is_measured(pipeline, counting):
+    last = ask(pipeline, ON)
+    failed = pipeline.render(RenderRequest(2, ON.put(Source("nowhere.pkl"))))
+    assert failed.error is not None and failed.overlays == {} and list(pipeline.refine(failed)) == [] and counting.taken == []
+    assert len(list(pipeline.refine(last))) == STEPS, "the picture that is still on screen is measured"
 
 
 def test_live_overlays_measure_every_other_picture_while_newer_ones_wait(pipeline, monkeypatch):

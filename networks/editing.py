@@ -98,15 +98,18 @@ class TapEdits:
         """Whether channels are resampled, which no CUDA graph can record."""
         return any(edit.operation == "move" for edit in self.edits)
 
+    def of(self, x: Tensor) -> Tensor:
+        """What the layer gives on, [N, C, H, W], edited."""
+        for operation in self.work:
+            x = operation(x)
+        return x
+
     def step(self, step: Step) -> Step:
         """The step of this tap, with the edits at its end."""
 
         def run(before: Activation | None, ws: Tensor) -> Activation:
             activation = step.run(before, ws)
-            x = activation.shown
-            for operation in self.work:
-                x = operation(x)
-            return activation.showing(x)
+            return activation.showing(self.of(activation.shown))
 
         return replace(step, conditions=(*step.conditions, self.edits), run=run)
 

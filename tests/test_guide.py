@@ -72,7 +72,9 @@ def test_the_numbers_of_the_demonstrations_are_those_that_come_out(capsys):
     assert [p[i] for p in points for i in (2, 4)] == pytest.approx([55, 80, 35, 30], abs=3)
     moves = ((), ("--edit", "L5:0-31:gain=0"), ("--edit", "L5:0-31:move=0.1,0"), ("--edit", "L5:0-31:move=0,0,30deg"))
     found = [measured("metrics", "globe-r-64", "--eq-t", "--eq-r", "--num", "4", *words) for words in moves]
-    assert "69 and 47 dB as trained, 73 and 55 without the channels, 69 and 17 with the channels shifted, 23 and 47 with them turned" in text
+    assert (
+        "69 and 47 dB as trained, 73 and 55 without the channels, 69 and 17 with the channels shifted, 23 and 47 with them turned" in text
+    )
     expected = [69, 47, 73, 55, 69, 17, 23, 47]
     assert [one[kind] for one in found for kind in ("eq_t", "eq_r")] == pytest.approx(expected, abs=6)
     lost = measured("break-it", r, "--break", "all:m=1")

@@ -52,7 +52,7 @@ from viz.groups.groups import (
 )
 from viz.groups.histogram import Histogram, HistogramView
 from viz.groups.latent import Direction, Directions, Inversion, OwnLatent
-from viz.groups.layer import BreakIt, Filmstrip, Filters, FourierView, LayerBreak, LayerHealth
+from viz.groups.layer import BreakIt, ChannelEffect, Filmstrip, Filters, FourierView, LayerBreak, LayerHealth
 from viz.groups.motion import LatentMotion, MixingMotion, NoiseMotion, RotateMotion, TranslateMotion
 from viz.groups.pose import Pose
 from viz.session.saved_json import StateError, checked, finite, parsed
@@ -70,7 +70,7 @@ GROUPS: tuple[type, ...] = (
     EditActivations, HeldRange, BandFilter, Spectrum, Histogram,
     Compare, ThirdView, FourthView, SecondBreak, ThirdBreak, FourthBreak, CompareView,
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
-    Filters, FourierView, Filmstrip, LayerHealth,
+    Filters, FourierView, Filmstrip, LayerHealth, ChannelEffect,
     Inversion, DragPoints,
     Tone, SpectrumView, HistogramView, View, OverlayView, Slice, DragPointsView, LatentMotion, MixingMotion, NoiseMotion, TranslateMotion,
     RotateMotion,
@@ -78,7 +78,7 @@ GROUPS: tuple[type, ...] = (
 PARTS: tuple[type, ...] = (Direction, LayerBreak, DragPair, Edit)  # what groups hold lists of
 ANALYSES: tuple[type, ...] = (
     Equivariance, LayerEquivariance, Sweep, Flicker, Flow, Metrics, Sticking, AverageSpectrum, SpectrumReference, LayerShares, Nonlinearity,
-    Filters, FourierView, Filmstrip, LayerHealth, BreakIt, Inversion, DragPoints,
+    Filters, FourierView, Filmstrip, LayerHealth, ChannelEffect, BreakIt, Inversion, DragPoints,
 )  # fmt: skip
 MOTION: tuple[type, ...] = (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion)
 DRAWN: tuple[type, ...] = (  # asks for no new frame

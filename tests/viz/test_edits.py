@@ -13,7 +13,7 @@ from tests.viz.asked import GOLDEN, TINY_R, TINY_SG2, ask, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from tests.viz.test_app import Running
 from viz import cli, commands
-from viz.analysis import break_it, live_equivariance, metric_table
+from viz.analysis import break_it, channel_effect, layer_health, live_equivariance, metric_table
 from viz.canvas import gestures
 from viz.canvas.badge import badge_text
 from viz.canvas.captions import KnownEquivariance, captions
@@ -22,8 +22,21 @@ from viz.compare import compare, pairs
 from viz.edit_text import channel_list, edit_of, layer_list, summary, text_of
 from viz.groups import edits as group
 from viz.panels import edits as panel
-from viz.request import Picture
-from viz.state import BreakIt, Channels, Compare, Edit, EditActivations, Equivariance, Pose, StateError, Tap, ViewState
+from viz.request import OverlayResult, Picture
+from viz.state import (
+    BreakIt,
+    ChannelEffect,
+    Channels,
+    Compare,
+    Edit,
+    EditActivations,
+    Equivariance,
+    LayerHealth,
+    Pose,
+    StateError,
+    Tap,
+    ViewState,
+)
 from viz.timeline.timeline import Keyframe, Timeline
 
 R, SG2 = alias_free_facts(), stylegan2_facts()
@@ -74,6 +87,11 @@ def test_a_gain_keeps_equivariance_and_a_move_does_not(pipeline):
     assert abs(db[1] - db[0]) < 12 and db[2] < db[0] - 20, db
 
 
+def test_layers_that_are_measured_one_by_one_are_edited_too(pipeline):
+    found = steps(pipeline, edited(OFF).put(LayerHealth(on=True)), layer_health.NAME)[-1].values
+    assert {0, 2} <= {*found[1].dead} and not {0, 2} & {*found[0].dead}
+
+
 def test_stylegan2_is_edited_too(pipeline):
     whole, frame = ask(pipeline, TINY_SG2), ask(pipeline, edited(Edit(layers=("b8",), amount=0.0), view=TINY_SG2))
     assert frame.layers_ran[0] == "b8.conv0" and not np.array_equal(whole.picture.values, frame.picture.values)
@@ -85,6 +103,40 @@ def test_only_a_few_copies_are_kept(pipeline):
     for n in range(8):
         ask(pipeline, edited(dataclasses.replace(OFF, amount=n / 10)))
     assert len(pipeline.networks._edited_copies) == 4
+
+
+# ---------------------------------------------------------------------------------------------------- which channels matter
+
+
+def test_the_effect_of_a_channel_is_what_turning_it_off_changes(pipeline, capsys):
+    whole, view = ask(pipeline, TINY_R).picture.values, edited(dataclasses.replace(OFF, layers=("L0",))).edit(Tap, layer="L1_36_16")
+    for asked, picture in ((view.reset(EditActivations), whole), (view, ask(pipeline, view.reset(Tap)).picture.values)):
+        pipeline.memory.clear()
+        found = steps(pipeline, asked.put(ChannelEffect(on=True)), channel_effect.NAME)[-1].values
+        off = EditActivations((*asked.get(EditActivations).edits, Edit(layers=("L1",), channels=(5,), amount=0.0)))
+        change = ask(pipeline, asked.put(off).reset(Tap)).picture.values - picture
+        assert found.rms[5] == pytest.approx(np.sqrt((change.astype(np.float64) ** 2).mean()), rel=1e-3) and len(found.rms) == 16
+        assert [found.rms[channel] for channel in found.order] == sorted(found.rms, reverse=True)
+    words = ["channel-effect", str(GOLDEN / "tiny_r.pkl"), "--layer", "L1_36_16", "--json", "--edit", "L0:0,2:gain=0"]
+    assert cli.run(words) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["order"] == list(found.order) and printed["db"][5] == pytest.approx(found.db(5), abs=0.01)
+    assert (
+        cli.run(["channel-effect", str(GOLDEN / "tiny_r.pkl"), "--layer", "output"]) == 1 and "no channels there" in capsys.readouterr().err
+    )
+
+
+def test_what_matters_most_becomes_an_edit():
+    found = channel_effect.Effects("L5", 4, (0.1, 0.4, 0.0, 0.2))
+    assert found.order == (1, 3, 0, 2) and channel_effect.rows(found)[0] == ("1", "−14.0") and found.db(2) == -np.inf
+    view = ViewState().edit(Tap, layer="L5_84_96").put(ChannelEffect(on=True))
+    frame = frame_of(R, view, overlays={channel_effect.NAME: OverlayResult(found)})
+    with show(channel_effect.PANEL, view, network=R, frame=frame) as shown:
+        shown.ui.set("ChannelEffect.count", 2)
+        shown.ui.click("ChannelEffect.edit")
+        assert shown.state.get(EditActivations).edits == (Edit(layers=("L5",), channels=(1, 3), amount=0.0),)
+        shown.ui.click("ChannelEffect.show")
+        assert shown.state.get(Channels).triple == (1, 3, 0)
 
 
 # ---------------------------------------------------------------------------------------------------- words

@@ -75,7 +75,8 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         for source, kind in ((x, torch.float32), (x, dtype), (chain, dtype)):
             while run.superseded():
                 yield None
-            outputs.append(layer(source, *arguments, dtype=kind))
+            given = layer(source, *arguments, dtype=kind)
+            outputs.append(network.edits[spec.name].of(given) if spec.name in network.edits else given)
             if kind is torch.float32:
                 clamped, largest = layer.clamped, layer.largest
         health = Health(spec.name, *_against(outputs, float(spec.out_sampling_rate)), clamped, largest, (), spec.out_channels)

@@ -1,4 +1,4 @@
-"""Commands `nonlinearity`, `out-of-band` and `health`: what one latent's layers hold where they should hold nothing, and what they lose."""
+"""Commands `nonlinearity`, `out-of-band`, `health` and `channel-effect`: what one latent's layers hold, lose, and what for."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 
 import numpy as np
 
-from viz.analysis import layer_health, layer_shares, nonlinearity_chart
+from viz.analysis import channel_effect, layer_health, layer_shares, nonlinearity_chart
 from viz.analysis.measuring import Measurement, add_view_arguments, array_of, finite, shown, view_of
 from viz.errors import CommandError
 from viz.figures.figure import Axis
-from viz.state import LayerHealth, LayerShares, Nonlinearity, Tap, ViewState
+from viz.state import ChannelEffect, LayerHealth, LayerShares, Nonlinearity, Tap, ViewState
 
 
 def add_nonlinearity_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,3 +120,34 @@ def run_health(options: argparse.Namespace) -> int:
         return line_chart({title: (at, level) for title, level in levels.items()}, *axes, f"{dtype} against float32")
 
     return asked.tell(facts, lines, arrays, figure)
+
+
+def add_channel_effect_arguments(parser: argparse.ArgumentParser) -> None:
+    add_view_arguments(parser, num=0, counted="")
+    parser.add_argument("--layer", metavar="NAME", required=True, help="as `inspect` names it")
+
+
+def channel_effect_view(options: argparse.Namespace) -> ViewState:
+    return view_of(options, Tap(options.layer), ChannelEffect(on=True))
+
+
+def run_channel_effect(options: argparse.Namespace) -> int:
+    asked = Measurement.of(options, channel_effect_view(options), channel_effect.NAME)
+    found: channel_effect.Effects | None = asked.values
+    if found is None:
+        raise CommandError(
+            f"--layer {options.layer}: {asked.network.name} has no channels there that can be turned off; `inspect` lists layers"
+        )
+    facts = {"layer": found.layer, "order": found.order, "db": [finite(found.db(channel)) for channel in range(found.channels)]}
+    lines = (f"{asked.network.ref}: change of the picture without each channel of {found.layer}, {asked.latent}",
+             *(f"  {channel:<8}{shown(found.db(channel), 'dB'):>14}" for channel in found.order))  # fmt: skip
+
+    def figure() -> np.ndarray:
+        from viz.analysis.figures import line_chart
+
+        levels = array_of(finite(found.db(channel)) for channel in found.order)
+        low, high = float(np.nanmin(levels, initial=0.0)), float(np.nanmax(levels, initial=-120.0))
+        axes = Axis("rank", 0.0, max(1.0, found.channels - 1.0)), Axis("dB of the full range", low - 3, high + 6)
+        return line_chart({"change": (np.arange(found.channels), levels)}, *axes, f"the picture without each channel of {found.layer}")
+
+    return asked.tell(facts, lines, {"order": np.array(found.order), "rms": array_of(found.rms)}, figure)

@@ -143,3 +143,10 @@ class LayerHealth:
 
     on: bool = False
     dtype: str = ranged("float16", choices=("float16", "bfloat16"))
+
+
+@dataclass(frozen=True)
+class ChannelEffect:
+    """How much the picture changes when each channel of the layer on screen is turned off."""
+
+    on: bool = False

@@ -71,6 +71,8 @@ def layers(monkeypatch) -> Iterator[list[str]]:
 def view_with(overlay, target):
     options = SETTINGS.get(overlay.name, overlay.options())
     view = VIEW.put(Inversion(on=True, picture=target, steps=10)) if overlay.options is Inversion else VIEW.put(options)
+    if overlay.name == "channel effect":
+        view = view.put(Tap("L5_52_16"))
     if overlay.name == "nonlinearity":
         view = view.put(Tap(""))
     return view if overlay.wanted(view) else view.edit(overlay.options, on=True)

@@ -28,7 +28,7 @@ TITLES = (
     "Latent", "Style mix", "Truncation", "Pose", "Network", "Layers", "Channels", "Spectrum", "Timing", "Log", "Timeline",
     "Equivariance", "Sticking", "Slice", "Profile", "By layer", "Sweep", "Flicker", "Flow", "Metrics",
     "Average spectrum", "Out of band", "Nonlinearity", "Band", "Filters", "Break it", "Fourier input", "Filmstrip",
-    "Layer health", "Compare", "Inversion", "Drag points", "Directions", "Edits",
+    "Layer health", "Compare", "Inversion", "Drag points", "Directions", "Edits", "Channel effect",
 )  # fmt: skip
 
 

@@ -1,0 +1,136 @@
+"""Overlay "Channel effect": how much the picture changes when each channel of the layer on screen is turned off, one after the other.
+
+After the ablation of units in Bau et al. 2019, "GAN Dissection". What matters most can be taken over as an edit (panel Edits).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gui_utils import plots
+from gui_utils.controls import Field, button, input_int
+from gui_utils.text import MISSING, number_text
+from networks.measures.comparison import PEAK
+from viz.analysis import CONDITIONS, LATENT, Overlay
+from viz.analysis.parts import progress, result_of, switch
+from viz.groups.edits import editable, names
+from viz.panels import Panel, PanelContext
+from viz.panels.edits import NO_LAYER
+from viz.panels.parts import BY_CONTENT, NO_NETWORK, beside, text_table, wrapped_text
+from viz.request import OverlayResult
+from viz.state import ChannelEffect, Channels, Edit, EditActivations, Pose, Tap, ViewState
+
+if TYPE_CHECKING:
+    from viz.stages import Run
+
+NAME = "channel effect"
+
+
+@dataclass(frozen=True)
+class Effects:
+    """`rms` [n]: how much the picture changes without channel 0, 1, ... of `layer` (its short name), which has `channels` in all."""
+
+    layer: str
+    channels: int
+    rms: tuple[float, ...] = ()
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The channels that were turned off so far, those that change most first."""
+        return tuple(sorted(range(len(self.rms)), key=lambda channel: -self.rms[channel]))
+
+    def db(self, channel: int) -> float:
+        """The RMS of the change in dB of the full range (2): the PSNR between both pictures, with the other sign."""
+        return 20 * math.log10(self.rms[channel] / PEAK) if self.rms[channel] else -math.inf
+
+
+# ---------------------------------------------------------------------------------------------------- computation
+
+
+def run(run: Run) -> Iterator[OverlayResult | None]:
+    from networks.editing import ChannelEdit, edited
+    from networks.measures.patience import LastStep, synthesized
+    from viz.stages.synthesis import conditions, layer_memo, pose_matrix
+
+    ready = run.inputs["load"]
+    network, ws, taps = ready.network, run.inputs["latent"].ws, ready.facts.taps
+    tap = ready.facts.tap(run.view.get(Tap).layer)
+    if tap not in editable(taps):
+        yield OverlayResult()
+        return
+    fixed = {**conditions(run), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
+    before = LastStep(layer_memo(run))  # the step before the layer serves all channels
+    if index := taps.index(tap):
+        yield from synthesized(network, ws, run.superseded, tap=taps[index - 1].name, memo=before, **fixed)
+    whole = yield from synthesized(network, ws, run.superseded, memo=LastStep(before), **fixed)
+    found = Effects(names(tap)[0], tap.channels)
+    for channel in range(tap.channels):
+        without = edited(network, {tap.name: [ChannelEdit((channel,), amount=0.0)]})
+        picture = yield from synthesized(without, ws, run.superseded, memo=LastStep(before), **fixed)
+        found = Effects(found.layer, found.channels, (*found.rms, float((picture - whole).square().mean().sqrt())))
+        yield OverlayResult(found, len(found.rms) / tap.channels)
+
+
+OVERLAY = Overlay(NAME, ChannelEffect, (*LATENT, *CONDITIONS, Pose, Tap), run)
+
+
+# ---------------------------------------------------------------------------------------------------- control
+
+
+ON = Field("Channel effect", "ChannelEffect.on", "Turns the channels of the layer on screen off, one at a time, and measures how much the "
+           "picture changes.", default=False)  # fmt: skip
+COUNT = Field("The first", "ChannelEffect.count", "How many of them the buttons mean.", default=8, low=1, high=4096)
+EDIT = Field("Turn off", "ChannelEffect.edit", "Adds an edit that turns the first of them off, with the panel Edits to change it.")
+SHOW = Field("Show three", "ChannelEffect.show", "Shows the three that change the picture most as red, green and blue.")
+KEPT = "channel effect: count"
+ROWS = 12
+NOTE = (
+    "0 dB is a change as large as the whole range of the picture. What each channel changes by itself: together they may do more, or less."
+)
+NOTHING_YET = "Nothing is measured yet."
+
+
+def draw(state: ViewState, context: PanelContext) -> ViewState:
+    facts = context.network
+    reason = NO_NETWORK if facts is None else "" if facts.tap(state.get(Tap).layer) in editable(facts.taps) else NO_LAYER
+    state = switch(state, ON, ChannelEffect, disabled=reason)
+    result = result_of(context, NAME) if state.get(ChannelEffect).on and not reason else None
+    found: Effects | None = result.values if result is not None else None
+    if not reason:
+        done = len(found.rms) if found else 0
+        state = progress(state, ChannelEffect, result, f"{done} of {found.channels if found else MISSING} channels", stays=True)
+    wrapped_text(reason or NOTE)
+    order = found.order if found else ()
+    count = input_int(COUNT, context.scratch.get(KEPT, COUNT.default))
+    context.scratch[KEPT] = count
+    if button(EDIT, disabled="" if order else reason or NOTHING_YET) and found is not None:
+        edits = state.get(EditActivations)
+        new = Edit(layers=(found.layer,), channels=tuple(sorted(order[:count])), amount=0.0)
+        state = state.put(edits.with_edit(len(edits.edits), new))
+    beside(SHOW)
+    if button(SHOW, disabled="" if len(order) > 2 else reason or NOTHING_YET):
+        state = state.edit(Channels, mode="rgb", triple=order[:3])
+    if found is not None:
+        _chart(found)
+        text_table("##effects", ("channel", "dB"), rows(found)[:ROWS], sizing=BY_CONTENT)
+    return state
+
+
+def rows(found: Effects) -> list[tuple[str, str]]:
+    return [(str(channel), number_text(found.db(channel))) for channel in found.order]
+
+
+def _chart(found: Effects) -> None:
+    """In order, so that it shows whether a few channels do all."""
+    levels = np.array([found.db(channel) for channel in found.order])
+    with plots.plot("##channel effect", plots.Axes("rank", "dB", follow=True), (-1, 10)) as visible:
+        if visible and np.isfinite(levels).any():
+            plots.line("change", np.arange(len(levels)), np.where(np.isfinite(levels), levels, np.nan), plots.series_color(0))
+
+
+PANEL = Panel("Channel effect", "right", 39, draw, resets=(ChannelEffect,), workspaces=(2,))

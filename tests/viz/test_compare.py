@@ -415,6 +415,17 @@ def test_once_nothing_waits_the_newest_question_is_answered(monkeypatch):
     assert shown.beside.frame.request.view.get(Latent).x == 1.0 and not shown.beside.stale
 
 
+def test_a_view_that_was_closed_begins_anew(monkeypatch):
+    clock = Clock(23, 0.01)
+    monkeypatch.setattr(other_views.time, "perf_counter", lambda: clock.now)
+    second = other_views.OtherViews(Memory(1 << 20), clock.answer)
+    for x, on, took_s, answered in ((0.0, True, 0.05, []), (0.0, False, 0.05, []), (1.0, True, 9.0, [1.0])):
+        frame = frame_of(alias_free_facts(), BESIDE_T.edit(Latent, x=x).edit(Compare, on=on))
+        second.share(frame, took_s)
+        shown = [each.beside.frame.request.view.get(Latent).x for each in second.steps(frame, lambda: True)]
+        assert shown == answered, "not what it was asked before"
+
+
 # ------------------------------------------------------------------------------------------------------- files
 
 

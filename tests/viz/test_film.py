@@ -63,6 +63,34 @@ def test_whatever_happens_in_a_job_becomes_a_sentence(error, said, tmp_path):
     assert job.join(PATIENCE_S) and said in job.error and not job.running
 
 
+@pytest.mark.parametrize(
+    ("ended", "done", "kept", "goes_on"),
+    [
+        ("stopped", 2, True, True),
+        ("stopped", 0, True, False),
+        ("stopped", 2, False, False),
+        ("failed", 2, True, True),
+        ("whole", 2, True, False),
+    ],
+)
+def test_what_ended_early_and_left_frames_can_go_on(ended, done, kept, goes_on, tmp_path):
+    options = ExportOptions(tmp_path / "a.gif")
+
+    def work(session, options, *, progress, cancelled):
+        progress(ExportProgress(done, 3))
+        if ended == "failed":
+            raise ExportError("gone")
+        return ExportResult(options.out, done, done, cancelled=ended == "stopped")
+
+    if kept:
+        options.frames_folder.mkdir()
+        (options.frames_folder / "00000.png").touch()
+    job = ExportJob(SESSION, options, run=work)
+    assert job.join(PATIENCE_S) and job.can_go_on == goes_on
+    job.discard()
+    assert not options.frames_folder.exists()
+
+
 def test_moving_on_the_lattice_leaves_a_path():
     on_path = ViewState().put(LatentPath((3, 8), 0.5))
     assert leave_path(on_path, on_path.edit(Latent, x=1.0)) == ViewState().edit(Latent, x=1.0)

@@ -4,7 +4,9 @@
     python -m networks.train.together --like landscapes-128 --data photos --configs B T R --out runs --resume
 
 One process, one thread a run, on a GPU each with a stream of its own. The runs keep in step: whenever they are stopped (`--minutes`,
-Ctrl-C, `kill`), all have seen as many images. All other options are those of `python -m networks.train`; a run is what it would be alone.
+Ctrl-C, `kill`), all have seen as many images. All other options are those of `python -m networks.train`; a run is what it would be alone,
+on a GPU but for rounding: cuDNN's switch for TF32 is the process's, and while one run's generator has it off (`full_precision`), so have
+the others' discriminators, which then round less.
 """
 
 from __future__ import annotations

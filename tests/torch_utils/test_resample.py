@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 
 from torch_utils import resample
 from torch_utils.lanczos import oriented_filter
+from torch_utils.ops.cuda_conv import _algorithms_tried
 from torch_utils.ops.reference import full_precision
 from torch_utils.resample import fractional_shift, integer_shift, pose_matrix, pseudo_warp, unwarp, warp
 
@@ -206,6 +207,31 @@ def test_a_mirror_can_be_undone():
     x = layer(np.eye(3), 16, (36, 36))
     y, mask = unwarp(x, np.diag([-1.0, 1.0, 1.0]), sampling_rate=16)
     assert ((y - x.flip(-1)) * mask).abs().max() < 0.03
+
+
+def test_runs_side_by_side_keep_their_precision_whoever_is_ready_first():
+    """The switch is the process's: two threads are inside at once, and the first one in is the first one out."""
+    conv, on_a_gpu = torch.backends.cudnn.conv, SimpleNamespace(is_cuda=True)
+    before = conv.fp32_precision
+    one, other = full_precision(on_a_gpu), full_precision(on_a_gpu)
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert conv.fp32_precision == "ieee" != before
+    other.__exit__(None, None, None)
+    assert conv.fp32_precision == before
+
+
+@pytest.mark.parametrize(("dtype", "same_again", "timed"), [("float16", False, True), ("float16", True, False), ("float32", False, False)])
+def test_algorithms_are_timed_only_where_runs_need_not_come_out_the_same(dtype, same_again, timed):
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(same_again, warn_only=True)
+    try:
+        with _algorithms_tried(getattr(torch, dtype)):
+            assert torch.backends.cudnn.benchmark == timed
+        assert not torch.backends.cudnn.benchmark
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
 def test_convolutions_are_not_in_tensorfloat32_where_there_is_a_gpu(monkeypatch):

@@ -7,8 +7,8 @@ of channels, so that images are brought into that layout once and back at the en
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -23,19 +23,32 @@ def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype in HALVES else dtype
 
 
-@contextmanager
-def full_precision(x: Tensor) -> Iterator[None]:
+class _FullPrecision:
+    """cuDNN's switch, which the whole process has in common: threads may be inside at once, and the last one out puts it back."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = threading.Lock(), 0, ""
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before, _convolution.fp32_precision = _convolution.fp32_precision, "ieee"
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                _convolution.fp32_precision = self._before
+
+
+_convolution = torch.backends.cudnn.conv  # pyright: ignore[reportAttributeAccessIssue]
+_ON_A_GPU, _ELSEWHERE = _FullPrecision(), nullcontext()
+
+
+def full_precision(x: Tensor) -> AbstractContextManager[None]:
     """Keep cuDNN from rounding float32 convolutions to ten bits (TF32), which is its default. Does nothing on other devices."""
-    if not x.is_cuda:
-        yield
-        return
-    convolution = torch.backends.cudnn.conv  # pyright: ignore[reportAttributeAccessIssue]
-    before = convolution.fp32_precision
-    convolution.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        convolution.fp32_precision = before
+    return _ON_A_GPU if x.is_cuda else _ELSEWHERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def card_scope(title: str, width_em: float, place: CardPlace, **colors: tuple[fl
     em = imgui.get_font_size()
     imgui.set_next_window_pos(place.at, (imgui.Cond_.always if place.held else imgui.Cond_.appearing).value, place.pivot)
     imgui.set_next_window_size((width_em * em, 0))
-    with style_scope(window_border_size=1.5, window_padding=(0.9 * em, 0.7 * em)), color_scope(**colors):  # type: ignore[arg-type]
+    with style_scope(window_border_size=1.5 * em / 16, window_padding=(0.9 * em, 0.7 * em)), color_scope(**colors):  # type: ignore[arg-type]
         imgui.begin(title, None, CARD_FLAGS | (0 if place.movable else imgui.WindowFlags_.no_move.value))
     try:
         yield

@@ -33,6 +33,11 @@ def packed(color: Sequence[float], alpha: float = 1.0) -> int:
     return imgui.get_color_u32(imgui.ImVec4(red, green, blue, alpha))
 
 
+def px(width: float) -> float:
+    """The width of a line, given at scale 1, at the scale of the text."""
+    return width * imgui.get_font_size() / FONT_SIZE
+
+
 def shadowed_text(lines: imgui.ImDrawList, at: tuple[float, float], text: str) -> None:
     """White with a shadow: legible on any picture."""
     lines.add_text((at[0] + 1, at[1] + 1), packed((0, 0, 0), 0.8), text)

@@ -51,8 +51,10 @@ def test_a_caption_stands_on_its_picture_and_never_over_it(width, height, scale,
 
 
 def test_a_text_beside_a_point_ends_before_its_area_does():
-    assert beside(200, 300, 150, AREA, 20) == (218, 282)
+    assert beside(200, 300, 150, AREA, 20) == (218, 270)
+    assert beside(200, 300, 150, AREA, 20, below=True) == (218, 306)
     assert beside(800, 300, 150, AREA, 20) == (744, 262)  # ends at 894 of 900, above the point
+    assert beside(800, 300, 150, AREA, 20, below=True) == (744, 314)
 
 
 def test_without_margins_the_fit_is_the_image_frame():

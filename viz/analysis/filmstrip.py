@@ -180,8 +180,8 @@ def _cell(context: PanelContext, cell: Cell, region: Region, corner: tuple[float
             lines.add_image(texture, region.to_screen(corner, size, (-x, -y)), region.to_screen(corner, size, (x, y)))
         if max(cell.canvas) > 1:
             frame = region.to_screen(corner, size, (-0.5, -0.5)), region.to_screen(corner, size, (0.5, 0.5))
-            lines.add_rect(*frame, theme.packed((0.0, 0.0, 0.0), 0.6), 0, 3.0)
-            lines.add_rect(*frame, theme.packed(FRAME, 0.9), 0, 1.0)
+            lines.add_rect(*frame, theme.packed((0.0, 0.0, 0.0), 0.6), 0, theme.px(3.0))
+            lines.add_rect(*frame, theme.packed(FRAME, 0.9), 0, theme.px(1.0))
         if (at := shared_cursor.cursor(context.scratch)) is not None:
             cross(lines, region.to_screen(corner, size, at), 0.45 * imgui.get_font_size())
     finally:
@@ -190,7 +190,7 @@ def _cell(context: PanelContext, cell: Cell, region: Region, corner: tuple[float
 
 def cross(lines: Any, at: tuple[float, float], arm: float) -> None:
     """The shared cursor."""
-    for color, width in ((theme.packed((0.0, 0.0, 0.0), 0.7), 3.0), (theme.packed(CROSS, 0.95), 1.0)):
+    for color, width in ((theme.packed((0.0, 0.0, 0.0), 0.7), theme.px(3.0)), (theme.packed(CROSS, 0.95), theme.px(1.0))):
         lines.add_line((at[0] - arm, at[1]), (at[0] + arm, at[1]), color, width)
         lines.add_line((at[0], at[1] - arm), (at[0], at[1] + arm), color, width)
 

@@ -177,23 +177,24 @@ class Canvas:
         points = [placement.to_screen(pose.x + x, pose.y + y) for x, y in (gestures.on_ring(pose, angle) for angle in angles)]
         hx, hy = points[0]
         shadow = theme.packed((0, 0, 0), 0.45)
-        for tint, width in ((shadow, 3.5), (ring, 1.5)):
+        for tint, width in ((shadow, theme.px(3.5)), (ring, theme.px(1.5))):
             lines.add_polyline([imgui.ImVec2(*point) for point in points], tint, width, imgui.ImDrawFlags_.closed.value)
             lines.add_line((cx, cy), (hx, hy), tint, width)
         lines.add_circle_filled((hx, hy), 0.35 * em, ring)
-        lines.add_circle((cx, cy), 0.55 * em, shadow, 0, 3.5)
-        lines.add_circle((cx, cy), 0.55 * em, center, 0, 1.5)
+        lines.add_circle((cx, cy), 0.55 * em, shadow, 0, theme.px(3.5))
+        lines.add_circle((cx, cy), 0.55 * em, center, 0, theme.px(1.5))
         if dragging in ("rotate", "translate") or part:
             x, y = signed_text(pose.x, decimals=3), signed_text(pose.y, "widths", decimals=3)
             text = "   ".join((signed_text(pose.turns * 360, "°"), f"{x}, {y}", *deformation(pose)))
-            theme.shadowed_text(lines, beside(cx, cy, imgui.calc_text_size(text).x, placement.area, em), text)
+            at = beside(cx, cy, imgui.calc_text_size(text).x, placement.area, em, below=hy < cy - 0.1 * em)  # off the spoke
+            theme.shadowed_text(lines, at, text)
 
     def _scan_line(self, lines: imgui.ImDrawList, line: Slice) -> None:
         """The pixels that the slice is made of; both ends and the line can be dragged."""
         assert self.placement is not None
         em = imgui.get_font_size()
         ends = self.placement.to_screen(line.x0, line.y0), self.placement.to_screen(line.x1, line.y1)
-        for tint, width in ((theme.packed((0, 0, 0), 0.6), 4.0), (theme.packed(theme.WARNING, 0.95), 2.0)):
+        for tint, width in ((theme.packed((0, 0, 0), 0.6), theme.px(4.0)), (theme.packed(theme.WARNING, 0.95), theme.px(2.0))):
             lines.add_line(*ends, tint, width)
         for end in ends:
             lines.add_circle_filled(end, 0.45 * em, theme.packed((0, 0, 0), 0.6))
@@ -336,8 +337,8 @@ def _mouse() -> tuple[float, float]:
 
 def _rectangle(lines: imgui.ImDrawList, placement: Placement, rect: tuple[float, float, float, float], tint: int) -> None:
     a, b = placement.to_screen(rect[0], rect[1]), placement.to_screen(rect[2], rect[3])
-    lines.add_rect(a, b, theme.packed((0, 0, 0), 0.5), 0, 3.0)
-    lines.add_rect(a, b, tint, 0, 1.0)
+    lines.add_rect(a, b, theme.packed((0, 0, 0), 0.5), 0, theme.px(3.0))
+    lines.add_rect(a, b, tint, 0, theme.px(1.0))
 
 
 def _fits(note: str, width: float) -> bool:

@@ -187,7 +187,7 @@ class CanvasCompare:
             if area.contains(*pointer):
                 continue
             x, y = mouse[0] - placement.area.x + area.x, mouse[1] - placement.area.y + area.y
-            for tint, width in ((theme.packed((0, 0, 0), 0.6), 3.0), (theme.packed((1, 1, 1), 0.9), 1.0)):
+            for tint, width in ((theme.packed((0, 0, 0), 0.6), theme.px(3.0)), (theme.packed((1, 1, 1), 0.9), theme.px(1.0))):
                 lines.add_line((x - reach, y), (x + reach, y), tint, width)
                 lines.add_line((x, y - reach), (x, y + reach), tint, width)
 
@@ -208,7 +208,7 @@ class CanvasCompare:
         paint_first(replace(area, width=x - area.x))
         self._paint(number, frame, placement, state, tone, replace(area, x=x, width=area.x + area.width - x))
         lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
-        for tint, width in ((theme.packed((0, 0, 0), 0.6), 4.0), (theme.packed((1, 1, 1), 0.9), 2.0)):
+        for tint, width in ((theme.packed((0, 0, 0), 0.6), theme.px(4.0)), (theme.packed((1, 1, 1), 0.9), theme.px(2.0))):
             lines.add_line((x, area.y), (x, area.y + area.height), tint, width)
         y = area.y + area.height / 2
         corners = (x - HANDLE_EM[0] * em, y - HANDLE_EM[1] * em), (x + HANDLE_EM[0] * em, y + HANDLE_EM[1] * em)

@@ -31,7 +31,7 @@ def share_cursor(canvas: Canvas, context: PanelContext, picture: Picture) -> Non
     if at is None or picture.grid:
         return
     (x, y), arm, lines = placement.to_screen(*at), ARM_EM * imgui.get_font_size(), imgui.get_window_draw_list()
-    for rgb, alpha, width in (((0.0, 0.0, 0.0), 0.7, 3.5), ((1.0, 1.0, 1.0), 0.95, 1.5)):
-        color = theme.packed(rgb, alpha)
+    for rgb, alpha, weight in (((0.0, 0.0, 0.0), 0.7, 3.5), ((1.0, 1.0, 1.0), 0.95, 1.5)):
+        color, width = theme.packed(rgb, alpha), theme.px(weight)
         lines.add_line((x - arm, y), (x + arm, y), color, width)
         lines.add_line((x, y - arm), (x, y + arm), color, width)

@@ -170,7 +170,8 @@ def probe(picture: Picture, placement: Placement, content: Content, px: float, p
     return Probe(column % width, row % height, x, y, values, (picture.channels[index],))
 
 
-def beside(x: float, y: float, width: float, area: Area, em: float) -> tuple[float, float]:
-    """Where a line of text of this width begins: to the right of a point, or above it where the area would cut it off."""
+def beside(x: float, y: float, width: float, area: Area, em: float, *, below: bool = False) -> tuple[float, float]:
+    """Where a line of text of this width begins: to the upper (or lower) right of a point; over (or under) it where that is cut off."""
     left, last = x + 0.9 * em, area.x + area.width - 0.3 * em - width
-    return (left, y - 0.9 * em) if left <= last else (last, y - 1.9 * em)
+    off = 0.3 * em if left <= last else 0.7 * em  # from the point
+    return min(left, last), y + off if below else y - off - 1.2 * em

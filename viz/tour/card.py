@@ -131,6 +131,6 @@ def _outline(app: App, title: str) -> None:
     window = imgui.internal.find_window_by_name(app.arrangement.window_name(title))
     if window is None or not window.was_active:
         return
-    pad = 2.0
+    pad = theme.px(2.0)
     low, high = (window.pos.x + pad, window.pos.y + pad), (window.pos.x + window.size.x - pad, window.pos.y + window.size.y - pad)
-    imgui.get_foreground_draw_list().add_rect(low, high, theme.packed(theme.ACCENT, 0.9), 4.0, 2.5)
+    imgui.get_foreground_draw_list().add_rect(low, high, theme.packed(theme.ACCENT, 0.9), theme.px(4.0), theme.px(2.5))

@@ -22,7 +22,7 @@ from viz.keys import BINDINGS
 from viz.latent_text import latent_text
 from viz.memory import Memory
 from viz.pipeline import Pipeline
-from viz.request import Frame, Picture, RenderRequest
+from viz.request import Beside, Frame, Picture, RenderRequest
 from viz.session.session import Session
 from viz.state import (
     BreakIt,
@@ -35,6 +35,7 @@ from viz.state import (
     OwnLatent,
     Pose,
     Source,
+    StateError,
     Tap,
     Truncation,
     Unwarp,
@@ -234,6 +235,18 @@ def test_contact_sheets_are_subtracted_only_channel_from_channel():
     assert "Contact sheets" in compare_picture.difference(dataclasses.replace(sheet, grid=0, channels=(0,)), sheet, finished=False).reason
 
 
+def test_the_number_of_a_contact_sheet_is_that_of_its_channels():
+    """Three channels of 6 x 4 samples, a margin of one around each; the fourth cell is empty."""
+    a, b = np.random.RandomState(0).standard_normal((2, 4, 6, 3)).astype(np.float32)
+
+    def sheet(values, empty):
+        rows = [[values[:, :, 0], values[:, :, 1]], [values[:, :, 2], np.full((4, 6), empty)]]
+        return Picture(np.block(rows)[:, :, None].astype(np.float32), (1, 1, 5, 3), "L0", (0, 1, 2), 3, grid=2, cell=(6, 4))
+
+    plain = compare_picture.difference(*(Picture(v, (1, 1, 5, 3), "L0", (0, 1, 2), 3) for v in (a, b)), finished=False)
+    assert compare_picture.difference(sheet(a, 0), sheet(b, 9), finished=False).db == pytest.approx(plain.db)
+
+
 @pytest.mark.parametrize(
     ("second", "part"),
     [
@@ -317,7 +330,6 @@ def test_a_second_network_with_other_weights_than_saved_says_so(pipeline):
 
 def test_cancelling_a_second_load_gives_up_the_comparison_or_goes_back():
     from viz.effects.opening import without_loads
-    from viz.request import Beside
 
     shown = frame_of(alias_free_facts(), BESIDE_T)
     assert not without_loads(BESIDE_T, shown).get(Compare).on  # nothing was beside it yet
@@ -427,6 +439,60 @@ def test_a_view_that_was_closed_begins_anew(monkeypatch):
 
 
 # ------------------------------------------------------------------------------------------------------- files
+
+IN_MARGINS, SMALL = picture(np.full((12, 12, 3), -1.0), 8), picture(np.ones((4, 4, 3)))
+
+
+def two(second: Picture, **shown) -> tuple[Frame, ViewState]:
+    """A black picture of 8 samples a side within margins, and another beside it."""
+    view = BESIDE_T.edit(CompareView, **shown)
+    first, other = (frame_of(alias_free_facts(), view, picture=each) for each in (IN_MARGINS, second))
+    found = compare_picture.difference(IN_MARGINS, second, finished=True)
+    return dataclasses.replace(first, others={2: Beside(other, difference=found.picture, reason=found.reason)}), view
+
+
+@pytest.mark.parametrize(("source", "column"), [((2.0, 2.0, 10.0, 10.0), 4), ((0.0, 0.0, 12.0, 12.0), 8)])
+def test_a_wipe_stands_where_the_divider_is_and_shows_the_same_place(source, column):
+    """Of the image, whatever part of the first picture is shown; the other has half as many samples, and no margins."""
+    frame, view = two(SMALL, mode="wipe", split=-0.25)
+    middle = compare_picture.composed(frame, view, 2, source)[8, :, 0]
+    assert (middle[: column - 2] == 0).all() and (middle[column - 2 : column + 2] == compare_picture.LINE).all()
+    assert (middle[column + 2 : column + 12] == 255).all() and not (middle[column + 12 :] == 255).any()
+
+
+def test_a_difference_lies_where_both_are():
+    frame, view = two(picture(np.zeros((8, 8, 3))), mode="difference")
+    shown = compare_picture.composed(frame, view, 1, (0.0, 0.0, 12.0, 12.0))[:, :, 0]
+    assert (shown[2:10, 2:10] == 255).all() and len(np.unique(shown)) == 2 and shown[1, 5] == shown[5, 10] != 255
+    assert [compare_picture.difference_tone(view, channels).colormap for channels in (1, 3)] == ["diverging", "gray"]
+
+
+def test_what_is_not_there_yet_is_no_file():
+    frame, view = two(SMALL, mode="flip")
+    alone = dataclasses.replace(frame, others={})
+    without = dataclasses.replace(frame, others={2: Beside(dataclasses.replace(frame, picture=None))})
+    for missing in (alone, without):
+        with pytest.raises(StateError, match="no second picture yet"):
+            compare_picture.captured(missing, view)
+        with pytest.raises(ValueError, match="no second picture"):
+            compare_picture.raw_difference(missing)
+    with pytest.raises(StateError, match="samples a side have no difference"):
+        compare_picture.captured(frame, view.edit(CompareView, mode="difference"))
+
+
+def test_parts_and_sizes():
+    sheet, view = dataclasses.replace(SMALL, grid=2, cell=(2, 2)), BESIDE_T
+    assert compare_picture.same_part(IN_MARGINS, SMALL, (0.0, 1.0, 12.0, 10.0)) == (-1, -0.5, 5, 4)
+    for first, second in ((IN_MARGINS, sheet), (sheet, SMALL)):
+        assert compare_picture.same_part(first, second, (2, 2, 10, 10)) == (0, 0, 4, 4), "a contact sheet is shown as a whole"
+    cut = view.edit(View, margins=False)
+    assert [compare_picture.source_of(IN_MARGINS, each) for each in (view, cut)] == [(0, 0, 12, 12), (2, 2, 10, 10)]
+    assert compare_picture.source_of(dataclasses.replace(IN_MARGINS, grid=2), cut) == (0, 0, 12, 12)
+    sizes = [compare_picture.picture_size(view.edit(CompareView, mode=mode), 2, (0, 0, 32, 16)) for mode in ("side", "wipe")]
+    assert sizes == [(132, 32), (64, 32)] and compare_picture.picture_size(ViewState(), 0.3, (1, 0, 6, 1)) == (2, 1)
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    assert compare_picture.centred(pixels, (4, 2)) is pixels and np.array_equal(compare_picture.centred(pixels, (6, 6))[2:4, 1:5], pixels)
+    assert np.array_equal(compare_picture.centred(pixels, (2, 1)), pixels[:1, :2])
 
 
 def render(tmp_path, mode: str, *more: str, out: str = "x.png") -> Path:

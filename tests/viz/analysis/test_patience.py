@@ -39,3 +39,13 @@ def test_between_two_pieces_of_work_gradients_are_as_the_caller_left_them():
     next(steps)
     assert not torch.is_inference_mode_enabled() and torch.is_grad_enabled()
     steps.close()
+
+
+def test_what_was_found_beyond_is_held_until_the_next_step():
+    beyond = {"a": 1, "b": 2}
+    memo = LastStep(beyond)
+    assert memo.get("a") == 1 and memo.get("c") is None
+    beyond.clear()
+    assert memo.get("a") == 1 and memo.get("b") is None
+    memo.put("d", 4)
+    assert memo.get("d") == 4 and memo.get("a") is None and beyond == {}

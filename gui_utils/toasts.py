@@ -76,6 +76,10 @@ class Toasts:
     def clear(self) -> None:
         self._toasts.clear()
 
+    def close(self, text: str) -> None:
+        """What it says is no longer so."""
+        self._toasts = [t for t in self._toasts if t.entry.text != text]
+
     def close_newest(self) -> bool:
         """For Esc: close the newest toast; False if there is none."""
         return bool(self._toasts and self._toasts.pop())

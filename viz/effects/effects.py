@@ -43,7 +43,9 @@ def show_or_hide(app: App, command: commands.Command) -> None:
             app.guide.toggle()
         case commands.ToggleChrome():
             app.chrome_shown = not app.chrome_shown
-            if not app.chrome_shown and all(entry.text != WAY_BACK for entry in app.toasts.log.entries):
+            if app.chrome_shown:
+                app.toasts.close(WAY_BACK)
+            elif all(entry.text != WAY_BACK for entry in app.toasts.log.entries):
                 app.toasts.add("info", WAY_BACK)  # once: nothing else on screen says how
         case commands.ToggleFullscreen():
             app.window.fullscreen = not app.window.fullscreen
@@ -106,10 +108,6 @@ def carry_out(app: App, command: commands.Command) -> None:
             show_or_hide(app, command)
         case commands.ToggleCompare():
             app.state = compare_pairs.toggled(app.state, app.context.catalogue)
-        case commands.ToggleSpectrum():
-            app.state = app.state.edit(Spectrum, on=not app.state.get(Spectrum).on)
-            if app.state.get(Spectrum).on:
-                app.show_panel("Spectrum")
         case commands.ToggleSpectrum():
             app.state = app.state.edit(Spectrum, on=not app.state.get(Spectrum).on)
             if app.state.get(Spectrum).on:

@@ -18,13 +18,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gui_utils.field import Field, power_to_unit, short, unit_to_power
 from gui_utils.libraries import imgui
 from gui_utils.scopes import tooltip_scope
 from gui_utils.text import number_text, unit_text
 from gui_utils.theme import number_scope
+from gui_utils.value_menu import value_menu, value_text
 
 T = TypeVar("T")
 LABEL_WIDTH_EM = 6.5
@@ -280,7 +281,7 @@ def label_column(width_em: float) -> Iterator[None]:
 
 def _control(field: Field, value: T, disabled: str, draw: Callable[[str], T], default: str | None = None) -> T:
     """Label, the control itself, tooltip, menu. `default` is what the tooltip says of it, in the words on screen."""
-    default = default if default is not None else "" if field.default is None else _value_text(field.default)
+    default = default if default is not None else "" if field.default is None else value_text(field.default)
     imgui.begin_disabled(bool(disabled))
     try:
         if field.label:
@@ -293,7 +294,7 @@ def _control(field: Field, value: T, disabled: str, draw: Callable[[str], T], de
     _tooltip(field, disabled, default)
     if disabled:
         return value
-    return _menu(field, value, new)
+    return value_menu(field, value, new)
 
 
 def _label(field: Field, disabled: str, default: str) -> None:
@@ -321,39 +322,3 @@ def _tooltip(field: Field, disabled: str, default: str = "") -> None:
         facts += [f"default: {default}"] if default else []
         if facts:
             imgui.text_disabled(" · ".join(facts))
-
-
-def _menu(field: Field, value: T, new: T) -> Any:
-    if not imgui.begin_popup_context_item(f"###menu.{field.id}"):
-        return new
-    try:
-        can_reset = field.default is not None and field.default != value
-        if imgui.menu_item("Reset to default", "", False, can_reset)[0]:
-            return field.default
-        if imgui.menu_item("Copy value", "", False)[0]:
-            imgui.set_clipboard_text(_value_text(value))
-        pasted = _pasted(field, value)
-        if imgui.menu_item("Paste value", "", False, pasted is not None)[0] and pasted is not None:
-            return pasted
-        return new
-    finally:
-        imgui.end_popup()
-
-
-def _value_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _pasted(field: Field, value: T) -> T | None:
-    """The clipboard as a value of the same kind, within the range; None if it is not one, or where only choosing makes sense."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float((imgui.get_clipboard_text() or "").strip())
-    except ValueError:
-        return None
-    if not math.isfinite(number):
-        return None
-    return type(value)(field.clamp(round(number) if isinstance(value, int) else number))

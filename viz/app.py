@@ -26,6 +26,7 @@ from viz.export.film import leave_path
 from viz.guide.window import GuideWindow
 from viz.history import History
 from viz.motion import animate, moving
+from viz.network_on_disk import DISK_CHECK_S, NetworkOnDisk
 from viz.options import AppOptions
 from viz.panel_guard import PanelGuard
 from viz.panels import PanelContext, UiTiming, discover
@@ -42,7 +43,6 @@ from viz.tour import card as tour_card
 from viz.tour.tour import Tour
 
 RECENT_FRAMES = 120
-DISK_CHECK_S = 2.0
 TAB_FRAMES = 3  # frames until a tab of another workspace is drawn
 LONGEST_STEP_S = 0.1  # after a stall, animation goes on from where it was
 
@@ -84,7 +84,7 @@ class App:
         self._frame_times: deque[float] = deque(maxlen=RECENT_FRAMES)
         self._render_times: deque[float] = deque(maxlen=RECENT_FRAMES)
         self._last_step = time.perf_counter()
-        self._disk_checked, self._changed_on_disk = 0.0, False
+        self.on_disk = NetworkOnDisk()
         self.arrangements = tuple(w.arrangement(self.panels, i) for i, w in enumerate(workspaces.WORKSPACES, start=1))
         self.layout_reset_due = False
         self._front, self._front_frames = "", 0
@@ -231,7 +231,7 @@ class App:
 
     def _network_arrived(self, frame: Frame) -> None:
         assert frame.network is not None
-        self._changed_on_disk = False
+        self.on_disk.changed = False
         if all(entry.name != frame.network.ref for entry in self._catalogue if entry.kind == "bundled"):
             self.settings = self.settings.with_recent(frame.network.ref)
         self.window.title = f"{frame.network.name} – alias-free visualizer"
@@ -244,23 +244,9 @@ class App:
         context.settings = self.settings
         context.timing = UiTiming(tuple(self._frame_times), tuple(self._render_times))
         context.log = self.toasts.log
-        context.changed_on_disk = self._check_disk()
+        context.changed_on_disk = self.on_disk.look(context.network)
         context.catalogue = self._catalogue
         return context
-
-    def _check_disk(self) -> bool:
-        """Whether the network's file was rewritten since it was read; looks every few seconds."""
-        now = time.monotonic()
-        facts = self.good.network if self.good else None
-        if facts is None or not facts.path or now - self._disk_checked < DISK_CHECK_S:
-            return self._changed_on_disk
-        self._disk_checked = now
-        try:
-            found = Path(facts.path).stat()
-            self._changed_on_disk = (found.st_size, found.st_mtime_ns) != (facts.size_bytes, facts.modified_ns)
-        except OSError:
-            self._changed_on_disk = False  # gone for now: nothing to reload
-        return self._changed_on_disk
 
     # ------------------------------------------------------------------------------------------------ what commands need
 

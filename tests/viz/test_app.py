@@ -466,7 +466,7 @@ def test_a_rewritten_file_is_offered_for_reload(tmp_path):
     try:
         assert not running.app.context.changed_on_disk
         path.write_bytes((GOLDEN / "tiny_t.pkl").read_bytes())
-        running.app._disk_checked = 0.0
+        running.app.on_disk.looked_at = 0.0
         running.ui.frames(2)
         assert running.app.context.changed_on_disk
     finally:

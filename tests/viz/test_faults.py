@@ -140,7 +140,7 @@ def test_a_network_file_that_is_lost(tmp_path):
     running = Running(tmp_path, ViewState().put(Source(str(path))))
     try:
         path.unlink()
-        running.app._disk_checked = 0.0
+        running.app.on_disk.looked_at = 0.0
         assert_works(running)  # what is in memory goes on
         running.app.context.emit(commands.ReloadNetwork())
         running.ui.frames(3)

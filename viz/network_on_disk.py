@@ -1,0 +1,28 @@
+"""Whether the file of the network on screen was written again since it was read: a training may go on beside the window."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from viz.request import NetworkFacts
+
+DISK_CHECK_S = 2.0
+
+
+class NetworkOnDisk:
+    """Looks every few seconds."""
+
+    def __init__(self) -> None:
+        self.changed, self.looked_at = False, 0.0
+
+    def look(self, facts: NetworkFacts | None) -> bool:
+        now = time.monotonic()
+        if facts is not None and facts.path and now - self.looked_at >= DISK_CHECK_S:
+            self.looked_at = now
+            try:
+                found = Path(facts.path).stat()
+                self.changed = (found.st_size, found.st_mtime_ns) != (facts.size_bytes, facts.modified_ns)
+            except OSError:
+                self.changed = False  # gone for now: nothing to reload
+        return self.changed

@@ -23,6 +23,7 @@ from viz.memory import Memory
 from viz.pipeline import Pipeline
 from viz.request import Beside, Picture, RenderRequest
 from viz.session.session import Session
+from viz.stages.load import KEPT
 from viz.state import (
     BreakIt,
     Channels,
@@ -188,11 +189,12 @@ def test_one_more_view_is_the_sibling_that_is_missing_else_a_copy():
 
 def test_every_view_answers_as_it_would_alone(pipeline):
     frame = ask(pipeline, FOUR.edit(Spectrum, on=True))
-    assert sorted(frame.others) == [2, 3, 4]
+    assert sorted(frame.others) == [2, 3, 4] and pipeline.networks.kept == KEPT + 2
     for number, beside in frame.others.items():
         alone = ask(pipeline, compare.other_view(FOUR, number))
         assert np.array_equal(beside.frame.picture.values, alone.picture.values) and 0 < beside.db < 100
         assert beside.frame.spectrum is not None  # linked spectra
+    assert pipeline.networks.kept == KEPT, "of a view alone"
 
 
 def test_what_fails_in_one_view_names_it():

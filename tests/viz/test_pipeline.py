@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from networks.loading import load
 from tests.golden import fill
+from torch_utils import native_library
 from viz.canvas import contact_sheet
 from viz.compare.pairs import with_views
 from viz.groups.compare import OTHERS, OWN_BREAKS
@@ -84,6 +86,26 @@ def test_the_first_frame_runs_everything():
     first = Asking(TINY_R)
     assert first.frame.ran == ("load", "latent", "synthesis", *SHOW, "tone")
     assert first.frame.layers_ran == names(first)
+
+
+def test_until_the_kernels_are_there_pictures_come_from_the_reference(monkeypatch):
+    """Opening them is waited for, compiling them is not; nor is either in files, which are made with what was asked for."""
+    asked = iter(())
+
+    def after(times):
+        nonlocal asked
+        asked = iter([False] * times)
+
+    monkeypatch.setattr(native_library, "settled", lambda: next(asked, True))
+    shown, own = Pipeline(), TINY_R.edit(Device, backend="native")
+    assert shown._with_backend(TINY_R) is TINY_R
+    after(3)
+    shown._native_at = time.monotonic() + 600
+    assert shown._with_backend(TINY_R) is TINY_R
+    after(9)
+    assert shown._with_backend(own) is own and Pipeline(headless=True)._with_backend(TINY_R) is TINY_R
+    shown._native_at = time.monotonic() - 1
+    assert shown._with_backend(TINY_R) == TINY_R.edit(Device, backend="reference")
 
 
 def test_the_same_view_again_runs_nothing(asking):

@@ -112,7 +112,7 @@ def test_values_with_a_meaning_of_their_own_switch():
     assert between(end.edit(Truncation, cutoff=2), end).at(1.0).get(Truncation).cutoff == 5
     zoom = between(ViewState().edit(View, zoom=2.0), ViewState().edit(View, zoom=8.0)).at(1.0).get(View).zoom
     assert zoom == pytest.approx(4.0)  # by equal factors
-    other = ViewState().put(Source("another"))
+    other = ViewState().put(Source("another", reload=4))
     assert between(ViewState(), other).at(1.0) == ViewState()
 
 

@@ -137,6 +137,14 @@ def test_what_matters_most_becomes_an_edit():
         assert shown.state.get(EditActivations).edits == (Edit(layers=("L5",), channels=(1, 3), amount=0.0),)
         shown.ui.click("ChannelEffect.show")
         assert shown.state.get(Channels).triple == (1, 3, 0)
+        shown.ui.click("ChannelEffect.sort")
+        assert shown.state.get(Channels).ranking == (1, 3, 0, 2) and shown.state.get(Channels).sort == "ranked"
+
+
+def test_the_sheet_stands_as_ranked(pipeline):
+    view = TINY_R.put(Tap("L1_36_16")).put(Channels("sheet", sort="ranked", ranking=(5, 2, 99, 5)))
+    assert ask(pipeline, view).picture.channels == (5, 2, 0, 1, 3, 4, *range(6, 16))
+    assert ask(pipeline, view.edit(Channels, ranking=(7,))).picture.channels[:3] == (7, 0, 1)
 
 
 # ---------------------------------------------------------------------------------------------------- words

@@ -29,6 +29,8 @@ from viz.state import (
     CompareView,
     Direction,
     Directions,
+    Edit,
+    EditActivations,
     Latent,
     LatentPath,
     LearnedPose,
@@ -177,6 +179,7 @@ def test_what_the_window_saves_is_made_again_by_the_command_inside(shown, window
 ANY = [group for view in SHOWN.values() for group in view.groups.values() if not isinstance(group, Source)]
 ANY += [Mixing((1, 3), 5, 0.5), Directions((Direction(1, -2.0, 1, 3),)), LatentPath((1, 2, 3), 0.5), BreakIt(window="nearest"), Latent(2.5)]
 ANY += [LearnedPose("average"), Unwarp(), Pose(0.07, 0.05, 0.1, scale=1.3), Tap(), Tap("L0_36_16"), Channels("sheet"), Compare()]
+ANY += [EditActivations((Edit(layers=("L1",), channels=(1, 2), amount=0.5), Edit(operation="move", x=0.1)))]
 
 
 @settings(max_examples=8)

@@ -87,6 +87,7 @@ ON = Field("Channel effect", "ChannelEffect.on", "Turns the channels of the laye
 COUNT = Field("The first", "ChannelEffect.count", "How many of them the buttons mean.", default=8, low=1, high=4096)
 EDIT = Field("Turn off", "ChannelEffect.edit", "Adds an edit that turns the first of them off, with the panel Edits to change it.")
 SHOW = Field("Show three", "ChannelEffect.show", "Shows the three that change the picture most as red, green and blue.")
+SORT = Field("Sort sheet", "ChannelEffect.sort", "Shows all channels in a contact sheet, those that change the picture most first.")
 KEPT = "channel effect: count"
 ROWS = 12
 NOTE = (
@@ -115,6 +116,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     beside(SHOW)
     if button(SHOW, disabled="" if len(order) > 2 else reason or NOTHING_YET):
         state = state.edit(Channels, mode="rgb", triple=order[:3])
+    beside(SORT)
+    if button(SORT, disabled="" if order else reason or NOTHING_YET):
+        state = state.edit(Channels, mode="sheet", sort="ranked", ranking=order, sheet_page=0)
     if found is not None:
         _chart(found)
         text_table("##effects", ("channel", "dB"), rows(found)[:ROWS], sizing=BY_CONTENT)
@@ -128,7 +132,7 @@ def rows(found: Effects) -> list[tuple[str, str]]:
 def _chart(found: Effects) -> None:
     """In order, so that it shows whether a few channels do all."""
     levels = np.array([found.db(channel) for channel in found.order])
-    with plots.plot("##channel effect", plots.Axes("rank", "dB", follow=True), (-1, 10)) as visible:
+    with plots.plot("##channel effect", plots.Axes("rank", "dB", follow=True, legend=""), (-1, 10)) as visible:
         if visible and np.isfinite(levels).any():
             plots.line("change", np.arange(len(levels)), np.where(np.isfinite(levels), levels, np.nan), plots.series_color(0))
 

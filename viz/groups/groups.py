@@ -128,7 +128,8 @@ class Channels:
     triple: tuple[int, ...] = ()  # three free channels; empty = first, first + 1, first + 2
     normalize: bool = False
     sheet_page: int = ranged(0, 0)
-    sort: str = ranged("number", choices=("number", "energy", "error", "band"))  # of the contact sheet, largest first
+    sort: str = ranged("number", choices=("number", "energy", "error", "band", "ranked"))  # of the contact sheet, largest first
+    ranking: tuple[int, ...] = ()  # the channels that come first where the sheet is "ranked"
 
     @property
     def combined(self) -> bool:

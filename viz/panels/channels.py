@@ -23,9 +23,16 @@ MODE = Field("", "Channels.mode", "Three channels as red, green and blue; one ch
              default="rgb")  # fmt: skip
 MODES = {"rgb": "three", "single": "one", "sheet": "all", "pca": "PCA", "phase": "phase"}
 SORT = Field("Order", "Channels.sort", "Which channels come first: by number; by energy (variance inside the image); by equivariance error "
-             "(of the pose, or of a shift by 1.5 samples while there is none); by the share of power beyond f_c.",
+             "(of the pose, or of a shift by 1.5 samples while there is none); by the share of power beyond f_c; or as "
+             "the panel Channel effect has ranked them.",
              default="number")  # fmt: skip
-SORTS = {"number": "by number", "energy": "by energy", "error": "by equivariance error", "band": "by out-of-band share"}
+SORTS = {
+    "number": "by number",
+    "energy": "by energy",
+    "error": "by equivariance error",
+    "band": "by out-of-band share",
+    "ranked": "as ranked",
+}
 FIRST = Field("Channel", "Channels.first", "The channel shown, or the first of three. Drag, or − and = on the keyboard.", default=0,
               speed=0.05)  # fmt: skip
 PREVIOUS = Field("−", "Channels.previous", "The channel before.")

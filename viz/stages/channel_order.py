@@ -1,4 +1,6 @@
-"""In which order channels stand in the contact sheet: by number, energy, equivariance error, or share beyond the cutoff."""
+"""In which order channels stand in the contact sheet: by number, energy, equivariance error, share beyond the cutoff, or a given
+ranking.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from viz.stages import Run
 from viz.stages.picture import inside
 from viz.state import Channels, Pose, Tap
 
-NUMBER, ENERGY, ERROR, BAND = "number", "energy", "error", "band"
+NUMBER, ENERGY, ERROR, BAND, RANKED = "number", "energy", "error", "band", "ranked"
 TEST_SHIFT = 1.5  # samples of the layer to the right: what error is measured with while the picture is not posed
 BETA = 8.0
 
@@ -28,6 +30,9 @@ def ordered(run: Run) -> Order:
     """All channels of the tapped layer in the order that the view asks for, the most conspicuous first."""
     values: torch.Tensor = run.inputs["synthesis"]
     by, tap = run.view.get(Channels).sort, run.inputs["load"].facts.tap(run.view.get(Tap).layer)
+    if by == RANKED:
+        first = tuple(number for number in dict.fromkeys(run.view.get(Channels).ranking) if number < len(values))
+        return Order((*first, *(number for number in range(len(values)) if number not in {*first})))
     with torch.inference_mode():
         if by == ENERGY:
             found = energy(inside(values, tap.sampling_rate))

@@ -10,7 +10,7 @@ from torch_utils.sending import picked
 from viz.canvas.contact_sheet import page_size
 from viz.stages import Run, Stage
 from viz.stages.channel_colors import phase, principal
-from viz.stages.channel_order import NUMBER, ordered
+from viz.stages.channel_order import NUMBER, RANKED, ordered
 from viz.stages.picture import inside
 from viz.state import Channels, Tap, ViewState
 
@@ -80,7 +80,7 @@ def key(view: ViewState, inputs: dict) -> tuple[object, ...]:
     """Not how they are drawn, and their order where there is one."""
     channels = view.get(Channels)
     order = channels.sort if channels.mode == "sheet" else NUMBER
-    return (channels.mode, channels.first, channels.triple, channels.sheet_page, order)
+    return (channels.mode, channels.first, channels.triple, channels.sheet_page, order, channels.ranking if order == RANKED else ())
 
 
 STAGE = Stage("channels", after=("synthesis",), reads=(Channels,), run=run, key=key)

@@ -211,4 +211,4 @@ def _limit(text: Any) -> float | None:
 
 
 def stage(store: NetworkStore) -> Stage:
-    return Stage("load", after=(), reads=(Source, Device), run=store.run, key=load_key)
+    return Stage("load", after=(), reads=(Source, Device, EditActivations), run=store.run, key=load_key)

@@ -17,6 +17,7 @@ import torch
 from networks.configs import RUNGS
 from networks.loading import load
 from networks.train import loop
+from networks.train.adversarial import AdversarialTraining
 from networks.train.checkpoint import load_checkpoint
 from networks.train.errors import CheckpointError, TrainingError
 from networks.train.loop import Run, train
@@ -270,6 +271,29 @@ def test_the_time_is_up_for_all_processes_at_once(tmp_path: Path, monkeypatch: p
     run.processes = SimpleNamespace(size=2, device="cpu", average_=lambda tensors: told.append(float(tensors[0])) or tensors[0].fill_(0.5))
     assert run._is_over(0.1, 6.0) and run._is_over(0.1, 5.9) and not run._is_over(None, 1e9)
     assert told == [1, 0], "what each says; one of two was over"
+
+
+def test_what_a_step_computes_and_when_p_is_adjusted(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Path lengths and R1 every so often, beginning with the first step; p after every fourth; all from what belongs to the step."""
+    options = tiny(photos, tmp_path, config="A", augment="ada", path_length=1.0, path_every=2, gamma=1.0, r1_every=3)
+    training, ran, adjusted = AdversarialTraining(options.resolved(), Processes()), [], []
+
+    def run(name: str, compute: object, given: dict) -> dict:
+        ran.append(name)
+        if name == "average":
+            assert given["keep"] == training.generator.average_keeps(images + 4)
+        return {"sign": torch.tensor(0.0)} if name.startswith("discriminator") else {}
+
+    monkeypatch.setattr(training._phases, "run", run)
+    monkeypatch.setattr(training, "_adjust", lambda batch: adjusted.append((step, batch)))
+    for step in range(8):
+        images = 4 * step
+        training.step(step, images)
+    per_step = [name for name in ran if name not in ("generator", "average")]
+    plain, penalised, paths = "discriminator", "discriminator with R1", "path length"
+    assert per_step == [paths, penalised, plain, paths, plain, penalised, paths, plain, plain, paths, penalised, plain]
+    assert adjusted == [(3, 4), (7, 4)] and len(training.signs) == 8 and ran.count("generator") == ran.count("average") == 8
+    assert training._drawn(1, 4).keys() == {"generator", "discriminator", "average"}
 
 
 def test_a_folder_with_a_run_is_not_overwritten(photos: Path, tmp_path: Path) -> None:

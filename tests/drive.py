@@ -69,7 +69,7 @@ class Driver:
     """`draw` builds one frame of the interface; it may be replaced at any time. `size` is for the back end without a window."""
 
     def __init__(
-        self, draw: Callable[[], None], *, window: Window | None = None, size: tuple[int, int] = (1280, 720), deadline_s: float = 20.0
+        self, draw: Callable[[], None], *, window: Window | None = None, size: tuple[int, int] = (1280, 720), deadline_s: float = 120.0
     ) -> None:
         self.draw = draw
         self.window = window

@@ -101,15 +101,16 @@ def test_the_panel_collects_while_it_is_on_and_does_nothing_else():
         shown.state = shown.state.edit(OverlayView, opacity=0.5)
         shown.ui.frames(2)
         assert len(collected.strip) == 2
-        shown.ui.click("Slice.clear")
-        assert len(collected.strip) <= 1, "only what is still on screen"
         shown.ui.click("Slice.on")
-        before, shown.context.frame = len(collected.strip), frame_of(R, picture=picture(3))
+        drawn, shown.context.frame = len(arrays), frame_of(R, picture=picture(3))
         shown.ui.frames(2)
-        assert len(collected.strip) == before and not shown.state.get(Slice).on
+        assert len(collected.strip) == 2 and len(arrays) == drawn and not shown.state.get(Slice).on
         shown.context.frame, shown.state = None, ON
         shown.ui.frames(2)
-        assert len(collected.strip) == before
+        assert len(collected.strip) == 2 and len(arrays) == drawn + 2
+        shown.context.frame = frame_of(R, picture=picture(2))
+        shown.ui.click("Slice.clear")
+        assert len(collected.strip) <= 1, "only what is still on screen"
 
 
 def test_over_a_contact_sheet_the_panel_says_why_no_line_is_added(monkeypatch):
@@ -138,8 +139,9 @@ def test_what_is_saved_has_axes(tmp_path):
 def test_a_strip_is_drawn_as_the_picture_is_and_a_short_one_has_no_score():
     collected = ss.Collected()
     collected.see(Slice(on=True), picture(values=np.full((64, 64, 1), 0.5, np.float32)))
-    tone = Tone(gain_db=6.0, signed=True, colormap="magma")
-    expected = tone_map(np.full((1, 1, 1), 0.5), ToneMap.from_db(6.0, offset=tone.offset, signed=True, colormap="magma"))
+    tone = Tone(gain_db=-6.0, signed=False, colormap="magma")
+    expected = tone_map(np.full((1, 1, 1), 0.5), ToneMap.from_db(-6.0, offset=tone.offset, signed=False, colormap="magma"))
+    assert (expected != tone_map(np.full((1, 1, 1), 0.5), ToneMap.from_db(-6.0, signed=True, colormap="magma"))).any()
     assert (ss.pixels_of(collected.values, tone) == expected).all()
     assert (ss.pixels_of(np.full((4, 4, 3), 0.5), tone) != expected).any() and np.isnan(ss.export(collected, tone).arrays["stuck"])
 

@@ -67,8 +67,8 @@ def test_the_input_follows_a_scaled_pose_and_the_layers_need_not():
 
 
 def test_an_error_on_a_log_scale_has_its_sign_and_decades():
-    found = live.signed_log(torch.tensor([2.0, -0.2, 0.02, -2e-4, 1e-9, 0.0]))
-    assert found.tolist() == pytest.approx([1, -0.75, 0.5, 0, 0, 0], abs=1e-6)
+    found = live.signed_log(torch.tensor([4.0, 2.0, -0.2, 0.02, -2e-4, 1e-9, 0.0]))
+    assert found.tolist() == pytest.approx([1, 1, -0.75, 0.5, 0, 0, 0], abs=1e-6)
 
 
 def test_without_a_pose_there_is_nothing_to_compare():

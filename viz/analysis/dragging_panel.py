@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from gui_utils.controls import Field, button, checkbox, choice, combo, input_int, section, slider_float
@@ -51,7 +52,7 @@ LIMITS = (
     "Handles follow features, not things: give them something distinct. A straight edge can slide along itself, and the bundled landscapes "
     "may grow what they cannot move."
 )
-SHOWN, NO_STEP = "no result is shown.", "Nothing has moved yet."
+NO_RESULT, NO_STEP = "No result is shown.", "Nothing has moved yet."
 WIDTHS_EM = (1.4, 0, 5.0, 1.9)
 
 
@@ -61,7 +62,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     reason = NO_NETWORK if facts is None else sheet
     state = state.edit(DragPointsView, place=checkbox(PLACE, state.get(DragPointsView).place, disabled=reason))
     imgui.same_line(0, imgui.get_font_size())
+    shown = state.get(DragPoints).on
     state = reset_button(state, RESET, DragPoints)
+    state = discarded(state) if shown and not state.get(DragPoints).on else state
     found = _found(state, context)
     state = _pairs(state, found, facts)
     state = _buttons(state, found, context, reason="" if facts is not None else NO_NETWORK)
@@ -87,15 +90,15 @@ def _ended(found: Progress | None, points: DragPoints) -> bool:
 
 def _said(found: Progress, points: DragPoints) -> str:
     rate = f", {number_text(found.steps_per_s, decimals=1)} steps/s" if found.steps_per_s else ""
-    how = "arrived after" if found.done else "stopped at" if points.stopped_at else "ended after" if found.step >= points.steps else "step"
-    return f"{how} {found.step} of {points.steps}{rate}, by {found.layer}, rows {found.rows[0]} to {found.rows[1]} of ws".capitalize()
+    how = "Arrived after" if found.done else "Stopped at" if points.stopped_at else "Ended after" if found.step >= points.steps else "Step"
+    return f"{how} {found.step} of {points.steps}{rate}, by {found.layer}, rows {found.rows[0]} to {found.rows[1]} of ws"
 
 
 # ---------------------------------------------------------------------------------------------------- the points
 
 
 def _pairs(state: ViewState, found: Progress | None, facts: NetworkFacts | None) -> ViewState:
-    """One line a pair: where it begins and ends, and how many pixels of the picture are still to go."""
+    """One line a pair: how long its way is, and how many pixels of the picture are still to go."""
     points = state.get(DragPoints)
     if not points.pairs:
         wrapped_text(EMPTY)
@@ -103,7 +106,7 @@ def _pairs(state: ViewState, found: Progress | None, facts: NetworkFacts | None)
     with columns("drag points", WIDTHS_EM, rows=len(points.pairs) + 1) as visible:
         if not visible:
             return state
-        for heading in ("", "from, to (widths)", "to go", ""):
+        for heading in ("", "way", "to go", ""):
             imgui.table_next_column()
             imgui.text_disabled(heading)
         for index, pair in enumerate(points.pairs):
@@ -118,8 +121,9 @@ def _row(index: int, pair: DragPair, found: Progress | None, facts: NetworkFacts
     imgui.align_text_to_frame_padding()
     imgui.text_unformatted(str(index + 1))
     imgui.table_next_column()
-    places = [number_text(value, decimals=2) for value in (pair.x, pair.y, pair.to_x, pair.to_y)]
-    imgui.text_unformatted("{}, {} → {}, {}".format(*places))
+    imgui.text_unformatted(number_text(math.dist(pair.handle, pair.target), "widths", 3))
+    places = [number_text(value, decimals=3) for value in (*pair.handle, *pair.target)]
+    imgui.set_item_tooltip("From {}, {} to {}, {}, in image widths from the centre.".format(*places))
     imgui.table_next_column()
     known = found is not None and facts is not None and index < len(found.distances)
     text = number_text(float(found.distances[index]) * facts.resolution, "px", 1) if known and found and facts else MISSING
@@ -142,7 +146,7 @@ def _buttons(state: ViewState, found: Progress | None, context: PanelContext, *,
     if button(KEEP, disabled=nothing) and found is not None:
         context.emit(commands.UseLatent(found.ws, (kept(points, found),)))
     imgui.same_line()
-    if button(DISCARD, disabled="" if points.on else SHOWN.capitalize()):
+    if button(DISCARD, disabled="" if points.on else NO_RESULT):
         state = discarded(state)
     return state
 

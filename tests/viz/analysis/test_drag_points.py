@@ -14,7 +14,8 @@ from viz.analysis.drag_points import Begin, Problem, arrived, begin, disc, featu
 from viz.analysis.dragging import Progress, followed, rows_of
 from viz.analysis.dragging_panel import PANEL, kept
 from viz.canvas import drag_points as on_canvas
-from viz.commands import Undo
+from viz.canvas.placement import Area, Placement
+from viz.commands import Undo, UseLatent
 from viz.groups.drag_points import moved, moved_back
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
@@ -194,9 +195,10 @@ def test_points_follow_the_pose_and_its_undoing():
     """Under a pose the features below the moved points are followed; untransformed, the picture is the one without the pose."""
     pose = Pose(x=0.1, y=-0.05, turns=0.1)
     view = START.put(pose).put(FEW)
-    pipeline = Pipeline(headless=True)
-    posed, undone = (refined(pipeline, v).overlays[NAME] for v in (view, view.put(Unwarp(True))))
+    pipeline = Pipeline(headless=True, memory_bytes=0)
+    plain, posed, undone = (refined(pipeline, v).overlays[NAME] for v in (START.put(FEW), view, view.put(Unwarp(True))))
     assert posed.error is None and np.allclose(posed.values.ws, undone.values.ws)
+    assert np.allclose(posed.values.handles, plain.values.handles, atol=0.04)  # what they are on moves with the pose: the network is R
     assert posed.images["drag points.picture"].mask is None and not undone.images["drag points.picture"].mask.all()
     for place in ((0.2, -0.3), (0.0, 0.0)):
         assert moved_back(pose.matrix(), moved(pose.matrix(), place)) == pytest.approx(place)
@@ -297,6 +299,7 @@ def test_the_panel_stops_goes_on_and_says_how_far_it_is():
         assert panel.state.get(DragPoints).stopped_at == 0
         panel.ui.click("DragPoints.keep_it")
         (command,) = panel.context.commands
+        assert isinstance(command, UseLatent)
         assert command.ws is found.ws and command.then == (kept(panel.state.get(DragPoints), found),)
         panel.context.commands.clear()
         panel.ui.click("DragPoints.remove.0")
@@ -304,8 +307,12 @@ def test_the_panel_stops_goes_on_and_says_how_far_it_is():
         assert not panel.state.get(DragPoints).pairs and not panel.context.commands
         panel.ui.click("DragPoints.discard")
         assert not panel.state.get(DragPoints).on and not panel.state.get(OverlayView).image
+        panel.state = view
+        panel.ui.click("DragPoints.reset")
+        assert panel.state == ViewState()
 
 
 def test_nothing_is_placed_on_a_contact_sheet():
     view = ViewState().put(DragPointsView(True)).edit(Channels, mode="sheet")
-    assert on_canvas.gesture_kind(view, None, None, (0.0, 0.0)) == ""
+    placement = Placement(Area(0, 0, 100, 100), 100.0, 0.0, 0.0)
+    assert on_canvas.gesture_kind(view, placement, None, (0.0, 0.0)) == ""

@@ -206,6 +206,14 @@ def test_with_its_frames_kept_a_stopped_film_goes_on(tmp_path, pipeline, frames)
     assert np.array_equal(decoded(tmp_path / "a.mp4"), frames) and [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
 
 
+def test_a_film_is_stopped_while_its_frames_are_encoded_too(tmp_path, pipeline, frames):
+    progress, cancelled = stop_after(COUNT + 2)
+    options = ExportOptions(tmp_path / "a.mp4", lossless=True, keep_frames=True)
+    result = export(FILM, options, pipeline=pipeline, progress=progress, cancelled=cancelled)
+    assert result.cancelled and result.path == options.frames_folder and list(tmp_path.iterdir()) == [options.frames_folder]
+    assert export(FILM, options, pipeline=pipeline).rendered == 0 and np.array_equal(decoded(tmp_path / "a.mp4"), frames)
+
+
 def test_a_full_disk_loses_only_the_frame_in_hand(tmp_path, pipeline, frames, monkeypatch):
     save = Image.Image.save
 

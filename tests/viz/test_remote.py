@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,6 +84,14 @@ def right(server):
 def test_a_wrong_token_is_refused(server, token):
     status, text = raw(server, authorization=token.format(token=server.token))
     assert status == 401 and "token" in text
+
+
+def test_what_nobody_waits_for_any_more_is_not_carried_out(server):
+    app = SimpleNamespace(state=START)
+    status, text = raw(server, "POST", body=START.edit(Latent, x=5.0).to_json(), authorization=right(server))
+    assert status == 504 and "did not answer" in text
+    server.each_frame(app)
+    assert app.state == START
 
 
 def test_other_hosts_and_pages_are_refused(server):

@@ -156,7 +156,7 @@ def _by_way_of_frames(
     session: Session, options: ExportOptions, *, pipeline: Pipeline | None, progress: Report, cancelled: Callable[[], bool]
 ) -> ExportResult:
     """Renders a sequence beside the film, encodes it, and removes it when the film is complete."""
-    folder = options.frames_folder
+    folder, start_s = options.frames_folder, time.monotonic()
     sequence = replace(options, out=folder, keep_frames=False, frames="png")
     folder.mkdir(exist_ok=True)  # a folder, although its name has a suffix
     result = _Export(session, sequence, pipeline or _pipeline(), progress, cancelled).run()
@@ -169,7 +169,11 @@ def _by_way_of_frames(
     film = Film(options.out, (first.shape[1], first.shape[0]), kept.film.fps, label, lossless=options.lossless)
     try:
         for index, pixels in enumerate(_pictures(folder, result.frames)):
+            if cancelled():
+                film.stop(keep=False)
+                return replace(result, path=folder, cancelled=True)
             film.add(index, pixels, "", "")
+            progress(ExportProgress(result.frames, result.frames, time.monotonic() - start_s))
         film.finish()
     except (OSError, film.errors) as e:
         film.stop(keep=False)

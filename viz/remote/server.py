@@ -107,7 +107,7 @@ class RemoteServer:
         """Answers what can be answered now; frames that are still being rendered wait for a later call."""
         while not self._asked.empty():
             self._waiting.append(self._asked.get())
-        self._waiting = [asked for asked in self._waiting if not answered(app, asked)]
+        self._waiting = [asked for asked in self._waiting if not (asked.answered.is_set() or answered(app, asked))]
 
     def draw(self, app: App) -> None:
         """Nothing is shown."""
@@ -134,7 +134,8 @@ class RemoteServer:
         try:
             self._asked.put(asked)
             self._wake()
-            asked.answered.wait(self._timeout_s)
+            if not asked.answered.wait(self._timeout_s):
+                asked.answered.set()  # nobody waits for it any more: it is not carried out later
         finally:
             self._places.release()
 

@@ -197,6 +197,13 @@ def test_backwards_shows_the_same_views(times, easings, loop, closing, data):
     assert math.cos(math.tau * (a.turns - b.turns)) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize("loop", [False, True])
+def test_backwards_twice_is_as_it_was(loop):
+    easings = ("ease in", "hold", "spline")
+    line = Timeline(tuple(Keyframe(float(i), START, e, short_way=i > 0) for i, e in enumerate(easings)), loop=loop, closing_s=0.5 * loop)
+    assert timeline.reverse(timeline.reverse(line)) == line
+
+
 def test_keyframes_are_added_moved_copied_and_deleted():
     line = timeline.add(timeline.add(Timeline(), Keyframe(1.0, END, "smooth")), Keyframe(0.0, START))
     assert [k.time_s for k in line.keyframes] == [0.0, 1.0]

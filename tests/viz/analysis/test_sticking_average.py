@@ -10,11 +10,11 @@ import torch
 from tests.viz import asked
 from tests.viz.analysis.test_sticking import grating, slope
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
-from viz.analysis import sticking_average as sa
+from viz.analysis import sticking, sticking_average as sa
 from viz.analysis.sticking import DetailKept, DetailMap
 from viz.request import OverlayResult, RenderRequest
 from viz.stages.latent import draw_z
-from viz.state import Latent, Mixing, OverlayView, OwnLatent, Sticking, Truncation
+from viz.state import Latent, Mixing, OverlayView, OwnLatent, Pose, Sticking, Truncation
 
 VIEW = asked.TINY_R.edit(Sticking, on=True, num=4)
 
@@ -29,25 +29,44 @@ def test_every_picture_added_is_shown(pipeline):
     found = steps(pipeline, VIEW)
     assert [r.values.count for r in found] == [1, 2, 3, 4] and [r.fraction for r in found] == [0.25, 0.5, 0.75, 1.0]
     assert found[0].values.share is None and 0 <= found[-1].values.share <= 1 and found[-1].values.octaves[-1].high == 16
+    assert all(octave.held > 0 for octave in found[-1].values.octaves) and sum(octave.held for octave in found[-1].values.octaves) < 1
     assert {n: i.values.shape for n, i in found[-1].images.items()} == {sa.MEAN: (32, 32, 3), sa.DEVIATION: (32, 32), sa.DETAIL: (32, 32)}
 
 
-@pytest.mark.parametrize("space", ["w", "z"])
-def test_without_a_radius_the_mean_is_the_picture_and_all_is_kept(pipeline, space):
-    view = VIEW.edit(Sticking, strength=0.0, space=space)
+@pytest.mark.parametrize("space", ["w", "z", "pose"])
+def test_without_a_radius_the_mean_is_the_picture_and_all_is_kept(pipeline, space, monkeypatch):
+    """Latents are drawn at random, so that what they have in common by chance is taken off; shifts of the pose are not."""
+    made = []
+    monkeypatch.setattr(sticking, "DetailMap", lambda low, *, independent: made.append((low, independent)) or DetailMap(low))
+    view = VIEW.edit(Sticking, strength=0.0, space=space, reach_px=0.0).edit(Pose, turns=0.1, x=0.05)
     last = steps(pipeline, view)[-1]
     picture = pipeline.render(RenderRequest(2, view)).picture.values
     assert np.abs(last.images[sa.MEAN].values - picture).max() < 1e-4
     assert last.images[sa.DEVIATION].values.max() < 1e-3 and last.values.share == pytest.approx(1, abs=1e-3)
+    assert made == [(sa.FINE[space] * 32, space != "pose")]
+
+
+def test_a_network_without_a_grid_has_no_shifts(pipeline):
+    assert steps(pipeline, asked.TINY_SG2.edit(Sticking, on=True, space="pose"))[-1].values is None
 
 
 @pytest.mark.parametrize("cutoff", [-1, 0, 1])
 def test_a_neighbour_in_z_is_mapped_as_the_picture_on_screen(pipeline, cutoff):
-    pipeline.render(RenderRequest(1, VIEW.edit(Sticking, space="z", strength=0.3, seed=5).edit(Truncation, psi=0.6, cutoff=cutoff)))
+    """Of two seeds on the way from one to the other, and in some rows half way to a third."""
+    view = VIEW.edit(Sticking, space="z", strength=0.3, seed=5).edit(Latent, x=0.25).put(Mixing((1, 3), 7, amount=0.5))
+    pipeline.render(RenderRequest(1, view.edit(Truncation, psi=0.6, cutoff=cutoff)))
     run = pipeline._answered[1]
-    network, ((seed, _),) = run.inputs["load"].network, run.inputs["latent"].seeds
-    z = draw_z(seed, network.z_dim, 0, -1)[0] + 0.3 * np.random.default_rng([5, 2]).standard_normal(network.z_dim)
-    expected = network.map(torch.from_numpy(z).float()[None], psi=0.6, cutoff=None if cutoff < 0 else cutoff)
+    network, styles = run.inputs["load"].network, run.inputs["latent"]
+    noise = 0.3 * np.random.default_rng([5, 2]).standard_normal(network.z_dim)
+
+    def moved(seed):
+        z = draw_z(seed, network.z_dim, 0, -1)[0]
+        both = torch.from_numpy(np.stack([z + noise, z])).float()
+        return network.map(both, psi=0.6, cutoff=None if cutoff < 0 else cutoff).diff(dim=0).neg()
+
+    part = torch.tensor([[0.5 * (row in (1, 3))] for row in range(network.num_ws)])
+    assert len(styles.seeds) == 2
+    expected = styles.ws + sum(weight * moved(seed) for seed, weight in styles.seeds) * (1 - part) + part * moved(7)
     assert torch.allclose(sa.neighbour_in_z(run)(2), expected, atol=1e-5)
 
 

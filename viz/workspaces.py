@@ -59,6 +59,7 @@ WORKSPACES: tuple[Workspace, ...] = (
             "Pose": "left.lower",
             "Filmstrip": "bottom",
             "Profile": "bottom",
+            "Channel effect": "bottom",
             "Layers": "right",
             "Filters": "right",
             "Fourier input": "right",

@@ -4,11 +4,14 @@ import os
 
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # before anyone imports OpenGL: tests draw without a display
 
+import socketserver
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("shared")
+socketserver.BaseServer.serve_forever.__defaults__ = (0.02,)  # each server that a test closes would rest for half a second
 
 
 @pytest.fixture(autouse=True)

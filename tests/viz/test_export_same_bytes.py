@@ -15,6 +15,16 @@ from viz.pipeline import Pipeline
 from viz.request import RenderRequest
 from viz.state import Source, Tone
 
+NAMES = ["a.mp4", "a.webm", "a.gif", "a"]
+PLAY = """
+import sys, visualizer
+from viz import cli
+visualizer.prepare_process()
+for source, out in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+    if cli.run(["play", source, "--out", out]):
+        sys.exit(1)
+"""
+
 
 @pytest.fixture(scope="module")
 def frames():
@@ -24,24 +34,31 @@ def frames():
     return [frame.toned for frame in rendered if frame is not None]
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.gif", "a"])
-def test_the_same_session_gives_the_same_bytes_also_from_the_file_itself(name, tmp_path):
-    """Each in a process of its own, as two people on one machine would make it, one of them with fewer threads."""
-    session, first, second = tmp_path / "session.json", tmp_path / name, tmp_path / "other" / name
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    """Folders with the films of two people on one machine, one of them with fewer threads: from the session, and from those films."""
+    first, second = tmp_path_factory.mktemp("first"), tmp_path_factory.mktemp("second")
+    session = tmp_path_factory.mktemp("session") / "session.json"
     session.write_text(FILM.edit_views(Tone, offset=0, gain_db=2).to_json())  # whole numbers
-    (tmp_path / "other").mkdir()
-    for threads, source, out in (("1", session, first), ("2", first, second)):
-        command = [sys.executable, str(ROOT / "visualizer.py"), "play", str(source), "--out", str(out) + ("/" if name == "a" else "")]
+    for threads, sources, folder in (("1", dict.fromkeys(NAMES, session), first), ("2", {name: first / name for name in NAMES}, second)):
+        words = [word for name in NAMES for word in (str(sources[name]), str(folder / name) + ("/" if name == "a" else ""))]
         environment = {**os.environ, "OMP_NUM_THREADS": threads}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+        command = [sys.executable, "-c", PLAY, *words]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=480)
         assert done.returncode == 0, done.stderr
+    return first, second
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_session_gives_the_same_bytes_also_from_the_file_itself(name, two_processes):
+    first, second = (folder / name for folder in two_processes)
     again = film_file.read(first)
     assert again.timeline.frame_count == COUNT and again.views[0].get(Source).sha256
     for a, b in zip(*(sorted(p.iterdir()) if p.is_dir() else [p] for p in (first, second)), strict=True):
         assert a.read_bytes() == b.read_bytes(), a.name
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.gif", "a"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_same_session_gives_the_same_bytes_in_one_process(name, tmp_path):
     first = export(FILM.edit_views(Tone, offset=0, gain_db=2), ExportOptions(tmp_path / name)).path  # whole numbers
     again = film_file.read(first)

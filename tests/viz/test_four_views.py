@@ -251,6 +251,29 @@ def test_a_slow_view_neither_starves_nor_holds_up_the_others(monkeypatch):
     assert slow >= 2 and min(fast) >= 15  # a third of the time each: 100 layers
 
 
+def test_where_the_first_had_nothing_to_compute_one_other_finishes_at_a_time(monkeypatch):
+    """Its share is not touched; who had the least time goes first, and once nothing waits all begin anew."""
+    clock = Clock(23, 0.01)
+    monkeypatch.setattr(other_views.time, "perf_counter", lambda: clock.now)
+    views = other_views.OtherViews(Memory(1 << 20), clock.answer)
+    view = with_views(FIRST, *({"own_latent": True, "x": float(n)} for n in (1, 2, 3)))
+    frame = dataclasses.replace(frame_of(alias_free_facts(), view), ran=())
+    for answered in ([2], [2, 3], [2, 3, 4]):
+        (frame,) = views.steps(frame, lambda: True)
+        assert sorted(frame.others) == answered and views._credit_s == 0
+    assert list(views.steps(frame, lambda: False)) == [] and set(views._used_s.values()) == {0.0}
+
+
+def test_a_network_that_took_long_to_load_is_not_last_for_ever(monkeypatch):
+    clock = Clock(1, 100.0)
+    monkeypatch.setattr(other_views.time, "perf_counter", lambda: clock.now)
+    views = other_views.OtherViews(Memory(1 << 20), clock.answer)
+    frame = frame_of(alias_free_facts(), with_views(FIRST, {}))
+    views.share(frame, 0.05)
+    assert len(list(views.steps(frame, lambda: True))) == 1
+    assert views._used_s[2] == 0.05 and views._credit_s == -0.05, "no more than one picture's time is owed"
+
+
 # -------------------------------------------------------------------------------------------------------- files
 
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from gui_utils.text import MISSING
 from tests.viz.asked import kinds_put
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz.analysis import live_equivariance as live
 from viz.analysis.equivariance import equivariance_now
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
-from viz.state import Equivariance, LayerEquivariance, OverlayView, Pose, Source, ViewState
+from viz.state import BandFilter, Equivariance, LayerEquivariance, OverlayView, Pose, Source, ViewState
 
 GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
 VIEW = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl"))).edit(Equivariance, on=True)
@@ -43,6 +44,9 @@ def test_the_number_is_that_of_the_computation(pose, kind):
     log = result.images[live.LOG]
     assert np.allclose(log.values, live.signed_log(expected.error.mean(0)), atol=1e-2) and (log.low, log.high) == (-1, 1)
     assert "0 −80 dB" in log.label
+    assert [(i.low, i.high) for i in result.images.values()] == [(-0.1, 0.1), (-1, 1), (-80, 0)]
+    assert all(np.array_equal(i.mask, expected.mask.numpy()) for i in result.images.values())
+    assert all(np.isfinite(i.values).all() for i in live.error_images(expected, BandFilter(error=True, low=2, high=8)).values())
     level = result.images[live.LEVEL].values
     mean_square = (expected.error.numpy().astype(np.float64) ** 2).mean(0)
     clear = mean_square > 1e-8
@@ -71,6 +75,11 @@ def test_an_error_on_a_log_scale_has_its_sign_and_decades():
     assert found.tolist() == pytest.approx([1, 1, -0.75, 0.5, 0, 0, 0], abs=1e-6)
 
 
+def test_a_band_is_named_by_its_ends():
+    named = [live.band_text(BandFilter(low=0.25, high=high)) for high in (0.5, 8.0, 0.0)]
+    assert named == ["0.25 to 0.5 cycles", "0.25 to 8 cycles", "from 0.25 cycles"]
+
+
 def test_without_a_pose_there_is_nothing_to_compare():
     result, _ = measured(VIEW)
     assert result.values == live.Now(None, None) and result.images == {} and "identity" in live.texts(result.values)[2]
@@ -97,7 +106,10 @@ def frame_with(db, **changes):
     return frame_of(facts, overlays={"equivariance": OverlayResult(live.Now("eq_r", db, 0.5), **changes)})
 
 
-def test_the_panel_keeps_a_history_without_what_is_stale():
+def test_the_panel_keeps_a_history_without_what_is_stale(monkeypatch):
+    reads, lines = [], []
+    monkeypatch.setattr(live.plots, "cursor_text", reads.append)
+    monkeypatch.setattr(live.plots, "line", lambda label, x, y, color: lines.append((x.tolist(), y.tolist())))
     with show(live.PANEL, VIEW, network=alias_free_facts(), frame=frame_with(40.0)) as shown:
         shown.ui.frames(3)
         history = shown.context.scratch["equivariance.history"]
@@ -107,6 +119,8 @@ def test_the_panel_keeps_a_history_without_what_is_stale():
         shown.context.frame = frame_with(float("inf"))
         shown.ui.frames(2)
         assert len(history) == 2 and history[0] == 40.0 and np.isnan(history[1])
+        assert lines[-1][0] == [-1.0, 0.0] and lines[-1][1][0] == 40.0
+        assert [reads[-1](x, 0.0) for x in (-2.0, -1.2, 0.0, 0.6)] == [MISSING, "40.0 dB", MISSING, MISSING]
         shown.ui.click("Equivariance.clear")
         assert not history
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.viz.test_app import START, Running
 from viz import commands
-from viz.effects import opening
+from viz.effects import opening, saving
 from viz.export.encoders import ExportError
 from viz.export.film import leave_path
 from viz.export.job import ExportJob, finished_text, time_left_text
@@ -209,7 +209,8 @@ def test_a_film_that_was_stopped_goes_on_from_the_panel(running):
 
 
 @pytest.mark.window
-def test_frames_of_a_film_that_is_given_up_are_removed(running):
+@pytest.mark.parametrize("instead", [None, START.edit(Pose, x=0.1)], ids=["for good", "for another"])
+def test_frames_of_a_film_that_is_given_up_are_removed(running, instead):
     film, emit = running.app.context.film, running.app.context.emit
     emit(commands.StartExport(Session((START,), paths.ready_made("rotate", START, 30.0, 10)), "mp4"))
     running.ui.frames(1)
@@ -219,9 +220,17 @@ def test_frames_of_a_film_that_is_given_up_are_removed(running):
     running.ui.frames(1)
     wait_for(lambda: not job.running)
     running.ui.frames(1)
-    emit(commands.DiscardExport())
-    running.ui.frames(1)
-    assert film.stopped is None and not list(running.app.options.capture_folder.iterdir())
+    folder = running.app.options.capture_folder
+    left = [p.name for p in folder.iterdir()]
+    assert left == [".00000.mp4.frames"] and saving.free_name(running.app, ".mp4").name == "00001.mp4"  # as after a crash
+    if instead is None:
+        emit(commands.DiscardExport())
+        running.ui.frames(1)
+        assert film.stopped is None and not list(folder.iterdir())
+    else:
+        emit(commands.StartExport(Session((instead,), paths.ready_made("rotate", instead, 0.2, 10)), "mp4"))
+        running.ui.frames(1)
+        assert [p.name for p in exported(running)] == ["00001.mp4"]
 
 
 @pytest.mark.window

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from viz import commands
@@ -50,9 +51,14 @@ def start(app: App, command: commands.StartExport) -> None:
     except (OSError, CommandError) as e:
         app.toasts.add("error", f"The film was not exported: {e}")
         return
-    if app.context.film.job is None:
-        app.context.film.stopped = None
-        _begin(app, session_effects.complete(app, command.session), options)
+    film = app.context.film
+    if film.job is not None:
+        return
+    session, stopped = session_effects.complete(app, command.session), film.stopped
+    if stopped is not None and stopped.session == session and stopped.options == replace(options, out=stopped.options.out):
+        return carry_out(app, commands.ResumeExport())  # the same again
+    carry_out(app, commands.DiscardExport())  # nobody could go on with it any more
+    _begin(app, session, options)
 
 
 def _begin(app: App, session: Session, options: ExportOptions) -> None:

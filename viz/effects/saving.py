@@ -61,7 +61,7 @@ def free_name(app: App, suffix: str) -> Path:
     app.capture_folder.mkdir(parents=True, exist_ok=True)
     path = capture.next_number(app.capture_folder).with_suffix("")
     number = int(path.name)
-    taken = {p.name.split(".")[0] for p in app.capture_folder.iterdir()}
+    taken = {p.name.removeprefix(".").split(".")[0] for p in app.capture_folder.iterdir()}  # also by the frames of a film that was stopped
     while f"{number:05d}" in taken:
         number += 1
     return path.with_name(f"{number:05d}{suffix}")

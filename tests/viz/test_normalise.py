@@ -43,6 +43,7 @@ def test_brightness_keeps_still_while_something_moves_and_is_each_pictures_own_a
     assert steady.of(view, first, moves=False) is view and steady.of(view, first, moves=True) is view  # nothing has moved yet
     for nothing in (None, replace(first, picture=None)):
         assert steady.of(moved, nothing, moves=True) is moved
+    assert SteadyRange().of(moved, first, moves=True).get(HeldRange).largest == largest  # in motion from the beginning
     held = asking.ask(steady.of(moved, first, moves=True))
     assert held.request.view.get(HeldRange).largest == largest and _in_motion(held) == largest
     assert divided_text(moved, held).endswith(" in motion")

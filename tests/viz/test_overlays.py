@@ -9,6 +9,7 @@ import pytest
 from tests.viz.asked import ask
 from viz import analysis, refinement
 from viz.analysis import Overlay
+from viz.errors import CommandError
 from viz.memory import Memory, nbytes
 from viz.pipeline import Pipeline
 from viz.render_thread import Inline, RenderThread
@@ -38,15 +39,15 @@ STEPS = 5
 class Counting:
     """An overlay of five steps that says which of them were taken."""
 
-    def __init__(self, *, live=False, fail_at=None):
-        self.taken, self.fail_at, self.closed = [], fail_at, 0
+    def __init__(self, *, live=False, fail_at=None, error=None):
+        self.taken, self.fail_at, self.closed, self.error = [], fail_at, 0, error
         self.overlay = Overlay("counting", Sticking, (Latent,), self.run, live=live)
 
     def run(self, run):
         try:
             for i in range(STEPS):
                 if i == self.fail_at:
-                    raise RuntimeError("planted")
+                    raise self.error
                 self.taken.append(i)
                 yield OverlayResult(i, fraction=(i + 1) / STEPS)
         finally:
@@ -136,10 +137,14 @@ def test_switching_it_off_ends_it(pipeline, counting):
     assert counting.closed == 1
 
 
-def test_a_failure_is_shown_in_its_place_and_tried_again(pipeline, monkeypatch):
-    counting = planted(monkeypatch, Counting(fail_at=2))
+@pytest.mark.parametrize(
+    ("error", "said"), [(RuntimeError("planted"), "RuntimeError: planted"), (CommandError("A sentence."), "A sentence.")]
+)
+def test_a_failure_is_shown_in_its_place_and_tried_again(pipeline, monkeypatch, error, said):
+    counting = planted(monkeypatch, Counting(fail_at=2, error=error))
     *_, last = pipeline.refine(ask(pipeline, ON))
-    assert "planted" in last.overlays["counting"].error.message and last.error is None and last.picture is not None
+    shown = last.overlays["counting"].error
+    assert (shown.stage, shown.message) == ("counting", said) and last.error is None and last.picture is not None
     counting.fail_at = None
     *_, last = pipeline.refine(ask(pipeline, ON))
     assert last.overlays["counting"].values == STEPS - 1

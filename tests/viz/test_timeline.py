@@ -109,7 +109,9 @@ def test_a_field_that_does_not_exist_yet_would_move_too():
 def test_values_with_a_meaning_of_their_own_switch():
     start, end = ViewState(), ViewState().edit(Truncation, cutoff=8).edit(View, zoom=4.0)
     assert between(start, end).at(1.9) == start
-    assert between(end.edit(Truncation, cutoff=2), end).at(1.0).get(Truncation).cutoff == 5
+    for a, b in ((2, 8), (8, 2)):
+        line = between(end.edit(Truncation, cutoff=a), end.edit(Truncation, cutoff=b))
+        assert [line.at(2 * i / 6).get(Truncation).cutoff for i in range(7)] == [*range(a, b, (b - a) // 6), b]
     zoom = between(ViewState().edit(View, zoom=2.0), ViewState().edit(View, zoom=8.0)).at(1.0).get(View).zoom
     assert zoom == pytest.approx(4.0)  # by equal factors
     other = ViewState().put(Source("another", reload=4))

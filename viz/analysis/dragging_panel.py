@@ -11,6 +11,7 @@ from gui_utils.text import MISSING, number_text
 from viz import commands
 from viz.analysis.dragging import NAME, NO_POINTS, PICTURE, Progress, followed, rows_of
 from viz.analysis.parts import result_of
+from viz.canvas.drag_points import ON_A_SHEET
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, columns, reset_button, wrapped_text
 from viz.request import NetworkFacts
@@ -46,7 +47,6 @@ SIDES = {"": "nothing", "inside": "inside", "outside": "outside"}
 WEIGHT = Field("Weight", "DragPoints.weight", "How much staying counts against moving.", symbol="λ", default=3.0, low=0, high=100,
                decimals=1, power=3)  # fmt: skip
 EMPTY = "Tick “Place points”, then drag on the picture from what shall move to where it shall go."
-ON_A_SHEET = "Nothing can be placed on a contact sheet: choose another way to show channels."
 ENDED = "It has ended: keep it, move a target, or allow more steps."
 LIMITS = (
     "Handles follow features, not things: give them something distinct. A straight edge can slide along itself, and the bundled landscapes "

@@ -24,6 +24,7 @@ SHORTEST_EM = 0.4  # a drag this long places a pair; a click places none
 HANDLE, TARGET = theme.WARNING, theme.ACCENT
 FARTHEST, RIM_POINTS = 4.0, 96
 STAYS = "stays"
+ON_A_SHEET = "Nothing can be placed on a contact sheet: choose another way to show channels."
 REFUSED = "The picture shown is a result: keep it or discard it, then place points."
 
 Place = tuple[float, float]

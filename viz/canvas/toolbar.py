@@ -10,10 +10,11 @@ from gui_utils.controls import Field
 from gui_utils.libraries import imgui
 from gui_utils.scopes import dim_text
 from gui_utils.text import number_text
+from viz.canvas.drag_points import ON_A_SHEET
 from viz.canvas.overlay import offered
 from viz.canvas.placement import zoom_to
 from viz.canvas.tool_row import Tool, tool_row
-from viz.state import Channels, OverlayView, Tone, View, ViewState
+from viz.state import Channels, DragPointsView, OverlayView, Tone, View, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -47,6 +48,11 @@ KERNEL = Field(
 )
 MARGINS = Field("Margins", id="View.margins", help="Show the margin that a layer computes around the image frame.")
 GIZMO = Field("Gizmo", id="View.gizmo", help="Show the handles of the pose: ring = rotate, centre = translate.")
+POINTS = Field(
+    "Points",
+    id="Toolbar.points",
+    help="Place drag points: a left-drag on the picture goes from a handle to its target. The panel Drag points (workspace 1) moves them.",
+)
 OVERLAY = Field("", id="Toolbar.overlay", help="Which measurement lies over the picture.", default="")
 OVERLAY_OPACITY = Field("", id="Toolbar.opacity", help="Opacity of the measurement: 1 hides the picture below.", default=1.0, decimals=2)
 OVERLAY_GAIN = Field(
@@ -73,6 +79,7 @@ def toolbar(state: ViewState, app: App) -> ViewState:
             Tool(KERNEL, _magnify, 6, label="Enlarging"),
             Tool(MARGINS, lambda field, s: s.edit(View, margins=controls.toggle(field, s.get(View).margins))),
             Tool(GIZMO, lambda field, s: _gizmo(field, s, app)),
+            Tool(POINTS, _points),
         ),
     )
 
@@ -120,6 +127,11 @@ def _magnify(field: Field, state: ViewState) -> ViewState:
 def _gizmo(field: Field, state: ViewState, app: App) -> ViewState:
     no_pose = "" if app.good is None or app.good.network is None or app.good.network.has_pose else NO_GRID
     return state.edit(View, gizmo=controls.toggle(field, state.get(View).gizmo, disabled=no_pose))
+
+
+def _points(field: Field, state: ViewState) -> ViewState:
+    reason = ON_A_SHEET if state.get(Channels).mode == "sheet" else ""
+    return state.edit(DragPointsView, place=controls.toggle(field, state.get(DragPointsView).place, disabled=reason))
 
 
 def _scalar_only(state: ViewState, app: App) -> str:

@@ -114,7 +114,7 @@ def streak_score(strip: np.ndarray, *, length: float, low: float, high: float = 
     if samples < 2 or count < 2:
         return None
     window = np.hanning(samples + 2)[1:-1, None, None]
-    detail = np.fft.rfft((strip - strip.mean(axis=0, keepdims=True)) * window, axis=0)
+    detail = np.fft.rfft((strip - strip.mean(axis=0)) * window, axis=0)
     frequency = np.arange(len(detail)) / length
     detail = detail[(frequency >= low) & (frequency < high)]
     power_of_mean = float((np.abs(detail.mean(axis=1)) ** 2).sum())

@@ -266,6 +266,7 @@ def test_shares_of_every_layer(pipeline):
     facts = pipeline._answered[1].inputs["load"].facts
     found = results[-1].values.found
     assert [share.name for share in found] == [tap.name for tap in facts.taps] and len(results) == len(facts.taps)
+    assert [column.heading for column in results[-1].columns] == ["> f_c, dB", "folded, dB"]
     for tap, share in zip(facts.taps, found, strict=True):
         half = tap.sampling_rate / 2
         for found_share, frequency in ((share.cutoff, "out_cutoff"), (share.stopband, "out_stopband")):

@@ -28,6 +28,8 @@ from viz.state import (
     BreakIt,
     Compare,
     CompareView,
+    Edit,
+    EditActivations,
     Equivariance,
     Latent,
     LatentPath,
@@ -91,6 +93,15 @@ def test_swapping_takes_the_first_views_latent_along_wherever_it_comes_from(firs
     assert compare.other_view(once, 2).get(type(first)) == first
     assert compare.swapped(ViewState.from_json(once.to_json()), None, None) == view
     assert own_text(once.get(Compare)) == latent_text(view)
+
+
+def test_a_view_broken_by_itself_shares_the_edits_of_the_first_also_where_they_change_places():
+    edits = EditActivations((Edit(layers=("L1",), channels=(0,), amount=0.0),))
+    view = compare.with_own(BESIDE_T, 2, {"network": "", "on": True}, BreakIt(window="nearest")).put(edits)
+    once = compare.swapped(view, None, None)
+    assert once.get(BreakIt) == BreakIt(window="nearest") and once.get(EditActivations) == edits
+    assert compare.broken_in(once, 2) == BreakIt() and compare.edited_in(once, 2) == edits, "what was the first is whole, and edited"
+    assert compare.swapped(once, None, None) == view
 
 
 def test_a_comparison_survives_json_and_its_divider_is_drawing_only():

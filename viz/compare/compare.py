@@ -58,10 +58,16 @@ def edited_in(view: ViewState, number: int) -> EditActivations:
 
 
 def with_own(view: ViewState, number: int, own: OwnValues | Mapping[str, Any], broken: BreakIt | None = None) -> ViewState:
-    """The view of this number with these values, `broken` in a way of its own where that is given."""
+    """The view of this number with these values, `broken` in a way of its own where that is given.
+
+    If that is nothing, it is intact; unless it shares edits of the first, which no intact view does.
+    """
     changes = dict(own) if isinstance(own, Mapping) else vars(own)
     view = view.put(OTHERS[number](**changes)).put(OWN_BREAKS[number](**vars(broken or BreakIt())))
-    return view if broken is None else view.edit(OTHERS[number], own_break=broken.on, intact=not broken.on)
+    if broken is None:
+        return view
+    intact = not broken.on and not (edited_in(view, number).edits and not own_values(view, number).own_edits)
+    return view.edit(OTHERS[number], own_break=not intact, intact=intact)
 
 
 def own_break(view: ViewState, number: int) -> BreakIt | None:

@@ -33,6 +33,19 @@ def test_what_moves_along_is_steady_and_what_sticks_is_not(pose):
     assert moving.mask.any() and not moving.mask.all(), "the border has no data"
 
 
+def test_the_poses_are_shifts_of_the_one_on_screen():
+    asked, pose = [], np.array(Pose(x=0.03, turns=0.1, scale=1.5).matrix())
+
+    class Noting(Painted):
+        def synthesize(self, ws, *, pose, **rest):
+            asked.append(pose)
+            return super().synthesize(ws, pose=pose, **rest)
+
+    list(fl.deviations(Noting(waves), WS, pose, Flicker(num=4, reach_px=2.0), {}))
+    shifts = np.array(asked) - pose
+    assert np.allclose(shifts[:, :2, 2] * 64, fl.offsets_px(4, 2.0)) and not shifts[:, :, :2].any() and not shifts[:, 2].any()
+
+
 def test_a_stuck_ramp_flickers_by_the_variance_of_the_shifts():
     """Undoing a motion that never happened moves a ramp of slope g per width: its deviation is g times that of the shifts."""
     options = Flicker(num=10, reach_px=2.0)

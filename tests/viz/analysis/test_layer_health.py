@@ -19,7 +19,7 @@ from viz.analysis import layer_health
 from viz.analysis.layer_health import NAME, Health, alarms, dead_channels, probed, texts
 from viz.request import OverlayResult
 from viz.stages.picture import inside
-from viz.state import BreakIt, LayerHealth, Noise, Pose, Source, Tap, ViewState
+from viz.state import BreakIt, LayerHealth, LearnedPose, Mixing, Noise, Pose, Source, Tap, ViewState
 
 TINY_R = asked.TINY_R.edit(LayerHealth, on=True)
 TINY_SG2 = asked.TINY_SG2.edit(LayerHealth, on=True)
@@ -63,10 +63,12 @@ def test_layers_are_those_of_the_picture_with_its_noise(pipeline, network, tmp_p
     save_safetensors(network, tmp_path / "noisy.safetensors")
     seen = []
     monkeypatch.setattr(layer_health, "dead_channels", lambda values, rate: seen.append(values) or ())
-    steps(pipeline, TINY_R.put(Source(str(tmp_path / "noisy.safetensors"))).put(Noise("random", 3)), NAME)
+    view = TINY_R.put(Source(str(tmp_path / "noisy.safetensors"))).put(Noise("random", 3)).put(LearnedPose("none")).put(Mixing((2,), 8))
+    steps(pipeline, view, NAME)
     network, ws = inputs(pipeline)
     for spec, values in zip(network.synthesis.specs, seen, strict=True):
-        assert torch.allclose(values, network.synthesize(ws, tap=spec.name, noise=3)[0], atol=1e-4), spec.name
+        expected = network.synthesize(ws, tap=spec.name, noise=3, learned_pose=(1.0, 0.0, 0.0, 0.0))[0]
+        assert torch.allclose(values, expected, atol=1e-4), spec.name
 
 
 def test_eight_bits_are_worse_than_eleven_by_three_bits(pipeline):

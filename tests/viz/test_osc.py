@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import socket
 import time
 from dataclasses import replace
@@ -174,6 +175,21 @@ def test_what_is_wrong_is_said_once_and_changes_nothing(running, caplog):
     running.client.send_message("/slice/x0", -0.25)
     until(running, lambda: running.state.get(Slice).x0 == -0.25)
     assert sum("OSC" in entry.text for entry in running.app.toasts.log.entries) <= osc.MOST_TOLD
+
+
+def test_addresses_that_do_not_exist_cost_nothing_once_enough_was_said(running, monkeypatch):
+    """A phone sends its position a hundred times a second, whatever the window understands."""
+    running.osc._told |= {str(i) for i in range(osc.MOST_TOLD)}
+    compared: list[str] = []
+    monkeypatch.setattr(difflib, "get_close_matches", lambda path, *_, **__: compared.append(path) or [])
+    for i in range(20):
+        running.client.send_message(f"/accxyz/{i}", 1.0)
+    running.client.send_message("/slice/x0", 0.25)
+    until(running, lambda: running.state.get(Slice).x0 == 0.25)
+    assert not compared
+    with pytest.raises(OscError) as said:
+        applied(ViewState(), FACTS, "/" + 60_000 * "a", (1.0,))
+    assert "there is no address" in str(said.value) and len(compared[0]) <= 60, "a long name is not compared whole"
 
 
 def test_it_listens_on_this_machine_only_and_ends_at_once():

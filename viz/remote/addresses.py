@@ -23,6 +23,7 @@ from viz.state import GROUPS, Pose, Tap, ViewState
 
 LAYER = "/layer"
 FAR = 1e9  # where nothing else bounds a number
+LONGEST = 60  # of an address that is compared with those there are
 X, Y = (
     Field(label, f"Latent.{name}", "", "seeds", low=-FAR, high=FAR) for name, label in (("x", "Seed, to the right"), ("y", "Seed, down"))
 )
@@ -47,6 +48,19 @@ FIELDS: tuple[Field, ...] = (
 
 class OscError(ValueError):
     """What a message asked for cannot be: a sentence with its address."""
+
+
+class NoAddress(OscError):
+    """The address does not exist. Which one is near it takes longer than setting a value does: it is looked for when it is said."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __str__(self) -> str:
+        near = difflib.get_close_matches(_plain(self.path[:LONGEST]), addresses(), n=1)
+        hint = f"did you mean {addresses()[near[0]].path}?" if near else "the guide lists all (Figures, latents, notebooks)"
+        return f"there is no address {self.path!r:.60}; {hint}"
 
 
 @dataclass(frozen=True)
@@ -121,9 +135,7 @@ def applied(view: ViewState, facts: NetworkFacts | None, path: str, values: tupl
         return _at_layer(view, facts, values[0])
     address = addresses().get(_plain(path))
     if address is None:
-        near = difflib.get_close_matches(_plain(path), addresses(), n=1)
-        hint = f"did you mean {addresses()[near[0]].path}?" if near else "the guide lists all (Figures, latents, notebooks)"
-        raise OscError(f"there is no address {path!r:.60}; {hint}")
+        raise NoAddress(path)
     view = view.edit(address.kind, **{address.field: address.checked(values[0])})
     return view.put(limited(view.get(Pose), facts)) if address.kind is Pose else view
 

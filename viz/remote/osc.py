@@ -126,7 +126,8 @@ class OscInput:
             try:
                 view = applied(view, facts, path, values)
             except OscError as e:
-                troubles.append(str(e))
+                if len(self._told) < MOST_TOLD:
+                    troubles.append(str(e))
         if view != app.state:
             app.state = leave_path(app.state, view)
             app.streaming_until = time.monotonic() + QUIET_S + 2 * max(app.context.timing.ui_frames_s[-1:], default=0.0)

@@ -74,6 +74,7 @@ def r():
 
 @pytest.fixture
 def asking(r):
+    r.pipeline.memory.clear()
     r.ask(TINY_R)
     return r
 

@@ -39,6 +39,7 @@ def test_what_breaks_nothing_is_the_network_itself_bit_for_bit(pipeline):
 
 
 def test_a_broken_picture_is_another_one_and_mending_gives_the_first_back(pipeline):
+    pipeline.memory.clear()
     whole = ask(pipeline, TINY_R)
     broken = ask(pipeline, TINY_R.put(NEAREST))
     assert "synthesis" in broken.ran and np.abs(broken.picture.values - whole.picture.values).max() > 0.01

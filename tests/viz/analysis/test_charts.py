@@ -88,6 +88,7 @@ def test_a_click_on_a_bar_selects_its_layer():
     ("over", "measure", "values"), [("shift", sweep_shift, sweep_chart.SHIFTS_PX), ("angle", sweep_angle, sweep_chart.ANGLES_TURNS)]
 )
 def test_one_more_point_with_every_step(pipeline, over, measure, values):
+    pipeline.memory.clear()
     found = steps(pipeline, TINY_R.edit(Sweep, on=True, over=over), sweep_chart.NAME)
     assert [len(r.values.points) for r in found] == list(range(1, len(values) + 1))
     network, ws = inputs(pipeline)

@@ -297,4 +297,4 @@ def test_metrics_of_a_broken_network_are_those_of_the_panel(pipeline, capsys):
     assert cli.run(arguments) == 0
     assert json.loads(capsys.readouterr().out)["eq_t"] == pytest.approx(toll.db("eq_t")[1], abs=0.05)
     assert cli.run(["metrics", "globe-r-64", "--num", "1", "--set", "Tap.layer=input"]) == 1
-    assert "BreakIt only" in capsys.readouterr().err
+    assert "depends on BreakIt and EditActivations only" in capsys.readouterr().err

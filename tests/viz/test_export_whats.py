@@ -132,6 +132,23 @@ def test_values_are_linear_light_of_the_picture_and_as_computed_of_a_layer(tmp_p
     assert exr_file.read_texts(tmp_path / "b" / "00000.exr")["aliasfree-values"] == "as computed"
 
 
+def test_values_of_a_measurement_have_no_number_where_nothing_was_measured(tmp_path, pipeline):
+    shown = film(LEVEL.edit(Pose, x=0.03), 0.1)
+    image = measured(pipeline, shown.timeline.at(0.0), "equivariance.signed")
+    for size in (1, 2):
+        export(shown, ExportOptions(tmp_path / str(size), size, what="overlay", frames="exr"), pipeline=pipeline)
+        values = decoded(tmp_path / str(size) / "00000.exr").squeeze()
+        assert values.shape == (32 * size, 32 * size)
+        if size == 1:
+            assert np.array_equal(values, np.where(image.mask, image.values, np.nan), equal_nan=True) and np.isnan(values).any()
+        else:
+            assert np.nanmean(values[16:48, 16:48]) == pytest.approx(image.values[8:24, 8:24].mean(), abs=0.02)
+    assert exr_file.read_texts(tmp_path / "1" / "00000.exr")["aliasfree-values"] == image.label
+    arrows = film(TINY_R.edit(Flow, on=True, num=2).edit(OverlayView, image="flow.arrows"), 0.1)
+    with pytest.raises(ExportError, match="no measurement with values"):
+        export(arrows, ExportOptions(tmp_path / "b", what="overlay", frames="exr"), pipeline=pipeline)
+
+
 def test_a_stopped_sequence_of_values_goes_on(tmp_path, pipeline):
     progress, cancelled = stop_after(2)
     options = ExportOptions(tmp_path / "a", frames="exr")

@@ -172,8 +172,9 @@ def _status_text(app: App) -> None:
         f"sample {found.column}, {found.row}   ({x}, {y}) widths   channel {channels}:  {values}{note}"
         f"{_measured_text(app)}{other_values(app.canvas.comparison.probes)}"
     )
-    imgui.set_cursor_pos_x(imgui.get_window_width() - imgui.calc_text_size(FIRST_HINT).x - imgui.get_style().window_padding.x)
-    if imgui.get_cursor_screen_pos().x > imgui.get_item_rect_max().x + 2 * imgui.get_font_size():
+    hint_x = imgui.get_window_width() - imgui.calc_text_size(FIRST_HINT).x - imgui.get_style().window_padding.x
+    if imgui.get_window_pos().x + hint_x > imgui.get_item_rect_max().x + 2 * imgui.get_font_size():
+        imgui.set_cursor_pos_x(hint_x)
         dim_text(FIRST_HINT)  # most of all over the picture, which it speaks of
 
 

@@ -130,4 +130,4 @@ def figure(found: Curves) -> np.ndarray:
     right, (bottom, top) = found.spans
     x, y = Axis("cycles per image", *right), Axis("cycles per image", -top, -bottom)
     title = f"{found.label}, {found.count} pictures, {low:.0f} to {high:.0f} dB"
-    return framed(tone_map(found.heat_db, tone), x, y, title)
+    return framed(tone_map(found.heat_db, tone), x, y, title, equal=True)

@@ -44,10 +44,11 @@ def ticks(axis: Axis, most: int = 6) -> tuple[float, ...]:
     return tuple(step * i for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1))
 
 
-def framed(pixels: np.ndarray, x: Axis, y: Axis, title: str = "") -> np.ndarray:
-    """uint8 [H', W', 3]: the picture (uint8 [H, W, 3]), whole samples enlarged by whole factors, with its axes."""
+def framed(pixels: np.ndarray, x: Axis, y: Axis, title: str = "", *, equal: bool = False) -> np.ndarray:
+    """uint8 [H', W', 3]: the picture (uint8 [H, W, 3]), whole samples enlarged by whole factors (one for both: `equal`), with its axes."""
     height, width = pixels.shape[:2]
     sx, sy = max(1, math.ceil(SMALLEST[0] / width)), max(1, math.ceil(SMALLEST[1] / height))
+    sx, sy = (max(sx, sy),) * 2 if equal else (sx, sy)
     large = pixels.repeat(sy, axis=0).repeat(sx, axis=1)
     height, width = large.shape[:2]
     canvas = Image.new("RGB", (LEFT + width + RIGHT, ABOVE + height + BELOW), PAPER)

@@ -19,6 +19,7 @@ from viz.analysis import spectrum_chart, spectrum_reference
 from viz.analysis.average_spectrum import Curves, SetPower, curves, decibels, load_curves, network_pictures, save_arrays
 from viz.commands import SaveMeasurement
 from viz.errors import CommandError
+from viz.figures.figure import ABOVE, BELOW, LEFT, RIGHT
 from viz.panels import PanelContext
 from viz.request import OverlayResult, RenderRequest
 from viz.stages.downloads import THREAD
@@ -110,6 +111,7 @@ def test_a_folder_of_pictures_and_a_figure(tmp_path, capsys):
     assert "2 pictures" in capsys.readouterr().out
     with Image.open(out) as figure:
         assert figure.width > 480
+        assert figure.height - ABOVE - BELOW == figure.width - LEFT - RIGHT, "as much of a frequency is as long either way"
     Image.fromarray(np.zeros((8, 16, 3), np.uint8)).save(folder / "9.png")
     assert cli.run(["spectrum", str(folder), "--out", str(out)]) == 1
     assert "9.png is 16 x 8" in capsys.readouterr().err

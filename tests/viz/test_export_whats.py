@@ -144,6 +144,9 @@ def test_values_of_a_measurement_have_no_number_where_nothing_was_measured(tmp_p
         else:
             assert np.nanmean(values[16:48, 16:48]) == pytest.approx(image.values[8:24, 8:24].mean(), abs=0.02)
     assert exr_file.read_texts(tmp_path / "1" / "00000.exr")["aliasfree-values"] == image.label
+    export(film(LEVEL.edit(Pose, x=0.0)), ExportOptions(tmp_path / "c", what="overlay", frames="exr"), pipeline=pipeline)
+    first, second = (decoded(tmp_path / "c" / f"0000{i}.exr").squeeze() for i in range(2))  # only the second is moved
+    assert first.shape == second.shape == (32, 32) and np.isnan(first).all() and np.isfinite(second).any()
     arrows = film(TINY_R.edit(Flow, on=True, num=2).edit(OverlayView, image="flow.arrows"), 0.1)
     with pytest.raises(ExportError, match="no measurement with values"):
         export(arrows, ExportOptions(tmp_path / "b", what="overlay", frames="exr"), pipeline=pipeline)

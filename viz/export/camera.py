@@ -138,6 +138,9 @@ class OverlayCamera(PictureCamera):
         return replace(frame, request=replace(frame.request, view=view)), result.images.get(name) if result is not None else None
 
     def _values(self, frame: Frame, image: OverlayImage | None) -> np.ndarray:
+        result = frame.overlays.get(frame.request.view.get(OverlayView).image.partition(".")[0])
+        if result is not None and result.values is not None and not result.images:  # it has nothing to say of this view
+            return np.full((self.size[1], self.size[0], 1), np.nan, np.float32)
         if image is None or not image.values.size:
             raise ExportError("no measurement with values lies over the picture: choose one, or export the picture")
         self.holds = f"{image.label}{f', {image.unit}' if image.unit else ''}"

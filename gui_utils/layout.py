@@ -22,6 +22,7 @@ from gui_utils.layout_scale import BOTTOM, CENTRE, limited
 from gui_utils.libraries import imgui
 from gui_utils.tone import BACKGROUND
 
+_settling: dict[int, list[str]] = {}  # by dock space: the windows that are still to come to the front after it was built
 REGIONS = ("centre", "left", "left.lower", "right", "right.lower", "bottom")
 
 # Else the last window drawn comes to the front at the start; and Tab, which means the picture, would go to the next control, too.
@@ -32,7 +33,8 @@ _KEYS_ARE_OURS = imgui.WindowFlags_.no_focus_on_appearing.value | imgui.WindowFl
 class Arrangement:
     """windows: title -> one of REGIONS; windows of one region are tabs, in this order, the first in front.
 
-    Sizes are in em; those of a region without windows are ignored. `lower`: the part of a side's height that its lower half takes.
+    Sizes are in em; those of a region without windows are ignored. `lower`: the part of a side's height that its lower half takes;
+    `right_lower`: at the right, where that differs.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Arrangement:
     right_em: float = 24.0
     bottom_em: float = 14.0
     lower: float = field(default=0.5, kw_only=True)
+    right_lower: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         for title, region in self.windows.items():
@@ -68,6 +71,9 @@ def dock_area(arrangement: Arrangement, others: Iterable[Arrangement] = (), *, r
     builds = reset or not _exists(arrangement)
     if builds:
         _build(arrangement, viewport.work_size)
+        _settling[arrangement.dock_id] = [arrangement.window_name(title) for title in first_of_each(arrangement)] if reset else []
+    elif behind := _settling.get(arrangement.dock_id):  # windows that have been shown already do not come to the front by themselves
+        imgui.set_window_focus(behind.pop())  # one a frame: a tab is chosen where the focus is
     imgui.dock_space_over_viewport(arrangement.dock_id, viewport, imgui.DockNodeFlags_.none.value)
     return builds
 
@@ -120,7 +126,8 @@ def _split(arrangement: Arrangement, root: int, size: imgui.ImVec2) -> dict[str,
     for side in ("left", "right"):
         lower = f"{side}.lower"
         if lower in used and side in used:
-            nodes[lower], nodes[side] = _cut(nodes[side], imgui.Dir.down, arrangement.lower)
+            part = arrangement.right_lower if side == "right" else None
+            nodes[lower], nodes[side] = _cut(nodes[side], imgui.Dir.down, part or arrangement.lower)
         elif lower in used:
             nodes[lower] = nodes[side]
     return nodes
@@ -142,6 +149,12 @@ def docked_window(arrangement: Arrangement, title: str, flags: int = 0) -> Itera
         yield visible
     finally:
         imgui.end()
+
+
+def first_of_each(arrangement: Arrangement) -> tuple[str, ...]:
+    """The first window of each region: the one in front, as long as nobody has chosen another."""
+    firsts = {region: title for title, region in reversed(tuple(arrangement.windows.items()))}
+    return tuple(firsts.values())
 
 
 def in_front(arrangement: Arrangement, title: str) -> bool:

@@ -24,6 +24,7 @@ class Workspace:
     left_em: float = 21.0
     right_em: float = 25.0
     lower: float = 0.5
+    right_lower: float | None = None  # at the right, where that differs
 
     def arrangement(self, panels: tuple[Panel, ...], number: int) -> Arrangement:
         """Where the panels stand that belong to this workspace, which has this number."""
@@ -31,9 +32,11 @@ class Workspace:
         others = {p.title: BEHIND.get(p.region, p.region) for p in rest}
         known = {p.title for p in panels}
         windows = {PICTURE: "centre", **{t: r for t, r in self.places.items() if t in known}, **others}
-        return Arrangement(self.name, windows, left_em=self.left_em, right_em=self.right_em, lower=self.lower)
+        widths = (self.left_em, self.right_em)
+        return Arrangement(self.name, windows, *widths, lower=self.lower, right_lower=self.right_lower)
 
 
+LATENT_POSE, LAYERS_CHANNELS = 0.532, 0.552  # of the height for the lower panel: all four fit into a window of 1600x900
 BEHIND = {"left": "left.lower", "right": "right.lower", "bottom": "right.lower"}
 
 WORKSPACES: tuple[Workspace, ...] = (
@@ -50,6 +53,8 @@ WORKSPACES: tuple[Workspace, ...] = (
             "Layers": "right",
             "Channels": "right.lower",
         },
+        lower=LATENT_POSE,
+        right_lower=LAYERS_CHANNELS,
     ),
     Workspace(
         "Layers",
@@ -70,6 +75,8 @@ WORKSPACES: tuple[Workspace, ...] = (
             "Edits": "right.lower",
         },
         right_em=32.0,
+        lower=LATENT_POSE,
+        right_lower=LAYERS_CHANNELS,
     ),
     Workspace(
         "Spectra",

@@ -5,7 +5,9 @@ import itertools
 import pytest
 from PIL import Image
 
+from gui_utils import layout
 from gui_utils.libraries import imgui
+from gui_utils.window import WindowOptions
 from tests.viz.test_app import Running
 from viz import menus, workspaces
 from viz.commands import CaptureWindow, ToggleChrome
@@ -49,6 +51,18 @@ def test_the_layer_on_screen_is_in_view_in_every_workspace(running):
         running.ui.frames(6)
         row, panel = running.ui.item("Tap.layer.output"), imgui.internal.find_window_by_name(running.app.arrangement.window_name("Layers"))
         assert panel.pos.y < row.top and row.bottom < panel.pos.y + panel.size.y, f"workspace {number}"
+
+
+def test_nothing_scrolls_in_the_window_as_it_first_opens(running):
+    running.window.resize(WindowOptions().size)
+    for number in (1, 2):
+        running.app.choose_workspace(number)
+        running.app.layout_reset_due = True
+        running.ui.frames(6)
+        fronts = [title for title in running.app.arrangement.windows if layout.in_front(running.app.arrangement, title)]
+        panels = {title: imgui.internal.find_window_by_name(running.app.arrangement.window_name(title)) for title in fronts}
+        assert {"Latent", "Pose", "Layers", "Channels"} <= set(fronts)
+        assert not {title: panel.scroll_max.y for title, panel in panels.items() if panel.scroll_max.y}
 
 
 def test_the_picture_alone_says_the_way_back_once(running):

@@ -189,9 +189,8 @@ def brought_to_front(app: App) -> list[str]:
     """The panels that somebody has chosen: those in front that are not the first of their tabs."""
     from gui_utils import layout
 
-    windows = app.arrangement.windows
-    first = {next(title for title, where in windows.items() if where == region) for region in windows.values()}
-    return [title for title in windows if title not in first and layout.in_front(app.arrangement, title)]
+    first = layout.first_of_each(app.arrangement)
+    return [title for title in app.arrangement.windows if title not in first and layout.in_front(app.arrangement, title)]
 
 
 def bring_to_front(app: App, titles: list[str]) -> None:

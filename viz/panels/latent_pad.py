@@ -11,7 +11,7 @@ from viz.canvas import gestures
 from viz.panels import PanelContext
 from viz.state import SEEDS_PER_ROW, Latent, ViewState
 
-HEIGHT_EM = 8.0
+HEIGHT_EM = 7.0
 SPACING_EM = 5.0  # between two seeds on the map
 COARSE, FINE = 10.0, 0.1  # Shift, Alt
 CLICK_PX = 3.0  # the mouse moved no further: a click

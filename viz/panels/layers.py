@@ -21,7 +21,7 @@ COLUMNS = (
     ("Type", "What the layer's numbers are on a graphics card; the processor always takes 32 bits."),
 )
 HINT = "[ and ] go to the layer before and after."
-MEASURED_HINT = HINT + " By layer, Out of band and Layer health add columns here while they measure."
+MEASURED_HINT = "[ and ] change the layer; measurements add columns."
 TYPES = {"float16": "f16", "float32": "f32"}
 SELECTED = (*theme.ACCENT, 0.3)
 FEWEST = 4  # rows that the table shows, its headings among them

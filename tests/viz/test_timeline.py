@@ -112,8 +112,8 @@ def test_values_with_a_meaning_of_their_own_switch():
     for a, b in ((2, 8), (8, 2)):
         line = between(end.edit(Truncation, cutoff=a), end.edit(Truncation, cutoff=b))
         assert [line.at(2 * i / 6).get(Truncation).cutoff for i in range(7)] == [*range(a, b, (b - a) // 6), b]
-    zoom = between(ViewState().edit(View, zoom=2.0), ViewState().edit(View, zoom=8.0)).at(1.0).get(View).zoom
-    assert zoom == pytest.approx(4.0)  # by equal factors
+    zoom = between(ViewState().edit(View, zoom=2.0), ViewState().edit(View, zoom=32.0)).at(1.0).get(View).zoom
+    assert zoom == pytest.approx(8.0)  # by equal factors
     other = ViewState().put(Source("another", reload=4))
     assert between(ViewState(), other).at(1.0) == ViewState()
 

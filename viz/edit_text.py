@@ -66,15 +66,23 @@ def channel_list(text: str) -> tuple[int, ...]:
 def with_amount(edit: Edit, text: str) -> Edit:
     """The edit by this much: a number, or for "move" X, Y, an angle and a scale. ValueError for anything else."""
     if edit.operation != "move":
-        return replace(edit, amount=float(text))
+        return replace(edit, amount=_number(text, f"{text!r} is no amount: a number is expected, such as {edit.operation}=0.5"))
     values: dict[str, float] = {}
+    wrong = f"{text!r} is no move: X,Y in image widths, an angle such as 30deg, a scale such as 1.2x"
     for part in text.split(","):
         found = re.fullmatch(r"\s*(.+?)\s*(deg|°|x|×|)\s*", part)
         name = UNITS.get(found[2], "y" if "x" in values else "x") if found else ""
         if found is None or name in values:
-            raise ValueError(f"{text!r} is no move: X,Y in image widths, an angle such as 30deg, a scale such as 1.2x")
-        values[name] = float(found[1]) / (360 if name == "turns" else 1)
+            raise ValueError(wrong)
+        values[name] = _number(found[1], wrong) / (360 if name == "turns" else 1)
     return replace(edit, **values)
+
+
+def _number(text: str, wrong: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(wrong) from None
 
 
 def _amount_text(edit: Edit) -> str:

@@ -16,7 +16,7 @@ from gui_utils import plots
 from gui_utils.controls import Field, button, checkbox
 from gui_utils.libraries import imgui
 from gui_utils.text import number_text
-from viz.analysis.slice import ScanLine
+from viz.analysis.slice import NO_LENGTH, ScanLine
 from viz.canvas import shared_cursor
 from viz.commands import SaveMeasurement
 from viz.figures.drawing import Color, Drawing
@@ -49,10 +49,11 @@ class Profile:
 
 
 def profile_of(line: Slice, picture: Picture | None) -> Profile | None:
-    """None without a picture, and of a contact sheet. Masked samples, and what lies beyond the border, are not known."""
-    if picture is None or picture.grid:
+    """None without a picture, of a contact sheet, and along no length. Masked samples, and what lies beyond the border, are not known."""
+    scan = ScanLine(line.x0, line.y0, line.x1, line.y1)
+    if picture is None or picture.grid or scan.length == 0:
         return None
-    scan, rate = ScanLine(line.x0, line.y0, line.x1, line.y1), picture.frame_rect[2] - picture.frame_rect[0]
+    rate = picture.frame_rect[2] - picture.frame_rect[0]
     parts, values = scan.parts(rate), scan.read(picture.values, sampling_rate=rate).astype(np.float64)
     x, y = scan.at(parts)
     height, width = picture.values.shape[:2]
@@ -165,7 +166,8 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         return state
     shared_cursor.point(context.scratch, NAME, None)
     sheet = line.profile and frame is not None and frame.picture is not None and bool(frame.picture.grid)
-    wrapped_text(SHEET if sheet else EMPTY)
+    at_a_point = line.profile and (line.x0, line.y0) == (line.x1, line.y1)
+    wrapped_text(SHEET if sheet else NO_LENGTH if at_a_point else EMPTY)
     return state
 
 

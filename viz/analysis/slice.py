@@ -16,6 +16,7 @@ from viz.analysis.sticking import share_kept
 
 FINE = 1 / 8  # of the sampling rate, in cycles per image: what counts as detail
 ENOUGH = 8  # lines before a score says anything
+NO_LENGTH = "The line ends where it begins: drag one of its ends away."
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from gui_utils.libraries import imgui
 from gui_utils.scopes import item_width, tooltip_scope
 from gui_utils.text import number_text
 from gui_utils.tone import ToneMap, tone_map
-from viz.analysis.slice import ScanLine, SliceStrip
+from viz.analysis.slice import NO_LENGTH, ScanLine, SliceStrip
 from viz.commands import SaveMeasurement
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, beside, cached, unit_note, wrapped_text
@@ -90,7 +90,7 @@ def _controls(state: ViewState, context: PanelContext, collected: Collected) -> 
     """The buttons and the score, then the line's two ends, each in the row if it fits and else in the next."""
     line, reason = state.get(Slice), "" if state.get(Slice).on else "The slice is switched off."
     coordinate_em = _coordinate_em(imgui.get_content_region_avail().x / imgui.get_font_size())
-    nothing = reason or ("" if len(collected.strip) else "There is no line yet.")
+    nothing = reason or ("There is no line yet." if not len(collected.strip) else "" if collected.length else NO_LENGTH)
     imgui.same_line()
     if button(CLEAR, disabled=nothing):
         collected.strip.clear()

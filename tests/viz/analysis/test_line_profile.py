@@ -12,7 +12,9 @@ import pytest
 
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz import cli
+from viz.analysis import line_profile
 from viz.analysis.line_profile import PANEL, labels_of, limits, profile_of, profiles, text_at
+from viz.analysis.slice import NO_LENGTH
 from viz.canvas import shared_cursor
 from viz.commands import SaveMeasurement
 from viz.export import film_file
@@ -98,6 +100,14 @@ def test_the_panel_shows_every_view_reads_the_pictures_cursor_and_shares_its_own
         saved = shown.context.commands[-1]
         assert isinstance(saved, SaveMeasurement) and saved.arrays["second values"].shape == (8, 3)
         assert saved.figure().ndim == 3
+
+
+def test_a_line_that_ends_where_it_begins_is_none(monkeypatch):
+    point, said = replace(LEVEL, x0=0.25), []
+    assert profile_of(point, ramp()) is None
+    monkeypatch.setattr(line_profile, "wrapped_text", said.append)
+    with show(PANEL, ViewState().put(point), network=FACTS, frame=compared()) as shown:
+        assert shown.ui.item("Slice.export_profile").disabled and said[-1] == NO_LENGTH
 
 
 def test_a_reading_names_place_sample_and_every_channel():

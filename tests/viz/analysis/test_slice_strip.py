@@ -113,6 +113,12 @@ def test_the_panel_collects_while_it_is_on_and_does_nothing_else():
         assert len(collected.strip) <= 1, "only what is still on screen"
 
 
+def test_of_a_line_that_ends_where_it_begins_nothing_can_be_saved():
+    with show(ss.PANEL, ON.put(Slice(True, 0.1, 0.1, 0.1, 0.1)), network=R, frame=frame_of(R, picture=picture())) as shown:
+        shown.ui.frames(2)
+        assert shown.ui.item("Slice.export").disabled and len(shown.context.scratch["slice"].strip)
+
+
 def test_over_a_contact_sheet_the_panel_says_why_no_line_is_added(monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(ss, "wrapped_text", said.append)

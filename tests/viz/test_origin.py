@@ -45,6 +45,7 @@ from viz.state import (
     View,
     ViewState,
 )
+from viz.tour.tour import Tour
 
 TINY_R = Path(__file__).resolve().parents[1] / "golden" / "tiny_r.pkl"
 POSED = ["--set", "Pose.x=0.1"]
@@ -153,7 +154,7 @@ def saved_and_made_again(window: Pipeline, view: ViewState, folder: Path) -> lis
     """All that a window saves of a view, each of which its own command has made again."""
     frame = ask(window, view.only(*RENDERED))  # what a window asks
     frame = [frame, *window.refine(frame)][-1]
-    app: Any = SimpleNamespace(good=frame, state=view, capture_folder=folder)
+    app: Any = SimpleNamespace(good=frame, state=view, capture_folder=folder, tour=Tour())
     saves = [saving.save_picture, saving.save_raw]
     if not view.get(Compare).on or view.get(CompareView).mode == "difference":
         saves.append(saving.save_values)

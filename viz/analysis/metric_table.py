@@ -147,7 +147,7 @@ def _curves(found: Progressed) -> None:
         return
     low, high = np.percentile(known, (2, 98))
     axes = plots.Axes("samples", "dB", x=(0, found.newest.total), y=(float(low) - 3, float(high) + 3), follow=True, legend="out")
-    with plots.plot("##estimates", axes, (-1, 12)) as shown:
+    with plots.plot("##estimates", axes, (-1, -10)) as shown:
         if shown:
             for i, (kind, points) in enumerate(lines.items()):
                 color = plots.series_color(i)

@@ -4,11 +4,13 @@ import contextlib
 import dataclasses
 import json
 import re
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
 
 from networks.editing import OPERATIONS, ChannelEdit
+from networks.fourier_input import FourierInput
 from tests.viz.asked import GOLDEN, TINY_R, TINY_SG2, ask, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from tests.viz.test_app import Running
@@ -22,7 +24,8 @@ from viz.compare import compare, pairs
 from viz.edit_text import channel_list, edit_of, layer_list, summary, text_of
 from viz.groups import edits as group
 from viz.panels import edits as panel
-from viz.request import OverlayResult, Picture
+from viz.request import OverlayResult, Picture, RenderRequest
+from viz.stages import synthesis
 from viz.state import (
     BreakIt,
     ChannelEffect,
@@ -32,6 +35,7 @@ from viz.state import (
     EditActivations,
     Equivariance,
     LayerHealth,
+    LearnedPose,
     Pose,
     StateError,
     Tap,
@@ -337,6 +341,17 @@ def test_a_right_click_in_the_sheet_turns_a_channel_off_and_undo_on_again(tmp_pa
         assert not running.state.get(EditActivations).edits and running.state.get(Channels).mode == "sheet"
     finally:
         running.close()
+
+
+def test_the_mean_learned_pose_is_that_of_the_network_whatever_is_edited(pipeline, monkeypatch):
+    """Reading it waits for a GPU: a drag that edits another network for every picture does so once."""
+    asked, found = [], FourierInput.learned_pose
+    monkeypatch.setattr(FourierInput, "learned_pose", lambda source, w: asked.append(1) or found(source, w))
+    monkeypatch.setattr(synthesis, "_average_poses", WeakKeyDictionary())
+    for amount in (0.5, 0.6, 0.7):
+        view = edited(dataclasses.replace(OFF, amount=amount)).put(LearnedPose("average"))
+        assert synthesis.learned_pose_argument(view, pipeline.networks.run(pipeline._run(RenderRequest(1, view)))) is not None
+    assert len(asked) == 1
 
 
 # ---------------------------------------------------------------------------------------------------- beside another view

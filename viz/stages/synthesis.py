@@ -63,10 +63,11 @@ def learned_pose_argument(view: ViewState, ready: Ready) -> tuple[float, float, 
     if mode == "fixed":
         fixed = view.get(LearnedPose)
         return (math.cos(fixed.turns * math.tau), math.sin(fixed.turns * math.tau), fixed.x, fixed.y)
-    if ready.network not in _average_poses:  # reading numbers waits for a GPU: once a network
-        r_c, r_s, t_x, t_y = ready.network.learned_pose(ready.network.w_avg[None])[0].tolist()
-        _average_poses[ready.network] = (r_c, r_s, t_x, t_y)
-    return _average_poses[ready.network]
+    network = (ready.unedited or ready).network  # edits come after the pose
+    if network not in _average_poses:  # reading numbers waits for a GPU: once a network
+        r_c, r_s, t_x, t_y = network.learned_pose(network.w_avg[None])[0].tolist()
+        _average_poses[network] = (r_c, r_s, t_x, t_y)
+    return _average_poses[network]
 
 
 def conditions(run: Run) -> dict[str, Any]:

@@ -87,6 +87,11 @@ class _Layers:
         self._to = ready.network.taps.index(tap) + 1
         self._left: Any = None
 
+    @property
+    def rows(self) -> set[int]:
+        """The rows of ws that the layer is computed from: the input none, where its learned pose is replaced."""
+        return {row for step in self._steps[: self._to] for row in step.rows}
+
     def features(self, ws: Tensor) -> Tensor:
         from networks.steps import run_steps
 
@@ -145,7 +150,7 @@ def problem_of(run: Run, tap: TapInfo, layers: _Layers) -> Problem:
 
     ready, options = run.inputs["load"], run.view.get(DragPoints)
     rows = rows_of(options, ready.network.taps, tap)
-    if not rows:
+    if layers.rows.isdisjoint(rows):
         raise CommandError(f"{tap.name} depends on none of the rows from {options.first} on: begin earlier, or follow a later layer.")
     place = lambda places: torch.tensor([moved(layers.matrix, at) for at in places], dtype=torch.float32, device=ready.device)  # noqa: E731
     handles, targets = place([pair.handle for pair in options.pairs]), place([pair.target for pair in options.pairs])

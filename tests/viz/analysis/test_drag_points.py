@@ -25,6 +25,7 @@ from viz.state import (
     DragPoints,
     DragPointsView,
     Latent,
+    LearnedPose,
     Mixing,
     OverlayView,
     OwnLatent,
@@ -227,6 +228,13 @@ def test_what_cannot_be_dragged_is_said_beside_the_picture():
     for words, points in cases.items():
         frame = refined(pipeline, START.put(points))
         assert frame.error is None and words in frame.overlays[NAME].error.message
+
+
+def test_a_layer_that_no_row_reaches_any_more_cannot_be_dragged():
+    view = START.put(dataclasses.replace(FEW, layer="input"))
+    assert refined(Pipeline(headless=True), view, most=3).overlays[NAME].error is None, "by the learned pose"
+    error = refined(Pipeline(headless=True), view.put(LearnedPose("identity"))).overlays[NAME].error
+    assert error is not None and "input depends on none of the rows" in error.message
 
 
 def test_stylegan2_can_be_dragged_too():

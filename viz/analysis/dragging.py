@@ -8,7 +8,7 @@ that are followed are those under the pose, so what counts is the picture as sho
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.inversion import quicken
 from viz.errors import CommandError
-from viz.groups.drag_points import moved, moved_back
+from viz.groups.drag_points import Matrix, moved, moved_back
 from viz.request import OverlayImage, OverlayResult
 from viz.state import DragPoints, Pose, Unwarp
 
@@ -152,22 +152,35 @@ def problem_of(run: Run, tap: TapInfo, layers: _Layers) -> Problem:
     rows = rows_of(options, ready.network.taps, tap)
     if layers.rows.isdisjoint(rows):
         raise CommandError(f"{tap.name} depends on none of the rows from {options.first} on: begin earlier, or follow a later layer.")
-    place = lambda places: torch.tensor([moved(layers.matrix, at) for at in places], dtype=torch.float32, device=ready.device)  # noqa: E731
-    handles, targets = place([pair.handle for pair in options.pairs]), place([pair.target for pair in options.pairs])
+
+    def posed(places: Sequence[tuple[float, float]]) -> Tensor:
+        return torch.tensor([moved(layers.matrix, place) for place in places], dtype=torch.float32, device=ready.device)
+
+    handles, targets = posed([pair.handle for pair in options.pairs]), posed([pair.target for pair in options.pairs])
     reach = torch.tensor(tap.size, device=ready.device) / 2 / tap.sampling_rate
     for number, ends in enumerate(zip(handles, targets, strict=True), start=1):
         if any((end.abs() > reach).any() for end in ends):
             raise CommandError(OFF_THE_LAYER.format(number, tap.name, float(reach.max())))
-    stays = None
-    if options.keep:
-        back = torch.linalg.inv(torch.tensor(layers.matrix, dtype=torch.float64)).to(ready.device, torch.float32)
-        center = back.new_tensor((options.keep_x, options.keep_y))
-        inside = lambda at: (at @ back[:2, :2].T + back[:2, 2] - center).norm(dim=-1) <= options.keep_radius  # noqa: E731
-        stays = inside if options.keep == "inside" else lambda at: ~inside(at)
     return Problem(
         layers.features, tap.sampling_rate, handles, targets, tuple(rows), options.step_size * spread(ready.network),
-        options.motion_radius, options.tracking_radius, stays, options.weight,
+        options.motion_radius, options.tracking_radius, _staying(options, layers.matrix, ready.device), options.weight,
     )  # fmt: skip
+
+
+def _staying(options: DragPoints, matrix: Matrix, device: Any) -> Callable[[Tensor], Tensor] | None:
+    """Which places [..., 2] of the posed picture must stay: one side of the circle, which goes with the pose; None for none."""
+    import torch
+
+    if not options.keep:
+        return None
+    back = torch.linalg.inv(torch.tensor(matrix, dtype=torch.float64)).to(device, torch.float32)
+    center = back.new_tensor((options.keep_x, options.keep_y))
+
+    def staying(places: Tensor) -> Tensor:
+        inside = (places @ back[:2, :2].T + back[:2, 2] - center).norm(dim=-1) <= options.keep_radius
+        return inside if options.keep == "inside" else ~inside
+
+    return staying
 
 
 def _furthest(run: Run, kept_under: Any, limit: int, problem: Problem, layers: _Layers) -> Dragged | None:

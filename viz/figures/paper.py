@@ -199,7 +199,9 @@ def spectra(recipe: Recipe) -> Drawing:
     heat, title = Place(MARGIN, ROW, 160, 160), f"mean of {found.count} pictures"
     items = picture(heat, tone_map(found.heat_db, tone), x, y, title)
     items += color_scale(heat, "viridis", Axis("dB", low, high))
-    lines = [Curve(label, line[0], line[1], COLORS[i], ((), (4, 2), (1, 1.5))[i % 3]) for i, (label, line) in enumerate(found.lines().items())]
+    lines = [
+        Curve(label, line[0], line[1], COLORS[i], ((), (4, 2), (1, 1.5))[i % 3]) for i, (label, line) in enumerate(found.lines().items())
+    ]
     scales = Scales(Axis("cycles per image", 0.0, float(max(line.x.max() for line in lines))), Axis("dB over white noise", low, high))
     items += chart(Place(MARGIN + 160 + BAR + GAP, ROW, 204, 160), scales, lines, "slices", ((found.edge, "s/2"),))
     return _drawing(recipe, frame, "Figure 6", MARGIN + 160 + BAR + GAP + 204 + EDGE, ROW + 160 + 32, items)

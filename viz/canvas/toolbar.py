@@ -51,7 +51,8 @@ GIZMO = Field("Gizmo", id="View.gizmo", help="Show the handles of the pose: ring
 POINTS = Field(
     "Points",
     id="Toolbar.points",
-    help="Place drag points: a left-drag on the picture goes from a handle to its target. The panel Drag points (workspace 1) moves them.",
+    help="Place drag points: a left-drag on the picture goes from a handle to its target. The panel Drag points, which comes to the front, "
+    "moves them.",
 )
 OVERLAY = Field("", id="Toolbar.overlay", help="Which measurement lies over the picture.", default="")
 OVERLAY_OPACITY = Field("", id="Toolbar.opacity", help="Opacity of the measurement: 1 hides the picture below.", default=1.0, decimals=2)
@@ -79,7 +80,7 @@ def toolbar(state: ViewState, app: App) -> ViewState:
             Tool(KERNEL, _magnify, 6, label="Enlarging"),
             Tool(MARGINS, lambda field, s: s.edit(View, margins=controls.toggle(field, s.get(View).margins))),
             Tool(GIZMO, lambda field, s: _gizmo(field, s, app)),
-            Tool(POINTS, _points),
+            Tool(POINTS, lambda field, s: _points(field, s, app)),
         ),
     )
 
@@ -129,9 +130,14 @@ def _gizmo(field: Field, state: ViewState, app: App) -> ViewState:
     return state.edit(View, gizmo=controls.toggle(field, state.get(View).gizmo, disabled=no_pose))
 
 
-def _points(field: Field, state: ViewState) -> ViewState:
+def _points(field: Field, state: ViewState, app: App) -> ViewState:
+    """Placing begins with the panel in front: it has the way on."""
     reason = ON_A_SHEET if state.get(Channels).mode == "sheet" else ""
-    return state.edit(DragPointsView, place=controls.toggle(field, state.get(DragPointsView).place, disabled=reason))
+    before = state.get(DragPointsView).place
+    place = controls.toggle(field, before, disabled=reason)
+    if place and not before:
+        app.show_panel("Drag points")
+    return state.edit(DragPointsView, place=place)
 
 
 def _scalar_only(state: ViewState, app: App) -> str:

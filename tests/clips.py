@@ -1,4 +1,5 @@
-"""Makes the README's clips anew: a walk in the window, texture sticking as T shows it, the error while turning: `python -m tests.clips`."""
+"""Makes the README's clips anew: a walk in the window, texture sticking as T shows it, the error while
+turning, drag points: `python -m tests.clips`."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ import numpy as np
 from PIL import Image
 
 from gui_utils.libraries import imgui
+from viz.analysis import dragging
 from viz.export.export import export
 from viz.export.options import ExportOptions
 from viz.export.window_camera import FilmedWindow, Untimed
+from viz.groups.drag_points import DragPair, DragPoints, DragPointsView
 from viz.groups.groups import Equivariance, Latent, OverlayView, Source, Unwarp
 from viz.pipeline import Pipeline
 from viz.session.session import Session
@@ -27,8 +30,10 @@ FPS = 10
 MOST_BYTES = 2_000_000
 WINDOW, SMALL_WINDOW = (880, 520), (600, 470)
 SETTLING, ROUND = 12, 30  # frames until the globes are on their circle, and once round it
+MOST_STEPS = 20  # of drag points
 PAUSE = 4  # frames before the mouse is pressed, and after it is let go
 GAP, GROUND = 8, 28
+VIVID = 120  # between the largest and the smallest of a pixel's three values
 
 
 def view(network: str) -> ViewState:
@@ -98,12 +103,37 @@ def beside(*films: list[np.ndarray]) -> list[np.ndarray]:
     return [np.concatenate([each for frame in frames for each in (frame, gap)][:-1], axis=1) for frames in zip(*films, strict=True)]
 
 
-CLIPS: dict[str, Callable[[], list[np.ndarray]]] = {"walk": walk, "error-map": error_map, "sticking": demonstration_of_sticking}
+def drag_points() -> list[np.ndarray]:
+    """The tip of a mountain goes to its target, a step a frame."""
+    pair = DragPair(-0.255, 0.04, -0.18, -0.03)
+    start = ViewState().edit(Source, network="landscape-r-128").edit(DragPoints, pairs=(pair,)).edit(DragPointsView, place=True)
+    filmed = FilmedWindow(Session((start,), settings={"font_scale": 0.8}), Untimed(Pipeline()), SMALL_WINDOW, fps=FPS)
+    filmed.app.chrome_shown = False
+    try:
+        frames = [filmed.step() for _ in range(FPS)]
+        for steps in range(1, MOST_STEPS):
+            view = filmed.app.state.edit(DragPoints, on=True, steps=steps).edit(OverlayView, image=dragging.PICTURE)
+            frames.append(filmed.show(view, 0.0))
+        return frames + frames[-1:] * FPS
+    finally:
+        filmed.close()
+
+
+CLIPS: dict[str, Callable[[], list[np.ndarray]]] = {
+    "walk": walk,
+    "error-map": error_map,
+    "sticking": demonstration_of_sticking,
+    "drag-points": drag_points,
+}
 
 
 def save_gif(path: Path, frames: list[np.ndarray]) -> int:
     """One palette for all frames, so that only what changes is stored. Returns the size in bytes."""
     sample = np.concatenate(frames[:: max(1, len(frames) // 8)])
+    vivid = sample[np.ptp(sample, axis=-1) > VIVID]  # marks are few pixels: counted once, they would get no colour of their own
+    if len(vivid):
+        rows = math.ceil(sample.shape[0] / 20)
+        sample = np.concatenate([sample, np.resize(vivid, (rows, *sample.shape[1:]))])
     palette = Image.fromarray(sample).quantize(255, dither=Image.Dither.NONE)
     pictures = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=1000 // FPS, loop=0, optimize=False)

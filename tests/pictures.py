@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw
 from viz import cli
 from viz.figures.figure import figure_font
 from viz.groups.compare import Compare
-from viz.groups.drag_points import DragPair, DragPoints
 from viz.groups.edits import Edit, EditActivations
 from viz.groups.groups import (
     AverageSpectrum,
@@ -67,12 +66,6 @@ PICTURES: dict[str, tuple[ViewState, int]] = {  # name -> view and workspace
     "health": (START.edit(LayerHealth, on=True).edit(Filmstrip, on=True), 2),
     "break-it": (START.put(BreakIt(upsampling=1, own=(LayerBreak(3, window="nearest"), LayerBreak(5, pool="max"), LayerBreak(8)))), 2),
     "out-of-band": (LAYER.edit(LayerShares, on=True).edit(AverageSpectrum, on=True, num=16), 3),
-    "drag-points": (
-        START.edit(Source, network="landscape-r-128")
-        .edit(DragPoints, on=True, pairs=(DragPair(-0.27, 0.08, -0.12, 0.0),))
-        .edit(OverlayView, image="drag points.picture"),
-        1,
-    ),
     "edits": (
         START.put(
             EditActivations(
@@ -94,7 +87,6 @@ FRONT = {
     "flow-broken": ["Flow"],
     "nonlinearity": ["Nonlinearity", "Out of band"],
     "sweep": ["Sweep"],
-    "drag-points": ["Drag points"],
     "edits": ["Edits"],
     "average-spectrum": ["Average spectrum"],
     "fourier": ["Fourier input"],

@@ -43,7 +43,7 @@ FIGURES = ("fig1-left", "fig1-right", "fig4a", "fig4c", "fig6", "layers")
 WEIGHTS = {
     "click": 20, "control": 24, "drag": 14, "key": 16, "edit": 12, "command": 5, "wheel": 4, "menu": 3, "hover": 3, "double": 3,
     "drop": 3, "panel": 4, "menubar": 2, "calm": 6, "set": 2, "idle": 2, "type": 2, "path": 0.5, "resize": 1, "settings": 1, "remote": 0.5,
-    "export": 0.3, "figure": 0.1, "bundled": 0.1, "tour": 0.15, "offer": 0.2,
+    "export": 0.3, "figure": 0.1, "bundled": 0.1, "tour": 0.15, "offer": 0.2, "points": 0.3,
 }  # fmt: skip
 
 
@@ -137,4 +137,5 @@ DRAWN: dict[str, Callable[[random.Random], tuple[Any, ...]]] = {
     "panel": lambda s: (s.randint(1, 6), round(s.random(), 4)),
     "calm": lambda s: (s.choice(("motion", "analyses")),),
     "idle": lambda s: (s.randint(1, 8),),
+    "points": lambda s: tuple((*_place(s), *_place(s)) for _ in range(s.randint(1, 2))),
 }

@@ -8,6 +8,7 @@ from viz.request import Beside, Frame, OverlayResult, RenderError
 
 OF_FILES = ("load", "latent")  # stages whose error tells of a file that is missing, broken, or does not fit: a valid answer
 MISSING = ("there is no such file", "cannot be read as a picture", "There is no picture")
+BESIDE = ("There are no points to drag", "lies outside of what", "depends on none of the rows")  # where drag points cannot be
 
 
 def others(frame: Frame) -> tuple[Beside, ...]:
@@ -20,9 +21,9 @@ def of_a_file(error: RenderError) -> bool:
 
 
 def wrong(result: OverlayResult) -> RenderError | None:
-    """The error of a measurement, unless it is about a file that is not there."""
+    """The error of a measurement, unless it is about a file or a place that is not there."""
     error = result.error
-    return None if error is None or any(text in error.message for text in MISSING) else error
+    return None if error is None or any(text in error.message for text in MISSING + BESIDE) else error
 
 
 def same_picture(one: Frame, other: Frame) -> bool:

@@ -33,7 +33,7 @@ from viz.render_thread import Inline, RenderThread
 from viz.request import RenderRequest
 from viz.session.autosave import Autosave
 from viz.settings import Settings
-from viz.state import ANALYSES, GROUPS, MOTION
+from viz.state import ANALYSES, GROUPS, MOTION, DragPair, DragPoints
 from viz.timeline.timeline import Timeline
 
 FILLED_EVERY = 8  # frames
@@ -254,6 +254,12 @@ class Endurance(Errands):
         titles = [title for title in self.app.arrangement.windows if title != workspaces.PICTURE]
         imgui.set_window_focus(self.app.arrangement.window_name(titles[int(part * len(titles))]))
         self.ui.frames(2)
+
+    def _points(self, *pairs: tuple[float, float, float, float]) -> None:
+        """Random edits hardly ever place points within the picture."""
+        placed = tuple(DragPair(*(part - 0.5 for part in pair)) for pair in pairs)
+        self.app.state = self.app.state.edit(DragPoints, on=True, pairs=placed, layer="", steps=3, stopped_at=0)
+        self.ui.frames(4)
 
     def _edit(self, group: str, field: str, value: Any) -> None:
         kind = next(k for k in GROUPS if k.__name__ == group)

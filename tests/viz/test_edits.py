@@ -134,7 +134,7 @@ def test_the_effect_of_a_channel_is_what_turning_it_off_changes(pipeline, capsys
 
 def test_what_matters_most_becomes_an_edit():
     found = channel_effect.Effects("L5", 4, (0.1, 0.4, 0.0, 0.2))
-    assert found.order == (1, 3, 0, 2) and channel_effect.rows(found)[0] == ("1", "−14.0") and found.db(2) == -np.inf
+    assert found.order == (1, 3, 0, 2) and channel_effect.rows(found, 1) == [("1", "−14.0")] and found.db(2) == -np.inf
     view = ViewState().edit(Tap, layer="L5_84_96").put(ChannelEffect(on=True))
     frame = frame_of(R, view, overlays={channel_effect.NAME: OverlayResult(found)})
     with show(channel_effect.PANEL, view, network=R, frame=frame) as shown:

@@ -60,7 +60,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     if ready.whole is None:
         yield OverlayResult()
         return
-    networks = ready.whole.network, (ready.unedited or ready).network  # edits are not what is measured here
+    networks = ready.whole.network, ready.without_edits.network  # edits are not what is measured here
     total, done, toll = TIMINGS + SAMPLES, 0, Toll()
     for _ in range(TIMINGS):
         seconds = []

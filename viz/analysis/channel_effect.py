@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +40,7 @@ class Effects:
     channels: int
     rms: tuple[float, ...] = ()
 
-    @property
+    @cached_property
     def order(self) -> tuple[int, ...]:
         """The channels that were turned off so far, those that change most first."""
         return tuple(sorted(range(len(self.rms)), key=lambda channel: -self.rms[channel]))
@@ -47,6 +48,12 @@ class Effects:
     def db(self, channel: int) -> float:
         """The RMS of the change in dB of the full range (2): the PSNR between both pictures, with the other sign."""
         return 20 * math.log10(self.rms[channel] / PEAK) if self.rms[channel] else -math.inf
+
+    @cached_property
+    def levels_db(self) -> np.ndarray:
+        """[n] in that order; NaN where nothing changes."""
+        levels = np.array([self.db(channel) for channel in self.order])
+        return np.where(np.isfinite(levels), levels, np.nan)
 
 
 # ---------------------------------------------------------------------------------------------------- computation
@@ -121,20 +128,20 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         state = state.edit(Channels, mode="sheet", sort="ranked", ranking=order, sheet_page=0)
     if found is not None:
         _chart(found)
-        text_table("##effects", ("channel", "dB"), rows(found)[:ROWS], sizing=BY_CONTENT)
+        text_table("##effects", ("channel", "dB"), rows(found, ROWS), sizing=BY_CONTENT)
     return state
 
 
-def rows(found: Effects) -> list[tuple[str, str]]:
-    return [(str(channel), number_text(found.db(channel))) for channel in found.order]
+def rows(found: Effects, most: int) -> list[tuple[str, str]]:
+    return [(str(channel), number_text(found.db(channel))) for channel in found.order[:most]]
 
 
 def _chart(found: Effects) -> None:
     """In order, so that it shows whether a few channels do all."""
-    levels = np.array([found.db(channel) for channel in found.order])
+    levels = found.levels_db
     with plots.plot("##channel effect", plots.Axes("rank", "dB", follow=True, legend=""), (-1, 10)) as visible:
         if visible and np.isfinite(levels).any():
-            plots.line("change", np.arange(len(levels)), np.where(np.isfinite(levels), levels, np.nan), plots.series_color(0))
+            plots.line("change", np.arange(len(levels)), levels, plots.series_color(0))
 
 
 PANEL = Panel("Channel effect", "right", 39, draw, resets=(ChannelEffect,), workspaces=(2,))

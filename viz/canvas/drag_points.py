@@ -184,10 +184,9 @@ def _draw_region(lines: imgui.ImDrawList, points: DragPoints, placement: Placeme
     em = imgui.get_font_size()
     rim = _rim(points, placement, matrix)
     for tint, width in ((theme.packed((0, 0, 0), 0.5), 3.5), (theme.packed((1, 1, 1), 0.95 if part == "region rim" else 0.6), 1.5)):
-        for a, b in zip(rim, (*rim[1:], rim[0]), strict=True):
-            lines.add_line(a, b, tint, width)
+        lines.add_polyline([imgui.ImVec2(*at) for at in rim], tint, theme.px(width), imgui.ImDrawFlags_.closed.value)
     x, y = placement.to_screen(*moved(matrix, (points.keep_x, points.keep_y)))
-    lines.add_circle((x, y), 0.3 * em, theme.packed((1, 1, 1), 0.95 if part == "region centre" else 0.6), 0, 1.5)
+    lines.add_circle((x, y), 0.3 * em, theme.packed((1, 1, 1), 0.95 if part == "region centre" else 0.6), 0, theme.px(1.5))
     top = min(rim, key=lambda at: at[1])
     down = 0.2 if points.keep == "inside" else -1.3
     theme.shadowed_text(lines, (top[0] - imgui.calc_text_size(STAYS).x / 2, top[1] + down * em), STAYS)

@@ -49,6 +49,10 @@ def show_or_hide(app: App, command: commands.Command) -> None:
                 app.toasts.add("info", WAY_BACK)  # once: nothing else on screen says how
         case commands.ToggleFullscreen():
             app.window.fullscreen = not app.window.fullscreen
+        case commands.ToggleSpectrum():
+            app.state = app.state.edit(Spectrum, on=not app.state.get(Spectrum).on)
+            if app.state.get(Spectrum).on:
+                app.show_panel("Spectrum")
 
 
 def carry_out(app: App, command: commands.Command) -> None:
@@ -104,14 +108,12 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.layout_reset_due = True
         case commands.StartTour() | commands.ShowSticking():
             tour_card.carry_out(app, command)
-        case commands.ToggleHelp() | commands.ShowGuide() | commands.ToggleChrome() | commands.ToggleFullscreen():
+        case (
+            commands.ToggleHelp() | commands.ShowGuide() | commands.ToggleChrome() | commands.ToggleFullscreen() | commands.ToggleSpectrum()
+        ):
             show_or_hide(app, command)
         case commands.ToggleCompare():
             app.state = compare_pairs.toggled(app.state, app.context.catalogue)
-        case commands.ToggleSpectrum():
-            app.state = app.state.edit(Spectrum, on=not app.state.get(Spectrum).on)
-            if app.state.get(Spectrum).on:
-                app.show_panel("Spectrum")
         case commands.RetryRender():
             app.submit()
         case commands.Quit():

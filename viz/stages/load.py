@@ -42,9 +42,14 @@ class Ready:
     unedited: Ready | None = None  # the same, broken or not, without the edits of its activations
 
     @property
+    def without_edits(self) -> Ready:
+        """The network, broken or not, with its activations as it computes them."""
+        return self.unedited or self
+
+    @property
     def trained(self) -> Ready:
         """The network as it is, neither edited nor broken."""
-        return self.whole or self.unedited or self
+        return self.whole or self.without_edits
 
 
 def choose_device(name: str) -> torch.device:

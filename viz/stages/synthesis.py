@@ -63,7 +63,7 @@ def learned_pose_argument(view: ViewState, ready: Ready) -> tuple[float, float, 
     if mode == "fixed":
         fixed = view.get(LearnedPose)
         return (math.cos(fixed.turns * math.tau), math.sin(fixed.turns * math.tau), fixed.x, fixed.y)
-    network = (ready.unedited or ready).network  # edits come after the pose
+    network = ready.without_edits.network  # edits come after the pose
     if network not in _average_poses:  # reading numbers waits for a GPU: once a network
         r_c, r_s, t_x, t_y = network.learned_pose(network.w_avg[None])[0].tolist()
         _average_poses[network] = (r_c, r_s, t_x, t_y)
@@ -92,7 +92,7 @@ def layer_memo(run: Run) -> Any:
     Edits are in the keys of the layers that they act on, so that those before serve the network without edits, too.
     """
     ready: Ready = run.inputs["load"]
-    return _LayerMemo(run, ((ready.unedited or ready).identity, run.view.get(Device).backend))
+    return _LayerMemo(run, (ready.without_edits.identity, run.view.get(Device).backend))
 
 
 def run(run: Run) -> Any:

@@ -65,7 +65,8 @@ class Stub:
 def run_of(view, network):
     tap = SimpleNamespace(name="x", sampling_rate=float(SIZE), spec=None)
     facts = SimpleNamespace(tap=lambda _: tap, taps=(tap,), has_pose=True, has_noise=False, resolution=SIZE)
-    ready = SimpleNamespace(facts=facts, network=network, device=torch.device("cpu"), identity="stub", unedited=None)
+    ready = SimpleNamespace(facts=facts, network=network, device=torch.device("cpu"), identity="stub")
+    ready.without_edits = ready
     matrix = view.get(Pose).matrix()
     values = network.synthesize(None, pose=None if matrix == Pose().matrix() else matrix)[0]
     return Run(view, {"load": ready, "synthesis": values, "latent": SimpleNamespace(ws=torch.zeros(1, 1, 1))}, {}, Memory(1 << 20))

@@ -70,10 +70,10 @@ class RenderThread:
 
     @property
     def busy(self) -> bool:
-        return self._working or self._pending is not None
+        return self._pending is not None or self._working  # in this order: see `_next`
 
     def wait_idle(self, timeout_s: float) -> bool:
-        """Blocks until nothing is pending or running; False if that took longer than `timeout_s`. For tests and shutdown."""
+        """Blocks until nothing is pending or running; False if that took longer than `timeout_s`. For tests."""
         with self._changed:
             return self._changed.wait_for(lambda: not self.busy, timeout_s)
 
@@ -140,8 +140,8 @@ class RenderThread:
             self._changed.wait_for(lambda: self._closing or self._pending is not None)
             if self._closing:
                 return None
+            self._working = True  # first: whoever asks meanwhile, without the lock, never finds it idle
             request, self._pending = self._pending, None
-            self._working = True
             return request
 
     def _publish(self, frame: Frame | None) -> None:

@@ -65,6 +65,24 @@ def test_a_frame_says_which_question_it_answers(thread, planned):
     assert (thread.frame.request.ticket, thread.frame.request.view) == (ticket, view(3))
 
 
+def test_from_the_request_to_its_answer_the_thread_is_busy_at_every_moment(planned):
+    class Watched(RenderThread):
+        """Looks, as the window does without the lock, in the moment in which a request is taken."""
+
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if name == "_pending" and value is None and threading.current_thread() is not threading.main_thread():
+                looked.append(self.busy)
+
+    looked: list[bool] = []
+    planned.gate.set()
+    thread = Watched(make=lambda: planned)
+    thread.submit(view(0))
+    assert thread.wait_idle(DEADLINE_S) and not thread.busy
+    thread.close(DEADLINE_S)
+    assert looked == [True]
+
+
 def test_steady_dragging_never_starves(thread, planned):
     """A superseded synthesis may stop, but the one after it may not."""
     thread.submit(view(0))

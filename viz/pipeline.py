@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from viz.groups.compare import NAMES
 from viz.memory import Memory
 from viz.refinement import Refinement
 from viz.request import Frame, Picture, RenderError, RenderRequest, Timing
-from viz.stages import SUPERSEDED, Run, Stage, _quiet, band, channels, histogram, latent, load, picture, spectrum, synthesis, tone, unwarp
+from viz.stages import SUPERSEDED, Run, Stage, band, channels, histogram, latent, load, picture, quiet, spectrum, synthesis, tone, unwarp
 from viz.state import BreakIt, Device, EditActivations, Source, ViewState
 
 MEMORY_BYTES = 1 << 30
@@ -45,7 +45,7 @@ class Pipeline:
         self.refinement = Refinement(self.memory, self._explain)
         self.others = OtherViews(self.memory, self._answer_other)
         self._newest: Newest = lambda: None
-        self._progress: Progress = _quiet
+        self._progress: Progress = quiet
         self._answered: tuple[RenderRequest, Run] | None = None
         shown = (channels.STAGE, band.STAGE, unwarp.STAGE, picture.STAGE, picture.STATISTICS, histogram.STAGE, spectrum.STAGE)
         shared = (latent.STAGE, synthesis.STAGE, *shown)
@@ -62,7 +62,7 @@ class Pipeline:
         *,
         newest: Newest = lambda: None,
         may_stop: bool = False,
-        progress: Progress = _quiet,
+        progress: Progress = quiet,
     ) -> Frame | None:
         """The frame for this request, an error inside it if one occurred; None if a newer request made it pointless.
 
@@ -88,7 +88,7 @@ class Pipeline:
         return self._with_others(frame) if self._headless else frame
 
     def _run(self, request: RenderRequest) -> Run:
-        return Run(self._with_backend(request.view), {}, {}, _Noting(self.memory, []), progress=self._progress, replays=self.gpu.replays)
+        return Run(self._with_backend(request.view), {}, {}, self.memory, progress=self._progress, replays=self.gpu.replays)
 
     def _staged(self, request: RenderRequest, run: Run, settle: Settle | None = None) -> Frame | None:
         """Through the stages; None where one of them stopped for something newer."""
@@ -114,8 +114,7 @@ class Pipeline:
             if settle is not None and stage.name == "load":
                 run.view = settle(run.view, value.facts)
                 request = replace(request, view=run.view)
-        layers = run.memory.layers if isinstance(run.memory, _Noting) else []
-        return self._frame(request, run.inputs, tuple(ran), tuple(layers), error)
+        return self._frame(request, run, tuple(ran), error)
 
     def _answer_other(self, request: RenderRequest, number: int, superseded: Callable[[], bool], settle: Settle) -> Frame | None:
         """A view beside the first, through the same stages and the same memory."""
@@ -162,19 +161,9 @@ class Pipeline:
         return view if native_library.settled() else view.edit(Device, backend=REFERENCE)
 
     def _result(self, stage: Stage, run: Run, ran: list[tuple[str, float]]) -> Any:
-        key = stage.memo_key(run.view, {**run.inputs}, run.keys)
-        if stage.name == "load":  # networks have a store of their own, not counted as results
-            key = load.load_key(run.view)
-            fresh = not self.networks.holds(run.view)
-            start = time.perf_counter()
-            value = stage.run(run)
-            if value is not SUPERSEDED:
-                run.keys["load"] = value.identity
-                if fresh:
-                    self.gpu.replays.graphs.keep(self.networks.networks())
-                    ran.append((stage.name, time.perf_counter() - start))
-            return value
-        run.keys[stage.name] = key
+        if stage.name == "load":
+            return self._loaded(stage, run, ran)
+        key = run.keys[stage.name] = stage.memo_key(run.view, run.inputs, run.keys)
         value = self.memory.get(key)
         if value is None:
             if stage.name == "synthesis" and self._headless and not native_library.settled():
@@ -183,6 +172,17 @@ class Pipeline:
             value = stage.run(run)
             if value is not SUPERSEDED:
                 self.memory.put(key, value)
+                ran.append((stage.name, time.perf_counter() - start))
+        return value
+
+    def _loaded(self, stage: Stage, run: Run, ran: list[tuple[str, float]]) -> Any:
+        """Networks have a store of their own, not counted as results."""
+        fresh, start = not self.networks.holds(run.view), time.perf_counter()
+        value = stage.run(run)
+        if value is not SUPERSEDED:
+            run.keys["load"] = value.identity
+            if fresh:
+                self.gpu.replays.graphs.keep(self.networks.networks())
                 ran.append((stage.name, time.perf_counter() - start))
         return value
 
@@ -196,18 +196,17 @@ class Pipeline:
             return RenderError(stage, "Out of memory.", "Remembered results were dropped; try again, or a smaller network.", details)
         if isinstance(error, LoadError | load.DeviceError | ops.BackendError):
             return RenderError(stage, str(error), "", details)
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        first, *_ = str(error).strip().splitlines() or [type(error).__name__]
         return RenderError(stage, f"{type(error).__name__}: {first}", "Change the view or press Retry; details are in the log.", details)
 
-    def _frame(
-        self, request: RenderRequest, inputs: dict[str, Any], ran: tuple, layers: tuple[str, ...], error: RenderError | None
-    ) -> Frame:
+    def _frame(self, request: RenderRequest, run: Run, ran: tuple[tuple[str, float], ...], error: RenderError | None) -> Frame:
+        inputs = run.inputs
         ready: load.Ready | None = inputs.get("load")
         measured: picture.Measured | None = inputs.get("picture")
         styles, synthesized = inputs.get("latent"), inputs.get("synthesis") if self._headless else None
         known: dict[str, Any] = {  # what needs no GPU is done while it works
             "ran": tuple(name for name, _ in ran),
-            "layers_ran": layers,
+            "layers_ran": tuple(run.layers_ran),
             "error": error,
             "path": self.gpu.replays.path,
             "network": ready.facts if ready else None,
@@ -240,25 +239,6 @@ class Pipeline:
         if source is not None:
             source.finish()
         return waited
-
-
-class _Noting(Memory):
-    """The pipeline's memory as a running stage sees it: notes the names of the layers that are put."""
-
-    def __init__(self, memory: Memory, layers: list[str]) -> None:
-        self._memory, self.layers = memory, layers
-        self.limit_bytes = memory.limit_bytes
-
-    def get(self, key: Hashable) -> Any | None:
-        return self._memory.get(key)
-
-    def put(self, key: Hashable, value: Any, *, passing: bool = False) -> None:
-        if isinstance(key, tuple) and key[0] == "layer":
-            self.layers.append(str(getattr(key[2], "name", None) or key[2][0]))
-        self._memory.put(key, value, passing=passing)
-
-    def begin_pass(self) -> None:
-        self._memory.begin_pass()
 
 
 def _differs(other: ViewState | None, view: ViewState, groups: tuple[type, ...]) -> bool:

@@ -7,7 +7,7 @@ if that key has not been seen lately.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from viz.memory import Memory
@@ -26,7 +26,7 @@ def _never() -> bool:
     return False
 
 
-def _quiet(text: str, fraction: float | None, can_cancel: bool) -> None:
+def quiet(text: str, fraction: float | None, can_cancel: bool) -> None:
     pass
 
 
@@ -41,7 +41,8 @@ class Run:
     superseded: Callable[[], bool] = _never
     load_superseded: Callable[[], bool] = _never
     download_superseded: Callable[[], bool] = _never  # asked while a network is on its way, which goes on in any case
-    progress: Callable[[str, float | None, bool], None] = _quiet
+    progress: Callable[[str, float | None, bool], None] = quiet
+    layers_ran: list[str] = field(default_factory=list)  # the layers that were really computed, in order
     replays: Any = None  # viz.gpu.replay.Replays, for what is synthesised on a GPU
 
 

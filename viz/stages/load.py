@@ -159,7 +159,7 @@ def with_edits(network: Any, edits: Mapping[str, tuple[Edit, ...]]) -> Any:
     return edited(network, {tap: [ChannelEdit(**{n: getattr(edit, n) for n in names}) for edit in found] for tap, found in edits.items()})
 
 
-def load_key(view: ViewState, inputs: dict[str, Any] | None = None) -> Hashable:
+def load_key(view: ViewState) -> Hashable:
     """What decides which weights are used: the hash a saved view carries is checked, not a part of the question."""
     source = view.get(Source)
     return (source.network, source.reload, view.get(Device).device)
@@ -216,4 +216,4 @@ def _limit(text: Any) -> float | None:
 
 
 def stage(store: NetworkStore) -> Stage:
-    return Stage("load", after=(), reads=(Source, Device, EditActivations), run=store.run, key=load_key)
+    return Stage("load", after=(), reads=(Source, Device, EditActivations), run=store.run)

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 
+from networks.steps import StepKey
 from torch_utils import ops
 from viz.gpu.replay import Question
 from viz.stages import SUPERSEDED, Run, Stage
@@ -27,13 +28,14 @@ class _LayerMemo:
         self._run, self._identity = run, identity
         self._began = False
 
-    def get(self, key: Hashable) -> Any | None:
+    def get(self, key: StepKey) -> Any | None:
         return self._run.memory.get(("layer", self._identity, key))
 
-    def put(self, key: Hashable, value: Any) -> None:
+    def put(self, key: StepKey, value: Any) -> None:
         if not self._began:
             self._began = True
             self._run.memory.begin_pass()
+        self._run.layers_ran.append(key.name)
         self._run.memory.put(("layer", self._identity, key), value, passing=True)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import logging
-import os
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .atomic import atomic
 from .native_build import APPLICATION
 
 log = logging.getLogger(__name__)
@@ -232,11 +232,5 @@ def _read(path: Path) -> bytes | None:
 
 def _write(path: Path, code: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(code).hexdigest().encode() + code)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with atomic(path) as new:
+        new.write_bytes(hashlib.sha256(code).hexdigest().encode() + code)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from torch_utils.atomic import atomic
 from viz.session import origin
 from viz.state import ViewState
 
@@ -54,31 +53,6 @@ def save_npz(path: Path, arrays: Mapping[str, np.ndarray], state: ViewState | No
     with atomic(path) as temporary, temporary.open("wb") as f:
         np.savez_compressed(f, **{**arrays, origin.MEMBER: np.array(text)})  # pyright: ignore[reportArgumentType]
     return path
-
-
-class atomic:
-    """`with atomic(path) as temporary:` - write `temporary`; it becomes `path` on success and vanishes on failure."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Path:
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".part")
-        os.close(handle)
-        self.temporary = Path(name)
-        return self.temporary
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        if kind is None:
-            umask = os.umask(0)
-            os.umask(umask)
-            self.temporary.chmod(0o666 & ~umask)  # mkstemp makes private files
-            try:
-                self.temporary.replace(self.path)
-            finally:  # a folder of that name, or on Windows a file that somebody has open
-                self.temporary.unlink(missing_ok=True)
-        else:
-            self.temporary.unlink(missing_ok=True)
 
 
 def next_number(folder: Path) -> Path:

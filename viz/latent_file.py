@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from networks.loading.errors import LoadError, printable
-from viz.capture import atomic
+from torch_utils.atomic import atomic
 
 KINDS = ("z", "w", "ws")
 SUFFIXES = (".npy", ".npz", ".safetensors")

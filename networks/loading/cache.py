@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from torch_utils.atomic import atomic
+
 APPLICATION = "aliasfree-visualizer"
 
 
@@ -80,9 +82,5 @@ def read_json(path: Path) -> dict:
 
 def write_json(path: Path, record: dict) -> None:
     """Write a record whole or not at all."""
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
+    with atomic(path) as new:
         new.write_text(json.dumps(record), "utf-8")
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)

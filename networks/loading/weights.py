@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from torch import nn
 from networks.build import build
 from networks.generator import Generator
 from networks.spec import GeneratorConfig
+from torch_utils.atomic import atomic
 
 from .errors import Malformed, printable
 
@@ -97,12 +97,5 @@ def write_safetensors(network: nn.Module, path: Path, metadata: Mapping[str, obj
     facts = {**known, **metadata, "constructor": config.to_kwargs(), "family": config.family}
     text = {name: value if isinstance(value, str) else json.dumps(value) for name, value in facts.items() if value is not None}
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        new.touch()
-        mode = new.stat().st_mode
+    with atomic(path) as new:
         save_file(tensors, new, metadata=text)
-        new.chmod(mode)  # what the user's files have; safetensors makes private ones
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)

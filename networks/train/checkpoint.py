@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 
+from torch_utils.atomic import atomic
+
 from .errors import CheckpointError
 
 NAME = "checkpoint.pt"
@@ -24,15 +26,10 @@ NAME = "checkpoint.pt"
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write to a file beside `path`, flush it to the disk, then put it in its place; on failure `path` is as before. Raises OSError."""
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with new.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    with atomic(path) as new, new.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def save_checkpoint(path: Path, state: dict[str, Any], *, part_bytes: int | None = None) -> None:

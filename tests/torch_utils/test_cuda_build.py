@@ -174,7 +174,7 @@ def test_compiled_once_and_kept(tmp_path, caplog):
     assert cuda_build.machine_code(kernel, 86, compiler=compiler, folder=folder) == b"code for compute_80"
     assert compiled == ["sm_90", "compute_80"]
     assert "compiled af_bias_act for sm_90 with counting 1.0" in caplog.text
-    assert not list(folder.glob(".new-*"))
+    assert not list(folder.glob(".*.part"))
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[:-1], lambda c: c[:30], lambda c: b"", lambda c: c[:-1] + b"?"])

@@ -15,7 +15,7 @@ from gui_utils import gl
 from gui_utils.libraries import imgui
 from gui_utils.window import Window
 from tests.viz.test_app import GOLDEN, START, Running
-from torch_utils import ops
+from torch_utils import atomic, ops
 from viz import capture, commands, settings
 from viz.app import App, AppOptions, run
 from viz.cli.window import ended_in_a_sentence
@@ -158,7 +158,7 @@ def test_a_network_file_that_is_lost(tmp_path):
 
 @pytest.fixture
 def full_disk(monkeypatch):
-    """Temporary files of `capture.atomic` are links to a device that is always full, so that real writes fail part of the way."""
+    """Temporary files of `atomic` are links to a device that is always full, so that real writes fail part of the way."""
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     count = iter(range(10**6))
@@ -168,7 +168,7 @@ def full_disk(monkeypatch):
         path.symlink_to("/dev/full")
         return os.open(os.devnull, os.O_RDWR), str(path)
 
-    monkeypatch.setattr(capture.tempfile, "mkstemp", on_a_full_disk)
+    monkeypatch.setattr(atomic.tempfile, "mkstemp", on_a_full_disk)
     return monkeypatch
 
 

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from tests.viz.test_app import Running
+from torch_utils.atomic import atomic
 from viz import capture, settings
 from viz.effects import opening
 from viz.panels.network import LONGEST_CARD, card_texts
@@ -196,7 +197,7 @@ def test_settings_that_somebody_has_edited_are_set_aside(changed, tmp_path):
 
 def test_a_file_that_cannot_take_its_name_leaves_nothing_behind(tmp_path):
     (tmp_path / "taken").mkdir()
-    with pytest.raises(OSError), capture.atomic(tmp_path / "taken") as temporary:
+    with pytest.raises(OSError), atomic(tmp_path / "taken") as temporary:
         temporary.write_text("x")
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from torch_utils.atomic import atomic
 from viz.analysis.line_profile import Profile, arrays_of, drawing, line_text, profile_of
 from viz.analysis.measuring import Measurement, add_view_arguments, check_pose, view_of
 from viz.analysis.slice import ScanLine
-from viz.capture import atomic, save_npz
+from viz.capture import save_npz
 from viz.cli.arguments import channel_list, check_out
 from viz.cli.render import impossible, render
 from viz.errors import CommandError

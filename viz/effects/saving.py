@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from torch_utils.atomic import atomic
 from viz import capture, commands
 from viz.canvas.canvas import tone_map_of
 from viz.cli.render import again, write_values
@@ -104,7 +105,7 @@ def save_measurement(app: App, arrays: Mapping[str, Any], figure: Callable[[], A
 
 def save_view(app: App) -> Path:
     path = free_name(app, ".json")
-    with capture.atomic(path) as temporary:
+    with atomic(path) as temporary:
         temporary.write_text(view_to_save(app, app.good).to_json(indent=1), encoding="utf-8")
     return path
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from torch_utils.atomic import atomic
 from viz import capture
 from viz.capture import COMMAND_KEY
 from viz.errors import CommandError
@@ -191,7 +192,7 @@ class Sequence:
         other = next((p for p in there if not frame_identity(p).startswith(identity)), None)
         if other is not None:
             raise ExportError(f"{folder} holds {other.name} of another export; choose another folder, or empty this one")
-        with capture.atomic(folder / "session.json") as temporary:
+        with atomic(folder / "session.json") as temporary:
             temporary.write_text(label.session, encoding="utf-8")
 
     def path(self, index: int) -> Path:
@@ -209,7 +210,7 @@ class Sequence:
         for key, text in texts.items():
             info.add_text(key, text)
         info.add_text(SESSION_KEY, self.label.session, zip=True)
-        with capture.atomic(self.path(index)) as temporary:
+        with atomic(self.path(index)) as temporary:
             Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format="PNG", pnginfo=info, compress_level=4)
 
     def finish(self) -> None:

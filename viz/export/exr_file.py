@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from viz.capture import atomic
+from torch_utils.atomic import atomic
 
 MAGIC, VERSION = 20000630, 2
 FLOAT, ZIP, LINES = 2, 3, 16

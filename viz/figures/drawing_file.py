@@ -15,7 +15,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from viz.capture import COMMAND_KEY, KEY, atomic
+from torch_utils.atomic import atomic
+from viz.capture import COMMAND_KEY, KEY
 from viz.figures.drawing import Box, Color, Drawing, Line, Picture, Text
 from viz.figures.figure import figure_font
 from viz.session import origin

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from viz.capture import atomic
+from torch_utils.atomic import atomic
 from viz.session.saved_json import checked, number, parsed, typed
 from viz.settings import Settings
 from viz.state import FORMAT as VIEW_FORMAT, Source, StateError, ViewState

@@ -34,7 +34,7 @@ def test_a_full_disk_keeps_the_checkpoint_and_the_run_goes_on_later(photos: Path
         with pytest.raises(CheckpointError, match=r"the disk is full\. The one before is intact\. Make room, then go on with --resume"):
             Run(tiny(photos, tmp_path / "run", **changes), Processes(), resume=True).go()
     assert [(tmp_path / "run" / name).read_bytes() for name in names] == before
-    assert not list((tmp_path / "run").glob("*.new"))
+    assert not list((tmp_path / "run").glob(".*.part"))
     Run(tiny(photos, tmp_path / "run", **changes), Processes(), resume=True).go()
     train(tiny(photos, tmp_path / "whole", **changes))
     one, other = (load(tmp_path / name / "snapshot.safetensors").network.state_dict() for name in ("run", "whole"))

@@ -1,0 +1,27 @@
+"""Files that appear whole or not at all."""
+
+import os
+import sys
+
+import pytest
+
+from torch_utils.atomic import atomic
+
+
+def test_a_file_appears_whole_with_the_rights_of_the_users_other_files(tmp_path, monkeypatch):
+    (tmp_path / "plain").touch()
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("another thread's file would be made with these rights"))
+    with atomic(tmp_path / "file") as temporary:
+        temporary.write_text("new")
+        assert not (tmp_path / "file").exists()
+    assert (tmp_path / "file").read_text() == "new" and {p.name for p in tmp_path.iterdir()} == {"plain", "file"}
+    assert sys.platform == "win32" or (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_what_fails_half_way_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic(path) as temporary:
+        temporary.write_text("ne")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]

@@ -285,3 +285,6 @@ Command = (
     | RetryRender
     | Quit
 )
+
+OF_WHAT_IS_SHOWN = (CapturePicture, SaveRaw, SaveValues, SaveMeasurement, SaveLatent, MakeFigure, Bookmark)
+"""What must not be done of another picture than the one that is seen (`viz.canvas.overlay.keep_first`)."""

@@ -12,6 +12,7 @@ from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, dim_text, style_scope, tooltip_scope
 from gui_utils.text import number_text
 from viz import commands, keys, workspaces
+from viz.canvas.overlay import keep_first
 from viz.effects import figure as figure_effects
 from viz.panels.performance import FONT_SCALES
 
@@ -126,7 +127,7 @@ def nothing_for(app: App, command: commands.Command) -> str:
             return "Nothing was undone."
         case commands.CapturePicture() | commands.SaveRaw() | commands.SaveValues() if app.good is None:
             return "There is no picture yet."
-    return ""
+    return keep_first(app.state, app.good) if isinstance(command, commands.OF_WHAT_IS_SHOWN) else ""
 
 
 def in_force(app: App, command: commands.Command) -> bool:

@@ -212,7 +212,7 @@ class OverlayImage:
 
     `frame_rect` is the image frame in samples, as in `Picture`. Values from `low` to `high` span the colormap; gain acts
     around zero. `mask`: bool [H, W], False where nothing could be measured. `arrows` are drawn on top; values of no size
-    leave the picture as it is.
+    leave the picture as it is. `kept_by`: for the picture of another latent, what makes that the view's own.
     """
 
     label: str
@@ -224,6 +224,7 @@ class OverlayImage:
     unit: str = ""
     mask: np.ndarray | None = None
     arrows: OverlayArrows | None = None
+    kept_by: str = ""
 
 
 @dataclass(frozen=True)

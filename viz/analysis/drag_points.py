@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ARRIVED_SAMPLES = 0.5  # a handle as near as this to its target has arrived
 TRACKED_APART = 0.5  # samples between the places that are compared with
+DOUBTED_ALONG = 16  # places, at most, along a way
 FIRST_DECAY, SECOND_DECAY = 0.9, 0.999
 
 
@@ -110,6 +111,24 @@ def track(features: Tensor, handles: Tensor, problem: Problem, begin: Begin) -> 
 def arrived(handles: Tensor, problem: Problem) -> Tensor:
     """Which handles are at their targets, bool [n]."""
     return (problem.targets - handles).norm(dim=1) <= ARRIVED_SAMPLES / problem.rate * (1 + 1e-6)
+
+
+def doubts(problem: Problem, begun: Begin, dragged: Dragged) -> Tensor:
+    """How far from its beginning each handle that has arrived may have begun instead, [n] in image widths; 0 for the others.
+
+    It is the farthest place, no farther than the handle has gone, that was at the beginning as like what the handle was on as that is
+    which it is on now. Where that is most of the way, as on a straight edge, nothing says that it did not slide.
+    """
+    found, here = dragged.handles.new_zeros(len(dragged.handles)), arrived(dragged.handles, problem)
+    if dragged.features is None:
+        return found
+    unlike = (features_at(dragged.features.detach(), dragged.handles, problem.rate) - begun.under).abs().mean(dim=1)
+    for index, way in enumerate((dragged.handles - problem.handles).norm(dim=1).tolist()):
+        if way and here[index]:
+            around = disc(way, max(1 / problem.rate, way / DOUBTED_ALONG), found)
+            then = features_at(begun.features, problem.handles[index] + around, problem.rate)
+            found[index] = around[(then - begun.under[index]).abs().mean(dim=1) <= unlike[index]].norm(dim=1).max().clamp(max=way)
+    return found
 
 
 def begin(problem: Problem, ws: Tensor) -> Begin:

@@ -17,7 +17,7 @@ import numpy as np
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.inversion import quicken
 from viz.errors import CommandError
-from viz.groups.drag_points import Matrix, moved, moved_back
+from viz.groups.drag_points import NAME, Matrix, moved, moved_back
 from viz.request import OverlayImage, OverlayResult
 from viz.state import DragPoints, Pose, Unwarp
 
@@ -25,20 +25,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from networks.spec import TapInfo
-    from viz.analysis.drag_points import Dragged, Problem
+    from viz.analysis.drag_points import Begin, Dragged, Problem
     from viz.stages import Run
 
-NAME = "drag points"
 PICTURE = f"{NAME}.picture"
+KEPT_BY = '"Keep" in the panel Drag points'
 NO_POINTS = "There are no points to drag yet."
+SLID = 0.75  # of its way: a handle that may have begun as far away as this has slid, as far as anybody can tell
 FINEST = 256  # samples per image width of the layer that is followed by itself, at most; and half of the picture's
+UNKNOWN = "{0} is not a layer of {1} that points can follow; those are {2}."
 OFF_THE_LAYER = "Point {0} lies outside of what {1} computes, {2:.2f} widths around the picture's centre: move it, or the pose."
 
 
 @dataclass(frozen=True, eq=False)
 class Progress:
     """After `step` of `steps`: where the handles are, [n, 2] in image widths before the pose; how far from their targets, [n]; `ws`
-    [1, num_ws, w_dim]. `layer` is whose features were followed, `rows` (first, last) of ws may change."""
+    [1, num_ws, w_dim]. `layer` is whose features were followed, `rows` (first, last) of ws may change. `doubts` [n]: for those that have
+    arrived, how far from where it began each may have begun, in image widths (`viz.analysis.drag_points.doubts`)."""
 
     step: int
     steps: int
@@ -48,6 +51,8 @@ class Progress:
     ws: np.ndarray
     layer: str
     rows: tuple[int, int]
+    doubts: np.ndarray
+    slid: np.ndarray
     steps_per_s: float | None = None
 
     @property
@@ -57,9 +62,10 @@ class Progress:
 
 
 def followed(taps: Sequence[TapInfo], resolution: int, layer: str = "") -> TapInfo:
-    """The tap whose features are followed: the one of this name, else the last of the finest that are no finer than half the picture."""
+    """The tap whose features are followed: the one of this name, else the last of the finest that are no finer than half the picture, else
+    the first layer."""
     finest = min(resolution / 2, FINEST)
-    able = [tap for tap in taps[:-1] if tap.sampling_rate <= finest and not tap.name.endswith("torgb")] or list(taps[:1])
+    able = [tap for tap in taps[1:-1] if tap.sampling_rate <= finest and not tap.name.endswith("torgb")] or list(taps[1:2])
     rate = max(tap.sampling_rate for tap in able)
     return next((tap for tap in taps if tap.name == layer), [tap for tap in able if tap.sampling_rate == rate][-1])
 
@@ -115,6 +121,9 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     ready, options = run.inputs["load"], run.view.get(DragPoints)
     if not options.pairs:
         raise CommandError(NO_POINTS)
+    names = [tap.name for tap in ready.network.taps[:-1]]
+    if options.layer and options.layer not in names:
+        raise CommandError(UNKNOWN.format(options.layer, ready.facts.titled, ", ".join(names)))
     quicken(ready.device.type)
     tap = followed(ready.network.taps, ready.facts.resolution, options.layer)
     layers = _Layers(run, tap)
@@ -131,7 +140,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     while True:
         done = bool(arrived(dragged.handles, problem).all())
         ended = done or dragged.step >= options.limit
-        yield _result(run, (problem, tap, layers), dragged, _rate(seconds), ended=ended)
+        yield _result(run, (problem, tap, layers, begun), dragged, _rate(seconds), ended=ended)
         if ended:
             return
         began = time.perf_counter()
@@ -203,17 +212,18 @@ def _rate(seconds: list[float]) -> float | None:
 
 
 def _result(
-    run: Run, asked: tuple[Problem, TapInfo, _Layers], dragged: Dragged, steps_per_s: float | None, *, ended: bool
+    run: Run, asked: tuple[Problem, TapInfo, _Layers, Begin], dragged: Dragged, steps_per_s: float | None, *, ended: bool
 ) -> OverlayResult:
-    from viz.analysis.drag_points import arrived
+    from viz.analysis.drag_points import arrived, doubts
 
-    problem, tap, layers = asked
+    problem, tap, layers, begun = asked
     options = run.view.get(DragPoints)
     handles = np.array([moved_back(layers.matrix, (x, y)) for x, y in dragged.handles.tolist()])
+    doubt, way = doubts(problem, begun, dragged).cpu().numpy(), (problem.handles - dragged.handles).norm(dim=1).cpu().numpy()
     values = Progress(
         dragged.step, options.steps, handles, (problem.targets - dragged.handles).norm(dim=1).cpu().numpy(),
         arrived(dragged.handles, problem).cpu().numpy(), dragged.ws.detach().float().cpu().numpy(), tap.name,
-        (problem.rows[0], problem.rows[-1]), steps_per_s,
+        (problem.rows[0], problem.rows[-1]), doubt, (way > 0) & (doubt > SLID * way), steps_per_s,
     )  # fmt: skip
     picture, mask = layers.picture(dragged.ws), None
     if run.view.get(Unwarp).on and layers.matrix != Pose().matrix():
@@ -224,7 +234,7 @@ def _result(
     shown = picture.cpu().numpy()
     shown = np.ascontiguousarray(shown[:3].transpose(1, 2, 0)) if len(shown) >= 3 else shown[0]
     rect = (0.0, 0.0, float(shown.shape[1]), float(shown.shape[0]))
-    image = OverlayImage(f"dragged, {dragged.step} steps: not kept yet", shown, rect, mask=mask)
+    image = OverlayImage(f"dragged, {dragged.step} steps: not kept yet", shown, rect, mask=mask, kept_by=KEPT_BY)
     return OverlayResult(values, 1.0 if ended else dragged.step / (options.limit + 1), {PICTURE: image})
 
 

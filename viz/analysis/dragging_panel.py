@@ -90,7 +90,9 @@ def _ended(found: Progress | None, points: DragPoints) -> bool:
 
 def _said(found: Progress, points: DragPoints) -> str:
     rate = f", {number_text(found.steps_per_s, decimals=1)} steps/s" if found.steps_per_s else ""
-    how = "Arrived after" if found.done else "Stopped at" if points.stopped_at else "Ended after" if found.step >= points.steps else "Step"
+    how = "Stopped at" if points.stopped_at else "Ended after" if found.step >= points.steps else "Step"
+    if found.done:
+        how = "Arrived, or slid, after" if found.slid.any() else "Arrived after"
     return f"{how} {found.step} of {points.steps}{rate}, by {found.layer}, rows {found.rows[0]} to {found.rows[1]} of ws"
 
 
@@ -115,6 +117,11 @@ def _pairs(state: ViewState, found: Progress | None, facts: NetworkFacts | None)
     return state
 
 
+def slid_text(doubt: float, resolution: int) -> str:
+    """Of a handle that may not be on what it began on."""
+    return f"It may have slid: {number_text(doubt * resolution, 'px', 1)} from where it began, it looked no less alike."
+
+
 def _row(index: int, pair: DragPair, found: Progress | None, facts: NetworkFacts | None) -> bool:
     """Whether the pair is to be removed."""
     imgui.table_next_column()
@@ -126,8 +133,14 @@ def _row(index: int, pair: DragPair, found: Progress | None, facts: NetworkFacts
     imgui.set_item_tooltip("From {}, {} to {}, {}, in image widths from the centre.".format(*places))
     imgui.table_next_column()
     known = found is not None and facts is not None and index < len(found.distances)
-    text = number_text(float(found.distances[index]) * facts.resolution, "px", 1) if known and found and facts else MISSING
-    imgui.text_unformatted(f"{text} {icons.ICON_FA_CHECK}" if known and found and found.arrived[index] else text)
+    if known and found and facts:
+        text = number_text(float(found.distances[index]) * facts.resolution, "px", 1)
+        mark = icons.ICON_FA_QUESTION if found.slid[index] else icons.ICON_FA_CHECK
+        imgui.text_unformatted(f"{text} {mark}" if found.arrived[index] else text)
+        if found.slid[index]:
+            imgui.set_item_tooltip(slid_text(float(found.doubts[index]), facts.resolution))
+    else:
+        imgui.text_unformatted(MISSING)
     imgui.table_next_column()
     return button(replace(REMOVE, id=f"{REMOVE.id}.{index}"))
 

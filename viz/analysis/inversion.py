@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 NAME = "inversion"
 FOUND, TARGET, ERROR = f"{NAME}.found", f"{NAME}.target", f"{NAME}.error"
+KEPT_BY = '"Take it" in the panel Inversion'
 IMAGES = {FOUND: "what was found", TARGET: "what is looked for", ERROR: "the difference"}
 
 
@@ -88,7 +89,7 @@ def result(found: Found, problem: Any, measure: str) -> OverlayResult:
     height, width = picture.shape[:2]
     rect = (0.0, 0.0, float(width), float(height))
     images = {
-        FOUND: OverlayImage(f"found, {found.psnr_db:.1f} dB", picture, rect),
+        FOUND: OverlayImage(f"found, {found.psnr_db:.1f} dB", picture, rect, kept_by=KEPT_BY),
         TARGET: OverlayImage("looked for", target, rect),
         ERROR: OverlayImage("difference", (picture - target).mean(axis=2), rect, -0.5, 0.5, "diverging"),
     }

@@ -1,4 +1,5 @@
-"""A badge over the picture while something in the network is broken or edited, so that no such picture passes for the network's own."""
+"""A badge over the picture while something in the network is broken or edited, so that no such picture passes for the network's own, and
+while what lies over it is not kept, so that it does not pass for the view's."""
 
 from __future__ import annotations
 
@@ -13,9 +14,8 @@ def badge_text(frame: Frame | None) -> str:
     return "\n".join(frame.altered) if frame is not None else ""
 
 
-def draw_badge(frame: Frame | None, area: Area) -> None:
-    """At the top of the picture's area, in the middle."""
-    text = badge_text(frame)
+def draw_badge(text: str, area: Area) -> None:
+    """At the top of the picture's area, in the middle; "" draws nothing."""
     if not text:
         return
     lines, em = imgui.get_window_draw_list(), imgui.get_font_size()

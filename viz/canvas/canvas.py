@@ -14,10 +14,10 @@ from gui_utils.text import signed_text
 from gui_utils.texture import Pool
 from gui_utils.tone import ToneMap
 from viz.canvas import drag_points, gestures
-from viz.canvas.badge import draw_badge
+from viz.canvas.badge import badge_text, draw_badge
 from viz.canvas.comparison import CanvasCompare, drag_divider, on_divider
 from viz.canvas.cursor import share_cursor
-from viz.canvas.overlay import CanvasOverlay, offered, value_under
+from viz.canvas.overlay import NOT_KEPT, CanvasOverlay, keep_first, laid_over, value_under
 from viz.canvas.picture import CanvasPicture
 from viz.canvas.placement import Area, Content, Placement, Probe, beside, pan, place, probe, zoom_at
 from viz.canvas.sample_values import draw_sample_values
@@ -73,8 +73,7 @@ class Canvas:
         self.content = Content.of(picture, margins=view.margins)
         self.placement = place(view, self.comparison.arrange(state, frame, area), self.content, frame.network.resolution)
         self.trouble = ""
-        mixed = compared(state) and state.get(CompareView).mode != "side"  # a measurement is of the first view alone
-        self.overlay_image = None if mixed else offered(frame).get(state.get(OverlayView).image)
+        self.overlay_image = laid_over(state, frame)
         try:
             with recovering():
                 self._paint(picture, state, context, frame)
@@ -145,8 +144,8 @@ class Canvas:
                     drag_points.draw(lines, self.placement, state, frame, self.gesture, self.mouse() if hovered else None)
             if self.overlay_image is None and (not compared(state) or state.get(CompareView).mode == "side"):
                 draw_sample_values(lines, picture, self.placement, self.content, margins=state.get(View).margins)
-            if not compared(state):  # else the captions say it
-                draw_badge(frame, area)
+            altered = "" if compared(state) else badge_text(frame)  # else the captions say it
+            draw_badge("\n".join(filter(None, (altered, keep_first(state, frame) and NOT_KEPT))), area)
         finally:
             lines.pop_clip_rect()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gui_utils import theme
 from gui_utils.libraries import imgui
 from viz.canvas.placement import Placement
-from viz.groups.drag_points import Matrix, moved, moved_back
+from viz.groups.drag_points import NAME, Matrix, moved, moved_back
 from viz.request import Frame, NetworkFacts
 from viz.state import Channels, DragPair, DragPoints, DragPointsView, Pose, Unwarp, ViewState
 
@@ -144,7 +144,7 @@ def draw(
     part = gesture.kind.removeprefix("point ") if gesture else grip(state, placement, frame.network, mouse) if mouse else ""
     if part == "refused" and gesture is not None:
         theme.shadowed_text(lines, (gesture.last[0], gesture.last[1] - 1.5 * em), REFUSED)
-    result = frame.overlays.get("drag points")
+    result = frame.overlays.get(NAME)
     found = result.values if result is not None and points.on and not result.stale else None
     now = found.handles if found is not None and len(found.handles) == len(points.pairs) else None
     screen = lambda place: placement.to_screen(*moved(matrix, (float(place[0]), float(place[1]))))  # noqa: E731

@@ -15,11 +15,14 @@ from gui_utils.tone import PictureView, colormap_table
 from viz.canvas.arrows import draw_arrows
 from viz.canvas.overlay_tone import shown_range, tone_of
 from viz.canvas.placement import Content, Placement
+from viz.compare.compare import compared
 from viz.request import Frame, OverlayImage
-from viz.state import OverlayView
+from viz.state import CompareView, OverlayView, ViewState
 
 SCALE_EM = (11.0, 0.6)
 STEPS = 32
+NOT_KEPT = "Not kept yet: measurements are of the picture below."
+KEEP_FIRST = "What is on screen is not kept yet: {0} keeps it. Without the overlay, files are of the picture below."
 
 
 def offered(frame: Frame | None) -> dict[str, OverlayImage]:
@@ -27,6 +30,18 @@ def offered(frame: Frame | None) -> dict[str, OverlayImage]:
     if frame is None or frame.picture is None or frame.picture.grid:
         return {}
     return {name: image for result in frame.overlays.values() for name, image in result.images.items()}
+
+
+def laid_over(state: ViewState, frame: Frame | None) -> OverlayImage | None:
+    """The image that lies over this frame's picture. In a comparison a measurement is of the first view alone."""
+    mixed = compared(state) and state.get(CompareView).mode != "side"
+    return None if mixed else offered(frame).get(state.get(OverlayView).image)
+
+
+def keep_first(state: ViewState, frame: Frame | None) -> str:
+    """Why nothing of this frame can be saved as what is on screen: that is the picture of a latent which is not kept. "" where it can."""
+    image = laid_over(state, frame) if state.get(OverlayView).opacity else None
+    return KEEP_FIRST.format(image.kept_by) if image is not None and image.kept_by else ""
 
 
 def content_of(image: OverlayImage) -> Content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from viz import headless, latent_file
@@ -11,8 +12,9 @@ from viz.cli.arguments import add_engine_arguments, check_out, seed_number
 from viz.cli.render import write
 from viz.cli.values import add_set_argument
 from viz.errors import CommandError
-from viz.groups.drag_points import moved_back
-from viz.state import Device, Directions, DragPair, DragPoints, Mixing, OwnLatent, Pose, Truncation, Unwarp, ViewState
+from viz.groups.drag_points import NAME, moved_back
+from viz.request import NetworkFacts
+from viz.state import Device, Directions, DragPair, DragPoints, Mixing, OwnLatent, Truncation, Unwarp, ViewState
 
 
 def add_drag_points_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +36,7 @@ def add_drag_points_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_drag_points(options: argparse.Namespace) -> int:
-    from viz.analysis.dragging import NAME
+    from viz.analysis.dragging_panel import slid_text
     from viz.analysis.measuring import check_pose, facts_of
     from viz.pipeline import Pipeline
     from viz.progress import terminal_progress
@@ -46,16 +48,17 @@ def run_drag_points(options: argparse.Namespace) -> int:
     with terminal_progress() as report:
         frame = headless.first_frame(pipeline, view, report)
         check_pose(view, frame)
-        facts, layer = facts_of(frame), view.get(DragPoints).layer
-        if layer and all(tap.name != layer for tap in facts.taps):
-            raise CommandError(f"{layer} is not a layer of {facts.name}; it has {', '.join(tap.name for tap in facts.taps)}")
-        frame, result = headless.refined(pipeline, frame, NAME, report)
+        facts = facts_of(frame)
+        view = placed(view, options.point, facts)
+        frame, result = headless.refined(pipeline, headless.first_frame(pipeline, view, report), NAME, report)
     found = result.values
     latent_file.write(options.out, {"ws": found.ws})
     rows = f"rows {found.rows[0]} to {found.rows[1]} of ws"
     print(f"{options.out}: {facts.ref}, {found.step} of {found.steps} steps, by {found.layer}, {rows}")
-    for number, (distance, arrived) in enumerate(zip(found.distances, found.arrived, strict=True), start=1):
-        print(f"point {number}: {distance * facts.resolution:.1f} px from its target{', arrived' if arrived else ''}")
+    for index, (distance, arrived) in enumerate(zip(found.distances, found.arrived, strict=True)):
+        print(f"point {index + 1}: {distance * facts.resolution:.1f} px from its target{', arrived' if arrived else ''}")
+        if found.slid[index]:
+            print(f"  {slid_text(float(found.doubts[index]), facts.resolution)}")
     if options.picture is None:
         return 0
     own = OwnLatent(str(options.out.resolve()), sha256=latent_file.digest(options.out))
@@ -63,16 +66,23 @@ def run_drag_points(options: argparse.Namespace) -> int:
 
 
 def view_of(options: argparse.Namespace) -> ViewState:
-    """The view that the window would show, its points placed on the picture as it stands there. Raises CommandError."""
+    """The view that the window would show, without its points. Raises CommandError."""
     from viz.analysis import measuring
 
     view = measuring.view_of(options, Unwarp(on=options.untransform), Device(device=options.device, backend=options.backend))
     view = cli_latent.with_latent(view, options)
-    matrix = (Pose() if view.get(Unwarp).on else view.get(Pose)).matrix()
-    pairs = tuple(DragPair(*moved_back(matrix, (x, y)), *moved_back(matrix, (to_x, to_y))) for x, y, to_x, to_y in options.point)
-    if any(not abs(place) <= 4 for pair in pairs for place in (*pair.handle, *pair.target)):
-        raise CommandError("--point: places are image widths from the centre, at most 4 away from it")
     asked = {"layer": options.layer, "steps": options.steps}
     if options.steps is not None and not 1 <= options.steps <= 10_000:
         raise CommandError(f"--steps {options.steps}: from 1 to 10000 are expected")
-    return view.edit(DragPoints, on=True, pairs=pairs, stopped_at=0, **{name: value for name, value in asked.items() if value is not None})
+    return view.edit(DragPoints, **{name: value for name, value in asked.items() if value is not None})
+
+
+def placed(view: ViewState, points: Sequence[Sequence[float]], facts: NetworkFacts) -> ViewState:
+    """With its points, which lie on the picture as it stands. Raises CommandError."""
+    from viz.canvas.drag_points import matrix_shown
+
+    matrix = matrix_shown(view, facts)
+    pairs = tuple(DragPair(*moved_back(matrix, (x, y)), *moved_back(matrix, (to_x, to_y))) for x, y, to_x, to_y in points)
+    if any(not abs(place) <= 4 for pair in pairs for place in (*pair.handle, *pair.target)):
+        raise CommandError("--point: places are image widths from the centre, at most 4 away from it")
+    return view.edit(DragPoints, on=True, pairs=pairs, stopped_at=0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from viz import commands, undo
+from viz.canvas.overlay import keep_first
 from viz.compare import pairs as compare_pairs
 from viz.effects import export as export_effects, figure as figure_effects, latent as latent_effects, opening, saving
 from viz.errors import UNFORESEEN
@@ -23,6 +24,9 @@ WAY_BACK = "The picture alone. Tab brings the panels back."
 
 def attempt(app: App, command: commands.Command) -> None:
     """Carries one command out, the border of the window: what nobody has foreseen is told as well, and must not end it."""
+    if isinstance(command, commands.OF_WHAT_IS_SHOWN) and (reason := keep_first(app.state, app.good)):
+        app.toasts.add("warning", reason)
+        return
     guarded(app, type(command).__name__, lambda: carry_out(app, command))
 
 

@@ -10,6 +10,7 @@ from viz.groups.groups import ranged
 
 Matrix = Sequence[Sequence[float]]
 Place = tuple[float, float]
+NAME = "drag points"  # of the overlay
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,28 @@ import torch
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from tests.viz.test_app import GOLDEN, START, Running
 from viz import cli, latent_file
-from viz.analysis.drag_points import Begin, Problem, arrived, begin, disc, features_at, motion_supervision_loss, start, step, track
+from viz.analysis.drag_points import (
+    Begin,
+    Dragged,
+    Problem,
+    arrived,
+    begin,
+    disc,
+    doubts,
+    features_at,
+    motion_supervision_loss,
+    start,
+    step,
+    track,
+)
 from viz.analysis.dragging import Progress, followed, rows_of
 from viz.analysis.dragging_panel import PANEL, kept
 from viz.canvas import drag_points as on_canvas
 from viz.canvas.placement import Area, Placement
-from viz.commands import Undo, UseLatent
-from viz.groups.drag_points import moved, moved_back
+from viz.cli.drag_points import placed, view_of
+from viz.commands import CapturePicture, SaveLatent, Undo, UseLatent
+from viz.groups.drag_points import NAME, moved, moved_back
+from viz.menus import nothing_for
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import (
@@ -37,7 +52,6 @@ from viz.state import (
 )
 
 RATE, MARGIN = 16.0, 4
-NAME = "drag points"
 PAIR = DragPair(0.05, 0.15, -0.05, 0.05)  # of globe-r-64, seed 3: the Cape of Good Hope
 GLOBE = ViewState().put(Source("globe-r-64")).put(Latent(x=3.0))
 FEW = DragPoints(True, (DragPair(0.0, 0.0, 0.2, 0.1),), steps=3)
@@ -128,13 +142,30 @@ def test_a_step_changes_only_its_rows_and_moves_a_bump_to_its_target():
     assert float((dragged.ws[0, 1] - problem.targets[0]).norm().detach()) < 1 / RATE  # the bump itself, and not only what is tracked
 
 
+def test_a_handle_that_may_have_slid_along_an_edge_is_told_from_one_that_moved():
+    """An edge along x, found again 4 samples further along it, is no more like itself than it was there at the beginning; a bump is."""
+    sizes = torch.arange(24, dtype=torch.float32)
+    edge = torch.sigmoid(sizes - 11.5)[None, None, :, None].expand(1, 2, 24, 24)
+    noisy = torch.Generator().manual_seed(1)
+    bump, told = blob(0.0, 0.0), []
+    for features in (edge, bump):
+        problem = problem_of(lambda ws: ws, (0.0, 0.0), (0.25, 0.0))
+        begun = begun_with(features, problem)
+        after = torch.roll(features, 4, dims=3) + 0.01 * torch.randn(features.shape, generator=noisy)
+        dragged = Dragged(1, after, after, after, problem.targets, after)
+        told.append(float(doubts(problem, begun, dragged)) / 0.25)
+        assert not doubts(problem, begun, dataclasses.replace(dragged, handles=problem.handles)).any()  # it has not arrived
+    assert told[0] > 0.95 and told[1] < 0.3
+
+
 def test_a_layer_is_chosen_by_its_rate_and_rows_end_at_it():
     facts, other = alias_free_facts(), stylegan2_facts()
     tap = followed(facts.taps, facts.resolution)
     assert tap.name == "L4_52_96" and list(rows_of(DragPoints(), facts.taps, tap)) == [0, 1, 2, 3, 4, 5]
     assert followed(other.taps, other.resolution).name == "b8.conv1"
     assert followed(facts.taps, facts.resolution, "L1_36_96").name == "L1_36_96"
-    assert followed(facts.taps, facts.resolution, "of another network") == tap
+    small = [dataclasses.replace(tap, sampling_rate=16.0) for tap in facts.taps]
+    assert followed(small, 16).name == small[1].name != "input"  # none has half the picture's rate: the first layer that computes
     assert list(rows_of(DragPoints(first=4, last=99), facts.taps, tap)) == [4, 5] and not rows_of(DragPoints(first=6), facts.taps, tap)
 
 
@@ -221,6 +252,7 @@ def test_what_was_stopped_stands_still_and_goes_on():
 def test_what_cannot_be_dragged_is_said_beside_the_picture():
     cases = {
         "There are no points": DragPoints(True),
+        "L9 is not a layer of tiny_r": dataclasses.replace(FEW, layer="L9"),
         "depends on none of the rows from 9 on": dataclasses.replace(FEW, first=9),
         "Point 1 lies outside of what": DragPoints(True, (DragPair(3.0, 0.0, 0.0, 0.0),)),
     }
@@ -242,6 +274,15 @@ def test_stylegan2_can_be_dragged_too():
     result = refined(Pipeline(headless=True), view).overlays[NAME]
     assert result.error is None and result.values.step == 3
     assert np.allclose(result.values.handles, [[0.0, 0.0]], atol=0.3)  # it has no pose to move the points
+
+
+def test_points_of_the_command_lie_on_the_picture_as_it_snaps():
+    facts = alias_free_facts()
+    options = ["drag-points", "globe-r-64", "--point", "0.1", "0", "0", "0.1", "--translate", "0.0066", "0", "--out", "never.npz"]
+    for extra, x in (([], 0.0934), (["--set", "Pose.snap=true"], 0.1 - round(0.0066 * facts.resolution) / facts.resolution)):
+        parsed = cli.build_parser().parse_args([*options, *extra])
+        (pair,) = placed(view_of(parsed), parsed.point, facts).get(DragPoints).pairs
+        assert pair.x == pytest.approx(x)
 
 
 @pytest.mark.window
@@ -272,7 +313,21 @@ def test_a_persons_drag_from_placing_to_keeping_and_back(tmp_path):
         assert found.step == 3 and running.state.get(OverlayView).image == "drag points.picture"
         ui.drag(at(0.3, 0.3), at(0.2, 0.3))
         assert len(running.state.get(DragPoints).pairs) == 1  # the picture shown is a result: nothing is placed on it
+        folder, keys = running.app.capture_folder, ("c", "s")
+        assert nothing_for(running.app, CapturePicture()).startswith("What is on screen is not kept yet") and badge_shown(running)
+        for key in keys:
+            ui.key(key)
+        running.app.context.emit(SaveLatent())
+        ui.frames(2)
+        assert not list(folder.glob("*")) and running.app.settings.bookmarks == ()  # it would be of another picture than the one on screen
         before = running.state
+        running.app.state = before.reset(OverlayView)
+        ui.frames(2)
+        ui.key("c")
+        ui.frames(2)
+        assert len(list(folder.glob("*.png"))) == 1 and not badge_shown(running)
+        running.app.state = before
+        ui.frames(2)
         ui.click("DragPoints.keep_it")
         ui.frames(4)
         assert running.state.get(OwnLatent).file.endswith(".npz") and running.state.get(Truncation) == Truncation()
@@ -289,6 +344,15 @@ def test_a_persons_drag_from_placing_to_keeping_and_back(tmp_path):
         running.close()
 
 
+def badge_shown(running):
+    """Whether something stands over the picture that says so."""
+    found = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("viz.canvas.canvas.draw_badge", lambda text, area: found.append(text))
+        running.ui.frames(1)
+    return "Not kept yet" in found[-1]
+
+
 def running_picture(found, view):
     """The overlay's picture, computed anew."""
     return refined(Pipeline(headless=True), view).overlays[NAME].images["drag points.picture"].values
@@ -297,8 +361,9 @@ def running_picture(found, view):
 def test_the_panel_stops_goes_on_and_says_how_far_it_is():
     facts = alias_free_facts()
     found = Progress(
-        7, 20, np.array([[0.05, 0.0]]), np.array([0.25]), np.array([False]), np.zeros((1, 3, 4), np.float32), "L4", (0, 5), 8.0
-    )
+        7, 20, np.array([[0.05, 0.0]]), np.array([0.25]), np.array([False]), np.zeros((1, 3, 4), np.float32), "L4", (0, 5),
+        np.zeros(1), np.array([False]), 8.0,
+    )  # fmt: skip
     view = ViewState().put(DragPoints(True, (DragPair(0.0, 0.0, 0.3, 0.0),), steps=20)).put(OverlayView("drag points.picture"))
     frame = dataclasses.replace(frame_of(facts, view), overlays={NAME: OverlayResult(found, 0.35)})
     with show(PANEL, view, network=facts, frame=frame) as panel:

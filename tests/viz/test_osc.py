@@ -23,7 +23,7 @@ from viz.guide import text
 from viz.remote import listening, osc
 from viz.remote.addresses import OscError, addresses, applied, table
 from viz.remote.osc import OscInput
-from viz.state import Channels, Latent, LatentPath, Pose, Slice, Tap, Truncation, Unwarp, ViewState
+from viz.state import Channels, Latent, LatentPath, LearnedPose, Pose, Slice, Tap, Truncation, Unwarp, ViewState
 
 DEADLINE_S = 30
 FACTS = alias_free_facts(translation_limit=0.7)
@@ -50,7 +50,10 @@ def test_every_address_has_the_range_of_its_control_and_sets_what_it_names():
     ("path", "value", "expected"),
     [
         ("/pose/turns", 0.1, Pose(turns=0.1)),
-        ("/Pose/turns", -7, Pose(turns=-0.5)),
+        ("/Pose/turns", -6.75, Pose(turns=0.25)),
+        ("/pose/turns", 0.5, Pose(turns=0.5)),  # the end of a fader
+        ("/pose/turns", 0.625, Pose(turns=-0.375)),
+        ("/learned_pose/turns", 1.25, LearnedPose(turns=0.25)),
         ("/pose/scale", 100.0, Pose(scale=4.0)),
         ("/pose/mirror", 1.0, Pose(mirror=True)),
         ("/pose/mirror", False, Pose()),

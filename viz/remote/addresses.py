@@ -65,7 +65,8 @@ class NoAddress(OscError):
 
 @dataclass(frozen=True)
 class Address:
-    """A field of the view. `low`, `high`: what numbers are kept within; `choices`: the words that a text may be."""
+    """A field of the view. `low`, `high`: what numbers are kept within; `choices`: the words that a text may be. `around`: an angle, which
+    comes in again at the other end."""
 
     path: str
     kind: type
@@ -76,6 +77,7 @@ class Address:
     choices: tuple[str, ...]
     label: str
     unit: str
+    around: bool
 
     @staticmethod
     def of(control: Field) -> Address:
@@ -88,7 +90,8 @@ class Address:
         if type(field.default) is int:  # the control's own range depends on the network
             low, high = (bound if (bound := meta.get(end)) is not None else FAR for end in ("low", "high"))
         path = f"/{re.sub(r'(?<!^)(?=[A-Z])', '_', group).lower()}/{name}"
-        return Address(path, kind, name, type(field.default), low, high, meta.get("choices") or (), control.label.strip(), unit)
+        return Address(path, kind, name, type(field.default), low, high, meta.get("choices") or (), control.label.strip(), unit,
+                       bool(meta.get("turn")))  # fmt: skip
 
     @property
     def takes(self) -> str:
@@ -99,7 +102,8 @@ class Address:
             return ", ".join(choice or '""' for choice in self.choices)
         low, high = ("" if abs(bound) >= FAR else f"{bound:g}".replace("-", "−") for bound in (self.low, self.high))
         span = f"{low} … {high}" if low and high else f"from {low}" if low else "any number"
-        return f"{span}{', whole' if self.type is int else ''}{f', {self.unit}' if self.unit else ''}"
+        more = (", whole" if self.type is int else "", f", {self.unit}" if self.unit else "", ", and around" if self.around else "")
+        return span + "".join(more)
 
     def checked(self, value: Any) -> Any:
         """The value as the view holds it, within the control's range. Raises OscError."""
@@ -111,6 +115,8 @@ class Address:
             raise OscError(f"{self.path} is {value!r:.60}; a number is expected")
         if self.type is bool:
             return value >= 0.5
+        if self.around and not self.low <= value <= self.high:
+            value = (value - self.low) % (self.high - self.low) + self.low
         value = min(max(value, self.low), self.high)
         if self.type is int:
             return round(value)

@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from viz.latent_file import KINDS, SUFFIXES, LatentError, arrays_in, tensor_names
+from viz.latent_file import KINDS, SUFFIXES, LatentError, arrays_in, numbers, shape_text, tensor_names
 
 WORD = "direction"
 NEEDED = "[w_dim], [K, w_dim], [num_ws, w_dim] or [K, num_ws, w_dim] is expected"
@@ -49,14 +49,7 @@ def _members(path: Path) -> tuple[str, ...]:
 
 def read(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file, float32, that may be directions of some network. Raises LatentError."""
-    found = {}
-    for name, values in arrays_in(path).items():
-        what = name or "its array"
-        if values.dtype.kind not in "fiu" or values.ndim not in (1, 2, 3) or not values.size:
-            raise LatentError(path.name, f"{what} is {values.dtype} of shape {_shape(values.shape)}", f"{NEEDED}.")
-        if not np.isfinite(values).all():
-            raise LatentError(path.name, f"{what} has values that are no finite numbers", "Save it again.")
-        found[name] = values.astype(np.float32)
+    found = {name: numbers(path, name, values, NEEDED) for name, values in arrays_in(path).items()}
     if not found:
         raise LatentError(path.name, "it holds no arrays", f"{NEEDED}.")
     return found
@@ -70,13 +63,9 @@ def fitted(file: str, arrays: Mapping[str, np.ndarray], *, num_ws: int, w_dim: i
         rows = values.shape[-2] if values.ndim == 3 else num_ws if values.shape == (num_ws, w_dim) else 1
         if values.shape[-1] != w_dim or rows not in (1, num_ws):
             takes = f"w of {w_dim} numbers in {num_ws} rows"
-            raise LatentError(file, f"{name or 'its array'} is {_shape(values.shape)}, but this network takes {takes}", f"{NEEDED}.")
+            raise LatentError(file, f"{name or 'its array'} is {shape_text(values.shape)}, but this network takes {takes}", f"{NEEDED}.")
         several = values.reshape(-1, rows, w_dim)
         arrows.extend(several)
         label = name or Path(file).stem
         names += [label] if len(several) == 1 else [f"{label} {i}" for i in range(len(several))]
     return OwnDirections(tuple(arrows), tuple(names))
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(n) for n in shape)

@@ -45,7 +45,7 @@ class Latents:
         """Raises LatentError where a network of these sizes cannot take them."""
         expected = {"z": (z_dim,), "w": (w_dim,), "ws": (num_ws, w_dim)}[self.kind]
         if self.values.shape[1:] != expected:
-            shape, wanted = _shape(self.values.shape[1:]), _shape(expected)
+            shape, wanted = shape_text(self.values.shape[1:]), shape_text(expected)
             raise LatentError(file, f"its {self.kind} is {shape}, but this network takes {wanted}", "Open the network that it belongs to.")
 
 
@@ -144,20 +144,26 @@ def check_members(archive: Any) -> None:
         raise ValueError("it unpacks to more than 1 GiB")
 
 
+def numbers(path: Path, name: str, values: np.ndarray, needed: str) -> np.ndarray:
+    """The array `name` ("" in .npy) as float32. Raises LatentError, with what is needed, where it holds no numbers on one to three axes."""
+    what = name or "its array"
+    if values.dtype.kind not in "fiu" or values.ndim not in (1, 2, 3) or not values.size:
+        raise LatentError(path.name, f"{what} is {values.dtype} of shape {shape_text(values.shape)}", f"{needed}.")
+    if not np.isfinite(values).all():
+        raise LatentError(path.name, f"{what} has values that are no finite numbers", "Save it again.")
+    return values.astype(np.float32)
+
+
 def _by_kind(path: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """float32 arrays with all their axes, by what they are."""
     found: dict[str, np.ndarray] = {}
     for name in (*KINDS, ""):
         if name not in arrays:
             continue
-        values = arrays[name]
-        if values.dtype.kind not in "fiu" or values.ndim not in (1, 2, 3) or not values.size:
-            raise LatentError(path.name, f"{name or 'its array'} is {values.dtype} of shape {_shape(values.shape)}", f"{NEEDED}.")
-        if not np.isfinite(values).all():
-            raise LatentError(path.name, f"{name or 'its array'} has values that are no finite numbers", "Save it again.")
+        values = numbers(path, name, arrays[name], NEEDED)
         kinds = _kinds_of(name, values.ndim)
         full = {"ws": 3}.get(kinds[0], 2)
-        whole = values.astype(np.float32).reshape((1,) * (full - values.ndim) + values.shape)
+        whole = values.reshape((1,) * (full - values.ndim) + values.shape)
         found.update({kind: whole for kind in kinds if kind not in found or kind == name})
     if not found:
         raise LatentError(path.name, "it holds no latents", f"An array called z, w or ws is expected: {NEEDED}.")
@@ -173,5 +179,6 @@ def _kinds_of(name: str, axes: int) -> tuple[str, ...]:
     return (name,) if name else ("w", "z")
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def shape_text(shape: tuple[int, ...]) -> str:
+    """ "16 x 512" """
     return " x ".join(str(n) for n in shape)

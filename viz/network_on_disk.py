@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from networks.loading import changed_on_disk
 from viz.request import NetworkFacts
 
 DISK_CHECK_S = 2.0
@@ -20,9 +21,5 @@ class NetworkOnDisk:
         now = time.monotonic()
         if facts is not None and facts.path and now - self.looked_at >= DISK_CHECK_S:
             self.looked_at = now
-            try:
-                found = Path(facts.path).stat()
-                self.changed = (found.st_size, found.st_mtime_ns) != (facts.size_bytes, facts.modified_ns)
-            except OSError:
-                self.changed = False  # gone for now: nothing to reload
+            self.changed = changed_on_disk(Path(facts.path), facts.size_bytes, facts.modified_ns)
         return self.changed

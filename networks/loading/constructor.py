@@ -72,8 +72,8 @@ def family_of(tensor_names: object) -> str:
 
 def checked_config(kwargs: Mapping[str, Any], family: str) -> GeneratorConfig:
     """Published constructor arguments as a configuration. Raises Malformed for anything unknown or out of bounds."""
-    flat = {**kwargs, **_nested(kwargs, "synthesis_kwargs")}
-    flat |= {f"mapping.{name}": value for name, value in _nested(kwargs, "mapping_kwargs").items()}
+    flat = {**kwargs, **nested(kwargs, "synthesis_kwargs")}
+    flat |= {f"mapping.{name}": value for name, value in nested(kwargs, "mapping_kwargs").items()}
     for name, value in flat.items():
         _check(name, value)
     try:
@@ -84,7 +84,8 @@ def checked_config(kwargs: Mapping[str, Any], family: str) -> GeneratorConfig:
         raise Malformed(f"its constructor arguments make no network ({printable(str(error))})") from None
 
 
-def _nested(kwargs: Mapping[str, Any], name: str) -> dict[str, Any]:
+def nested(kwargs: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The arguments of a part of the network, {} where there are none. Raises Malformed."""
     found = kwargs.get(name, {})
     if not isinstance(found, dict):
         raise Malformed(f"constructor argument {name} is no dict")

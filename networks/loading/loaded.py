@@ -31,10 +31,10 @@ class LoadedNetwork:
     notes: tuple[str, ...] = ()
 
 
-def changed_on_disk(loaded: LoadedNetwork) -> bool:
-    """Whether the file has another size or time of change than when it was loaded. False while it is missing."""
+def changed_on_disk(path: Path, size_bytes: int, modified_ns: int) -> bool:
+    """Whether the file has another size or time of change than these, of when it was loaded. False while it is missing."""
     try:
-        now = loaded.path.stat()
+        now = path.stat()
     except OSError:
         return False
-    return (now.st_size, now.st_mtime_ns) != (loaded.size_bytes, loaded.modified_ns)
+    return (now.st_size, now.st_mtime_ns) != (size_bytes, modified_ns)

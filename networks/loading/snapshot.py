@@ -7,7 +7,7 @@ from typing import Any
 
 from networks.spec import ALIAS_FREE, GeneratorConfig
 
-from .constructor import checked_config, family_of
+from .constructor import checked_config, family_of, nested
 from .errors import Malformed, printable
 from .stand_ins import StoredArray, StoredObject, StoredTensor
 
@@ -72,15 +72,15 @@ def _arguments(network: StoredObject, family: str) -> dict[str, Any]:
     arguments = {joined("", name): plain(value) for name, value in given.items() if name not in ("fused_modconv_default", "channels_last")}
     synthesis, mapping = _child(network, "synthesis"), _child(network, "mapping")
     arguments |= _present(network, _COMMON)
-    arguments["mapping_kwargs"] = {**_dict(arguments, "mapping_kwargs"), **_present(mapping, ("num_layers", "w_avg_beta"))}
-    nested = _dict(arguments, "synthesis_kwargs")
+    arguments["mapping_kwargs"] = {**nested(arguments, "mapping_kwargs"), **_present(mapping, ("num_layers", "w_avg_beta"))}
+    of_synthesis = nested(arguments, "synthesis_kwargs")
     if family == ALIAS_FREE:
         layers = [child for name, child in synthesis.part("_modules").items() if str(name).startswith("L0_")]
         found = _present(synthesis, _OF_SYNTHESIS) | (_present(layers[0], _OF_LAYER) if layers else {})
     else:
         found = _of_stylegan2(synthesis)
     arguments.pop("synthesis_kwargs", None)
-    return {**found, **nested, **arguments, **({"conv_clamp": found["conv_clamp"]} if "conv_clamp" in found else {})}
+    return {**found, **of_synthesis, **arguments, **({"conv_clamp": found["conv_clamp"]} if "conv_clamp" in found else {})}
 
 
 def _of_stylegan2(synthesis: StoredObject) -> dict[str, Any]:
@@ -101,13 +101,6 @@ def _child(part: StoredObject, name: str) -> StoredObject:
 
 def _present(part: StoredObject, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: plain(part.state[name]) for name in names if name in part.state}
-
-
-def _dict(arguments: dict[str, Any], name: str) -> dict[str, Any]:
-    found = arguments.get(name, {})
-    if not isinstance(found, dict):
-        raise Malformed(f"constructor argument {name} is no dict")
-    return found
 
 
 def plain(value: object, depth: int = 0) -> Any:

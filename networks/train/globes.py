@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from networks.fully_connected import unit_rms
 
 from .errors import DataError
+from .pictures import UNREADABLE
 
 FEWEST_LATENTS = 8  # numbers in z that mean something
 GAMMA = 2.2
@@ -37,8 +38,8 @@ def load_map(path: Path, width: int) -> Tensor:
             pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
     except FileNotFoundError as error:
         raise DataError(f"there is no map {str(path)!r}") from error
-    except (UnidentifiedImageError, OSError, ValueError) as error:
-        raise DataError(f"the map {str(path)!r} is corrupt: {error}") from error
+    except UNREADABLE as error:
+        raise DataError(f"the map {str(path)!r} cannot be read: {error}") from error
     light = torch.from_numpy(pixels**GAMMA).permute(2, 0, 1)[None]
     small = F.interpolate(light, (width // 2, width), mode="area")
     return torch.cat([small[..., -1:], small, small[..., :1]], dim=3)

@@ -6,6 +6,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -13,7 +14,7 @@ from typing import IO
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from .errors import DataError
@@ -22,6 +23,7 @@ from .processes import Draws, generator_for
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
 MOST_CACHED_BYTES = 2 << 30
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises where a picture is broken, or immense
 UPRIGHT = 4  # EXIF orientations beyond lie on their side
 PART = 16  # pictures of a figure at a time
 
@@ -125,11 +127,8 @@ class Pictures:
         if held is not None:
             return held
         entry = self.entries[index]
-        try:
-            with entry.open() as file, Image.open(file) as image:
-                opened = ImageOps.exif_transpose(image).convert("RGB")
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f"picture {entry.name!r} in {self.options.data!r} is corrupt: {error}. Repair or remove it.") from error
+        with self._opened(entry) as image:
+            opened = ImageOps.exif_transpose(image).convert("RGB")
         size = self._kept_size(opened.size)
         if size != opened.size:
             opened = opened.resize(size, Image.Resampling.LANCZOS)
@@ -139,12 +138,18 @@ class Pictures:
         return pixels
 
     def _size(self, entry: Entry) -> tuple[int, int]:
+        with self._opened(entry) as image:
+            # Only where cameras write it: asking a PNG means to decode it.
+            turned = image.format in ("JPEG", "MPO") and image.getexif().get(ExifTags.Base.Orientation, 1) > UPRIGHT
+            return (image.height, image.width) if turned else image.size
+
+    @contextmanager
+    def _opened(self, entry: Entry) -> Iterator[Image.Image]:
+        """A picture to read; whatever is wrong with it becomes a DataError that names it."""
         try:
             with entry.open() as file, Image.open(file) as image:
-                # Only where cameras write it: asking a PNG means to decode it.
-                turned = image.format in ("JPEG", "MPO") and image.getexif().get(ExifTags.Base.Orientation, 1) > UPRIGHT
-                return (image.height, image.width) if turned else image.size
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+                yield image
+        except UNREADABLE as error:
             raise DataError(f"picture {entry.name!r} in {self.options.data!r} is corrupt: {error}. Repair or remove it.") from error
 
     def _check_sizes(self) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
 from networks.build import build
@@ -17,12 +19,12 @@ from networks.stylegan2_blocks import NoisyConv
 from networks.train import losses
 from networks.train.averages import average_half_life, decay, move_towards
 from networks.train.discriminator import Conv, Discriminator, group_deviation
-from networks.train.errors import TrainingError
+from networks.train.errors import DataError, TrainingError
 from networks.train.features import efficientnet, extractor
 from networks.train.forward import Pass, filtered_layers, picture
 from networks.train.frechet import Moments, frechet_distance, moments
 from networks.train.generator import cosine
-from networks.train.globes import pyramid_loss, random_moves
+from networks.train.globes import load_map, pyramid_loss, random_moves
 
 TINY = {"z_dim": 4, "w_dim": 4, "channel_base": 32, "channel_max": 3}
 
@@ -295,6 +297,19 @@ def test_each_sample_has_its_own_pose() -> None:
         from networks.train.forward import _posed
 
         _posed(network.fourier_input, generator_without_input, torch.eye(3)[None], plain=False)
+
+
+@pytest.mark.parametrize("largest", [1, None])
+def test_a_map_that_cannot_be_read_is_named(largest: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too large for Pillow, which maps of the Earth often are, or cut off."""
+    path = tmp_path / "map.png"
+    Image.new("RGB", (64, 32)).save(path)
+    if largest is None:
+        path.write_bytes(path.read_bytes()[:60])
+    else:
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", largest)
+    with pytest.raises(DataError, match=r"the map '.*map.png' cannot be read: "):
+        load_map(path, 16)
 
 
 def test_the_pyramid_loss_sees_every_scale() -> None:

@@ -62,7 +62,7 @@ class Effects:
 def run(run: Run) -> Iterator[OverlayResult | None]:
     from networks.editing import ChannelEdit, edited
     from networks.measures.patience import LastStep, synthesized
-    from viz.stages.synthesis import conditions, layer_memo, pose_matrix
+    from viz.stages.synthesis import layer_memo, posed_conditions
 
     ready = run.inputs["load"]
     network, ws, taps = ready.network, run.inputs["latent"].ws, ready.facts.taps
@@ -70,8 +70,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     if tap not in editable(taps):
         yield OverlayResult()
         return
-    fixed = {**conditions(run), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
-    before = LastStep(layer_memo(run))  # the step before the layer serves all channels
+    fixed, before = posed_conditions(run), LastStep(layer_memo(run))  # the step before the layer serves all channels
     if index := taps.index(tap):
         yield from synthesized(network, ws, run.superseded, tap=taps[index - 1].name, memo=before, **fixed)
     whole = yield from synthesized(network, ws, run.superseded, memo=LastStep(before), **fixed)

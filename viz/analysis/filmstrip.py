@@ -48,14 +48,13 @@ class Cell:
 
 def run(run: Run) -> Iterator[OverlayResult]:
     from networks.measures.patience import LastStep
-    from viz.stages.synthesis import conditions, layer_memo, pose_matrix
+    from viz.stages.synthesis import layer_memo, posed_conditions
 
     ready = run.inputs["load"]
-    memo, fixed = LastStep(layer_memo(run)), conditions(run)
-    pose = pose_matrix(run.view, ready) if ready.facts.has_pose else None
+    memo, fixed = LastStep(layer_memo(run)), posed_conditions(run)
     cells: tuple[Cell, ...] = ()
     for tap in ready.facts.taps:
-        values = ready.network.synthesize(run.inputs["latent"].ws, pose=pose, tap=tap.name, memo=memo, **fixed)[0]
+        values = ready.network.synthesize(run.inputs["latent"].ws, tap=tap.name, memo=memo, **fixed)[0]
         height, width = values.shape[-2:]
         colors = as_picture(values) if tap is ready.facts.taps[-1] else as_colors(values, tap.sampling_rate)
         cells = (*cells, Cell(tap.name, colors, (width / tap.sampling_rate, height / tap.sampling_rate)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,24 @@ def tick_names(facts: NetworkFacts, room_em: float) -> list[str]:
     return [tap.name.split("_")[0] if i % step == 0 else "" for i, tap in enumerate(facts.taps)]
 
 
+@contextmanager
+def layer_plot(name: str, facts: NetworkFacts, y_db: tuple[float, float], *, legend: str = "") -> Iterator[bool]:
+    """A plot over the layers, which stand at 0, 1, ...; yields whether it is visible."""
+    count, width_em = len(facts.taps), imgui.get_content_region_avail().x / imgui.get_font_size()
+    with plots.plot(name, plots.Axes("", "dB", x=(-0.6, count - 0.4), y=y_db, follow=True, legend=legend), (-1, -7)) as shown:
+        if shown:
+            implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), tick_names(facts, width_em))
+        yield shown
+
+
+def clicked_layer(state: ViewState, facts: NetworkFacts, mouse: tuple[float, float] | None) -> ViewState:
+    """With the layer on screen that was clicked, in such a plot."""
+    index = -1 if mouse is None or not imgui.is_mouse_clicked(0) else round(mouse[0])
+    if not 0 <= index < len(facts.taps):
+        return state
+    return state.edit(Tap, layer="" if index == len(facts.taps) - 1 else facts.taps[index].name)
+
+
 def finite(db: float | None) -> float:
     """What can be drawn; nan for no number and for no error at all."""
     return db if db is not None and math.isfinite(db) else math.nan
@@ -102,20 +121,14 @@ def _bars(state: ViewState, facts: NetworkFacts, found: tuple[tuple[str, float |
     heights = np.array([finite(db) for _, db in found])
     known = heights[np.isfinite(heights)]
     low, high = (min(0.0, float(known.min()) - 3), float(known.max()) + 6) if len(known) else (0.0, 60.0)
-    count, width_em = len(facts.taps), imgui.get_content_region_avail().x / imgui.get_font_size()
-    axes = plots.Axes("", "dB", x=(-0.6, count - 0.4), y=(low, high), follow=True, legend="")
-    with plots.plot("##by layer", axes, (-1, -7)) as shown:
+    with layer_plot("##by layer", facts, (low, high)) as shown:
         if not shown:
             return state
-        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), tick_names(facts, width_em))
-        selected = next(i for i, tap in enumerate(facts.taps) if tap.name == facts.tap_name(state.get(Tap).layer))
+        selected = facts.taps.index(facts.tap(state.get(Tap).layer))
         plots.bars("dB", np.arange(len(heights)), np.nan_to_num(heights), 0.7, plots.series_color(0))
         if selected < len(heights):
             plots.bars("selected", np.array([selected]), np.nan_to_num(heights[selected : selected + 1]), 0.7, plots.series_color(1))
-        at = plots.cursor_text(lambda x, _: text_of(facts, found, round(x)))
-        if at is not None and imgui.is_mouse_clicked(0) and 0 <= round(at[0]) < count:
-            return state.edit(Tap, layer="" if round(at[0]) == count - 1 else facts.taps[round(at[0])].name)
-    return state
+        return clicked_layer(state, facts, plots.cursor_text(lambda x, _: text_of(facts, found, round(x))))
 
 
 def text_of(facts: NetworkFacts, found: tuple[tuple[str, float | None], ...], index: int) -> str:

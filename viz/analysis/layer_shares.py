@@ -15,10 +15,9 @@ import numpy as np
 
 from gui_utils import plots
 from gui_utils.controls import Field
-from gui_utils.libraries import imgui, implot
 from gui_utils.text import number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
-from viz.analysis.layer_chart import tick_names
+from viz.analysis.layer_chart import clicked_layer, layer_plot
 from viz.analysis.parts import progress, result_of, switch
 from viz.panels import Panel, PanelContext
 from viz.panels.parts import NO_NETWORK, wrapped_text
@@ -55,13 +54,12 @@ class Shares:
 
 def run(run: Run) -> Iterator[OverlayResult]:
     from networks.measures.patience import LastStep
-    from viz.stages.synthesis import conditions, layer_memo, pose_matrix
+    from viz.stages.synthesis import layer_memo, posed_conditions
 
-    ready = run.inputs["load"]
-    arguments = {"memo": LastStep(layer_memo(run)), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
+    ready, arguments = run.inputs["load"], {**posed_conditions(run), "memo": LastStep(layer_memo(run))}
     found: tuple[LayerShare, ...] = ()
     for tap in ready.facts.taps:
-        found = (*found, share_of(ready.network, run.inputs["latent"].ws, tap, {**conditions(run), **arguments}))
+        found = (*found, share_of(ready.network, run.inputs["latent"].ws, tap, arguments))
         yield OverlayResult(Shares(found), len(found) / len(ready.facts.taps), columns=layer_columns(found))
 
 
@@ -130,21 +128,14 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
 
 
 def _plot(state: ViewState, facts: NetworkFacts, found: tuple[LayerShare, ...]) -> ViewState:
-    count, width_em = len(facts.taps), imgui.get_content_region_avail().x / imgui.get_font_size()
-    axes = plots.Axes("", "dB", x=(-0.6, count - 0.4), y=(LOWEST_DB, 3.0), follow=True, legend="out")
-    with plots.plot("##out of band", axes, (-1, -7)) as shown:
+    with layer_plot("##out of band", facts, (LOWEST_DB, 3.0), legend="out") as shown:
         if not shown:
             return state
-        implot.setup_axis_ticks(implot.ImAxis_.x1, list(map(float, range(count))), tick_names(facts, width_em))
         at = np.arange(len(found))
         for i, (title, field) in enumerate(CURVES.items()):
             plots.line(title, at, np.array([decibels(getattr(share, field)) for share in found]), plots.series_color(i), weight=2.5)
-        selected = next(i for i, tap in enumerate(facts.taps) if tap.name == facts.tap_name(state.get(Tap).layer))
-        plots.vertical_line(selected)
-        mouse = plots.cursor_text(lambda x, _: text_of(found, round(x)))
-        if mouse is not None and imgui.is_mouse_clicked(0) and 0 <= round(mouse[0]) < count:
-            state = state.edit(Tap, layer="" if round(mouse[0]) == count - 1 else facts.taps[round(mouse[0])].name)
-    return state
+        plots.vertical_line(facts.taps.index(facts.tap(state.get(Tap).layer)))
+        return clicked_layer(state, facts, plots.cursor_text(lambda x, _: text_of(found, round(x))))
 
 
 def text_of(found: tuple[LayerShare, ...], index: int) -> str:

@@ -89,11 +89,9 @@ def unposed(run: Run) -> Any:
 
 def posed(run: Run) -> Any:
     """The picture [C, H, W] with the pose: what is on screen, or, while a layer is tapped, what becomes of it."""
-    from viz.stages.synthesis import conditions, layer_memo, pose_matrix
+    from viz.stages.synthesis import layer_memo, posed_conditions
 
-    ready = run.inputs["load"]
-    pose = pose_matrix(run.view, ready)
-    return ready.network.synthesize(run.inputs["latent"].ws, pose=pose, memo=layer_memo(run), **conditions(run))[0]
+    return run.inputs["load"].network.synthesize(run.inputs["latent"].ws, memo=layer_memo(run), **posed_conditions(run))[0]
 
 
 def error_images(found: Difference, band: BandFilter = WHOLE) -> dict[str, OverlayImage]:

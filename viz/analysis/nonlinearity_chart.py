@@ -48,14 +48,14 @@ class Inside:
 
 def run(run: Run) -> Iterator[OverlayResult | None]:
     from viz.analysis.nonlinearity import harmonics, steps_of
-    from viz.stages.synthesis import conditions, layer_memo, pose_matrix
+    from viz.stages.synthesis import layer_memo, posed_conditions
 
     ready = run.inputs["load"]
     tap = filtered_tap(ready.facts.taps, ready.facts.tap_name(run.view.get(Tap).layer))
     if tap is None or tap.spec is None:
         yield OverlayResult()
         return
-    arguments = {**conditions(run), "memo": layer_memo(run), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
+    arguments = {**posed_conditions(run), "memo": layer_memo(run)}
     steps = steps_of(ready.network, run.inputs["latent"].ws, tap, arguments)
     shares = harmonics(steps, tap.spec.out_sampling_rate)
     yield OverlayResult(Inside(tap.name, curves_of(steps), marks(tap), shares, steps.channels, tap.channels))

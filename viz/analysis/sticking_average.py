@@ -64,11 +64,10 @@ class Kept:
 
 def run(run: Run) -> Iterator[OverlayResult | None]:
     from viz.analysis.sticking import DetailMap, Jitter, average, shifted
-    from viz.stages.synthesis import conditions, pose_matrix
+    from viz.stages.synthesis import pose_matrix, posed_conditions
 
     ready, options = run.inputs["load"], run.view.get(Sticking)
     jitter = Jitter(options.strength, options.seed, options.hold_pose)
-    fixed = {**conditions(run), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
     rate = float(ready.facts.resolution)
     where = DetailMap(FINE[options.space] * rate, independent=options.space != "pose")
     neighbour, pose, ws = None, None, run.inputs["latent"].ws
@@ -80,7 +79,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
             return
         neighbour, base = (lambda _: ws), pose_matrix(run.view, ready)
         pose = lambda index: shifted(base, index, options.reach_px, rate, options.seed)  # noqa: E731
-    arguments = {"num": options.num, "jitter": jitter, "conditions": fixed, "neighbour": neighbour, "pose": pose}
+    arguments = {"num": options.num, "jitter": jitter, "conditions": posed_conditions(run), "neighbour": neighbour, "pose": pose}
     for found in average(ready.network, ws, **arguments, stop=run.superseded):
         if found is None:
             yield None

@@ -82,6 +82,12 @@ def conditions(run: Run) -> dict[str, Any]:
     }
 
 
+def posed_conditions(run: Run) -> dict[str, Any]:
+    """The same with the pose, where the network takes one."""
+    ready: Ready = run.inputs["load"]
+    return {**conditions(run), "pose": pose_matrix(run.view, ready) if ready.facts.has_pose else None}
+
+
 def forced_backend(view: ViewState) -> AbstractContextManager[Any]:
     """The kernel backend that the view names, for this thread, while the `with` lasts."""
     backend = view.get(Device).backend
@@ -100,8 +106,7 @@ def layer_memo(run: Run) -> Any:
 def run(run: Run) -> Any:
     ready: Ready = run.inputs["load"]
     styles, memo = run.inputs["latent"], layer_memo(run)
-    tap, fixed = ready.facts.tap_name(run.view.get(Tap).layer), conditions(run)
-    fixed["pose"] = pose_matrix(run.view, ready) if ready.facts.has_pose else None
+    tap, fixed = ready.facts.tap_name(run.view.get(Tap).layer), posed_conditions(run)
     names = styles.names if run.replays is not None and run.replays.serves(ready.device.type) else None
     with torch.inference_mode(), forced_backend(run.view):
         values = None if run.replays is None else run.replays.run(_question(run, tap, memo, fixed))

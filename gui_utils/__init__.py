@@ -8,6 +8,9 @@ window      Window(WindowOptions(title, size, headless, ini_path, font_scale, co
             wait(timeout_s) -> bool, wake() from any thread, with frame(), redraw(), screenshot(), take_dropped(), should_close,
             request_close(), size, framebuffer_size, framebuffer_scale, display_scale, font_scale, fullscreen, title, clipboard,
             plain_size, resize(), had_layout, layout (KeptLayout), close()
+output_window OutputWindow: a second window that shows one texture of the first: show(texture, size), fill(monitor), close()
+monitors    monitors(), named(text), under(place)
+composition Composition: several painted pictures as one texture
 pace        Pace: when the window draws, and when it sleeps
 context     WindowOptions, creation of window and GL context, with all that can fail (re-exported by window)
 layout_file KeptLayout: the docking layout in its file and as text, and put back

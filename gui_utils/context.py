@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gui_utils import gl
-from gui_utils.errors import NO_CONTEXT, NO_DISPLAY, OLD_OPENGL, WindowError
+from gui_utils.errors import NO_CONTEXT, NO_DISPLAY, NO_SECOND, OLD_OPENGL, WindowError
 from gui_utils.libraries import glfw
 
 GL_VERSION = (3, 3)
@@ -39,18 +39,38 @@ def create(options: WindowOptions) -> Any:
     glfw.init_hint(glfw.PLATFORM, glfw.PLATFORM_NULL if null else glfw.ANY_PLATFORM)
     if not glfw.init():
         raise WindowError(NO_DISPLAY.format(cause=_glfw_error()))
-    for hint, value in (
-        (glfw.CONTEXT_VERSION_MAJOR, GL_VERSION[0]), (glfw.CONTEXT_VERSION_MINOR, GL_VERSION[1]), (glfw.OPENGL_FORWARD_COMPAT, 1),
-        (glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE), (glfw.SCALE_TO_MONITOR, int(not options.headless)), (glfw.VISIBLE, 0),
-        (glfw.CONTEXT_CREATION_API, glfw.EGL_CONTEXT_API if null else glfw.NATIVE_CONTEXT_API),
-    ):  # fmt: skip
-        glfw.window_hint(hint, value)
+    _ask_for_context(options)
     handle = glfw.create_window(*fitting_size(options.size, headless=options.headless), options.title, None, None)
     if not handle:
         cause = _glfw_error()
         glfw.terminate()
         raise WindowError(NO_CONTEXT.format(major=GL_VERSION[0], minor=GL_VERSION[1], cause=cause))
     return handle
+
+
+def create_beside(main: Any, options: WindowOptions) -> Any:
+    """Another hidden window, whose GL context, not yet current, shares textures with that of `main`. Raises WindowError.
+
+    It takes the focus from nobody, and stays where it is when it fills a monitor and another window is clicked.
+    """
+    _ask_for_context(options)
+    for hint, value in ((glfw.SCALE_TO_MONITOR, 0), (glfw.AUTO_ICONIFY, 0), (glfw.FOCUS_ON_SHOW, 0)):
+        glfw.window_hint(hint, value)
+    handle = glfw.create_window(*fitting_size(options.size, headless=options.headless), options.title, None, main)
+    glfw.default_window_hints()
+    if not handle:
+        raise WindowError(NO_SECOND.format(cause=_glfw_error()))
+    return handle
+
+
+def _ask_for_context(options: WindowOptions) -> None:
+    null = options.headless and sys.platform.startswith("linux")
+    for hint, value in (
+        (glfw.CONTEXT_VERSION_MAJOR, GL_VERSION[0]), (glfw.CONTEXT_VERSION_MINOR, GL_VERSION[1]), (glfw.OPENGL_FORWARD_COMPAT, 1),
+        (glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE), (glfw.SCALE_TO_MONITOR, int(not options.headless)), (glfw.VISIBLE, 0),
+        (glfw.CONTEXT_CREATION_API, glfw.EGL_CONTEXT_API if null else glfw.NATIVE_CONTEXT_API),
+    ):  # fmt: skip
+        glfw.window_hint(hint, value)
 
 
 def fitting_size(size: tuple[int, int], *, headless: bool) -> tuple[int, int]:

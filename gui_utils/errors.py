@@ -32,3 +32,4 @@ OLD_OPENGL = (
     "OpenGL {major}.{minor} is needed, and the driver offers {found}: update the driver, or try Mesa's software renderer with "
     "LIBGL_ALWAYS_SOFTWARE=1"
 )
+NO_SECOND = "The graphics driver gives no second window ({cause})"

@@ -22,7 +22,7 @@ from gui_utils.libraries import imgui
 from gui_utils.sampling import AxisTable
 from gui_utils.shader import Program, Target, program, read_pixels
 from gui_utils.texture import FloatTexture, count_object, new_texture
-from gui_utils.tone import BACKGROUND, MASKED, NOT_FINITE, PictureView, colormap_table
+from gui_utils.tone import MASKED, NOT_FINITE, PictureView, colormap_table
 
 _COMMON = """#version 330 core
 out vec4 result;
@@ -168,9 +168,10 @@ class PicturePainter:
         if depends != self._drawn_rows:
             self._draw_rows(texture, mask, x, y)
             self._drawn_rows, self._drawn = depends, None
-        if (view.tone, view.brightness) != self._drawn:
+        look = (view.tone, view.brightness, view.background)
+        if look != self._drawn:
             self._draw_columns(texture, view, y)
-            self._drawn = (view.tone, view.brightness)
+            self._drawn = look
 
     def _draw_rows(self, texture: FloatTexture, mask: FloatTexture | None, x: AxisTable, y: AxisTable) -> None:
         self._x.show_axis(x)
@@ -189,7 +190,7 @@ class PicturePainter:
         uniforms = {
             "taps": y.weights.shape[1], "height": texture.height, "first_row": y.first, "channels": channels,
             "tone": view.tone.affine(channels), "brightness": float(view.brightness), "masked_brightness": MASKED,
-            "background": BACKGROUND, "not_finite": NOT_FINITE,
+            "background": view.background, "not_finite": NOT_FINITE,
         }  # fmt: skip
         textures = {"table": self._y.name, "rows": self._rows.name, "columns": self._x.name, "colormap": self._colors.name}
         self._result.resize(*view.size)
@@ -204,6 +205,11 @@ class PicturePainter:
     def size(self) -> tuple[int, int]:
         """(width, height) in framebuffer pixels; (0, 0) before the first draw."""
         return self._result.size
+
+    @property
+    def name(self) -> int:
+        """Of the GL texture that holds the result, its top row first."""
+        return self._result.name
 
     @property
     def ref(self) -> imgui.ImTextureRef:

@@ -49,7 +49,7 @@ class PictureView:
 
     source: (x0, y0, x1, y1) in samples; sample (0, 0) covers [0, 1) x [0, 1); fractions and outside are allowed.
     size: (width, height) in framebuffer pixels.   magnify: "nearest", "bicubic" or "lanczos".
-    brightness: 1, or less for a picture that is out of date.
+    brightness: 1, or less for a picture that is out of date.   background: around it, red, green and blue from 0 to 1.
     """
 
     source: tuple[float, float, float, float]
@@ -57,6 +57,7 @@ class PictureView:
     tone: ToneMap = ToneMap()
     magnify: str = "lanczos"
     brightness: float = 1.0
+    background: tuple[float, float, float] = BACKGROUND
 
     def tables(self, width: int, height: int) -> tuple[AxisTable, AxisTable]:
         """Filters along x and y for a source of `width` x `height` samples."""
@@ -153,7 +154,7 @@ def paint(values: np.ndarray, view: PictureView, mask: np.ndarray | None = None)
         valid, _ = _filter(valid.transpose(1, 0, 2), np.zeros(valid.shape[1::-1], bool), table_y)
         rgb = rgb * (MASKED + (1 - MASKED) * np.clip(valid, 0, 1))
     inside = (table_y.coverage[:, None] * table_x.coverage[None, :])[:, :, None]
-    return _to_bytes(np.array(BACKGROUND, np.float32) * (1 - inside) + rgb * np.float32(view.brightness) * inside)
+    return _to_bytes(np.array(view.background, np.float32) * (1 - inside) + rgb * np.float32(view.brightness) * inside)
 
 
 def resampled(values: np.ndarray, view: PictureView) -> np.ndarray:

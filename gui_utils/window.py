@@ -138,6 +138,11 @@ class Window:
     def should_close(self) -> bool:
         return bool(glfw.window_should_close(self._handle))
 
+    @property
+    def handle(self) -> Any:
+        """GLFW's own, for what opens beside this window."""
+        return self._handle
+
     def request_close(self) -> None:
         glfw.set_window_should_close(self._handle, True)
 

@@ -28,6 +28,7 @@ from viz.history import History
 from viz.motion import animate, moving
 from viz.network_on_disk import DISK_CHECK_S, NetworkOnDisk
 from viz.options import AppOptions
+from viz.output import Output
 from viz.panel_guard import PanelGuard
 from viz.panels import PanelContext, UiTiming, discover
 from viz.render_thread import Renderer, RenderThread
@@ -72,7 +73,8 @@ class App:
         self.window_capture_due = 0
         self.images = NamedTextures()
         self.figure_job: figure_effects.FigureJob | None = None
-        self.attached: list[Attached] = []
+        self.output = Output()
+        self.attached: list[Attached] = [self.output]
         self.opened = Session()  # what was opened last: its other views and unknown fields are saved with it
         self.networks, self.missing = KnownNetworks(), MissingNetwork()
         thumbnails = latent_effects.read_thumbnails(options.settings_folder, loaded_settings.bookmarks)

@@ -224,6 +224,11 @@ class ToggleFullscreen:
 
 
 @dataclass(frozen=True)
+class ToggleOutput:
+    """Open or close the window that shows the picture alone."""
+
+
+@dataclass(frozen=True)
 class ToggleSpectrum:
     """The spectrum on, its panel in front; or off."""
 
@@ -280,6 +285,7 @@ Command = (
     | ShowGuide
     | ToggleChrome
     | ToggleFullscreen
+    | ToggleOutput
     | ToggleCompare
     | ToggleSpectrum
     | RetryRender

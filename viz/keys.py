@@ -146,6 +146,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("shift+1",), "1:1, one screen pixel per image pixel", "View", _zoom(1.0)),
     Binding(("tab",), "show the picture only", "View", _command(commands.ToggleChrome())),
     Binding(("f11",), "fill the screen, or not", "View", _command(commands.ToggleFullscreen())),
+    Binding(("shift+f11",), "the output window: the picture alone, for a projector", "View", _command(commands.ToggleOutput())),
     *(
         Binding(
             (str(i),),

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 Entry = tuple[str, str, commands.Command]  # text, with "menu|text" for one of the second level; key; what it does
 LATENT_FILES = (".npz", ".npy", ".safetensors")
 TAB_GAP_EM = 0.15  # between the tabs of workspaces
+HINTS: dict[type, str] = {
+    commands.ToggleOutput: "The picture alone, in a window of its own: for a projector or a second display.\n"
+    "There, a double click or F11 fills the monitor that it is on; Esc leaves that.",
+}
 NAMED_ROOM_EM = 12.0  # that their names leave for what is being done
 
 MENUS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
@@ -59,6 +63,7 @@ MENUS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             *((f"Text size|{number_text(100 * s, '%', 0)}", "", commands.ChangeSettings((("font_scale", s),))) for s in FONT_SCALES),
             ("Picture only", "tab", commands.ToggleChrome()),
             ("Full screen", "f11", commands.ToggleFullscreen()),
+            ("Output window", "shift+f11", commands.ToggleOutput()),
             ("Render again", "f5", commands.RetryRender()),
         ),
     ),
@@ -139,6 +144,8 @@ def in_force(app: App, command: commands.Command) -> bool:
             return all(getattr(app.settings, name) == value for name, value in changes)
         case commands.ToggleFullscreen():
             return app.window.fullscreen
+        case commands.ToggleOutput():
+            return app.output.window is not None
     return False
 
 
@@ -158,12 +165,13 @@ def _entries(app: App, entries: Iterable[Entry]) -> None:
 def _entry(app: App, entry: Entry) -> None:
     text, chord, command = entry
     nothing = nothing_for(app, command)
+    hint = nothing or HINTS.get(type(command), "")
     shortcut = keys.label(chord) if chord else ""
     if imgui.menu_item(text, shortcut, in_force(app, command), enabled=not nothing)[0]:
         app.context.emit(command)
-    with tooltip_scope() if nothing else nullcontext() as shown:
+    with tooltip_scope() if hint else nullcontext() as shown:
         if shown:
-            imgui.text_unformatted(nothing)
+            imgui.text_unformatted(hint)
 
 
 def _panels(app: App) -> None:

@@ -23,6 +23,7 @@ class AppOptions:
     said: tuple[str, ...] = ()
     size: tuple[int, int] | None = None
     font_scale: float | None = None
+    output: str | None = None  # a monitor for the output window, "" for a plain window; None: as it was last
     workspace: int | None = None
     headless: bool = False
     offer_tour: bool = False

@@ -10,7 +10,7 @@ from typing import Any
 
 import platformdirs
 
-from viz.capture import atomic
+from torch_utils.atomic import atomic
 
 APP = "aliasfree-visualizer"
 RECENT = 16
@@ -19,6 +19,8 @@ RANGES = {
     "fps_limit": (1, 10_000),
     "window_width": (64, 1 << 15),
     "window_height": (64, 1 << 15),
+    "output_width": (64, 1 << 15),
+    "output_height": (64, 1 << 15),
     "workspace": (1, 99),
 }
 
@@ -35,6 +37,10 @@ class Settings:
     vsync: bool = True
     window_width: int = 1600
     window_height: int = 900
+    output: bool = False  # whether the output window is open
+    output_monitor: str = ""  # the one that it fills; "" for a plain window
+    output_width: int = 960
+    output_height: int = 540
     workspace: int = 1
     first_start: bool = True
 
@@ -43,8 +49,14 @@ class Settings:
 
     def with_window(self, size: tuple[int, int]) -> Settings:
         """A minimised window has no size on Windows: then that of last time stays."""
-        known = _possible("window_width", size[0]) and _possible("window_height", size[1])
-        return dataclasses.replace(self, window_width=size[0], window_height=size[1]) if known else self
+        return self._with_size("window", size)
+
+    def with_output(self, size: tuple[int, int]) -> Settings:
+        return self._with_size("output", size)
+
+    def _with_size(self, window: str, size: tuple[int, int]) -> Settings:
+        new = dict(zip((f"{window}_width", f"{window}_height"), size, strict=True))
+        return dataclasses.replace(self, **new) if all(_possible(*each) for each in new.items()) else self
 
 
 def folder() -> Path:

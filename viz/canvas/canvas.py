@@ -21,6 +21,7 @@ from viz.canvas.overlay import NOT_KEPT, CanvasOverlay, keep_first, laid_over, v
 from viz.canvas.picture import CanvasPicture
 from viz.canvas.placement import Area, Content, Placement, Probe, beside, pan, place, probe, zoom_at
 from viz.canvas.sample_values import draw_sample_values
+from viz.canvas.scene import Piece
 from viz.canvas.snapping import Rest, chosen_snap
 from viz.compare.compare import compared, own_values
 from viz.panels import PanelContext
@@ -48,8 +49,9 @@ class Canvas:
     """Owns the GL objects of the picture. `draw` is called inside the picture's ImGui window, once a frame."""
 
     def __init__(self) -> None:
-        self._picture = CanvasPicture()
-        self.comparison = CanvasCompare()
+        self.scene: list[Piece] = []  # what was drawn last, in order
+        self._picture = CanvasPicture(self.scene)
+        self.comparison = CanvasCompare(self.scene)
         self.gesture: Gesture | None = None
         self.placement: Placement | None = None
         self.content: Content | None = None
@@ -66,6 +68,7 @@ class Canvas:
         hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
         picture = frame.picture if frame else None
         self.probe = self.overlay_probe = None
+        self.scene.clear()
         if picture is None or frame is None or frame.network is None:
             self.gesture = None
             return state
@@ -78,7 +81,7 @@ class Canvas:
             with recovering():
                 self._paint(picture, state, context, frame)
                 if self.overlay_image is not None:
-                    overlay = self.overlays.get("overlay", CanvasOverlay)
+                    overlay = self.overlays.get("overlay", lambda: CanvasOverlay(self.scene))
                     overlay.draw(self.overlay_image, state.get(OverlayView), self.placement, framebuffer_scale(), view.magnify)
         except Exception as e:  # the border to the graphics driver; the next frame tries again
             why = str(e) if isinstance(e, TextureError | ShaderError) else f"{type(e).__name__}: {e or 'there is no memory left'}"

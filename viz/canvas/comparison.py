@@ -13,6 +13,7 @@ from gui_utils.tone import ToneMap
 from viz.canvas.captions import Caption, KnownEquivariance, captions, difference_caption, draw_caption, height_of, width_of
 from viz.canvas.picture import CanvasPicture
 from viz.canvas.placement import Area, Content, Placement, Probe, probe
+from viz.canvas.scene import Piece
 from viz.compare.compare import chosen, compared, others
 from viz.compare.layout import cell_at, cell_size, columns_in_window
 from viz.compare.picture import difference_tone
@@ -76,7 +77,8 @@ def extent_of(frame: Frame, numbers: Iterable[int]) -> tuple[float, float]:
 class CanvasCompare:
     """Owns the GL objects of the other pictures and of the difference."""
 
-    def __init__(self) -> None:
+    def __init__(self, scene: list[Piece]) -> None:
+        self._scene = scene
         self.pictures = Pool()  # by the number of the view, or "difference"; those that nobody looks at any more are given back
         self._captions: dict[int, Caption] = {}
         self._caption_areas: dict[int, Area] = {}
@@ -196,11 +198,14 @@ class CanvasCompare:
 
     # ------------------------------------------------------------------------------------------------ layouts
 
+    def _drawn(self, key: int | str) -> CanvasPicture:
+        return self.pictures.get(key, lambda: CanvasPicture(self._scene))
+
     def _paint(self, number: int, frame: Frame, placement: Placement, state: ViewState, tone: ToneMap, clip: Area | None = None) -> None:
         beside, view = frame.others.get(number), state.get(View)
         picture = beside.frame.picture if beside is not None else None
         if picture is not None:
-            shown = self.pictures.get(number, CanvasPicture)
+            shown = self._drawn(number)
             shown.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=1.0, clip=clip)
 
     def _wipe(self, number: int, state: ViewState, frame: Frame, placement: Placement, tone: ToneMap, paint_first: Paint) -> None:
@@ -223,5 +228,5 @@ class CanvasCompare:
 
     def _draw_difference(self, picture: Picture, state: ViewState, placement: Placement) -> None:
         tone, view = difference_tone(state, picture.shape[2]), state.get(View)
-        shown = self.pictures.get("difference", CanvasPicture)
+        shown = self._drawn("difference")
         shown.draw(picture, placement, tone, margins=view.margins, magnify=view.magnify, brightness=1.0)

@@ -15,6 +15,7 @@ from gui_utils.tone import PictureView, colormap_table
 from viz.canvas.arrows import draw_arrows
 from viz.canvas.overlay_tone import shown_range, tone_of
 from viz.canvas.placement import Content, Placement
+from viz.canvas.scene import Piece
 from viz.compare.compare import compared
 from viz.request import Frame, OverlayImage
 from viz.state import CompareView, OverlayView, ViewState
@@ -64,7 +65,8 @@ def value_under(image: OverlayImage, placement: Placement, px: float, py: float)
 class CanvasOverlay:
     """Owns the GL objects of one overlay; made of the same parts as the picture, so it is filtered and mapped the same way."""
 
-    def __init__(self) -> None:
+    def __init__(self, scene: list[Piece]) -> None:
+        self._scene = scene
         self._painter, self._values, self._mask = PicturePainter(), FloatTexture(), FloatTexture()
         self._uploaded: OverlayImage | None = None
 
@@ -82,17 +84,19 @@ class CanvasOverlay:
             if image.mask is not None:
                 self._mask.upload(image.mask.astype(np.float32))
             self._uploaded = image
-        area = placement.area
+        area, content, tone = placement.area, content_of(image), tone_of(image, view.gain_db)
+        mask = self._mask if image.mask is not None else None
         shown = PictureView(
-            source=placement.source(content_of(image)),
+            source=placement.source(content),
             size=(max(1, round(area.width * pixels_per_unit)), max(1, round(area.height * pixels_per_unit))),
-            tone=tone_of(image, view.gain_db),
+            tone=tone,
             magnify=magnify,
         )
-        self._painter.draw(self._values, shown, self._mask if image.mask is not None else None)
+        self._painter.draw(self._values, shown, mask)
         tint = theme.packed((1, 1, 1), view.opacity)
         corners = (area.x, area.y), (area.x + area.width, area.y + area.height)
         imgui.get_window_draw_list().add_image(self._painter.ref, *corners, (0, 0), (1, 1), tint)
+        self._scene.append(Piece(self._values, mask, content, placement, tone, magnify, opacity=view.opacity))
 
     def _scale(self, image: OverlayImage, view: OverlayView, placement: Placement) -> None:
         """The colours with the values they stand for, at the lower left."""

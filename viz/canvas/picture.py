@@ -9,14 +9,16 @@ from gui_utils.picture import PicturePainter
 from gui_utils.texture import FloatTexture
 from gui_utils.tone import PictureView, ToneMap
 from viz.canvas.placement import Area, Content, Placement
+from viz.canvas.scene import Piece
 from viz.gpu.handover import place
 from viz.request import Picture
 
 
 class CanvasPicture:
-    """`draw` may be called for one picture after another; only what changed is uploaded and painted again."""
+    """`draw` may be called for one picture after another; only what changed is uploaded and painted again. `scene` is told of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, scene: list[Piece]) -> None:
+        self._scene = scene
         self._painter, self._values, self._mask = PicturePainter(), FloatTexture(), FloatTexture()
         self._uploaded: Picture | None = None
 
@@ -39,12 +41,13 @@ class CanvasPicture:
             self._uploaded = picture
         area, scale = placement.area, imgui.get_io().display_framebuffer_scale.x or 1.0
         size = max(1, round(area.width * scale)), max(1, round(area.height * scale))
-        shown = PictureView(placement.source(Content.of(picture, margins=margins)), size, tone, magnify, brightness)
-        self._painter.draw(self._values, shown, self._mask if picture.mask is not None else None)
+        content, mask = Content.of(picture, margins=margins), self._mask if picture.mask is not None else None
+        self._painter.draw(self._values, PictureView(placement.source(content), size, tone, magnify, brightness), mask)
         lines, part = imgui.get_window_draw_list(), clip or area
         lines.push_clip_rect((part.x, part.y), (part.x + part.width, part.y + part.height), True)
         lines.add_image(self._painter.ref, (area.x, area.y), (area.x + area.width, area.y + area.height))
         lines.pop_clip_rect()
+        self._scene.append(Piece(self._values, mask, content, placement, tone, magnify, brightness, clip=clip))
 
     def delete(self) -> None:
         for part in (self._painter, self._values, self._mask):

@@ -96,10 +96,10 @@ def place(view: View, area: Area, content: Content, resolution: int) -> Placemen
         fit = min(area.width / content.fit_width, area.height / content.fit_height) * FIT_MARGIN
         return Placement(area, max(fit, 1.0), 0.0, 0.0)
     placement = Placement(area, view.zoom * resolution, view.center_x, view.center_y)
-    return _aligned(placement, content)
+    return aligned(placement, content)
 
 
-def _aligned(placement: Placement, content: Content) -> Placement:
+def aligned(placement: Placement, content: Content) -> Placement:
     """Moves the centre by less than a screen pixel so that sample borders fall on pixel borders (only where that is possible)."""
     per_sample = placement.pixels_per_sample(content)
     if abs(per_sample - round(per_sample)) > EXACT or per_sample < 0.5:

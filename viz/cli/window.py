@@ -48,6 +48,9 @@ def add_window_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--browse-dir", metavar="DIR", type=Path, help="folder where the open dialog starts")
     parser.add_argument("--size", metavar="WxH", type=size_pair, help="window size (default: as last time, first 1600x900)")
     parser.add_argument("--font-scale", metavar="F", type=float, help="0.8 to 2.0 (default: as last time, first 1.0)")
+    parser.add_argument("--output", metavar="MONITOR", nargs="?", const="",
+                        help="a second window with the picture alone, for a projector: plain, or full screen on MONITOR (a number from 1, "
+                        "or a part of its name); default: as last time")  # fmt: skip
     add_set_argument(parser)
     parser.add_argument(
         "--remote", action="store_true", help="let programs here ask and set the view (viz.remote); prints address and token"
@@ -107,6 +110,7 @@ def _open(options: argparse.Namespace) -> int:
             workspace=COMPARE_WORKSPACE if options.compare else None,
             size=options.size,
             font_scale=options.font_scale,
+            output=options.output,
             remote_port=options.remote_port if options.remote else None,
             osc=options.osc,
         ),

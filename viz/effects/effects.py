@@ -53,6 +53,8 @@ def show_or_hide(app: App, command: commands.Command) -> None:
                 app.toasts.add("info", WAY_BACK)  # once: nothing else on screen says how
         case commands.ToggleFullscreen():
             app.window.fullscreen = not app.window.fullscreen
+        case commands.ToggleOutput():
+            app.output.toggle(app)
         case commands.ToggleSpectrum():
             app.state = app.state.edit(Spectrum, on=not app.state.get(Spectrum).on)
             if app.state.get(Spectrum).on:
@@ -112,9 +114,9 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.layout_reset_due = True
         case commands.StartTour() | commands.ShowSticking():
             tour_card.carry_out(app, command)
-        case (
-            commands.ToggleHelp() | commands.ShowGuide() | commands.ToggleChrome() | commands.ToggleFullscreen() | commands.ToggleSpectrum()
-        ):
+        case commands.ToggleHelp() | commands.ShowGuide() | commands.ToggleChrome() | commands.ToggleSpectrum():
+            show_or_hide(app, command)
+        case commands.ToggleFullscreen() | commands.ToggleOutput():
             show_or_hide(app, command)
         case commands.ToggleCompare():
             app.state = compare_pairs.toggled(app.state, app.context.catalogue)

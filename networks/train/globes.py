@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from networks.fully_connected import unit_rms
+from torch_utils.picture_file import opened_picture
 
 from .errors import DataError
-from .pictures import UNREADABLE
 
 FEWEST_LATENTS = 8  # numbers in z that mean something
 GAMMA = 2.2
@@ -34,11 +33,11 @@ KNOWN_UNTAUGHT = 0.25  # the same for one that was never shown a moved picture; 
 def load_map(path: Path, width: int) -> Tensor:
     """An equirectangular map in linear light [1, 3, width / 2, width + 2], its first and last columns repeated on the other side."""
     try:
-        with Image.open(path) as image:
+        with opened_picture(path) as image:
             pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
     except FileNotFoundError as error:
         raise DataError(f"there is no map {str(path)!r}") from error
-    except UNREADABLE as error:
+    except OSError as error:
         raise DataError(f"the map {str(path)!r} cannot be read: {error}") from error
     light = torch.from_numpy(pixels**GAMMA).permute(2, 0, 1)[None]
     small = F.interpolate(light, (width // 2, width), mode="area")

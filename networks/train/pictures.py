@@ -17,13 +17,14 @@ import torch.nn.functional as F
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
+from torch_utils.picture_file import opened_picture
+
 from .errors import DataError
 from .options import Options
 from .processes import Draws, generator_for
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
 MOST_CACHED_BYTES = 2 << 30
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises where a picture is broken, or immense
 UPRIGHT = 4  # EXIF orientations beyond lie on their side
 PART = 16  # pictures of a figure at a time
 
@@ -147,9 +148,9 @@ class Pictures:
     def _opened(self, entry: Entry) -> Iterator[Image.Image]:
         """A picture to read; whatever is wrong with it becomes a DataError that names it."""
         try:
-            with entry.open() as file, Image.open(file) as image:
+            with entry.open() as file, opened_picture(file) as image:
                 yield image
-        except UNREADABLE as error:
+        except OSError as error:
             raise DataError(f"picture {entry.name!r} in {self.options.data!r} is corrupt: {error}. Repair or remove it.") from error
 
     def _check_sizes(self) -> None:

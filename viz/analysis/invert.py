@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from torch_utils.picture_file import opened_picture
 from viz.errors import CommandError
 
 if TYPE_CHECKING:
@@ -166,11 +167,11 @@ def read_picture(path: Path, resolution: int) -> np.ndarray:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as picture:
+        with opened_picture(path) as picture:
             whole = ImageOps.exif_transpose(picture).convert("RGB")  # a telephone stores portraits lying on their side
     except FileNotFoundError as e:
         raise CommandError(f"{path}: there is no such file.") from e
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
+    except OSError as e:
         raise CommandError(f"{path.name} cannot be read as a picture: {e}") from e
     side = min(whole.size)
     left, top = (whole.width - side) // 2, (whole.height - side) // 2

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from torch_utils.picture_file import opened_picture
 from viz import capture, commands, directions_file, latent_file
 from viz.canvas.canvas import tone_map_of
 from viz.effects.saving import free_name, saved
@@ -136,9 +137,9 @@ def is_plain_picture(path: Path) -> bool:
     if path.suffix.lower() not in PICTURES:
         return False
     try:
-        with Image.open(path) as picture:
+        with opened_picture(path) as picture:
             return not {capture.KEY, SESSION_KEY} & set(getattr(picture, "text", {}))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except OSError:
         return False
 
 
@@ -217,10 +218,10 @@ def read_thumbnails(folder: Path | None, places: Iterable[Place]) -> dict[Place,
         return found
     for place in places:
         try:
-            with Image.open(thumbnail_path(folder, place)) as picture:
+            with opened_picture(thumbnail_path(folder, place)) as picture:
                 if max(picture.size) <= THUMBNAIL:
                     found[place] = np.asarray(picture.convert("RGB"))
-        except (OSError, ValueError, SyntaxError):
+        except OSError:
             continue
     return found
 

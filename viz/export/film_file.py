@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 from xml.sax.saxutils import unescape
 
-from PIL import Image
-
+from torch_utils.picture_file import opened_picture
 from viz import capture
 from viz.errors import CommandError
 from viz.export import exr_file
@@ -96,11 +95,11 @@ def _beside(path: Path) -> str | None:
 
 def _in_picture(path: Path) -> str | None:
     try:
-        with Image.open(path) as picture:
+        with opened_picture(path) as picture:
             texts = getattr(picture, "text", {})
             if picture.format == "GIF":
                 return _gif_session(path)
-    except (OSError, SyntaxError, ValueError) as e:
+    except OSError as e:
         raise StateError(f"{path.name} is not a readable picture: {e}") from e
     return texts.get(SESSION_KEY) or texts.get(capture.KEY)
 

@@ -1,0 +1,41 @@
+"""Whatever is wrong with a picture's file is an OSError: who opens one needs to know no other."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from torch_utils.picture_file import opened_picture
+
+
+def png() -> bytes:
+    data = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(data, format="PNG")
+    return data.getvalue()
+
+
+DAMAGE = {
+    "no picture": lambda whole: b"hello",
+    "cut off": lambda whole: whole[:200],
+    "a damaged header": lambda whole: whole[:20] + b"\xff" + whole[21:],  # its check sum is wrong: a SyntaxError of Pillow's
+    "pixels that are no text": lambda whole: whole[:41] + bytes(100) + whole[141:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_broken_file_is_an_error_of_the_file(damage, tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(DAMAGE[damage](png()))
+    with pytest.raises(OSError), opened_picture(path) as picture:
+        picture.load()
+
+
+def test_an_immense_picture_is_one_too(tmp_path, monkeypatch):
+    (tmp_path / "picture.png").write_bytes(png())
+    with opened_picture(tmp_path / "picture.png") as picture:
+        assert picture.size == (64, 64)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    with pytest.raises(OSError, match="exceeds limit"), opened_picture(tmp_path / "picture.png"):
+        pass
+    with pytest.raises(FileNotFoundError), opened_picture(tmp_path / "none.png"):
+        pass

@@ -50,4 +50,4 @@ def poll(app: App) -> None:
     if job.error:
         app.toasts.add("error", job.error, job.details)
     else:
-        app.toasts.add("info", f"Figure saved: {job.path}")
+        app.toasts.add("info", f"Figure saved: {job.result}")

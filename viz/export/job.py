@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import traceback
 from collections.abc import Callable
 
-from viz.errors import CommandError
+from viz.background import Job, Wake
 from viz.export.export import export
 from viz.export.options import ExportOptions, ExportProgress, ExportResult
 from viz.session.session import Session
 
-Wake = Callable[[], None]
 
-
-class ExportJob:
-    """Starts at once. `progress`, `result` and `error` are published by assignment; `wake` is called after each."""
+class ExportJob(Job[ExportResult]):
+    """`progress` is published by assignment, too."""
 
     def __init__(
         self, session: Session, options: ExportOptions, wake: Wake = lambda: None, run: Callable[..., ExportResult] = export
     ) -> None:
         self.session, self.options = session, options
         self.progress = ExportProgress(0, session.film.frame_count)
-        self.result: ExportResult | None = None
-        self.error, self.details = "", ""
-        self._wake, self._run, self._cancelled = wake, run, threading.Event()
-        self._thread = threading.Thread(target=self._work, args=(session,), name="export", daemon=True)
-        self._thread.start()
+        work = lambda: run(session, options, progress=self._report, cancelled=self._cancelled.is_set)  # noqa: E731
+        super().__init__("export", work, "The export stopped", wake)
 
     @property
     def can_go_on(self) -> bool:
@@ -40,35 +33,6 @@ class ExportJob:
         """Removes the frames kept for a film; those of a sequence stay, they are somebody's pictures."""
         if not self.options.is_sequence:
             shutil.rmtree(self.options.frames_folder, ignore_errors=True)
-
-    @property
-    def running(self) -> bool:
-        return self.result is None and not self.error
-
-    def cancel(self) -> None:
-        """Stops after the frame in hand."""
-        self._cancelled.set()
-
-    def close(self, timeout_s: float = 10.0) -> None:
-        self.cancel()
-        self._thread.join(timeout_s)
-
-    def join(self, timeout_s: float) -> bool:
-        """Waits for the end; False if it took longer."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-    # ------------------------------------------------------------------------------- in the export thread
-
-    def _work(self, session: Session) -> None:
-        try:
-            self.result = self._run(session, self.options, progress=self._report, cancelled=self._cancelled.is_set)
-        except CommandError as e:
-            self.error = str(e)
-        except Exception as e:  # the border of the thread: whatever happens becomes a sentence in the window
-            self.details = "".join(traceback.format_exception(e))
-            self.error = f"The export stopped: {type(e).__name__}: {e}"
-        self._wake()
 
     def _report(self, progress: ExportProgress) -> None:
         self.progress = progress

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from viz.background import Job, Wake
 from viz.cli.figure import figure_command
 from viz.errors import CommandError
 from viz.state import ViewState
 
-Build = Callable[[str, ViewState, Path, Callable[[float | None], None]], Path]
+FAILED = "The figure was not made"
 
 
 def build(name: str, view: ViewState, out: Path, report: Callable[[float | None], None]) -> Path:
@@ -24,43 +23,19 @@ def build(name: str, view: ViewState, out: Path, report: Callable[[float | None]
     return save(out, drawing, view.to_json(), figure_command(name, out))
 
 
-class FigureJob:
-    """Starts at once. `path` or `error` is there when it is over; `fraction` tells how far it is."""
+class FigureJob(Job[Path]):
+    """`result` is the file."""
 
-    def __init__(self, name: str, view: ViewState, out: Path, wake: Callable[[], None] = lambda: None, run: Build = build) -> None:
-        self.name, self.fraction = name, 0.0
-        self.path: Path | None = None
-        self.error, self.details = "", ""
-        self._wake, self._run = wake, run
-        self._cancelled = False
-        self._thread = threading.Thread(target=self._work, args=(name, view, out), name="figure", daemon=True)
-        self._thread.start()
+    def __init__(self, name: str, view: ViewState, out: Path, wake: Wake) -> None:
+        super().__init__("figure", lambda: self._made(name, view, out), FAILED, wake)
 
-    @property
-    def running(self) -> bool:
-        return self.path is None and not self.error
-
-    def close(self, timeout_s: float = 10.0) -> None:
-        """Stops at the next step."""
-        self._cancelled = True
-        self._thread.join(timeout_s)
-
-    def join(self, timeout_s: float) -> bool:
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-    def _work(self, name: str, view: ViewState, out: Path) -> None:
+    def _made(self, name: str, view: ViewState, out: Path) -> Path:
         try:
-            self.path = self._run(name, view, out, self._report)
+            return build(name, view, out, self._go_on)
         except (CommandError, OSError) as e:
-            self.error = f"The figure was not made: {e}"
-        except Exception as e:  # the border of the thread: whatever happens becomes a sentence in the window
-            self.details = "".join(traceback.format_exception(e))
-            self.error = f"The figure was not made: {type(e).__name__}: {e}"
-        self._wake()
+            raise CommandError(f"{FAILED}: {e}") from e
 
-    def _report(self, fraction: float | None) -> None:
-        if self._cancelled:
+    def _go_on(self, _fraction: float | None) -> None:
+        """After each step: whether there is a next one."""
+        if self._cancelled.is_set():
             raise CommandError("cancelled")
-        self.fraction = self.fraction if fraction is None else fraction
-        self._wake()

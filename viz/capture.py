@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,8 +39,10 @@ def save_png(path: Path, pixels: np.ndarray, state: ViewState | None, command: s
 def save_npy(path: Path, values: np.ndarray, state: ViewState | None = None, command: str = "") -> Path:
     """Writes float32 values atomically, and beside them a .npy.json with the view and the command line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as temporary, temporary.open("wb") as f:
-        np.save(f, np.ascontiguousarray(values, dtype=np.float32))
+    data = io.BytesIO()  # straight to a file, numpy does not say that a disk is full
+    np.save(data, np.ascontiguousarray(values, dtype=np.float32))
+    with atomic(path) as temporary:
+        temporary.write_bytes(data.getbuffer())
     if state is not None:
         with atomic(origin.sidecar(path)) as temporary:
             temporary.write_text(origin.about(state.to_json(), command or origin.running_command()), encoding="utf-8")

@@ -111,7 +111,9 @@ def arrays_in(path: Path, wanted: Collection[str] = ()) -> dict[str, np.ndarray]
     except LatentError:
         raise
     except FileNotFoundError as e:
-        raise LatentError(path.name, f"it is not in {path.parent}", "Open it where it is now, or drop it on the window.") from e
+        raise LatentError(
+            path.name, f"it is not in the folder {path.parent.absolute()}", "Open it where it is now, or drop it on the window."
+        ) from e
     except Exception as e:  # the border to files: numpy, zlib and zipfile raise many things that they do not name
         raise LatentError(path.name, f"it cannot be read ({printable(str(e))})", "Nothing was changed.") from e
 

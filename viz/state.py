@@ -60,6 +60,7 @@ from viz.session.saved_json import StateError, checked, finite, parsed
 FORMAT, WHAT = "aliasfree-view", "a saved view"
 VERSION = 1
 LONGEST_TEXT = 1 << 16  # of a path, for one
+EXPECTED: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 SEEDS_PER_ROW = 100  # the seed lattice: one step in y is this many seeds
 
 G = TypeVar("G")
@@ -198,7 +199,7 @@ def _read_value(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> 
     if hint is float and isinstance(value, int | float):
         value = finite(name, value)
     if type(value) is not hint:
-        raise StateError(f"{name} is {value!r:.80}; {hint.__name__} is expected")
+        raise StateError(f"{name} is {value!r:.80}; {EXPECTED[hint]} is expected")
     if isinstance(value, str) and (len(value) > LONGEST_TEXT or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value))):
         raise StateError(f"{name} is {value!r:.80}; a text of at most {LONGEST_TEXT} characters is expected")
     low, high, choices = limits.get("low"), limits.get("high"), limits.get("choices")

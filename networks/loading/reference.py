@@ -86,5 +86,5 @@ def _number(path: Path) -> int:
 def _hint(text: str) -> str:
     names = [entry.name for entry in catalogue()]
     wanted = Path(text).name.removesuffix(".pkl").removesuffix(".safetensors")
-    near = difflib.get_close_matches(wanted, names, n=1)
+    near = difflib.get_close_matches(wanted.lower(), names, n=1)
     return f'Did you mean "{near[0]}"?' if near else "Check the spelling; the Network panel and --list show the known names."

@@ -25,3 +25,14 @@ def test_what_fails_half_way_leaves_the_old_file_and_nothing_beside_it(tmp_path)
         temporary.write_text("ne")
         raise KeyboardInterrupt
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_names_the_file_that_was_meant_and_not_the_temporary_one(tmp_path):
+    with pytest.raises(FileNotFoundError) as gone, atomic(tmp_path / "nowhere" / "file"):
+        pass
+    with pytest.raises(OSError) as full, atomic(tmp_path / "file"):
+        raise OSError(28, "No space left on device")
+    with pytest.raises(OSError) as other, atomic(tmp_path / "file"):
+        (tmp_path / "other").read_bytes()
+    files = [error.value.filename for error in (gone, full, other)]
+    assert files == [str(tmp_path / "nowhere" / "file"), str(tmp_path / "file"), str(tmp_path / "other")]

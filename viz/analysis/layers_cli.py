@@ -150,4 +150,5 @@ def run_channel_effect(options: argparse.Namespace) -> int:
         axes = Axis("rank", 0.0, max(1.0, found.channels - 1.0)), Axis("dB of the full range", low - 3, high + 6)
         return line_chart({"change": (np.arange(found.channels), levels)}, *axes, f"the picture without each channel of {found.layer}")
 
-    return asked.tell(facts, lines, {"order": np.array(found.order), "rms": array_of(found.rms)}, figure)
+    rows = [{"channel": channel, "db": finite(found.db(channel))} for channel in found.order]
+    return asked.tell(facts, lines, {"order": np.array(found.order), "rms": array_of(found.rms)}, figure, rows)

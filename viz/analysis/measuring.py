@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from viz import headless
+from viz.analysis.value_table import rows_of, save_table
 from viz.capture import save_npz, save_png
 from viz.cli import arguments, pose as cli_pose
 from viz.cli.arguments import add_engine_arguments, at_least_one, seed_number
@@ -22,8 +23,8 @@ from viz.latent_text import latent_text, seed_of
 from viz.request import Frame, NetworkFacts, OverlayImage, OverlayResult
 from viz.state import ANALYSES, BreakIt, Device, EditActivations, Latent, Pose, Source, Truncation, ViewState
 
-OUTPUTS = (".png", ".npz")
-OUTPUTS_HELP = ".png: a figure; .npz: the numbers as arrays"
+OUTPUTS = (".png", ".npz", ".csv")
+OUTPUTS_HELP = ".png: a figure; .npz: the numbers as arrays; .csv: as a table, with what --json names them"
 
 
 def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: str, posed: bool = True, outputs: str = OUTPUTS_HELP) -> None:
@@ -100,16 +101,22 @@ class Measurement:
         lines: Iterable[str],
         arrays: Mapping[str, Any],
         figure: Callable[[], np.ndarray] | None = None,
+        rows: list[dict[str, Any]] | None = None,
     ) -> int:
-        """Writes the file that was asked for (`arrays`, or the figure, uint8 [H, W, 3]), prints the lines or, as JSON, the facts."""
+        """Writes the file that was asked for (`arrays`, the figure, uint8 [H, W, 3], or a table), prints the lines or, as JSON, the facts.
+
+        `rows`: of a table, where the facts hold no list of them.
+        """
         out: Path | None = self.options.out
+        whole = {**self.facts, **facts}
         if out is not None and out.suffix.lower() == ".npz":
             save_npz(out, arrays)
+        elif out is not None and out.suffix.lower() == ".csv":
+            save_table(out, rows_of(whole if rows is None else {**whole, "rows": rows}))
         elif out is not None:
             if figure is None:
                 raise CommandError(f"--out {out.name}: there is no picture of this measurement")
             save_png(out, figure(), None)
-        whole = {**self.facts, **facts}
         print(json.dumps(whole, indent=1, allow_nan=False) if self.options.json else "\n".join(lines))
         return 0
 

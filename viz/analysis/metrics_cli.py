@@ -12,11 +12,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from networks.measures.comparison import KINDS, LABELS, Kind
 from viz.analysis.measuring import finite
-from viz.cli.arguments import add_engine_arguments, at_least_one, natural
+from viz.analysis.value_table import rows_of, save_table
+from viz.cli.arguments import add_engine_arguments, at_least_one, check_out, natural
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.state import BreakIt, EditActivations, ViewState
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="S", type=natural, default=0, help="of latents and transforms (default 0)")
     parser.add_argument("--batch", metavar="B", type=at_least_one, default=8, help="pictures at a time; changes only the speed (default 8)")
     add_engine_arguments(parser)
+    parser.add_argument("--out", metavar="FILE", type=Path, help=".csv: a row for each metric, with its 95 %% interval")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_set_argument(parser)
 
@@ -39,10 +42,14 @@ def run(options: argparse.Namespace) -> int:
     """Measures, prints on the first process only. Exit code 0."""
     from viz.analysis.pooling import team
 
+    if options.out is not None:
+        check_out(options.out, (".csv",))
     kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if getattr(options, kind)) or KINDS
     with team() as members:
         facts = _measured(options, kinds, members)
         if members.rank == 0:
+            if options.out is not None:
+                save_table(options.out, rows_of(as_rows(facts, kinds)))
             print(json.dumps(facts, indent=1, allow_nan=False) if options.json else as_text(facts, kinds))
     return 0
 
@@ -101,6 +108,16 @@ def _as_asked(network: Any, options: argparse.Namespace) -> Any:
         raise CommandError(f"--edit: {sentence}")
     network = broken(network, Breakage.of_fields(asdict(breaks))) if breaks.on else network
     return with_edits(network, view.get(EditActivations).at_taps(network.taps))
+
+
+def as_rows(facts: dict[str, Any], kinds: Sequence[Kind]) -> dict[str, Any]:
+    """What was asked, and under "metrics" one object for each metric."""
+    asked = {name: facts[name] for name in ("network", "config", "num", "seed")}
+    rows = []
+    for kind in kinds:
+        low, high = facts[f"{kind}_interval"] or (None, None)
+        rows.append({"metric": LABELS[kind], "db": facts[kind], "low_db": low, "high_db": high})
+    return {**asked, "metrics": rows}
 
 
 def as_text(facts: dict[str, Any], kinds: Sequence[Kind]) -> str:

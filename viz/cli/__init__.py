@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any, NoReturn
 
 from viz.session import origin
 
@@ -50,6 +51,21 @@ Exit codes: 0 done, 1 failed (one sentence says why), 2 wrong usage, 130 interru
 """
 
 
+class CommandParser(argparse.ArgumentParser):
+    """Wrong usage is one line: it names the command, and what was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}{'' if message.endswith('?') else '.'} {self.prog} --help lists what there is.\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            near = difflib.get_close_matches(left[0].partition("=")[0], self._option_string_actions, n=1, cutoff=0.75)
+            what = f"there is no option {left[0]}" if left[0].startswith("-") else f"{left[0]} is one argument too many"
+            self.error(f"{what}; did you mean {near[0]}?" if near else what)
+        return found, left
+
+
 def run(argv: list[str]) -> int:
     """Runs one command. Errors that a user can cause end with one clear sentence on stderr, not with a traceback."""
     parser = build_parser()
@@ -77,8 +93,15 @@ def run(argv: list[str]) -> int:
     except Exception as e:
         if not known_error(e):
             raise
-        print(f"{PROGRAM}: {e}", file=sys.stderr)
+        print(f"{PROGRAM}: {_sentence(e)}", file=sys.stderr)
         return 1
+
+
+def _sentence(error: Exception) -> str:
+    """What the system says of a file, without its number."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
 
 
 def _misspelt(word: str | None, commands: tuple[str, ...]) -> str:
@@ -97,7 +120,7 @@ def known_error(error: Exception) -> bool:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=PROGRAM,
         description="See whether a generator is alias-free.",
         epilog=EPILOG,

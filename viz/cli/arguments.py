@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import os
 from pathlib import Path
 
 from viz.errors import CommandError
@@ -21,6 +22,10 @@ def check_out(out: Path, suffixes: tuple[str, ...], option: str = "--out") -> No
         raise CommandError(f"{option} {out.name} ends in {out.suffix or 'nothing'}; {expected} is expected")
     if out.parent != Path() and not out.parent.is_dir():
         raise CommandError(f"{option}: the folder {out.parent} does not exist")
+    if out.is_dir():
+        raise CommandError(f"{option}: {out} is a folder")
+    if not os.access(out.parent, os.W_OK):
+        raise CommandError(f"{option}: nothing can be written to the folder {out.parent} (no permission)")
 
 
 def natural(text: str) -> int:

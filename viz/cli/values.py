@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from viz.cli.broken import HELP as BREAK_HELP, Breaking, breaking
@@ -43,7 +44,11 @@ def with_settings(view: ViewState, settings: Sequence[tuple[str, str, Any] | Bre
             continue
         group, field, value = change
         if group not in kinds:
-            raise CommandError(f"--set {group}.{field}: there is no group {group}; there are {', '.join(sorted(kinds))}")
+            near = next((name for name in kinds if name.lower() == group.lower()), "") or next(
+                iter(get_close_matches(group, kinds, n=1)), ""
+            )
+            instead = f"did you mean {near}?" if near else f"there are {', '.join(sorted(kinds))}"
+            raise CommandError(f"--set {group}.{field}: there is no group {group}; {instead}")
         known = kinds[group].__dataclass_fields__
         if field not in known:
             raise CommandError(f"--set {group}.{field}: {group} has no {field}; it has {', '.join(known)}")

@@ -164,11 +164,13 @@ class Film:
         self.part.replace(self.path)
 
     def stop(self, *, keep: bool) -> Path | None:
-        """Ends early: what was encoded stays in the `.part` file, or goes."""
+        """Ends early: what was encoded stays in the `.part` file, if any of it was written, or goes."""
         with contextlib.suppress(OSError, self._av.FFmpegError):
             self._close()
+        keep = keep and self.part.is_file() and self.part.stat().st_size > 0
         if not keep:
-            self.part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.part.unlink()
         return self.part if keep else None
 
     def _close(self) -> None:

@@ -6,6 +6,7 @@ The same session on the same machine gives the same bytes. Imports torch only wh
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -61,6 +62,8 @@ def check(session: Session, options: ExportOptions) -> None:
         film_format(options.out, lossless=options.lossless)
         if not options.out.parent.is_dir():
             raise ExportError(f"the folder {options.out.parent} does not exist")
+        if not os.access(options.out.parent, os.W_OK):
+            raise ExportError(f"nothing can be written to the folder {options.out.parent} (no permission)")
         video_library()
 
 
@@ -114,7 +117,7 @@ class _Export:
         try:
             encoder = self._encoder(size)
         except OSError as e:
-            raise ExportError(f"{self.options.out.name} cannot be written: {e}") from e
+            raise ExportError(f"{self.options.out.name} cannot be written: {e.strerror or e}") from e
         try:
             for done in range(self.total):
                 if self.cancelled():
@@ -122,7 +125,7 @@ class _Export:
                 self._frame(encoder, taking, done)
             encoder.finish()
         except BaseException as e:  # also Ctrl+C: what is there is closed properly
-            left, why = encoder.stop(keep=True), str(e).rstrip(".")
+            left, why = encoder.stop(keep=True), (getattr(e, "strerror", None) or str(e)).rstrip(".")
             if isinstance(e, OSError | ValueError | RuntimeError | ExportError) or type(e).__module__.startswith("av"):
                 raise ExportError(f"frame {done} of {self.total} was not written: {why}. {_left(done, left)}") from e
             raise
@@ -207,4 +210,5 @@ def _preview(taken: np.ndarray) -> np.ndarray:
 
 
 def _left(done: int, path: Path | None) -> str:
-    return f"The {done} frames before it are kept in {path.name}." if path and done else "Nothing was kept."
+    frames = "frame before it is" if done == 1 else "frames before it are"
+    return f"The {done} {frames} kept in {path.name}." if path and done else "Nothing was kept."

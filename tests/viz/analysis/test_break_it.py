@@ -281,7 +281,7 @@ def test_the_command_line_sets_any_value(tmp_path, capsys):
     assert not np.allclose(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
     for text, said in (
         ("BreakIt.window=hamming", "BreakIt.window is 'hamming'"),
-        ("BreakIt.upsampling=two", "int is expected"),
+        ("BreakIt.upsampling=two", "a whole number is expected"),
         ("BreakIt.what=1", "BreakIt has no what"),
         ("Breakfast.on=true", "no group Breakfast"),
     ):

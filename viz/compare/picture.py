@@ -42,11 +42,11 @@ def difference(first: Picture, second: Picture, *, finished: bool) -> Difference
     if reason:
         return Difference(unit=unit, reason=reason)
     rect = _common(first, second)
-    a, b = _cropped(first.values, first, rect), _cropped(second.values, second, rect)
+    a, b = _cropped(first.values, rect), _cropped(second.values, rect)
     mask = None
     for picture in (first, second):
         if picture.mask is not None:
-            part = _cropped(picture.mask, picture, rect)
+            part = _cropped(picture.mask, rect)
             mask = part if mask is None else mask & part
     error = b - a
     frame_rect = tuple(edge - low for edge, low in zip(first.frame_rect, (rect[0], rect[1]) * 2, strict=True))
@@ -109,8 +109,8 @@ def _common(first: Picture, second: Picture) -> tuple[int, int, int, int]:
     return max(0, dx), max(0, dy), min(w, w2 + dx), min(h, h2 + dy)
 
 
-def _cropped(values: np.ndarray, picture: Picture, rect: tuple[int, int, int, int]) -> np.ndarray:
-    """`rect` counts the first picture's samples; any other with the same size of the common part is centred alike."""
+def _cropped(values: np.ndarray, rect: tuple[int, int, int, int]) -> np.ndarray:
+    """The middle of the values, as large as `rect`, the common part of two pictures: they are centred alike."""
     width, height = rect[2] - rect[0], rect[3] - rect[1]
     top, left = (values.shape[0] - height) // 2, (values.shape[1] - width) // 2
     return values[top : top + height, left : left + width]
@@ -121,7 +121,7 @@ def _cropped(values: np.ndarray, picture: Picture, rect: tuple[int, int, int, in
 
 def picture_size(view: ViewState, scale: float, source: Rect) -> tuple[int, int]:
     """(width, height) in pixels of the composed picture, or of one alone; `source`: the shown part of the first, in its samples."""
-    cell = _cell_size(scale, source)
+    cell = cell_size(scale, source)
     if not compared(view) or view.get(CompareView).mode != "side":
         return cell
     count, gap = 1 + len(others(view)), _gap(scale)
@@ -130,7 +130,8 @@ def picture_size(view: ViewState, scale: float, source: Rect) -> tuple[int, int]
     return width, height
 
 
-def _cell_size(scale: float, source: Rect) -> tuple[int, int]:
+def cell_size(scale: float, source: Rect) -> tuple[int, int]:
+    """(width, height) in pixels of one view, so many times as large as the part of it that is shown, in its samples."""
     return max(1, round((source[2] - source[0]) * scale)), max(1, round((source[3] - source[1]) * scale))
 
 
@@ -140,7 +141,7 @@ def _gap(scale: float) -> int:
 
 def composed(frame: Frame, view: ViewState, scale: float, source: Rect) -> np.ndarray:
     """What the comparison shows, as uint8 [H, W, 3]. Raises ValueError where the chosen layout cannot be made."""
-    shown, size = view.get(CompareView), _cell_size(scale, source)
+    shown, size = view.get(CompareView), cell_size(scale, source)
     if frame.picture is None:
         raise ValueError("there is no picture yet")
     if shown.mode == "side":
@@ -173,7 +174,7 @@ def _picture_of(frame: Frame, number: int) -> Picture:
 def _side_by_side(frame: Frame, view: ViewState, scale: float, source: Rect) -> np.ndarray:
     """All views in rows and columns, in order."""
     assert frame.picture is not None
-    cell, gap, numbers = _cell_size(scale, source), _gap(scale), others(view)
+    cell, gap, numbers = cell_size(scale, source), _gap(scale), others(view)
     columns = columns_in_files(1 + len(numbers), view.get(CompareView).columns)
     size = picture_size(view, scale, source)
     out = np.full((size[1], size[0], 3), round(255 * BACKGROUND[0]), np.uint8)
@@ -238,8 +239,7 @@ def same_part(first: Picture, second: Picture, source: Rect) -> Rect:
 
 
 def _pixels(picture: Picture, view: ViewState, size: tuple[int, int], source: Rect) -> np.ndarray:
-    tone = shader_tone(view.get(Tone), picture.values.shape[2])
-    return _painted(picture, view, PictureView(source, size, tone, view.get(View).magnify))
+    return painted(picture, shader_tone(view.get(Tone), picture.values.shape[2]), view, size, source)
 
 
 def raw_difference(frame: Frame, number: int = 2) -> np.ndarray:
@@ -265,10 +265,10 @@ def _difference_pixels(first: Picture, beside: Beside, view: ViewState, size: tu
     shown = beside.difference
     if shown is None:
         raise ValueError(beside.reason or "there is no difference yet")
-    tone = difference_tone(view, shown.values.shape[2])
-    return _painted(shown, view, PictureView(same_part(first, shown, source), size, tone, view.get(View).magnify))
+    return painted(shown, difference_tone(view, shown.values.shape[2]), view, size, same_part(first, shown, source))
 
 
-def _painted(picture: Picture, view: ViewState, wanted: PictureView) -> np.ndarray:
+def painted(picture: Picture, tone: ToneMap, view: ViewState, size: tuple[int, int], source: Rect) -> np.ndarray:
+    """The part `source` of a picture, as the window draws it: uint8 [size[1], size[0], 3]."""
     mask = None if picture.mask is None else picture.mask.astype(np.float32)
-    return paint(picture.values, wanted, mask)
+    return paint(picture.values, PictureView(source, size, tone, view.get(View).magnify), mask)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gui_utils.tone import PictureView, paint, resampled, tone_map
+from gui_utils.tone import PictureView, resampled, tone_map
 from viz.compare import picture as compare_picture
 from viz.export.encoders import LARGEST_SIDE, ExportError
 from viz.request import Frame, Picture
@@ -36,8 +36,7 @@ def pixels_of(picture: Picture, view: ViewState, size: tuple[int, int]) -> np.nd
     height, width = values.shape[:2]
     if picture.mask is None and source == (0, 0, width, height) and size == (width, height):
         return tone_map(values, tone)
-    mask = None if picture.mask is None else picture.mask.astype(np.float32)
-    return paint(values, PictureView(source, size, tone, view.get(View).magnify), mask)
+    return compare_picture.painted(picture, tone, view, size, source)
 
 
 def film_size(session: Session, picture: Picture, view: ViewState, size: int) -> tuple[int, int]:
@@ -101,8 +100,8 @@ def scaled(picture: Picture, view: ViewState, scale: int) -> np.ndarray:
     height, width = values.shape[:2]
     if scale == 1 and source == (0, 0, width, height):
         return values.astype(np.float32)
-    size = max(1, round((source[2] - source[0]) * scale)), max(1, round((source[3] - source[1]) * scale))
-    return resampled(values, PictureView(source, fitting(size, scale), magnify=view.get(View).magnify))
+    size = fitting(compare_picture.cell_size(scale, source), scale)
+    return resampled(values, PictureView(source, size, magnify=view.get(View).magnify))
 
 
 def linear(encoded: np.ndarray) -> np.ndarray:

@@ -38,12 +38,15 @@ COMMANDS = (
     "ReloadNetwork", "CancelLoad", "OpenNetwork", "OpenPath", "ToggleHelp", "ToggleChrome", "Undo", "Redo", "Undo", "Redo",
     "ChooseWorkspace", "ChangeSettings", "CancelExport",
 )  # fmt: skip
+REFERENCES = ("pictures", "tiny_t.pkl", "tiny_sg2.pkl", "measured.npz", "missing.npz")
+OSC_VALUES = (0.0, 0.25, 0.625, -7.0, 1e9, float("nan"), "a lot", True)
 FILMS = ("mp4", "webm", "gif", "png", "mkv")
 FIGURES = ("fig1-left", "fig1-right", "fig4a", "fig4c", "fig6", "layers")
 WEIGHTS = {
     "click": 20, "control": 24, "drag": 14, "key": 16, "edit": 12, "command": 5, "wheel": 4, "menu": 3, "hover": 3, "double": 3,
     "drop": 3, "panel": 4, "menubar": 2, "calm": 6, "set": 2, "idle": 2, "type": 2, "path": 0.5, "resize": 1, "settings": 1, "remote": 0.5,
-    "export": 0.3, "figure": 0.1, "bundled": 0.1, "tour": 0.15, "offer": 0.2, "points": 0.3,
+    "export": 0.3, "figure": 0.1, "bundled": 0.1, "tour": 0.15, "offer": 0.2, "points": 0.3, "inversion": 0.3, "reference": 0.3,
+    "osc": 0.5,
 }  # fmt: skip
 
 
@@ -137,5 +140,8 @@ DRAWN: dict[str, Callable[[random.Random], tuple[Any, ...]]] = {
     "panel": lambda s: (s.randint(1, 6), round(s.random(), 4)),
     "calm": lambda s: (s.choice(("motion", "analyses")),),
     "idle": lambda s: (s.randint(1, 8),),
+    "inversion": lambda s: (s.choice(("w", "w+")), s.randint(1, 14), s.random() < 0.3),
+    "reference": lambda s: (s.choice(REFERENCES), s.randint(1, 4), s.random() < 0.5),
+    "osc": lambda s: tuple((round(s.random(), 4), s.choice(OSC_VALUES)) for _ in range(s.randint(1, 6))),
     "points": lambda s: tuple((*_place(s), *_place(s)) for _ in range(s.randint(1, 2))),
 }

@@ -8,7 +8,9 @@ from viz.request import Beside, Frame, OverlayResult, RenderError
 
 OF_FILES = ("load", "latent")  # stages whose error tells of a file that is missing, broken, or does not fit: a valid answer
 MISSING = ("there is no such file", "cannot be read as a picture", "There is no picture")
-BESIDE = ("There are no points to drag", "lies outside of what", "depends on none of the rows")  # where drag points cannot be
+BESIDE = (  # where drag points cannot be
+    "There are no points to drag", "lies outside of what", "depends on none of the rows", "that points can follow",
+)  # fmt: skip
 
 
 def others(frame: Frame) -> tuple[Beside, ...]:

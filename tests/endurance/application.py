@@ -28,12 +28,13 @@ from viz.app import App, AppOptions
 from viz.errors import UNFORESEEN
 from viz.export import film as film_module
 from viz.pipeline import Pipeline
+from viz.remote.osc import OscInput
 from viz.remote.server import RemoteServer
 from viz.render_thread import Inline, RenderThread
 from viz.request import RenderRequest
 from viz.session.autosave import Autosave
 from viz.settings import Settings
-from viz.state import ANALYSES, GROUPS, MOTION, DragPair, DragPoints
+from viz.state import ANALYSES, GROUPS, MOTION
 from viz.timeline.timeline import Timeline
 
 FILLED_EVERY = 8  # frames
@@ -110,7 +111,8 @@ class Endurance(Errands):
         self.window.request_close = lambda: None  # the File menu is clicked like everything else
         self.remote = RemoteServer(0, self.window.wake, timeout_s=DEADLINE_S)
         self.autosave = Autosave(folder / "settings", clock=lambda: self.ui.frame_count * FRAME_S)
-        self.app.attached += [self.autosave, self.remote]
+        self.osc = OscInput(wake=self.window.wake)
+        self.app.attached += [self.autosave, self.remote, self.osc]
         self.ui = Sitting(lambda: self.app.draw(FRAME_S), window=self.window, deadline_s=DEADLINE_S)
         self.ui.app = self.app
         self.coverage.watch(self.app)
@@ -254,12 +256,6 @@ class Endurance(Errands):
         titles = [title for title in self.app.arrangement.windows if title != workspaces.PICTURE]
         imgui.set_window_focus(self.app.arrangement.window_name(titles[int(part * len(titles))]))
         self.ui.frames(2)
-
-    def _points(self, *pairs: tuple[float, float, float, float]) -> None:
-        """Random edits hardly ever place points within the picture."""
-        placed = tuple(DragPair(*(part - 0.5 for part in pair)) for pair in pairs)
-        self.app.state = self.app.state.edit(DragPoints, on=True, pairs=placed, layer="", steps=3, stopped_at=0)
-        self.ui.frames(4)
 
     def _edit(self, group: str, field: str, value: Any) -> None:
         kind = next(k for k in GROUPS if k.__name__ == group)

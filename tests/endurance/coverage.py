@@ -21,6 +21,7 @@ from viz.app import App
 from viz.effects import effects
 from viz.guide.text import PAGES
 from viz.keys import BINDINGS
+from viz.remote.addresses import addresses
 from viz.request import Frame
 from viz.state import GROUPS
 from viz.timeline.paths import PATHS
@@ -44,6 +45,7 @@ class Coverage:
         self.films: Counter[str] = Counter()
         self.figures: Counter[str] = Counter()
         self.remote: Counter[str] = Counter()
+        self.osc: Counter[str] = Counter()
         self.tour: Counter[Any] = Counter()
         self.guide: Counter[str] = Counter()
         self.commands: Counter[str] = Counter()
@@ -156,6 +158,7 @@ class Coverage:
             ("Guide pages", self.guide, PAGES),
             ("Tour steps", self.tour, range(len(all_steps()))),
             ("Remote", self.remote, ()),
+            ("OSC", self.osc, [address.path for address in addresses().values()]),
             ("Window sizes", self.sizes, ()),
             ("Settings", self.settings, ()),
         ]  # fmt: skip

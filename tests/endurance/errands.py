@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -19,8 +20,10 @@ from viz.app import App
 from viz.effects.session import current
 from viz.export.film import leave_path
 from viz.remote import Client, RemoteError
+from viz.remote.addresses import LAYER, addresses
+from viz.render_thread import Inline
 from viz.session.session import Session
-from viz.state import MOTION, Latent, Pose, ViewState
+from viz.state import MOTION, AverageSpectrum, DragPair, DragPoints, Inversion, Latent, Pose, SpectrumReference, ViewState
 from viz.timeline import paths
 
 DEADLINE_S = 120
@@ -34,6 +37,7 @@ class Errands:
     ui: Any
     window: Any
     remote: Any
+    osc: Any
     autosave: Any
     start: ViewState
     folder: Path
@@ -122,7 +126,39 @@ class Errands:
                 assert job.join(0), "a job that was told to stop goes on"
         self.ui.frames(1)
 
-    # ------------------------------------------------------------------------------------------------ tour, remote
+    # ------------------------------------------------------------------------------------------------ what random edits hardly ever reach
+
+    def _points(self, *pairs: tuple[float, float, float, float]) -> None:
+        """Random edits hardly ever place points within the picture."""
+        placed = tuple(DragPair(*(part - 0.5 for part in pair)) for pair in pairs)
+        self.app.state = self.app.state.edit(DragPoints, on=True, pairs=placed, layer="", steps=3, stopped_at=0)
+        self.ui.frames(4)
+
+    def _inversion(self, space: str, steps: int, taken: bool) -> None:
+        """Some steps of looking for a picture; perhaps what was found is taken."""
+        picture = str(files.find("plain.png", self.folder, self.captures))
+        self.app.state = self.app.state.edit(Inversion, on=True, picture=picture, space=space, steps=10, perceptual=False)
+        self._measure(steps)
+        frame = self.app.frame
+        result = frame.overlays.get("inversion") if frame is not None else None
+        if taken and result is not None and result.values is not None:
+            self.app.context.emit(commands.UseLatent(result.values.ws))
+        self.ui.frames(2)
+
+    def _reference(self, source: str, num: int, beside: bool) -> None:
+        """The spectrum to compare with, of files or of another network; perhaps with the one that it is compared with."""
+        found = str(files.find(source, self.folder, self.captures))
+        self.app.state = self.app.state.edit(SpectrumReference, source=found, num=num).edit(AverageSpectrum, on=beside, num=num)
+        self._measure(4 * num)
+
+    def _measure(self, steps: int) -> None:
+        """Asks, and takes some more steps of measuring than a frame does; a render thread goes on by itself."""
+        self.ui.frames(2)
+        if isinstance(self.app.renderer, Inline):
+            self.app.renderer.proceed(steps)
+        self.ui.frames(2)
+
+    # ------------------------------------------------------------------------------------------------ tour, remote, OSC
 
     def _tour(self, steps: int) -> None:
         """Begins it, and goes on some steps; past the last one it is over."""
@@ -140,6 +176,28 @@ class Errands:
             self.app.tour.offered = True
         else:
             self.autosave.offered = current(self.app)
+        self.ui.frames(2)
+
+    def _osc(self, *asked: tuple[float, Any]) -> None:
+        """A datagram from a controller: values that fit and others, to addresses that exist and one that does not."""
+        from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+        from pythonosc.osc_message_builder import OscMessageBuilder
+
+        paths_known = [*(address.path for address in addresses().values()), LAYER, "/no/such"]
+        bundle = OscBundleBuilder(IMMEDIATELY)  # pyright: ignore[reportArgumentType]
+        for part, value in asked:
+            message = OscMessageBuilder(paths_known[int(part * len(paths_known))])
+            message.add_arg(value)
+            bundle.add_content(message.build())  # pyright: ignore[reportArgumentType]
+            self.coverage.osc[message.address or ""] += 1
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(bundle.build().dgram, self.osc.place)
+        give_up = time.monotonic() + DEADLINE_S
+        while not self.osc._waiting:
+            assert time.monotonic() < give_up, "an OSC message did not arrive"
+            time.sleep(0.001)
+        self.ui.frames(2)
+        self.app.streaming_until = 0.0  # the stream is over: by the clock, the same seed would not do the same again
         self.ui.frames(2)
 
     def _remote(self, what: str, value: float) -> None:

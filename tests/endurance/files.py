@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from viz import latent_file
+from viz.analysis.average_spectrum import SetPower, curves, save_arrays
 from viz.session import session
 from viz.session.session import Session
 from viz.state import Source, ViewState
@@ -24,6 +26,12 @@ def write(folder: Path, start: ViewState) -> None:
     (folder / "view.json").write_text(start.to_json())
     session.save(folder / "film.session.json", Session((start, start), paths.ready_made("rotate", start, 1.0, 10)))
     Image.fromarray(chance.integers(0, 256, (16, 16, 3), np.uint8)).save(folder / "plain.png")
+    (folder / "pictures").mkdir()
+    for number in range(3):
+        Image.fromarray(chance.integers(0, 256, (16, 16, 3), np.uint8)).save(folder / "pictures" / f"{number}.png")
+    measured = SetPower()
+    measured.add(torch.from_numpy(chance.standard_normal((3, 16, 16))))
+    np.savez(folder / "measured.npz", **save_arrays(curves(measured, "noise")))
     shape = (1, W_DIM)
     latent_file.write(folder / "w.npz", {"w": chance.standard_normal(shape)})
     latent_file.write(folder / "ws.npy", {"ws": chance.standard_normal((1, 14, W_DIM))})

@@ -231,5 +231,7 @@ def load_curves(path: Path) -> Curves:
                 raise ValueError("its arrays have other shapes")
             numbers = int(file["count"]), float(file["mean"]), float(file["std"])
             return Curves(str(file["label"]), *numbers, heat_db=heat, edge=float(file["edge"]), **lines)
+    except FileNotFoundError as e:
+        raise CommandError(f"{path.name}: there is no such file.") from e
     except Exception as e:  # the border to files: numpy, zlib and zipfile raise many things that they do not name
         raise CommandError(f"{path.name} is not a spectrum saved by this program: {e}") from e

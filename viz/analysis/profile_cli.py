@@ -1,4 +1,4 @@
-"""Command `profile`: the values along one line of the picture, or of a layer, as a table, arrays, or a drawing."""
+"""Command `profile`: the values along one line of the picture, or of a layer, as a table, arrays or a drawing; of several networks, too."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import argparse
 import csv
 import json
 import math
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from torch_utils.atomic import atomic
-from viz.analysis.line_profile import Profile, arrays_of, drawing, line_text, profile_of
+from viz.analysis.line_profile import Profile, arrays_of, drawing, line_text, profiles
 from viz.analysis.measuring import Measurement, add_view_arguments, check_pose, view_of
 from viz.analysis.slice import ScanLine
 from viz.capture import save_npz
 from viz.cli.arguments import channel_list, check_out
 from viz.cli.render import impossible, render
+from viz.compare.pairs import with_networks_beside
 from viz.errors import CommandError
+from viz.groups.compare import NAMES, OTHERS
+from viz.request import Frame
 from viz.session.origin import running_command
 from viz.state import Channels, Slice, Tap, Unwarp, ViewState
 
@@ -33,12 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     line = (default.x0, default.y0, default.x1, default.y1)
     parser.add_argument("--line", metavar=("X0", "Y0", "X1", "Y1"), type=float, nargs=4, default=line,
                         help="ends of the scan line, image widths from the centre (default 0 -0.15 0 0.15)")  # fmt: skip
+    parser.add_argument("--compare", metavar="NETWORK", action="append", default=[],
+                        help="another network under the same latent, pose and layer; up to three times")  # fmt: skip
 
 
 def view(options: argparse.Namespace) -> ViewState:
     channels = options.channels or ()
     shown = Channels(mode="single", first=channels[0]) if len(channels) == 1 else Channels(triple=channels)
-    return view_of(options, Tap(options.layer), shown, Unwarp(on=options.untransform), Slice(False, *options.line, profile=True))
+    beside = with_networks_beside(ViewState(), options.compare) if options.compare else ViewState()
+    line = Slice(False, *options.line, profile=True)
+    return view_of(options, Tap(options.layer), shown, Unwarp(on=options.untransform), line, *map(beside.get, OTHERS.values()))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,40 +64,66 @@ def run(options: argparse.Namespace) -> int:
     check_pose(asked, frame)
     for sentence in impossible(asked, frame):
         raise CommandError(sentence)
-    found = profile_of(line, frame.picture)
-    if found is None:
+    found = profiles(line, frame)
+    if 1 not in found:
         raise CommandError("all channels are shown, and no line leads through them: --channels chooses one or three")
+    say_apart(frame)
     measurement = Measurement(options, asked, frame)
-    count, known = len(found.position), int(np.isfinite(found.values[:, 0]).sum())
     if options.out is not None:
         title = f"{measurement.network.name}, {measurement.latent}, {options.layer or 'image'}, {line_text(line)}"
         save(options.out, found, line, asked, title)
-    facts = {"layer": measurement.network.tap_name(options.layer), "line": list(options.line), "samples_per_width": found.rate,
-             "samples": count, "known": known, "channels": list(found.labels)}  # fmt: skip
     if options.json:
-        numbers = {label: [v if math.isfinite(v) else None for v in found.values[:, i].tolist()] for i, label in enumerate(found.labels)}
-        whole = {**measurement.facts, **facts, "position": found.position.tolist(), "values": numbers}
+        others = {NAMES[n].lower(): {"network": options.compare[n - 2], **facts_of(found[n])} for n in found if n > 1}
+        layer = {"layer": measurement.network.tap_name(options.layer), "line": list(options.line)}
+        whole = {**measurement.facts, **layer, **facts_of(found[1]), **({"others": others} if others else {})}
         print(json.dumps(whole, indent=1, allow_nan=False))
         return 0
-    print(f"{measurement.network.ref}: {measurement.latent}, {facts['layer']}, {line_text(line)}, {count} samples")
+    for number, each in found.items():
+        shown = frame if number == 1 else frame.others[number].frame
+        name = f"{NAMES[number].lower()}: " if len(found) > 1 else ""
+        tap = shown.network.tap_name(shown.request.view.get(Tap).layer) if shown.network else ""
+        ref = shown.network.ref if shown.network else ""
+        print(f"{name}{ref}: {measurement.latent}, {tap}, {line_text(line)}, {len(each.position)} samples")
     if options.out is None:
         print("\n".join(",".join(row) for row in table(found)))
     return 0
 
 
-def table(found: Profile) -> list[list[str]]:
-    """Rows of texts, the first with the names of the columns; "" where nothing is known."""
-    rows = [["image_widths", *(label.replace(" ", "_") for label in found.labels)]]
-    for position, values in zip(found.position.tolist(), found.values.tolist(), strict=True):
-        rows.append([f"{position:.6f}", *(f"{v:.7g}" if math.isfinite(v) else "" for v in values)])
+def say_apart(frame: Frame) -> None:
+    """What the views do not share. Raises CommandError for one that is an error."""
+    for number, beside in frame.others.items():
+        if beside.frame.error is not None:
+            raise CommandError(beside.frame.error.sentences)
+        for note in beside.notes:
+            print(f"{NAMES[number]} view: {note}", file=sys.stderr)
+
+
+def facts_of(found: Profile) -> dict[str, Any]:
+    """For JSON."""
+    numbers = {label: [v if math.isfinite(v) else None for v in found.values[:, i].tolist()] for i, label in enumerate(found.labels)}
+    count, known = len(found.position), int(np.isfinite(found.values[:, 0]).sum())
+    known_facts = {"samples_per_width": found.rate, "samples": count, "known": known, "channels": list(found.labels)}
+    return {**known_facts, "position": found.position.tolist(), "values": numbers}
+
+
+def table(found: Mapping[int, Profile]) -> list[list[str]]:
+    """Rows of texts, the first with the names of the columns; "" where nothing is known. Several views stand one below the other."""
+    labels = list(dict.fromkeys(label for each in found.values() for label in each.labels))
+    several = len(found) > 1
+    rows = [[*(["view"] if several else []), "image_widths", *(label.replace(" ", "_") for label in labels)]]
+    for number, each in found.items():
+        columns = [each.labels.index(label) if label in each.labels else None for label in labels]
+        for position, values in zip(each.position.tolist(), each.values.tolist(), strict=True):
+            texts = ("" if i is None or not math.isfinite(values[i]) else f"{values[i]:.7g}" for i in columns)
+            rows.append([*([NAMES[number].lower()] if several else []), f"{position:.6f}", *texts])
     return rows
 
 
-def save(out: Path, found: Profile, line: Slice, asked: ViewState, title: str) -> None:
+def save(out: Path, found: dict[int, Profile], line: Slice, asked: ViewState, title: str) -> None:
     """By the name; with the command that makes it again inside (a table has it in its first line, after a #)."""
     match out.suffix.lower():
         case ".npz":
-            save_npz(out, arrays_of(line, {1: found}), asked)
+            save_npz(out, arrays_of(line, found), asked)
         case ".csv":
             with atomic(out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
                 file.write(f"# {running_command()}\n")
@@ -95,4 +131,4 @@ def save(out: Path, found: Profile, line: Slice, asked: ViewState, title: str) -
         case _:
             from viz.figures.drawing_file import save as save_drawing
 
-            save_drawing(out, drawing({1: found}, title), asked.to_json(), running_command())
+            save_drawing(out, drawing(found, title), asked.to_json(), running_command())

@@ -152,6 +152,8 @@ def test_a_file_that_is_not_ours_or_no_longer_whole_is_refused(tmp_path):
     for name in (*files, "broken.npz", "cut.npz", "bad.npz", "array.npz"):
         with pytest.raises(CommandError, match=f"{name} is not a spectrum"):
             load_curves(tmp_path / name)
+    with pytest.raises(CommandError, match="there is no such file"):
+        load_curves(tmp_path / "missing.npz")
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "network"])
@@ -320,6 +322,7 @@ def test_the_panel_of_shares_says_what_is_missing(monkeypatch):
 
     said: list[str] = []
     monkeypatch.setattr(layer_shares, "wrapped_text", said.append)
+    monkeypatch.setattr(layer_shares, "invitation", lambda state, *args, **kwargs: said.append(args[2]) or state)
     nothing = layer_shares.Shares(tuple(layer_shares.LayerShare(tap.name, None, None) for tap in FACTS.taps))
     one = layer_shares.Shares((layer_shares.LayerShare("a", None, None, 0.1), *nothing.found[1:]))
     on = ViewState().edit(LayerShares, on=True)

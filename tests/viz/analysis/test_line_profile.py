@@ -19,7 +19,7 @@ from viz.canvas import shared_cursor
 from viz.commands import SaveMeasurement
 from viz.export import film_file
 from viz.request import Beside, Picture
-from viz.state import Slice, ViewState
+from viz.state import Compare, Slice, ViewState
 
 TINY_R, TINY_SG2 = (str(Path(__file__).parents[2] / "golden" / f"tiny_{name}.pkl") for name in ("r", "sg2"))
 LEVEL = Slice(profile=True, x0=-0.25, y0=0.0, x1=0.25, y1=0.0)
@@ -142,9 +142,29 @@ def test_the_command_writes_a_table_drawings_and_arrays(tmp_path, capsys):
     assert told["channels"] == ["channel 2"] and len(told["values"]["channel 2"]) == told["samples"] == told["samples_per_width"]
 
 
+def test_the_command_sets_other_networks_beside_it(tmp_path, capsys):
+    words = ["profile", TINY_R, "--line", "-0.4", "0", "0.4", "0", "--compare", TINY_SG2]
+    for suffix in ("csv", "npz", "svg"):
+        assert cli.run([*words, "--out", str(tmp_path / f"a.{suffix}")]) == 0
+    assert cli.run([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.split("samples\n")[-1])
+    assert cli.run(["profile", TINY_SG2, *words[2:7], "--json"]) == 0
+    alone = json.loads(capsys.readouterr().out)
+    beside = told["others"]["second"]
+    assert beside["network"] == TINY_SG2 and all(beside[name] == alone[name] for name in ("position", "values", "samples_per_width"))
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()[1:]))
+    assert [row["view"] for row in rows] == ["first"] * told["samples"] + ["second"] * alone["samples"]
+    with np.load(tmp_path / "a.npz") as arrays:
+        np.testing.assert_allclose(arrays["second values"][:, 0], [float(row["R"]) for row in rows if row["view"] == "second"], rtol=1e-5)
+    assert b"second: R" in (tmp_path / "a.svg").read_bytes()
+    assert film_file.read(tmp_path / "a.svg").views[0].get(Compare).network == TINY_SG2
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        ([TINY_R, "--compare", "no such.pkl"], "no such"),
+        ([TINY_R, *["--compare", TINY_R] * 4], "at most 3"),
         ([TINY_R, "--line", "0", "0", "0", "0"], "same point"),
         ([TINY_R, "--line", "0", "0", "nan", "0"], "finite numbers"),
         ([TINY_R, "--layer", "L99"], "not a layer"),

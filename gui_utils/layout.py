@@ -140,9 +140,9 @@ def _cut(node: int, direction: imgui.Dir, part: float) -> tuple[int, int]:
 
 
 @contextmanager
-def docked_window(arrangement: Arrangement, title: str, flags: int = 0) -> Iterator[bool]:
+def docked_window(arrangement: Arrangement, title: str) -> Iterator[bool]:
     """A window of the arrangement; yields whether its contents are visible (another tab may be in front of it)."""
-    visible, _ = imgui.begin(arrangement.window_name(title), None, flags | _KEYS_ARE_OURS)
+    visible, _ = imgui.begin(arrangement.window_name(title), None, _KEYS_ARE_OURS)
     if visible:
         _list_tabs_that_do_not_fit()
     try:

@@ -77,7 +77,7 @@ def plot(name: str, axes: Axes, size_em: tuple[float, float] = (-1, 12)) -> Iter
             _legend_em[name] = (sum(imgui.calc_text_size(label).x / em + LEGEND_GAP_EM for label in _entries), len(_entries))
 
 
-def _set_up(axes: Axes, *, column: bool = False) -> None:
+def _set_up(axes: Axes, *, column: bool) -> None:
     y_flags = implot.AxisFlags_.invert.value if axes.invert_y else 0
     bare = implot.AxisFlags_.no_decorations.value if axes.bare else 0
     implot.setup_axes(axes.x_label, axes.y_label, bare, y_flags | bare)
@@ -141,7 +141,7 @@ def picture(label: str, texture: imgui.ImTextureRef, x: tuple[float, float], y: 
     implot.plot_image(label, texture, implot.Point(x[0], y[0]), implot.Point(x[1], y[1]), (0, v[0]), (1, v[1]))
 
 
-def vertical_line(x: float, label: str = "", color: Color = (1.0, 1.0, 1.0)) -> None:
+def vertical_line(x: float, label: str = "", color: Color = WHITE) -> None:
     """A line at x with its label at the top, which is how f_c, f_t and s/2 are shown."""
     implot.plot_inf_lines(f"##line {label} {x}", _numbers(np.array([x])), _spec(color, 1.0, 0.7))
     if label:
@@ -184,14 +184,13 @@ def dot(x: float, y: float, color: Color) -> None:
         implot.pop_plot_clip_rect()
 
 
-def circle(radius: float, label: str = "", color: Color = (1.0, 1.0, 1.0), center: tuple[float, float] = (0.0, 0.0)) -> None:
-    """A circle in the units of the axes, with its label at the upper right (at 45°)."""
+def circle(radius: float, label: str = "", color: Color = WHITE) -> None:
+    """A circle around the origin in the units of the axes, with its label at the upper right (at 45°)."""
     turn = np.linspace(0, 2 * np.pi, 181)
-    x, y = center[0] + radius * np.cos(turn), center[1] + radius * np.sin(turn)
-    implot.plot_line(f"##circle {label} {radius}", x, y, _spec(color, 1.2, 0.85))
+    implot.plot_line(f"##circle {label} {radius}", radius * np.cos(turn), radius * np.sin(turn), _spec(color, 1.2, 0.85))
     if label:
-        at = radius * np.sqrt(0.5)
-        _label_at(label, center[0] + float(at), center[1] + float(at), color, below=0)
+        at = radius * math.sqrt(0.5)
+        _label_at(label, at, at, color, below=0)
 
 
 def _label_at(label: str, x: float, y: float, color: Color, *, below: int) -> None:

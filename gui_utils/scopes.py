@@ -52,11 +52,10 @@ def item_width(width_em: float) -> Iterator[None]:
 
 
 @contextmanager
-def child_scope(name: str, size_em: tuple[float, float] = (0, 0), *, border: bool = False) -> Iterator[bool]:
+def child_scope(name: str, size_em: tuple[float, float] = (0, 0)) -> Iterator[bool]:
     """A scrolling area; yields whether anything of it is visible. 0 = fill, negative = leave that much."""
     em = imgui.get_font_size()
-    flags = imgui.ChildFlags_.borders.value if border else 0
-    visible = imgui.begin_child(name, (size_em[0] * em, size_em[1] * em), flags)
+    visible = imgui.begin_child(name, (size_em[0] * em, size_em[1] * em))
     try:
         yield visible
     finally:

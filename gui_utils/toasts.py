@@ -132,14 +132,14 @@ def _with_count(entry: LogEntry) -> str:
     return f"{entry.text} (×{entry.count})" if entry.count > 1 else entry.text
 
 
-def log_view(log: Log, size_em: tuple[float, float] = (0, 0)) -> None:
+def log_view(log: Log) -> None:
     """The log as a scrolling list, newest at the bottom, with a button that copies all of it."""
     if imgui.small_button(f"{icons.ICON_FA_COPY} Copy all###log.copy"):
         imgui.set_clipboard_text(log.text())
     imgui.same_line()
     if imgui.small_button("Clear###log.clear"):
         log.entries.clear()
-    with child_scope("##log lines", size_em) as visible:
+    with child_scope("##log lines") as visible:
         if not visible:
             return
         if not log.entries:
@@ -148,18 +148,18 @@ def log_view(log: Log, size_em: tuple[float, float] = (0, 0)) -> None:
             with color_scope(text=_COLOR[entry.level]):
                 imgui.text_unformatted(_ICON[entry.level])
             imgui.same_line()
-            imgui.text_wrapped(_with_count(entry).replace("%", "%%"))
+            imgui.text_wrapped(_with_count(entry))
             if entry.details and imgui.is_item_hovered():
-                imgui.set_tooltip(entry.details.replace("%", "%%"))
+                imgui.set_tooltip(entry.details)
         if imgui.get_scroll_y() >= imgui.get_scroll_max_y():
             imgui.set_scroll_here_y(1.0)
 
 
-def progress_bar(text: str, fraction: float | None, *, can_cancel: bool, width_em: float = 0.0, name: str = "progress") -> bool:
+def progress_bar(text: str, fraction: float | None, *, can_cancel: bool, name: str = "progress") -> bool:
     """A bar with its text, moving by itself while `fraction` is None. True when Cancel (id "<name>.cancel") was clicked."""
     em = imgui.get_font_size()
     button_width = 5 * em if can_cancel else 0
-    width = width_em * em if width_em > 0 else imgui.get_content_region_avail().x
+    width = imgui.get_content_region_avail().x
     shown = -1.0 * imgui.get_time() if fraction is None else min(max(fraction, 0.0), 1.0)
     imgui.progress_bar(shown, (max(em, width - button_width - (imgui.get_style().item_spacing.x if can_cancel else 0)), 0), text)
     if not can_cancel:

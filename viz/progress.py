@@ -8,13 +8,14 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+DELAY_S = 0.3
 Report = Callable[[str, float | None, bool], None]
 
 
 @contextmanager
-def terminal_progress(delay_s: float = 0.3) -> Iterator[Report]:
-    """Yields `report(text, fraction, can_cancel)`; the bar appears only for work longer than `delay_s`, on a terminal only."""
-    bar = tqdm(total=100, disable=not sys.stderr.isatty(), delay=delay_s, leave=False, bar_format="{desc} {percentage:3.0f}% |{bar}|")
+def terminal_progress() -> Iterator[Report]:
+    """Yields `report(text, fraction, can_cancel)`; the bar appears only for work longer than DELAY_S, on a terminal only."""
+    bar = tqdm(total=100, disable=not sys.stderr.isatty(), delay=DELAY_S, leave=False, bar_format="{desc} {percentage:3.0f}% |{bar}|")
 
     def report(text: str, fraction: float | None, can_cancel: bool) -> None:
         bar.set_description_str(text, refresh=False)

@@ -19,6 +19,7 @@ from networks.configs.ablations import ablated
 from networks.generator import Generator
 from networks.spec import GeneratorConfig
 
+CONTRAST_SAMPLES = 16
 CONTRAST = 0.5  # standard deviation that pictures of untrained networks are scaled to, about that of photographs in [-1, 1]
 
 
@@ -123,14 +124,13 @@ def untrained(line: Line, resolution: int, *, seed: int = 0, capacity: float = 1
 
 
 @torch.inference_mode()
-def contrast_db(network: Generator, *, samples: int = 16, seed: int = 0) -> float:
+def contrast_db(network: Generator) -> float:
     """Contrast of a network's pictures against `CONTRAST`, in dB: what to add to its PSNR as if they had that contrast.
 
     The PSNR of equivariance counts errors against the range of pictures; those of an untrained network do not fill it.
     """
-    generator = torch.Generator().manual_seed(seed)
-    z = torch.randn(samples, network.z_dim, generator=generator)
-    c = torch.eye(network.c_dim)[torch.arange(samples) % network.c_dim] if network.c_dim else None
+    z = torch.randn(CONTRAST_SAMPLES, network.z_dim, generator=torch.Generator().manual_seed(0))
+    c = torch.eye(network.c_dim)[torch.arange(CONTRAST_SAMPLES) % network.c_dim] if network.c_dim else None
     pictures = network.synthesize(network.map(z, c))
     assert pictures is not None, "nothing supersedes it"
     return 20 * math.log10(float(pictures.var(dim=(2, 3)).mean().sqrt()) / CONTRAST)

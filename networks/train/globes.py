@@ -25,7 +25,8 @@ FEWEST_LATENTS = 8  # numbers in z that mean something
 GAMMA = 2.2
 SKY = (0.003, 0.004, 0.009)  # linear light
 AIR = (0.10, 0.25, 0.60)  # linear light, at the rim
-FAR = 0.6  # image widths: the largest random translation
+NEAR, FAR = 0.2, 0.6  # image widths: the usual largest random translation, and the largest
+LEVELS = 4  # of the Laplacian pyramid
 KNOWN = 0.7  # image widths: how far a network trained under such moves still draws what it learned
 KNOWN_UNTAUGHT = 0.25  # the same for one that was never shown a moved picture; farther out, parts of other globes come in
 
@@ -94,14 +95,14 @@ def _looked_up(surface: Tensor, x: Tensor, y: Tensor, depth: Tensor, turn: tuple
     return colours[0].unflatten(1, grid.shape[:2])
 
 
-def random_moves(count: int, share: float, generator: torch.Generator, *, near: float = 0.2, far: float = FAR) -> Tensor:
-    """Inverse matrices [N, 3, 3]: for `share` of the samples a rotation by any angle and a translation, usually up to `near`, one in seven
-    up to `far` image widths; the identity for the others.
+def random_moves(count: int, share: float, generator: torch.Generator) -> Tensor:
+    """Inverse matrices [N, 3, 3]: for `share` of the samples a rotation by any angle and a translation, usually up to NEAR, one in seven
+    up to FAR image widths; the identity for the others.
 
     An equivariant generator learns nothing new about the picture from them; they show it what lies outside of the frame.
     """
     angle = torch.rand(count, generator=generator) * math.tau
-    reach = torch.where(torch.rand(count, 1, generator=generator) < 0.15, far, near)
+    reach = torch.where(torch.rand(count, 1, generator=generator) < 0.15, FAR, NEAR)
     shift = (torch.rand(count, 2, generator=generator) * 2 - 1) * reach
     moved = torch.eye(3).repeat(count, 1, 1)
     moved[:, 0, 0], moved[:, 0, 1] = angle.cos(), -angle.sin()
@@ -121,11 +122,11 @@ def doubled(x: Tensor) -> Tensor:
     return x
 
 
-def pyramid_loss(pictures: Tensor, targets: Tensor, *, levels: int = 4) -> Tensor:
+def pyramid_loss(pictures: Tensor, targets: Tensor) -> Tensor:
     """L1 on the picture, plus L1 on each band of a Laplacian pyramid."""
     difference = pictures - targets
     loss = difference.abs().mean()
-    for _ in range(levels):
+    for _ in range(LEVELS):
         low = F.avg_pool2d(difference, 2)
         band = difference - doubled(low)
         loss = loss + band.abs().mean()

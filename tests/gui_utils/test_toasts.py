@@ -71,11 +71,19 @@ def test_percent_signs_are_text():
     def draw() -> None:
         toasts.draw(0.1)
         imgui.begin("Log")
+        if read:
+            imgui.log_to_clipboard()
         log_view(toasts.log)
+        imgui.log_finish()
         imgui.end()
 
+    read: list[bool] = []
     with Driver(draw) as ui:
         ui.frames(5)
+        read.append(True)
+        ui.frames(1)
+        read.clear()
+        assert "100 %s %d %n done" in imgui.get_clipboard_text()  # as they stand on screen, neither doubled nor filled in
         ui.click("log.copy")
         assert imgui.get_clipboard_text() == "[error] 100 %s %d %n done"
         ui.click("log.clear")

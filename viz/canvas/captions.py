@@ -146,7 +146,7 @@ def draw_caption(caption: Caption, area: Area, *, hovered: bool) -> None:
     lines.pop_clip_rect()
     mouse = imgui.get_io().mouse_pos
     if cut and hovered and area.contains(mouse.x, mouse.y):
-        imgui.set_tooltip(caption.whole.replace("%", "%%"))
+        imgui.set_tooltip(caption.whole)
 
 
 def fitting(text: str, width: float, measure: Callable[[str], float]) -> str:

@@ -25,6 +25,7 @@ from gui_utils.texture import count_object
 from gui_utils.window import Window
 
 DOUBLE_CLICK_S = 0.4
+FOREVER = (1 << 64) - 1  # what GL_TIMEOUT_IGNORED is; PyOpenGL's constant is another number
 
 
 class OutputWindow:
@@ -47,7 +48,7 @@ class OutputWindow:
         count_object("framebuffer", +1)
         for install in (glfw.set_framebuffer_size_callback, glfw.set_window_refresh_callback, glfw.set_window_close_callback):
             install(self._handle, lambda *_: self._touched())
-        glfw.set_key_callback(self._handle, lambda _, key, scancode, action, modifiers: self.key(key, action))
+        glfw.set_key_callback(self._handle, lambda _, key, scancode, action, modifiers: self.key(key, action, modifiers))
         glfw.set_mouse_button_callback(self._handle, lambda _, button, action, modifiers: self.click(button, action))
 
     @contextmanager
@@ -64,9 +65,13 @@ class OutputWindow:
         self.exposed = True
         self._main.redraw()
 
-    def key(self, key: int, action: int) -> None:
-        """A key went down or up (tests may call it)."""
-        if action == glfw.PRESS and (key == glfw.KEY_F11 or (key == glfw.KEY_ESCAPE and self.monitor)):
+    def key(self, key: int, action: int, modifiers: int = 0) -> None:
+        """A key went down or up (tests may call it). What opened it, Shift+F11, closes it here too."""
+        if action != glfw.PRESS:
+            return
+        if key == glfw.KEY_F11 and modifiers & glfw.MOD_SHIFT:
+            self.request_close()
+        elif key == glfw.KEY_F11 or (key == glfw.KEY_ESCAPE and self.monitor):
             self.toggle_full_screen()
 
     def click(self, button: int, action: int) -> None:
@@ -171,5 +176,5 @@ def _fence() -> Any:
 
 def _after(fence: Any) -> None:
     """What this context is told from now on happens after that, on the GPU; nobody waits here."""
-    gl.glWaitSync(fence, 0, gl.GL_TIMEOUT_IGNORED)
+    gl.glWaitSync(fence, 0, FOREVER)
     gl.glDeleteSync(fence)

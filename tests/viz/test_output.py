@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gui_utils import monitors, output_window
+from gui_utils import gl, monitors, output_window
 from gui_utils.errors import WindowError
 from gui_utils.libraries import glfw
 from gui_utils.texture import live_objects
@@ -36,7 +36,12 @@ def running(tmp_path):
     running.ui.key("shift+f11")
     running.ui.frames(2)
     yield running
+    errors = [gl.glGetError()]
+    if running.app.output.window is not None:
+        with running.app.output.window._current():
+            errors.append(gl.glGetError())
     running.close()
+    assert not any(errors)
     assert live_objects() == {}
 
 
@@ -96,7 +101,7 @@ def test_it_shows_the_picture_at_its_own_size_and_only_when_that_changes(running
 def test_it_waits_for_no_screen_and_does_not_end_the_program(running, monkeypatch):
     intervals, real = [], glfw.swap_interval
     monkeypatch.setattr(glfw, "swap_interval", lambda n: (intervals.append((n, current())), real(n)))
-    output(running).request_close()
+    output(running).key(glfw.KEY_F11, glfw.PRESS, glfw.MOD_SHIFT)
     running.ui.frames(2)
     assert running.app.output.window is None and not running.window.should_close
     assert not running.app.settings.output and running.ui.screenshot().std() > 1

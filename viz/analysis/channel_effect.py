@@ -22,6 +22,7 @@ from viz.analysis.parts import progress, result_of, switch
 from viz.groups.edits import editable, names
 from viz.panels import Panel, PanelContext
 from viz.panels.edits import NO_LAYER
+from viz.panels.invitation import invitation
 from viz.panels.parts import BY_CONTENT, NO_NETWORK, beside, text_table, wrapped_text
 from viz.request import OverlayResult
 from viz.state import ChannelEffect, Channels, Edit, EditActivations, Pose, Tap, ViewState
@@ -74,12 +75,13 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     if index := taps.index(tap):
         yield from synthesized(network, ws, run.superseded, tap=taps[index - 1].name, memo=before, **fixed)
     whole = yield from synthesized(network, ws, run.superseded, memo=LastStep(before), **fixed)
-    found = Effects(names(tap)[0], tap.channels)
+    found, said = Effects(names(tap)[0], tap.channels), ()
     for channel in range(tap.channels):
         without = edited(network, {tap.name: [ChannelEdit((channel,), amount=0.0)]})
         picture = yield from synthesized(without, ws, run.superseded, memo=LastStep(before), **fixed)
         found = Effects(found.layer, found.channels, (*found.rms, float((picture - whole).square().mean().sqrt())))
-        yield OverlayResult(found, len(found.rms) / tap.channels)
+        said = (*said, number_text(found.db(channel), "dB", 0))
+        yield OverlayResult(found, len(found.rms) / tap.channels, of_channels=said)
 
 
 OVERLAY = Overlay(NAME, ChannelEffect, (*LATENT, *CONDITIONS, Pose, Tap), run)
@@ -99,6 +101,7 @@ ROWS = 12
 NOTE = (
     "0 dB is a change as large as the whole range of the picture. What each channel changes by itself: together they may do more, or less."
 )
+EMPTY = "Which channels of this layer matter: how much the picture changes when each is turned off by itself."
 NOTHING_YET = "Nothing is measured yet."
 
 
@@ -111,7 +114,10 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if not reason:
         done = len(found.rms) if found else 0
         state = progress(state, ChannelEffect, result, f"{done} of {found.channels if found else MISSING} channels", stays=True)
-    wrapped_text(reason or NOTE)
+    if reason or not state.get(ChannelEffect).on:
+        state = invitation(state, ON, ChannelEffect, EMPTY, disabled=reason, fill=False)
+    else:
+        wrapped_text(NOTE)
     order = found.order if found else ()
     count = input_int(COUNT, context.scratch.get(KEPT, COUNT.default))
     context.scratch[KEPT] = count

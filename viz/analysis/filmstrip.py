@@ -21,7 +21,8 @@ from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import progress, result_of, switch
 from viz.canvas import shared_cursor
 from viz.panels import Panel, PanelContext
-from viz.panels.parts import NO_NETWORK, wrapped_text
+from viz.panels.invitation import SHOW, invitation
+from viz.panels.parts import NO_NETWORK
 from viz.request import NetworkFacts, OverlayResult
 from viz.state import Filmstrip, Pose, Tap, ViewState
 
@@ -130,8 +131,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = switch(state, ON, Filmstrip, disabled=NO_NETWORK if facts is None else "")
     if facts is None or not state.get(Filmstrip).on:
         shared_cursor.point(context.scratch, NAME, None)
-        wrapped_text(EMPTY)
-        return state
+        return invitation(state, ON, Filmstrip, EMPTY, disabled=NO_NETWORK if facts is None else "", label=SHOW)
     result = result_of(context, NAME)
     cells: tuple[Cell, ...] = result.values if result is not None and result.values is not None else ()
     state = progress(state, Filmstrip, result, f"{len(cells)} of {len(facts.taps)} layers")

@@ -21,6 +21,7 @@ from viz.analysis import Overlay
 from viz.analysis.filter_responses import PLANE, FilterResponse, FlexibleLayers, LayerFilters, designed_db, flexible_layers, response_of
 from viz.analysis.parts import nothing, result_of, switch
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import SHOW, invitation
 from viz.panels.parts import BY_CONTENT, NO_NETWORK, cached, significant, text_table, wrapped_text
 from viz.panels.spectrum_math import colors
 from viz.request import NetworkFacts, OverlayResult
@@ -89,8 +90,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts = context.network
     state = switch(state, ON, Filters, disabled=NO_NETWORK if facts is None else "")
     if facts is None or not state.get(Filters).on:
-        wrapped_text(EMPTY)
-        return state
+        return invitation(state, ON, Filters, EMPTY, disabled=NO_NETWORK if facts is None else "", label=SHOW)
     result = result_of(context, NAME)
     found: NetworkFilters | None = result.values if result is not None else None
     if nothing(result):

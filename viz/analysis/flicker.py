@@ -20,6 +20,7 @@ from networks.measures.patience import Stop, synthesized
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import headline, over_the_picture, progress, result_of, switch, without_grid
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.request import OverlayImage, OverlayResult
 from viz.state import Flicker, Pose, ViewState
 
@@ -137,15 +138,18 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     found: Steadiness | None = result.values if result is not None else None
     if not reason:
         state = progress(state, Flicker, result, f"{found.count if found else 0} of {options.num} poses", stays=True)
-    headline(*texts(found, reason))
+    if reason or not options.on:
+        state = invitation(state, ON, Flicker, OFF, disabled=reason, fill=False)
+    else:
+        headline(*texts(found))
     state = over_the_picture(state, IMAGE, IMAGES, Flicker, disabled=reason)
     options = state.get(Flicker)
     return state.put(replace(options, num=input_int(NUM, options.num), reach_px=slider_float(REACH, options.reach_px)))
 
 
-def texts(found: Steadiness | None, reason: str = "") -> tuple[str, str, str]:
+def texts(found: Steadiness | None) -> tuple[str, str, str]:
     if found is None:
-        return "steadiness", MISSING, reason or OFF
+        return "steadiness", MISSING, OFF
     return "steadiness: peak over flicker", number_text(found.db, "dB"), "Higher is steadier. Shifting back has a small error of its own."
 
 

@@ -15,6 +15,7 @@ from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.flow import FINE
 from viz.analysis.parts import headline, over_the_picture, progress, result_of, switch, without_grid
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.request import OverlayArrows, OverlayImage, OverlayResult
 from viz.state import Flow, Pose, ViewState
 
@@ -107,7 +108,10 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     found: Attachment | None = result.values if result is not None else None
     if not reason:
         state = progress(state, Flow, result, f"{found.count if found else 0} of {options.num} poses", stays=True)
-    headline(*texts(found, reason))
+    if reason or not options.on:
+        state = invitation(state, ON, Flow, OFF, disabled=reason, fill=False)
+    else:
+        headline(*texts(found))
     state = over_the_picture(state, IMAGE, IMAGES, Flow, disabled=reason)
     options = state.get(Flow)
     state = state.put(
@@ -118,13 +122,14 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
             num=input_int(NUM, options.num, disabled=reason),
         )
     )
-    _distribution(found)
+    if options.on and not reason:
+        _distribution(found)
     return state
 
 
-def texts(found: Attachment | None, reason: str = "") -> tuple[str, str, str]:
+def texts(found: Attachment | None) -> tuple[str, str, str]:
     if found is None:
-        return "detail attached", MISSING, reason or OFF
+        return "detail attached", MISSING, OFF
     attached, stuck = (number_text(None if v is None else 100 * v, "%") for v in (found.attached, found.stuck_share))
     note = f"100 %: it moves with the pose; 0 %: it stays on the pixels. {stuck} of the detail makes less than half of the motion."
     return f"detail attached, from {number_text(found.low, decimals=0)} cycles per image", attached, note

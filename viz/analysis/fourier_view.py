@@ -22,6 +22,7 @@ from gui_utils.text import MISSING, number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import nothing, result_of, switch
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import SHOW, invitation
 from viz.panels.parts import NO_NETWORK, wrapped_text
 from viz.panels.pose import learned_text
 from viz.request import OverlayResult
@@ -128,8 +129,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts = context.network
     state = switch(state, ON, FourierView, disabled=NO_NETWORK if facts is None else "")
     if facts is None or not state.get(FourierView).on:
-        wrapped_text(EMPTY)
-        return state
+        return invitation(state, ON, FourierView, EMPTY, disabled=NO_NETWORK if facts is None else "", label=SHOW)
     result = result_of(context, NAME)
     found: Fourier | None = result.values if result is not None else None
     if found is None:

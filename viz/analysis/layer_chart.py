@@ -17,6 +17,7 @@ from gui_utils.text import MISSING, number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import progress, result_of, switch, without_grid
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.panels.parts import wrapped_text
 from viz.request import LayerColumn, NetworkFacts, OverlayResult
 from viz.state import LayerEquivariance, Pose, Tap, ViewState
@@ -76,8 +77,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     reason = without_grid(facts)
     state = switch(state, ON, LayerEquivariance, disabled=reason)
     if facts is None or reason or not state.get(LayerEquivariance).on:
-        wrapped_text(reason or EMPTY)
-        return state
+        return invitation(state, ON, LayerEquivariance, EMPTY, disabled=reason)
     result = result_of(context, NAME)
     layers: Layers | None = result.values if result is not None else None
     state = progress(state, LayerEquivariance, result, f"{len(layers.found) if layers else 0} of {len(facts.taps)} layers")

@@ -20,6 +20,7 @@ from networks.measures.comparison import ratio_db
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import nothing, progress, result_of, switch
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.panels.parts import NO_NETWORK, headings, significant, wrapped_text
 from viz.request import LayerColumn, NetworkFacts, OverlayResult
 from viz.state import LayerHealth, Pose, Tap, ViewState
@@ -167,8 +168,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = switch(state, ON, LayerHealth, disabled=reason)
     state = state.edit(LayerHealth, dtype=choice(DTYPE, state.get(LayerHealth).dtype, DTYPES, disabled=reason))
     if facts is None or not state.get(LayerHealth).on:
-        wrapped_text(EMPTY)
-        return state
+        return invitation(state, ON, LayerHealth, EMPTY, disabled=reason)
     result = result_of(context, NAME)
     if nothing(result):
         wrapped_text(NOTHING)

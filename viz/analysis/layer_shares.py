@@ -20,6 +20,7 @@ from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.layer_chart import clicked_layer, layer_plot
 from viz.analysis.parts import progress, result_of, switch
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.panels.parts import NO_NETWORK, wrapped_text
 from viz.request import LayerColumn, NetworkFacts, OverlayResult
 from viz.state import LayerShares, Pose, Tap, ViewState
@@ -115,8 +116,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts = context.network
     state = switch(state, ON, LayerShares, disabled=NO_NETWORK if facts is None else "")
     if facts is None or not state.get(LayerShares).on:
-        wrapped_text(EMPTY)
-        return state
+        return invitation(state, ON, LayerShares, EMPTY, disabled=NO_NETWORK if facts is None else "")
     result = result_of(context, NAME)
     found = result.values.found if result is not None and result.values is not None else ()
     state = progress(state, LayerShares, result, f"{len(found)} of {len(facts.taps)} layers")

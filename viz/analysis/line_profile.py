@@ -22,6 +22,7 @@ from viz.commands import SaveMeasurement
 from viz.figures.drawing import Color, Drawing
 from viz.groups.compare import NAMES
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import SHOW, invitation
 from viz.panels.parts import NO_NETWORK, beside, cached, significant, wrapped_text
 from viz.request import Frame, Picture
 from viz.state import Slice, ViewState
@@ -165,8 +166,10 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         _curves(line, found, context)
         return state
     shared_cursor.point(context.scratch, NAME, None)
-    sheet = line.profile and frame is not None and frame.picture is not None and bool(frame.picture.grid)
-    at_a_point = line.profile and (line.x0, line.y0) == (line.x1, line.y1)
+    if not line.profile:
+        return invitation(state, ON, Slice, EMPTY, disabled=NO_NETWORK if context.network is None else "", label=SHOW)
+    sheet = frame is not None and frame.picture is not None and bool(frame.picture.grid)
+    at_a_point = (line.x0, line.y0) == (line.x1, line.y1)
     wrapped_text(SHEET if sheet else NO_LENGTH if at_a_point else EMPTY)
     return state
 

@@ -22,6 +22,7 @@ from networks.measures.comparison import LABELS, PEAK, Kind
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import headline, over_the_picture, result_of, switch, without_grid
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.request import OverlayImage, OverlayResult
 from viz.state import BandFilter, Equivariance, Pose, ViewState
 
@@ -162,7 +163,10 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     imgui.same_line(0, imgui.get_font_size())
     if button(CLEAR, disabled="" if history else "Nothing was measured yet."):
         history.clear()
-    headline(*(("EQ", MISSING, reason) if reason else texts(now)))
+    if active:
+        headline(*texts(now))
+    else:
+        state = invitation(state, ON, Equivariance, OFF, disabled=reason, fill=False)
     state = over_the_picture(state, IMAGE, IMAGES, Equivariance, disabled=reason)
     if active:
         _history(np.array(history))

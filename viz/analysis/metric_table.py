@@ -22,6 +22,7 @@ from viz.analysis.parts import progress, result_of, switch, without_grid
 from viz.cli.edits import words as edit_words
 from viz.commands import CopyText
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.panels.parts import BY_CONTENT, beside, text_table, wrapped_text
 from viz.request import NetworkFacts, OverlayResult
 from viz.state import BreakIt, Device, EditActivations, Metrics, ViewState
@@ -87,6 +88,7 @@ CHOICES = {
 NUM = Field("Samples", "Metrics.num", "How many latents, each with a transform of its own.", default=100, low=1, high=1_000_000)
 SEED = Field("Seed", "Metrics.seed", "Of latents and transforms.", default=0, high=2**32 - 1)
 COPY = Field("Copy command", "Metrics.copy", "The command that prints the same numbers, also over several processes.")
+EMPTY = "The paper's three equivariance metrics of this network, over many latents and transforms, with their intervals."
 NOTE = "95 % intervals over the samples. Pictures on screen come first; the measurement goes on in between."
 
 
@@ -103,10 +105,12 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     done = found.newest.done if found else 0
     if not reason and chosen(state.get(Metrics)):
         state = progress(state, Metrics, result, f"{done} of {state.get(Metrics).num} samples", stays=True)
+    if reason or not state.get(Metrics).on:
+        return _options(invitation(state, ON, Metrics, EMPTY, disabled=reason, fill=False))
     rows = [texts(found, kind) for kind in chosen(state.get(Metrics)) or KINDS]
     text_table("##metrics", ("Metric", "Value", "95 % interval"), rows, sizing=BY_CONTENT)
     state = _options(state)
-    wrapped_text(reason or NOTE)
+    wrapped_text(NOTE)
     if found is not None:
         _curves(found)
     return state

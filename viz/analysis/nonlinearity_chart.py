@@ -18,6 +18,7 @@ from viz.analysis.layer_shares import decibels
 from viz.analysis.nonlinearity import ACTIVATED, DOWNSAMPLED, FILTERED, UPSAMPLED, filtered_tap
 from viz.analysis.parts import headline, result_of, switch
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.panels.parts import NO_NETWORK, wrapped_text
 from viz.request import OverlayResult
 from viz.state import Nonlinearity, Pose, Tap, ViewState
@@ -99,8 +100,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     facts = context.network
     state = switch(state, ON, Nonlinearity, disabled=NO_NETWORK if facts is None else "")
     if facts is None or not state.get(Nonlinearity).on:
-        wrapped_text(EMPTY)
-        return state
+        return invitation(state, ON, Nonlinearity, EMPTY, disabled=NO_NETWORK if facts is None else "")
     result = result_of(context, NAME)
     inside: Inside | None = result.values if result is not None else None
     if inside is None:

@@ -20,6 +20,7 @@ from gui_utils.tone import ToneMap, tone_map
 from viz.analysis.slice import NO_LENGTH, ScanLine, SliceStrip
 from viz.commands import SaveMeasurement
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import START, invitation
 from viz.panels.parts import NO_NETWORK, beside, cached, unit_note, wrapped_text
 from viz.request import Picture
 from viz.state import Slice, Tone, ViewState
@@ -38,6 +39,7 @@ BUTTON_EM, SCORE_EM, BUTTONS_EM = 3.0, 6.5, 23.0  # BUTTONS_EM: all before the c
 CLEAR = Field("Clear", "Slice.clear", "Begins anew.")
 EXPORT = Field("Save", "Slice.export", "Saves the strip with its axes: a .png figure, and the values as .npz.")
 SCORE_HELP = "Share of the strip's detail that stands still: 100 % for straight streaks, 0 % for strands that move."
+OFF = "One line of the picture, over time: detail that moves along makes strands, detail that sticks to the pixels straight streaks."
 EMPTY = "Move the picture, walk in latent space or start an animation: every new picture adds a line."
 SHEET = "All channels are on screen, and no line leads through them: click one, or choose three, to collect lines again."
 
@@ -78,8 +80,10 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if line.on and context.frame is not None:
         collected.see(line, context.frame.picture)
     state = _controls(state, context, collected)
-    sheet = line.on and context.frame is not None and context.frame.picture is not None and bool(context.frame.picture.grid)
-    if sheet or not line.on or not len(collected.strip):
+    if not line.on:
+        return invitation(state, ON, Slice, OFF, disabled=NO_NETWORK if context.network is None else "", label=START)
+    sheet = context.frame is not None and context.frame.picture is not None and bool(context.frame.picture.grid)
+    if sheet or not len(collected.strip):
         wrapped_text(SHEET if sheet else EMPTY)
         return state
     _strip(collected, state.get(Tone), context)

@@ -24,6 +24,7 @@ from viz.analysis.spectrum_cli import RANGE_DB, figure
 from viz.analysis.spectrum_reference import NAME as REFERENCE, averaged
 from viz.commands import SaveMeasurement
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.panels.parts import NO_NETWORK, cached, wrapped_text
 from viz.panels.spectrum_math import colors
 from viz.request import NetworkFacts, OverlayResult
@@ -59,7 +60,7 @@ DESIGN = Field("Design", "AverageSpectrum.design", "Draws f_c, f_t, s/2 and the 
 EXPORT = Field("Save", "AverageSpectrum.export", "Saves the map as a figure and the curves as .npz, which can be a reference later.")
 RESPONSE = ((0.95, 0.95, 0.95), (0.6, 0.6, 0.6))
 NO_REFERENCE = "There is no reference yet."
-EMPTY = "0 dB is white noise with the pictures' own deviation."
+EMPTY = "The mean power of many pictures at every frequency, beside what a layer was designed for and beside real pictures."
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
@@ -84,8 +85,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     shown = context.scratch.get("average.show", "curves")
     shown = context.scratch["average.show"] = choice(SHOW, shown, SHOWN)
     design = context.scratch["average.design"] = checkbox(DESIGN, context.scratch.get("average.design", True))
-    if facts is None or found is None:
-        wrapped_text(EMPTY)
+    if facts is None or not state.get(AverageSpectrum).on:
+        return invitation(state, ON, AverageSpectrum, EMPTY, disabled=NO_NETWORK if facts is None else "")
+    if found is None:
         return state
     tap = filtered_tap(facts.taps, facts.tap_name(state.get(Tap).layer)) if design else None
     _plots(shown, (found, other), Design.of(tap, facts, context), facts, context)

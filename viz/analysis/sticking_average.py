@@ -20,6 +20,7 @@ from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import NO_GRID, headline, over_the_picture, progress, result_of, switch
 from viz.errors import CommandError
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.panels.parts import NO_NETWORK, reset_button
 from viz.request import OverlayImage, OverlayResult
 from viz.state import Mixing, Pose, Sticking, Truncation, ViewState
@@ -174,7 +175,10 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     kept: Kept | None = result.values if result is not None else None
     state = progress(state, Sticking, result, f"{kept.count if kept else 0} of {state.get(Sticking).num} pictures", stays=True)
     no_grid = state.get(Sticking).space == "pose" and context.network is not None and not context.network.has_pose
-    headline(*texts(kept, NO_GRID if no_grid else ""))
+    if reason or not state.get(Sticking).on:
+        state = invitation(state, ON, Sticking, OFF, disabled=reason, fill=False)
+    else:
+        headline(*texts(kept, NO_GRID if no_grid else ""))
     if kept is not None:
         _octaves(kept)
     state = over_the_picture(state, IMAGE, IMAGES, Sticking, disabled=reason)

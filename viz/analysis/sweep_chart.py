@@ -19,6 +19,7 @@ from viz.analysis.parts import progress, result_of, switch, without_grid
 from viz.analysis.polar import draw_polar, nearest
 from viz.canvas.gestures import wrapped
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import invitation
 from viz.panels.parts import beside, wrapped_text
 from viz.request import NetworkFacts, OverlayResult
 from viz.state import Pose, Sweep, ViewState
@@ -99,8 +100,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     with item_width(7):
         state = state.edit(Sweep, num=input_int(NUM, state.get(Sweep).num, disabled=reason))
     if facts is None or reason or not state.get(Sweep).on:
-        wrapped_text(reason or EMPTY)
-        return state
+        return invitation(state, ON, Sweep, EMPTY, disabled=reason)
     result = result_of(context, NAME)
     curve: Curve | None = result.values if result is not None else None
     if curve is not None and curve.over != state.get(Sweep).over:

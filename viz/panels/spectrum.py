@@ -13,6 +13,7 @@ from gui_utils.scopes import item_width
 from gui_utils.text import MISSING, number_text
 from viz.groups.compare import NAMES
 from viz.panels import Panel, PanelContext
+from viz.panels.invitation import SHOW, invitation
 from viz.panels.parts import cached, columns, reset_button, wrapped_text
 from viz.panels.spectrum_math import Map, colors, decibels, make_map, radial_profile, reference
 from viz.request import SpectrumResult
@@ -36,7 +37,7 @@ COLORMAP = Field("", "SpectrumView.colormap", "From dB to colours.", default="vi
 COLORMAPS = ("viridis", "magma", "cividis", "gray")
 RESET = Field("Reset", "Spectrum.reset", "The published settings, switched off.")
 OFF = "The spectrum is switched off."
-WHAT = "F, or the box above: the frequencies that what is shown is made of, with circles at the cutoff f_c, the stopband f_t and s/2."
+WHAT = "The frequencies that what is shown is made of, with circles at the cutoff f_c, the stopband f_t and s/2. F does the same."
 F_C, F_T, NYQUIST = plots.series_color(4), plots.series_color(1), (1.0, 1.0, 1.0)
 PROFILE_EM, SCALE_EM, SMALLEST_EM = 11.0, 3.0, 14.0
 BESIDE_EM = 30.0  # from this width, the profile stands beside the map
@@ -49,8 +50,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = _drawn(_computed(state))
     spectrum = context.frame.spectrum if context.frame else None
     if not state.get(Spectrum).on:
-        wrapped_text(WHAT)
-        return state
+        return invitation(state, ON, Spectrum, WHAT, label=SHOW)
     if spectrum is None:
         wrapped_text("There is no spectrum yet.")
         return state

@@ -99,8 +99,8 @@ def test_the_panel(monkeypatch):
         assert shown.state.get(Flicker) == Flicker(on=False, num=9)
     assert fl.texts(fl.Steadiness(3, 5, 41.26))[1] == "41.3 dB" and fl.texts(None)[1:] == ("—", fl.OFF)
     said = []
-    monkeypatch.setattr(fl, "headline", lambda *texts: said.append(texts))
+    monkeypatch.setattr(fl, "invitation", lambda state, _, __, text, *, disabled, fill: said.append(disabled or text) or state)
     for view, network, note in ((VIEW, stylegan2_facts(), NO_GRID), (VIEW.edit(Flicker, on=False), facts, fl.OFF)):
         with show(fl.PANEL, view, network=network, frame=frame) as shown:
             assert shown.ui.item("Flicker.on").disabled == (network is not facts)
-            assert said.pop() == ("steadiness", "—", note)
+            assert said.pop() == note

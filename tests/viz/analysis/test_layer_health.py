@@ -182,6 +182,7 @@ def test_a_click_looks_at_the_layer():
 def test_the_panel_says_what_is_missing(monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(layer_health, "wrapped_text", said.append)
+    monkeypatch.setattr(layer_health, "invitation", lambda state, *args, **kwargs: said.append(args[2]) or state)
     on = ViewState().edit(LayerHealth, on=True)
     for view, facts, overlays, texts_shown in (
         (on, None, {}, {layer_health.EMPTY}),

@@ -14,7 +14,7 @@ from viz import capture, cli
 from viz.export import encoders, export as exporting
 from viz.export.encoders import ExportError, palette_of
 from viz.export.export import export
-from viz.export.options import ExportOptions
+from viz.export.options import ExportOptions, asked_in, command_line
 from viz.export.picture import pixels_of
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
@@ -338,3 +338,36 @@ def test_a_mistake_is_one_sentence(arguments, said, capsys, tmp_path, monkeypatc
     assert run(*arguments) == 1
     error = capsys.readouterr().err
     assert said in error and "Traceback" not in error and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("a.gif", ("--size", 3)),
+        ("a.mp4", ("--size", 2, "--lossless")),
+        ("a.webm", ("--what", "slice")),
+        ("a/", ("--size", 2)),
+        ("a/", ("--frames", "exr")),
+    ],
+)
+def test_a_film_is_played_as_it_was_made_where_nothing_else_is_asked_for(name, flags, tmp_path):
+    again = name.replace("a", "b", 1)
+    words = ["record", TINY_R.get(Source).network, "--seconds", "0.5", "--fps", "4", *map(str, flags), "--out", f"{tmp_path}/{name}"]
+    assert cli.run(words) == 0 and cli.run(["play", f"{tmp_path}/{name}", "--out", f"{tmp_path}/{again}"]) == 0
+    made, played = tmp_path / name, tmp_path / again
+    pairs = [(made, played)] if made.is_file() else [(one, played / one.name) for one in sorted(made.iterdir())]
+    assert pairs and all(a.read_bytes() == b.read_bytes() for a, b in pairs)
+
+
+def test_what_is_asked_for_goes_before_what_a_film_was_made_with(tmp_path):
+    network = TINY_R.get(Source).network
+    assert cli.run(["record", network, "--seconds", "0.5", "--fps", "4", "--size", "2", "--lossless", "--out", f"{tmp_path}/a.mp4"]) == 0
+    assert cli.run(["play", f"{tmp_path}/a.mp4", "--size", "1", "--out", f"{tmp_path}/b.gif"]) == 0
+    with Image.open(tmp_path / "b.gif") as film:
+        assert film.size == (32, 32)
+
+
+def test_a_films_command_is_read_for_what_it_may_ask_and_for_nothing_else():
+    options = ExportOptions(Path("a.mp4"), 7, True, what="window", window=(800, 600))
+    assert asked_in(command_line(options)) == {"size": 7, "what": "window", "window": (800, 600), "lossless": True}
+    assert asked_in("python visualizer.py play FILE --size 999 --what rm --window 1x99999 --frames exe") == {}

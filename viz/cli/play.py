@@ -16,21 +16,24 @@ from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.export.export import export
-from viz.export.film_file import read
-from viz.export.options import FRAMES, WHATS, WINDOW, ExportOptions, ExportProgress
+from viz.export.film_file import command_in, read
+from viz.export.options import FRAMES, WHATS, WINDOW, ExportOptions, ExportProgress, asked_in
 from viz.session.session import Session
 from viz.state import Channels, Device, Latent, OverlayView, Source, Tap, Truncation, ViewState
 from viz.timeline import paths
 from viz.timeline.timeline import FPS_LIMIT
 
+KEPT = ("size", "what", "window", "frames", "lossless")  # of a film that is made again from itself
 WALKS = ("loop", "sticking")  # paths through latents
 OUT_HELP = ".mp4, .webm, .gif, or a folder (a name ending in /) for PNG or EXR frames"
 WHAT_HELP = "picture (or comparison), overlay (a measurement over it), slice, cinema (picture, mean and slice), or window (default picture)"
 
 
 def add_play_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("session", metavar="SESSION", help="a session or view (.json), or whatever this program exported")
+    parser.add_argument("session", metavar="SESSION", help="a session or view (.json), or whatever this program exported; a film is made "
+                        "again as it was, with its --size, --what, --window, --frames and --lossless where they are not given")  # fmt: skip
     _add_film_arguments(parser)
+    parser.set_defaults(**dict.fromkeys(KEPT))
     parser.add_argument("--network", metavar="NETWORK", default=None, help="use this network instead of the saved one")
     parser.add_argument("--device", metavar="D", default=None, help="auto, cpu, cuda or mps (default: as saved)")
     add_fetch_argument(parser)
@@ -68,6 +71,7 @@ def _add_film_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_play(options: argparse.Namespace) -> int:
     session = held = read(Path(options.session))
+    _as_it_was_made(options)
     if options.network:
         for ref in {k.view.get(Source).network for k in session.film.keyframes} | {v.get(Source).network for v in session.views}:
             session = session.with_source(ref, Source(network=options.network))
@@ -75,6 +79,18 @@ def run_play(options: argparse.Namespace) -> int:
         session = session.edit_views(Device, device=options.device)
     refuse_to_fetch(options, options.session, held, session)
     return write(session, options)
+
+
+def _as_it_was_made(options: argparse.Namespace) -> None:
+    """What a film was made with holds where nothing else is asked for: `play FILM --out AGAIN` is the same film."""
+    usual, made = ExportOptions(_out(options.out)), asked_in(command_in(Path(options.session)))
+    if not usual.is_sequence:
+        made.pop("frames", None)
+    if usual.out.suffix.lower() not in (".mp4", ".webm"):
+        made.pop("lossless", None)
+    for name in KEPT:
+        if getattr(options, name) is None:
+            setattr(options, name, made.get(name, getattr(usual, name)))
 
 
 def run_record(options: argparse.Namespace) -> int:

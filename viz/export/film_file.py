@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from xml.sax.saxutils import unescape
@@ -44,6 +45,26 @@ def read(path: Path) -> Session:
     if text is None:
         raise StateError(f"{path.name} holds no session: only files exported by this program do")
     return Session.from_json(text)
+
+
+def command_in(path: Path) -> str:
+    """The command by which a film, or a folder of frames, makes itself again; "" where there is none."""
+    try:
+        if path.is_dir():
+            return command_in(next(p for p in sorted(path.iterdir()) if p.suffix in (".png", ".exr")))
+        match path.suffix.lower():
+            case ".gif":
+                return str(json.loads(_gif_comment(path))["command"])
+            case ".exr":
+                return exr_file.read_texts(path).get(capture.COMMAND_KEY, "")
+            case ".png":
+                with opened_picture(path) as picture:
+                    return getattr(picture, "text", {}).get(capture.COMMAND_KEY, "")
+            case suffix if suffix in SUFFIXES:
+                return _film_texts(path).get("comment", "")
+    except Exception:  # the border to files, as in `read`, which says what is wrong with them
+        pass
+    return ""
 
 
 def _in_values(path: Path) -> str | None:
@@ -105,21 +126,28 @@ def _in_picture(path: Path) -> str | None:
 
 
 def _gif_session(path: Path) -> str | None:
-    """The session in the comment block that `encoders.add_gif_comment` has put at the end."""
+    return origin.session_in(_gif_comment(path))
+
+
+def _gif_comment(path: Path) -> str:
+    """The comment block that `encoders.add_gif_comment` has put at the end."""
     data = path.read_bytes()
     at = data.rfind(COMMENT_START) - 1
     comment = bytearray()
     while 0 <= at < len(data) and data[at]:
         comment += data[at + 1 : at + 1 + data[at]]
         at += 1 + data[at]
-    return origin.session_in(comment.decode("utf-8", "replace"))
+    return comment.decode("utf-8", "replace")
 
 
 def _in_film(path: Path) -> str | None:
+    return _film_texts(path).get("description")
+
+
+def _film_texts(path: Path) -> dict[str, str]:
     av = video_library()
     try:
         with av.open(str(path)) as container:
-            metadata = {key.lower(): value for key, value in container.metadata.items()}
+            return {key.lower(): value for key, value in container.metadata.items()}
     except av.FFmpegError as e:
         raise StateError(f"{path.name} is not a readable film: {e}") from e
-    return metadata.get("description")

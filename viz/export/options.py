@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,3 +90,19 @@ def command_line(options: ExportOptions) -> str:
     """What reproduces a file from itself; FILE stands for whatever it is called by then."""
     again = f"again{options.out.suffix}" if not options.is_sequence else "again/"
     return f"python {PROGRAM} play FILE --out {again}{options.flags}"
+
+
+def asked_in(command: str) -> dict[str, Any]:
+    """The fields of ExportOptions that a film's own command sets, as `flags` writes them; what is not one of theirs is left out."""
+    found: dict[str, Any] = {}
+    if size := re.search(r" --size ([1-9]|[1-5]\d|6[0-4])(?= |$)", command):
+        found["size"] = int(size[1])
+    if what := re.search(rf" --what ({'|'.join(WHATS)})(?= |$)", command):
+        found["what"] = what[1]
+    if window := re.search(r" --window ([1-9]\d{2,3})x([1-9]\d{2,3})(?= |$)", command):
+        found["window"] = (int(window[1]), int(window[2]))
+    if " --frames exr" in command:
+        found["frames"] = "exr"
+    if " --lossless" in command:
+        found["lossless"] = True
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -37,16 +38,16 @@ def picture(app: App, context: PanelContext) -> ViewState:
     imgui.set_cursor_pos((0, imgui.get_cursor_pos_y() + 0.1 * em))
     state = app.canvas.draw(state, context, app.good)
     if app.frame is not None and app.frame.error is not None:
-        _banner(app, app.frame.error.message, app.frame.error.advice)
+        _banner(app.frame.error.message, app.frame.error.advice)
     elif app.canvas.trouble:
-        _banner(app, app.canvas.trouble, "A smaller window, or another layer, needs less.")
+        _banner(app.canvas.trouble, "A smaller window, or another layer, needs less.")
     elif app.good is None:
         text = app.renderer.progress.text if app.renderer.progress else "Starting"
-        _banner(app, f"{text} …", "")
+        _banner(f"{text} …", "")
     return state
 
 
-def _banner(app: App, message: str, advice: str) -> None:
+def _banner(message: str, advice: str) -> None:
     """Text over the middle of the canvas, readable on any picture."""
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
     lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
@@ -124,7 +125,7 @@ def measuring_text(app: App) -> str:
 def what_ran(app: App) -> str:
     """ "ran L7–L13, output · 41 ms", "nothing ran" when all was remembered."""
     frame = app.frame or app.good
-    if frame is None or frame.timing.total_s != frame.timing.total_s:  # nan: a film says nothing of what depends on the machine
+    if frame is None or math.isnan(frame.timing.total_s):  # a film says nothing of what depends on the machine
         return ""
     if not frame.ran:
         return "nothing ran: all remembered"

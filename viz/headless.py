@@ -8,17 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from viz.errors import CommandError
-from viz.request import Frame, OverlayResult, RenderRequest
+from viz.request import Frame, OverlayResult, RenderRequest, Report
+from viz.stages import quiet
 from viz.state import ViewState
 
 if TYPE_CHECKING:
     from networks.loading import LoadedNetwork
     from viz.pipeline import Pipeline
-    from viz.progress import Report
-
-
-def silent(text: str, fraction: float | None, can_cancel: bool) -> None:
-    """Reports nothing."""
 
 
 def load_network(ref: str, report: Report) -> LoadedNetwork:
@@ -28,7 +24,7 @@ def load_network(ref: str, report: Report) -> LoadedNetwork:
     return load(ref, progress=lambda done, total, text: report(text, done / total if total else None, False))
 
 
-def first_frame(pipeline: Pipeline, view: ViewState, report: Report = silent) -> Frame:
+def first_frame(pipeline: Pipeline, view: ViewState, report: Report = quiet) -> Frame:
     """The picture, before anything is measured."""
     frame = pipeline.render(RenderRequest(1, view), progress=report)
     assert frame is not None  # nothing can supersede a lone request
@@ -37,7 +33,7 @@ def first_frame(pipeline: Pipeline, view: ViewState, report: Report = silent) ->
     return frame
 
 
-def refined(pipeline: Pipeline, frame: Frame, name: str, report: Report = silent) -> tuple[Frame, OverlayResult]:
+def refined(pipeline: Pipeline, frame: Frame, name: str, report: Report = quiet) -> tuple[Frame, OverlayResult]:
     """The frame with the finished result of the overlay `name`, which its view has switched on."""
     for known in pipeline.refine(frame):
         frame = known

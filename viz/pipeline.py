@@ -23,7 +23,7 @@ from viz.gpu.later import arrived
 from viz.groups.compare import NAMES
 from viz.memory import Memory
 from viz.refinement import Refinement
-from viz.request import Frame, Picture, RenderError, RenderRequest, Timing
+from viz.request import Frame, Picture, RenderError, RenderRequest, Report, Timing
 from viz.stages import SUPERSEDED, Run, Stage, band, channels, histogram, latent, load, picture, quiet, spectrum, synthesis, tone, unwarp
 from viz.state import BreakIt, Device, EditActivations, Source, ViewState
 
@@ -31,7 +31,6 @@ MEMORY_BYTES = 1 << 30
 NATIVE_PATIENCE_S = 0.5
 SYNTHESIS_GROUPS = (*synthesis.READS, Source, BreakIt, EditActivations, *latent.STAGE.reads)
 Newest = Callable[[], ViewState | None]  # the view of the newest unanswered request, or None
-Progress = Callable[[str, float | None, bool], None]
 FIRST_ONLY = ("statistics", "histogram", "tone")  # nothing shows them of a view beside
 
 
@@ -45,7 +44,7 @@ class Pipeline:
         self.refinement = Refinement(self.memory, self._explain)
         self.others = OtherViews(self.memory, self._answer_other)
         self._newest: Newest = lambda: None
-        self._progress: Progress = quiet
+        self._progress: Report = quiet
         self._answered: tuple[RenderRequest, Run] | None = None
         shown = (channels.STAGE, band.STAGE, unwarp.STAGE, picture.STAGE, picture.STATISTICS, histogram.STAGE, spectrum.STAGE)
         shared = (latent.STAGE, synthesis.STAGE, *shown)
@@ -62,7 +61,7 @@ class Pipeline:
         *,
         newest: Newest = lambda: None,
         may_stop: bool = False,
-        progress: Progress = quiet,
+        progress: Report = quiet,
     ) -> Frame | None:
         """The frame for this request, an error inside it if one occurred; None if a newer request made it pointless.
 

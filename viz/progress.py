@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from viz.request import Report
+
 DELAY_S = 0.3
-Report = Callable[[str, float | None, bool], None]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ without ever importing torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,9 @@ class Progress:
     text: str
     fraction: float | None = None
     can_cancel: bool = False
+
+
+Report = Callable[[str, float | None, bool], None]  # takes the three of `Progress`
 
 
 @dataclass(frozen=True)
@@ -244,6 +247,7 @@ class OverlayResult:
     """Where a measurement stands. `values` is its own dataclass, None while nothing is known, or where nothing exists.
 
     `fraction` is 1 when it is finished. `stale`: it belongs to the picture before this one. `images` by "<overlay>.<name>".
+    `of_channels`: a word on each channel of the layer on screen, from 0 on, for its contact sheet.
     """
 
     values: Any = None
@@ -252,6 +256,7 @@ class OverlayResult:
     stale: bool = False
     error: RenderError | None = None
     columns: tuple[LayerColumn, ...] = ()
+    of_channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -222,7 +222,7 @@ class AdversarialTraining:
         """Training pictures."""
         return self.pictures.examples(count)
 
-    def figures(self, images: int) -> dict[str, float | str]:
+    def figures(self) -> dict[str, float | str]:
         """The Fréchet distance between training pictures and those of the averaged generator, with its label."""
         return self._frechet.of(self.generator.average, self.pictures.parts)
 

@@ -89,7 +89,7 @@ class SupervisedTraining:
         )
 
     @torch.no_grad()
-    def figures(self, images: int) -> dict[str, float | str]:
+    def figures(self) -> dict[str, float | str]:
         """Peak signal-to-noise ratio of the averaged generator against the targets of fixed fresh latents, range 2; and, if asked for, the
         Fréchet distance from globes of other latents.
         """

@@ -10,8 +10,9 @@ from viz.analysis.measuring import Measurement, add_view_arguments, check_out, c
 from viz.analysis.slice import ENOUGH
 from viz.analysis.slice_strip import CAPACITY, Collected, export
 from viz.errors import CommandError
-from viz.headless import first_frame, silent
+from viz.headless import first_frame
 from viz.request import Frame
+from viz.stages import quiet
 from viz.state import Latent, LatentPath, OwnLatent, Pose, Slice, Tone, ViewState
 
 MOVES = ("latent", "x", "y", "turn")
@@ -73,7 +74,7 @@ def collect(options: argparse.Namespace, line: Slice) -> tuple[Frame, Collected]
     pipeline, collected, frame = Pipeline(headless=True), Collected(), None
     with terminal_progress() as report:
         for number, view in enumerate(views(options), start=1):
-            frame = first_frame(pipeline, view, report if number == 1 else silent)
+            frame = first_frame(pipeline, view, report if number == 1 else quiet)
             check_pose(view, frame)
             collected.see(line, frame.picture)
             report("stacking", number / options.num, True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from viz.memory import Memory
+from viz.request import Report
 from viz.state import ViewState
 
 
@@ -27,7 +28,7 @@ def _never() -> bool:
 
 
 def quiet(text: str, fraction: float | None, can_cancel: bool) -> None:
-    pass
+    """Reports nothing."""
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Run:
     superseded: Callable[[], bool] = _never
     load_superseded: Callable[[], bool] = _never
     download_superseded: Callable[[], bool] = _never  # asked while a network is on its way, which goes on in any case
-    progress: Callable[[str, float | None, bool], None] = quiet
+    progress: Report = quiet
     layers_ran: list[str] = field(default_factory=list)  # the layers that were really computed, in order
     replays: Any = None  # viz.gpu.replay.Replays, for what is synthesised on a GPU
 

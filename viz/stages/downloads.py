@@ -10,11 +10,11 @@ from typing import Any
 
 from networks.loading import LoadCancelled, LoadError
 from networks.loading.fetch import download, is_here
+from viz.request import Report
 
 THREAD = "network download"
 POLL_S = 0.05  # between two questions to `superseded`
 REST_S = 2.0  # after a failure, until the server is asked again: a drag must not ask with every picture
-Report = Callable[[str, float | None, bool], None]
 
 
 class Downloads:

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pytest
 
+from gui_utils.text import number_text
 from networks.editing import OPERATIONS, ChannelEdit
 from networks.fourier_input import FourierInput
 from tests.viz.asked import GOLDEN, TINY_R, TINY_SG2, ask, steps
@@ -19,6 +20,7 @@ from viz.analysis import break_it, channel_effect, layer_health, live_equivarian
 from viz.canvas import gestures
 from viz.canvas.badge import badge_text
 from viz.canvas.captions import KnownEquivariance, captions
+from viz.canvas.contact_sheet import measured
 from viz.cli.edits import words
 from viz.compare import compare, pairs
 from viz.edit_text import channel_list, edit_of, layer_list, summary, text_of
@@ -151,6 +153,18 @@ def test_the_sheet_stands_as_ranked(pipeline):
     view = TINY_R.put(Tap("L1_36_16")).put(Channels("sheet", sort="ranked", ranking=(5, 2, 99, 5)))
     assert ask(pipeline, view).picture.channels == (5, 2, 0, 1, 3, 4, *range(6, 16))
     assert ask(pipeline, view.edit(Channels, ranking=(7,))).picture.channels[:3] == (7, 0, 1)
+
+
+def test_the_sheet_says_how_much_each_channel_matters(pipeline):
+    """As far as the channels have been turned off by then."""
+    view = TINY_R.put(Tap("L1_36_16")).put(Channels("sheet", sort="energy")).put(ChannelEffect(on=True))
+    frame = pipeline.render(RenderRequest(1, view))
+    assert measured(frame) == ("",) * 16
+    steps_taken = list(pipeline.refine(frame))
+    for frame in (steps_taken[9], steps_taken[-1]):
+        found = frame.overlays[channel_effect.NAME].values
+        known = {channel: number_text(found.db(channel), "dB", 0) for channel in range(len(found.rms))}
+        assert measured(frame) == tuple(known.get(channel, "") for channel in frame.picture.channels) and any(measured(frame))
 
 
 # ---------------------------------------------------------------------------------------------------- words

@@ -16,6 +16,7 @@ from gui_utils.tone import ToneMap
 from viz.canvas import drag_points, gestures
 from viz.canvas.badge import badge_text, draw_badge
 from viz.canvas.comparison import CanvasCompare, drag_divider, on_divider
+from viz.canvas.contact_sheet import measured
 from viz.canvas.cursor import share_cursor
 from viz.canvas.overlay import NOT_KEPT, CanvasOverlay, keep_first, laid_over, value_under
 from viz.canvas.picture import CanvasPicture
@@ -135,7 +136,7 @@ class Canvas:
         lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
         try:
             if picture.grid:
-                self._sheet_labels(lines, picture)
+                self._sheet_labels(lines, picture, measured(frame))
             else:
                 if self.content.width != self.content.sampling_rate:  # a layer with margins: show where the image lies
                     _rectangle(lines, self.placement, (-0.5, -0.5, 0.5, 0.5), theme.packed(theme.ACCENT, 0.8))
@@ -202,7 +203,7 @@ class Canvas:
             lines.add_circle_filled(end, 0.45 * em, theme.packed((0, 0, 0), 0.6))
             lines.add_circle_filled(end, 0.35 * em, theme.packed(theme.WARNING, 0.95))
 
-    def _sheet_labels(self, lines: imgui.ImDrawList, picture: Picture) -> None:
+    def _sheet_labels(self, lines: imgui.ImDrawList, picture: Picture, words: tuple[str, ...]) -> None:
         assert self.placement is not None and self.content is not None
         rate = self.content.sampling_rate
         width, height = picture.cell[0] / rate, picture.cell[1] / rate
@@ -215,6 +216,9 @@ class Canvas:
                 note = picture.notes[i] if picture.notes else ""
                 fits = note and _fits(note, width * self.placement.scale)
                 theme.shadowed_text(lines, (sx + 3, sy + 2), f"{channel}  {note}" if fits else str(channel))
+                size = imgui.calc_text_size(words[i])
+                if size.x + 6 <= width * self.placement.scale and 2 * size.y + 6 <= height * self.placement.scale:
+                    theme.shadowed_text(lines, (sx + 3, sy + height * self.placement.scale - size.y - 3), words[i])
 
     # ---------------------------------------------------------------------------------------------- the mouse
 

@@ -6,7 +6,7 @@ without ever importing torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,9 @@ class Progress:
     text: str
     fraction: float | None = None
     can_cancel: bool = False
+
+
+Report = Callable[[str, float | None, bool], None]  # takes the three of `Progress`
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageGrab
 
 from viz.export import film_file
 from viz.state import Latent, Source, ViewState
@@ -92,6 +92,15 @@ def test_the_window_opens_shows_a_network_and_answers_the_mouse(display, tmp_pat
         (new,) = until("capture", lambda: set(captures.glob("*.png")) - before, program)
         with Image.open(new) as captured:
             assert captured.width > 1000  # of the window, not of the picture
+
+        def projected() -> bool:
+            """Whether the output window lies over the first one: a picture between black sides, from a context that shares its texture."""
+            with ImageGrab.grab(xdisplay=display) as screen:
+                left, middle = (screen.crop((x, 100, x + 100, 400)).convert("L").getextrema() for x in (20, 400))
+            return left == (0, 0) and middle[0] > 0
+
+        xdotool("key", "--window", window, "shift+F11")
+        until("output window", projected, program)
         give_up = time.monotonic() + DEADLINE_S
         while program.poll() is None and time.monotonic() < give_up:
             xdotool("key", "--window", window, "ctrl+q", "sleep", 0.5)

@@ -33,7 +33,8 @@ class Program:
     """A fragment shader that fills a target. Uniforms are set by name: int, float, or tuples of 2 to 4 of one kind."""
 
     def __init__(self, fragment: str) -> None:
-        self.name = _link(_compile(gl.GL_VERTEX_SHADER, VERTEX), _compile(gl.GL_FRAGMENT_SHADER, fragment))
+        filling = _compile(gl.GL_FRAGMENT_SHADER, fragment)  # first: where it is refused, there is nothing else to delete
+        self.name = _link(_compile(gl.GL_VERTEX_SHADER, VERTEX), filling)
         self._vertex_array = int(gl.glGenVertexArrays(1))
         self._locations: dict[str, int] = {}
         count_object("program", +1)

@@ -17,6 +17,7 @@ from gui_utils.cuda_texture import CudaTexture, Planes
 from gui_utils.errors import TextureError
 from gui_utils.libraries import imgui
 
+KEPT_FRAMES = 120
 _live: Counter[str] = Counter()
 
 
@@ -225,7 +226,7 @@ class Pool:
     `keep_frames`: how many frames a thing survives unused (a panel that is closed for a moment keeps its textures).
     """
 
-    def __init__(self, keep_frames: int = 120) -> None:
+    def __init__(self, keep_frames: int = KEPT_FRAMES) -> None:
         self._keep = keep_frames
         self._items: dict[Hashable, Any] = {}
         self._used: dict[Hashable, int] = {}
@@ -233,6 +234,9 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._items
 
     def get(self, key: Hashable, make: Any) -> Any:
         """The thing under `key`, made by `make()` the first time."""
@@ -244,6 +248,11 @@ class Pool:
     def end_frame(self) -> None:
         self._frame += 1
         for key in [k for k, frame in self._used.items() if self._frame - frame > self._keep]:
+            self.drop(key)
+
+    def drop(self, key: Hashable) -> None:
+        """Delete the thing under `key` now, if there is one."""
+        if key in self._items:
             self._items.pop(key).delete()
             del self._used[key]
 

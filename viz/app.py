@@ -15,7 +15,7 @@ import numpy as np
 
 from gui_utils import layout, toasts
 from gui_utils.libraries import imgui
-from gui_utils.named_textures import NamedTextures
+from gui_utils.texture import ByteTexture, Pool
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
 from viz import chrome, keyboard, settings, undo, workspaces
@@ -71,7 +71,7 @@ class App:
         self.help_shown, self.chrome_shown = False, True
         self.tour, self.guide = Tour(offered=options.offer_tour), GuideWindow()
         self.window_capture_due = 0
-        self.images = NamedTextures()
+        self.images = Pool()
         self.figure_job: figure_effects.FigureJob | None = None
         self.output = Output()
         self.attached: list[Attached] = [self.output]
@@ -296,13 +296,15 @@ class App:
 
     def image(self, name: str, pixels: np.ndarray) -> imgui.ImTextureRef:
         """Shows uint8 [H, W, 3 or 4] under a name; the same array again is not uploaded again."""
-        return self.images.show(name, pixels)
+        texture = self.images.get(name, ByteTexture)
+        texture.show(pixels)
+        return texture.ref
 
     def close(self) -> None:
         self.window.hide()
         jobs = (job for job in (self.context.film.job, self.figure_job) if job is not None)
-        textures = (texture.delete for texture in self.images.values())
-        for end in (self.save_settings, *(each.close for each in (*self.attached, *jobs, self.renderer)), *textures, self.canvas.delete):
+        closed, deleted = (*self.attached, *jobs, self.renderer), (self.images, self.canvas)
+        for end in (self.save_settings, *(each.close for each in closed), *(each.delete for each in deleted)):
             try:
                 end()
             except Exception:  # the others are ended all the same

@@ -13,8 +13,7 @@ from typing import Any
 
 from gui_utils import gl
 from gui_utils.libraries import glfw, imgui
-from gui_utils.named_textures import KEPT_FRAMES
-from gui_utils.texture import live_objects
+from gui_utils.texture import KEPT_FRAMES, live_objects
 from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver, chord
 from tests.endurance import files

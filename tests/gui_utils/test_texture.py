@@ -5,8 +5,7 @@ import pytest
 
 from gui_utils import gl
 from gui_utils.errors import TextureError
-from gui_utils.named_textures import KEPT_FRAMES, NamedTextures
-from gui_utils.texture import ByteTexture, FloatTexture, Pool, live_objects
+from gui_utils.texture import KEPT_FRAMES, ByteTexture, FloatTexture, Pool, live_objects
 
 pytestmark = pytest.mark.window
 
@@ -83,19 +82,21 @@ def test_deleting_twice_is_harmless(window):
     texture.delete()
 
 
-def test_named_textures_are_let_go_when_nobody_shows_them(window):
+def test_textures_are_let_go_when_nobody_shows_them(window):
     before = live_objects().get("texture", 0)
-    images, pixels = NamedTextures(), np.zeros((4, 4, 3), np.uint8)
+    images, pixels = Pool(), np.zeros((4, 4, 3), np.uint8)
     with window.frame():
-        images.show("a", pixels)
-        images.show("b", pixels)
+        images.get("a", ByteTexture).show(pixels)
+        images.get("b", ByteTexture).show(pixels)
     for _ in range(KEPT_FRAMES):
         images.end_frame()
-        images.show("b", pixels)
-    assert set(images) == {"a", "b"}
+        images.get("b", ByteTexture).show(pixels)
+    assert "a" in images and "b" in images
     images.end_frame()
-    assert set(images) == {"b"} and live_objects()["texture"] == before + 1
-    images.show("a", pixels)  # and comes back
-    for texture in images.values():
-        texture.delete()
+    assert "a" not in images and "b" in images and live_objects()["texture"] == before + 1
+    images.get("a", ByteTexture).show(pixels)  # and comes back
+    images.drop("b")
+    images.drop("b")
+    assert live_objects()["texture"] == before + 1
+    images.delete()
     assert live_objects().get("texture", 0) == before

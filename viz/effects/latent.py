@@ -199,9 +199,7 @@ def forget_pictures(app: App) -> None:
     """Lets go of the pictures of bookmarks that are no more: the textures, and the files."""
     for place in [p for p in app.context.thumbnails if p not in app.settings.bookmarks]:
         del app.context.thumbnails[place]
-        texture = app.images.pop(f"bookmark {place}", None)
-        if texture is not None:
-            texture.delete()
+        app.images.drop(f"bookmark {place}")
         if app.options.settings_folder is not None:
             with suppress(OSError):
                 thumbnail_path(app.options.settings_folder, place).unlink(missing_ok=True)

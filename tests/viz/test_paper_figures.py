@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.viz.test_app import GOLDEN, Running
 from viz import cli
+from viz.cli.edits import editing
 from viz.commands import MakeFigure
 from viz.effects.figure import MENU
 from viz.errors import CommandError
@@ -21,7 +22,7 @@ from viz.figures.drawing_file import helvetica_width, pdf, png, save, svg
 from viz.figures.figure import Axis
 from viz.figures.paper import FIGURES, Recipe
 from viz.pipeline import Pipeline
-from viz.state import Latent, OwnLatent, Source, Tap, ViewState
+from viz.state import BreakIt, Latent, OwnLatent, Pose, Source, Tap, ViewState
 
 TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
 TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl")))
@@ -46,6 +47,15 @@ def drawings(pipeline):
     return {name: build(Recipe(TINY_R.edit(Latent, x=3.0), pipeline, 8)) for name, (_, build) in FIGURES.items()}
 
 
+def test_the_line_below_says_pose_and_what_is_broken_or_edited(pipeline):
+    view = editing("L2:1:gain=0").applied(TINY_R.edit(Latent, x=2.5).edit(Pose, turns=0.1).edit(BreakIt, upsampling=1))
+    title = FIGURES["layers"][1](Recipe(view, pipeline)).title
+    assert "latent (2.5, 0), turned 36" in title and "m = 1 in all layers" in title and "L2" in title
+    assert "latent" not in FIGURES["fig4c"][1](Recipe(view, pipeline)).title
+    whole, broken = (pictures(FIGURES["layers"][1](Recipe(each, pipeline)))[-1].pixels for each in (view.reset(BreakIt), view))
+    assert not np.array_equal(whole, broken)
+
+
 def test_a_walk_leaves_a_latent_out_of_a_file(pipeline, tmp_path):
     np.save(tmp_path / "w.npy", np.zeros((1, 16), np.float32))
     view = TINY_R.edit(Latent, x=3.0)
@@ -56,7 +66,8 @@ def test_a_walk_leaves_a_latent_out_of_a_file(pipeline, tmp_path):
 @pytest.mark.parametrize("name", FIGURES)
 def test_everything_lies_on_the_page_and_says_what_it_is(drawings, name):
     drawing = drawings[name]
-    assert "tiny_r (config R, 32 px), latent 3, 0" in drawing.title and drawing.title in texts(drawing)
+    assert "tiny_r (config R, 32 px)" in drawing.title and drawing.title in texts(drawing)
+    assert ("seed 3" in drawing.title) == (name in ("fig1-left", "fig1-right", "layers"))
     for item in drawing.items:
         if isinstance(item, Box | Picture):
             assert item.x >= 0 and item.y >= 0 and item.x + item.width <= drawing.width and item.y + item.height <= drawing.height

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gui_utils.tone import ToneMap, tone_map
+from viz.compare.caption import shared
 from viz.errors import CommandError
 from viz.figures.chart import COLORS, Curve, Place, Scales, chart, color_scale, picture
 from viz.figures.drawing import Drawing, Item, Text
@@ -28,6 +29,7 @@ from viz.state import (
     ANALYSES,
     MOTION,
     AverageSpectrum,
+    BreakIt,
     Channels,
     Filters,
     Latent,
@@ -50,6 +52,7 @@ SPECTRUM_DB = (-60.0, 30.0)
 RESPONSE_DB = -110.0
 GAP, MARGIN, ROW = 46.0, 44.0, 26.0
 EDGE, BAR = 14.0, 36.0  # right of the last chart, and room for a colour scale
+OF_THE_NETWORK = ("Figure 4a", "Figure 4c", "Figure 6")  # whatever the latent and the pose
 NO_VALUE = 225  # grey where there is nothing to measure
 
 
@@ -72,8 +75,8 @@ class Recipe:
 
     @property
     def plain(self) -> ViewState:
-        """The view without measurements and motion, showing the finished image."""
-        return self.view.reset(*ANALYSES, *MOTION, Tap, Channels, Unwarp)
+        """The view without measurements and motion, showing the finished image. What is broken stays so: it is asked for, as edits are."""
+        return self.view.reset(*ANALYSES, *MOTION, Tap, Channels, Unwarp).put(self.view.get(BreakIt))
 
 
 # ------------------------------------------------------------------------------------------------------- Figure 1
@@ -116,7 +119,7 @@ def walk(recipe: Recipe) -> Drawing:
     place = Place(MARGIN, ROW, 194.0, 90.0)
     axes = Axis(f"seeds, from {recipe.view.get(Latent).x:g} on", 0.0, WALK_SEEDS), Axis("image widths", -half, half)
     items = picture(place, pixels_of(collected.values, Tone()), *axes, f"{count} pictures{stuck}")
-    return _drawing(recipe, frame, "Figure 1 (right)", place.width + MARGIN + EDGE, place.height + ROW + 32, items)
+    return _drawing(replace(recipe, view=start), frame, "Figure 1 (right)", place.width + MARGIN + EDGE, place.height + ROW + 32, items)
 
 
 # ------------------------------------------------------------------------------------------------------- Figure 4
@@ -249,7 +252,8 @@ def _drawing(recipe: Recipe, frame: Frame, title: str, width: float, height: flo
     """The page, with a line that says what was measured."""
     facts = frame.network
     assert facts is not None
-    latent = recipe.view.get(Latent)
-    caption = f"{title}: {facts.name} (config {facts.config_name}, {facts.resolution} px), latent {latent.x:g}, {latent.y:g}"
+    seen = "" if title in OF_THE_NETWORK else shared(recipe.plain)
+    name = f"{title}: {facts.name} (config {facts.config_name}, {facts.resolution} px)"
+    caption = ", ".join(filter(None, (name, seen, frame.broken, frame.edited)))
     size = min(7.0, 7.0 * (width - 2 * EDGE) / max(1.0, 7.0 * helvetica_width(caption)))  # a long name is set smaller
     return Drawing(width, height + 16, (*items, Text(EDGE, height + 9, caption, size, color=(90, 90, 90))), caption)

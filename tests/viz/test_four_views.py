@@ -14,7 +14,7 @@ from tests.viz.test_compare import TINY_R, TINY_T, Clock
 from viz import cli
 from viz.canvas.captions import KnownEquivariance, captions, fitting, stored_equivariance
 from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture
-from viz.compare.layout import columns_in_window
+from viz.compare.layout import cells_in_window, columns_in_window
 from viz.compare.pairs import PRESETS, SAME_NETWORK, toggled, with_networks, with_next, with_views
 from viz.export.export import export
 from viz.export.film_file import read
@@ -329,6 +329,15 @@ def test_columns_make_pictures_large_and_stay_with_what_is_usual():
     assert [columns_in_window(n, 0, (800, 800), 4, 40) for n in (1, 2, 3, 4)] == [1, 2, 2, 2]
     assert columns_in_window(3, 0, (1200, 400), 4, 40) == 3 and columns_in_window(4, 0, (1600, 400), 4, 40) == 4
     assert columns_in_window(2, 0, (300, 900), 4, 40) == 1 and columns_in_window(3, 1, (800, 800), 4, 40) == 1
+
+
+def test_views_stand_together_in_a_wide_window():
+    """Columns no wider than pictures need, in the middle; as wide as there is room while they are narrower; whole to the edges."""
+    wide = cells_in_window(4, 2, (2700, 1204), 4, above=50)
+    (left, _, width, height), (right, *_) = wide[:2]
+    assert width == 605 and right == left + width + 4 and left == (2700 - 2 * 605 - 4) // 2 and height == 600
+    assert [cell[0] for cell in cells_in_window(2, 2, (801, 900), 4)] == [0, 801 - 398]
+    assert cells_in_window(2, 2, (1204, 200), 4, least=320)[0][2] == 320
 
 
 def test_captions_tell_which_is_which_and_how_far_apart():

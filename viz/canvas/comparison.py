@@ -15,12 +15,13 @@ from viz.canvas.picture import CanvasPicture
 from viz.canvas.placement import Area, Content, Placement, Probe, probe
 from viz.canvas.scene import Piece
 from viz.compare.compare import chosen, compared, others
-from viz.compare.layout import cell_at, cell_size, columns_in_window
+from viz.compare.layout import cells_in_window, columns_in_window
 from viz.compare.picture import difference_tone
 from viz.request import Frame, Picture
 from viz.state import CompareView, View, ViewState
 
 GAP_EM = 0.25
+LEAST_EM = 20.0  # of a cell: room for its caption
 GRIP_EM = 0.8
 HANDLE_EM = (0.55, 1.1)
 FARTHEST = 2.0  # image widths from the centre that the divider can stand
@@ -116,14 +117,11 @@ class CanvasCompare:
         gap, above = round(GAP_EM * imgui.get_font_size()), height_of(self._captions)
         size = (whole.width, whole.height)
         columns = columns_in_window(len(numbers), state.get(CompareView).columns, size, gap, above)
-        width, height = cell_size(len(numbers), columns, size, gap)
-        above = min(above, math.floor(height / 2))
-        for i, number in enumerate(numbers):
-            column, row = cell_at(i, columns)
-            left = whole.x + (whole.width - width if column == columns - 1 and columns > 1 else column * (width + gap))
-            top = whole.y + row * (height + gap)
-            self._caption_areas[number] = Area(left, top, width, above)
-            self.areas[number] = Area(left, top + above, width, max(1.0, height - above))
+        places = cells_in_window(len(numbers), columns, size, gap, above=above, least=LEAST_EM * imgui.get_font_size())
+        for number, (left, top, width, height) in zip(numbers, places, strict=True):
+            kept = min(above, math.floor(height / 2))
+            self._caption_areas[number] = Area(whole.x + left, whole.y + top, width, kept)
+            self.areas[number] = Area(whole.x + left, whole.y + top + kept, width, max(1.0, height - kept))
         return self.areas.pop(1)
 
     def _below_captions(self, whole: Area, above: float) -> Area:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from gui_utils.texture import FloatTexture
 from gui_utils.tone import ToneMap
 from viz.canvas.placement import EXACT, Area, Content, Placement, aligned
-from viz.compare.layout import cell_at, cell_size, columns_in_window
+from viz.compare.layout import cells_in_window, columns_in_window
 from viz.state import View
 
 GAP = 4  # pixels between two views
@@ -33,9 +33,7 @@ class Piece:
 def cells(count: int, columns: int, size: tuple[int, int]) -> list[Area]:
     """Where `count` views stand in a window of this size (width, height), in `columns` (0: as many as make them largest)."""
     columns = columns_in_window(count, columns, size, GAP, 0)
-    width, height = cell_size(count, columns, size, GAP)
-    places = (cell_at(i, columns) for i in range(count))
-    return [Area(column * (width + GAP), row * (height + GAP), width, height) for column, row in places]
+    return [Area(*cell) for cell in cells_in_window(count, columns, size, GAP)]
 
 
 def elsewhere(placement: Placement, view: View, content: Content, area: Area) -> Placement:

@@ -42,6 +42,16 @@ def font_scope(scale: float) -> Iterator[None]:
 
 
 @contextmanager
+def clip_scope(lines: imgui.ImDrawList, low: tuple[float, float], high: tuple[float, float]) -> Iterator[None]:
+    """What is drawn within ends at the sides of a rectangle, and of what clipped it before."""
+    lines.push_clip_rect(low, high, True)
+    try:
+        yield
+    finally:
+        lines.pop_clip_rect()
+
+
+@contextmanager
 def item_width(width_em: float) -> Iterator[None]:
     """Width of the controls inside; negative: up to that far from the right edge."""
     imgui.push_item_width(width_em * imgui.get_font_size() if width_em > 0 else min(-1.0, width_em * imgui.get_font_size()))

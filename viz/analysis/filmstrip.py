@@ -15,7 +15,7 @@ import numpy as np
 from gui_utils import theme
 from gui_utils.controls import Field
 from gui_utils.libraries import imgui
-from gui_utils.scopes import child_scope, dim_text, tooltip_scope
+from gui_utils.scopes import child_scope, clip_scope, dim_text, tooltip_scope
 from gui_utils.text import number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.parts import progress, result_of, switch
@@ -171,8 +171,7 @@ def _strip(state: ViewState, context: PanelContext, facts: NetworkFacts, cells: 
 def _cell(context: PanelContext, cell: Cell, region: Region, corner: tuple[float, float], size: float) -> None:
     lines, end = imgui.get_window_draw_list(), (corner[0] + size, corner[1] + size)
     lines.add_rect_filled(corner, end, theme.packed(GROUND))
-    lines.push_clip_rect(corner, end, True)
-    try:
+    with clip_scope(lines, corner, end):
         x, y = cell.canvas[0] / 2, cell.canvas[1] / 2
         if context.image is not None:
             texture = context.image(f"{NAME} {cell.name}", cell.pixels)
@@ -183,8 +182,6 @@ def _cell(context: PanelContext, cell: Cell, region: Region, corner: tuple[float
             lines.add_rect(*frame, theme.packed(FRAME, 0.9), 0, theme.px(1.0))
         if (at := shared_cursor.cursor(context.scratch)) is not None:
             cross(lines, region.to_screen(corner, size, at), 0.45 * imgui.get_font_size())
-    finally:
-        lines.pop_clip_rect()
 
 
 def cross(lines: Any, at: tuple[float, float], arm: float) -> None:

@@ -6,6 +6,7 @@ import math
 
 from gui_utils import theme
 from gui_utils.libraries import imgui
+from gui_utils.scopes import clip_scope
 from gui_utils.tone import colormap_table
 from viz.canvas.placement import Placement
 from viz.request import OverlayArrows
@@ -18,15 +19,12 @@ def draw_arrows(arrows: OverlayArrows, colormap: str, placement: Placement) -> N
     """In image coordinates, so that they stay on their places under zoom and pan. Nothing moved: a dot."""
     lines, area = imgui.get_window_draw_list(), placement.area
     table = colormap_table(colormap)
-    lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
-    try:
+    with clip_scope(lines, *area.corners):
         for at, moved, expected, share in zip(arrows.at, arrows.moved, arrows.expected, arrows.shares, strict=True):
             start = placement.to_screen(*map(float, at))
             _arrow(lines, start, placement.to_screen(*map(float, at + expected)), EXPECTED, 1.0)
             r, g, b = table[round(min(max(float(share), 0.0), 1.0) * (len(table) - 1))]
             _arrow(lines, start, placement.to_screen(*map(float, at + moved)), (float(r), float(g), float(b), 1.0), 2.0)
-    finally:
-        lines.pop_clip_rect()
 
 
 def _arrow(lines: imgui.ImDrawList, start: tuple[float, float], end: tuple[float, float], rgba: tuple[float, ...], weight: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from gui_utils import theme
 from gui_utils.errors import TextureError
 from gui_utils.libraries import imgui
-from gui_utils.scopes import recovering
+from gui_utils.scopes import clip_scope, recovering
 from gui_utils.shader import ShaderError
 from gui_utils.text import signed_text
 from gui_utils.texture import Pool
@@ -133,8 +133,7 @@ class Canvas:
         assert self.placement is not None and self.content is not None and frame.network is not None
         lines = imgui.get_window_draw_list()
         area = self.placement.area
-        lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
-        try:
+        with clip_scope(lines, *area.corners):
             if picture.grid:
                 self._sheet_labels(lines, picture, measured(frame))
             else:
@@ -150,8 +149,6 @@ class Canvas:
                 draw_sample_values(lines, picture, self.placement, self.content, margins=state.get(View).margins)
             altered = "" if compared(state) else badge_text(frame)  # else the captions say it
             draw_badge("\n".join(filter(None, (altered, keep_first(state, frame) and NOT_KEPT))), area)
-        finally:
-            lines.pop_clip_rect()
 
     def _other_gizmos(self, state: ViewState, frame: Frame, hovered: bool) -> None:
         """The handles once more over the views beside that follow the same pose."""
@@ -161,9 +158,8 @@ class Canvas:
             if other is None or not other.has_pose or own_values(state, number).own_pose:
                 continue
             lines = imgui.get_window_draw_list()
-            lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
-            self._gizmo(lines, replace(self.placement, area=area), state, hovered)
-            lines.pop_clip_rect()
+            with clip_scope(lines, *area.corners):
+                self._gizmo(lines, replace(self.placement, area=area), state, hovered)
 
     def _gizmo(self, lines: imgui.ImDrawList, placement: Placement, state: ViewState, hovered: bool) -> None:
         """Ring = rotate, centre = translate. There while the mouse is over the picture; faint until it is near, to hide nothing."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from gui_utils import theme
 from gui_utils.libraries import imgui
+from gui_utils.scopes import clip_scope
 from gui_utils.text import number_text
 from viz.canvas.placement import Area
 from viz.compare.caption import number_of, own_text
@@ -136,14 +137,13 @@ def draw_caption(caption: Caption, area: Area, *, hovered: bool) -> None:
     """At the upper left of a part of the canvas; a line that does not fit ends in an ellipsis, and the tooltip has all of it."""
     lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
     width, cut = area.width - 2 * SIDE_EM * em, False
-    lines.push_clip_rect((area.x, area.y), (area.x + area.width, area.y + area.height), True)
     y = area.y + PADDING_EM * em
-    for text, rgb in caption.lines:
-        shown = fitting(text, width, lambda part: imgui.calc_text_size(part).x)
-        cut = cut or shown != text
-        lines.add_text((area.x + SIDE_EM * em, y), theme.packed(rgb), shown)
-        y += LINE_EM * em
-    lines.pop_clip_rect()
+    with clip_scope(lines, *area.corners):
+        for text, rgb in caption.lines:
+            shown = fitting(text, width, lambda part: imgui.calc_text_size(part).x)
+            cut = cut or shown != text
+            lines.add_text((area.x + SIDE_EM * em, y), theme.packed(rgb), shown)
+            y += LINE_EM * em
     mouse = imgui.get_io().mouse_pos
     if cut and hovered and area.contains(mouse.x, mouse.y):
         imgui.set_tooltip(caption.whole)

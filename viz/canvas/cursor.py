@@ -23,8 +23,7 @@ def share_cursor(canvas: Canvas, context: PanelContext, picture: Picture) -> Non
     found = None if canvas.probe is None or picture.grid else (canvas.probe.x, canvas.probe.y)
     shared_cursor.point(context.scratch, NAME, found)
     placement, content, area = canvas.placement, canvas.content, canvas.placement.area
-    x0, y0 = placement.to_image(area.x, area.y)
-    x1, y1 = placement.to_image(area.x + area.width, area.y + area.height)
+    (x0, y0), (x1, y1) = (placement.to_image(*corner) for corner in area.corners)
     fits = x1 - x0 >= content.fit_width and y1 - y0 >= content.fit_height
     shared_cursor.show_region(context.scratch, None if fits or picture.grid else (x0, y0, x1, y1))
     at = shared_cursor.cursor(context.scratch, outside=NAME)

@@ -94,8 +94,7 @@ class CanvasOverlay:
         )
         self._painter.draw(self._values, shown, mask)
         tint = theme.packed((1, 1, 1), view.opacity)
-        corners = (area.x, area.y), (area.x + area.width, area.y + area.height)
-        imgui.get_window_draw_list().add_image(self._painter.ref, *corners, (0, 0), (1, 1), tint)
+        imgui.get_window_draw_list().add_image(self._painter.ref, *area.corners, (0, 0), (1, 1), tint)
         self._scene.append(Piece(self._values, mask, content, placement, tone, magnify, opacity=view.opacity))
 
     def _scale(self, image: OverlayImage, view: OverlayView, placement: Placement) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from gui_utils.libraries import imgui
 from gui_utils.picture import PicturePainter
+from gui_utils.scopes import clip_scope
 from gui_utils.texture import FloatTexture
 from gui_utils.tone import PictureView, ToneMap
 from viz.canvas.placement import Area, Content, Placement
@@ -43,10 +44,9 @@ class CanvasPicture:
         size = max(1, round(area.width * scale)), max(1, round(area.height * scale))
         content, mask = Content.of(picture, margins=margins), self._mask if picture.mask is not None else None
         self._painter.draw(self._values, PictureView(placement.source(content), size, tone, magnify, brightness), mask)
-        lines, part = imgui.get_window_draw_list(), clip or area
-        lines.push_clip_rect((part.x, part.y), (part.x + part.width, part.y + part.height), True)
-        lines.add_image(self._painter.ref, (area.x, area.y), (area.x + area.width, area.y + area.height))
-        lines.pop_clip_rect()
+        lines = imgui.get_window_draw_list()
+        with clip_scope(lines, *(clip or area).corners):
+            lines.add_image(self._painter.ref, *area.corners)
         self._scene.append(Piece(self._values, mask, content, placement, tone, magnify, brightness, clip=clip))
 
     def delete(self) -> None:

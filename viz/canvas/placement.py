@@ -31,6 +31,11 @@ class Area:
     def center(self) -> tuple[float, float]:
         return self.x + self.width / 2, self.y + self.height / 2
 
+    @property
+    def corners(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The upper left and the lower right one."""
+        return (self.x, self.y), (self.x + self.width, self.y + self.height)
+
 
 @dataclass(frozen=True)
 class Content:

@@ -6,7 +6,7 @@ import math
 
 from gui_utils import theme
 from gui_utils.libraries import imgui
-from gui_utils.scopes import tooltip_scope
+from gui_utils.scopes import clip_scope, tooltip_scope
 from viz.canvas import gestures
 from viz.panels import PanelContext
 from viz.state import SEEDS_PER_ROW, Latent, ViewState
@@ -65,14 +65,11 @@ def _draw(latent: Latent, at: tuple[float, float], size: tuple[float, float], *,
     lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
     corner = (at[0] + size[0], at[1] + size[1])
     lines.add_rect_filled(at, corner, _gray(0.095), 0.2 * em)
-    lines.push_clip_rect(at, corner, True)
-    try:
+    with clip_scope(lines, at, corner):
         _lattice(lines, latent, at, size)
         middle = (at[0] + size[0] / 2, at[1] + size[1] / 2)
         lines.add_circle_filled(middle, 0.36 * em, _gray(0.0, 0.6))
         lines.add_circle_filled(middle, 0.28 * em, theme.packed(theme.ACCENT))
-    finally:
-        lines.pop_clip_rect()
     lines.add_rect(at, corner, _gray(0.4 if bright else 0.26), 0.2 * em)
 
 

@@ -6,7 +6,7 @@ import math
 
 from gui_utils import theme
 from gui_utils.libraries import imgui
-from gui_utils.scopes import tooltip_scope
+from gui_utils.scopes import clip_scope, tooltip_scope
 from viz.export.film import Film
 from viz.panels import PanelContext
 from viz.state import ViewState
@@ -88,8 +88,7 @@ def _draw(film: Film, at: tuple[float, float], size: tuple[float, float], span_s
     edge = EDGE_EM * em
     x_of = lambda time_s: at[0] + edge + time_s / span_s * (size[0] - edge)  # noqa: E731
     lines.add_rect_filled(at, corner, _gray(0.095), 0.2 * em)
-    lines.push_clip_rect(at, corner, True)
-    try:
+    with clip_scope(lines, at, corner):
         _ruler(lines, at, size, span_s)
         accent = theme.packed(theme.ACCENT)
         y, half = at[1] + 0.65 * size[1], 0.42 * em
@@ -107,8 +106,6 @@ def _draw(film: Film, at: tuple[float, float], size: tuple[float, float], span_s
         left = x if x + room < corner[0] else x - room
         lines.add_rect_filled((left, at[1]), (left + room, at[1] + 1.3 * em), accent)
         lines.add_text((left + 0.25 * em, at[1] + 0.1 * em), _gray(0.05), text)
-    finally:
-        lines.pop_clip_rect()
     lines.add_rect(at, corner, _gray(0.4 if bright else 0.26), 0.2 * em)
 
 

@@ -85,11 +85,14 @@ def drag_int(field: Field, value: int, *, disabled: str = "") -> int:
     return _control(field, value, disabled, draw)
 
 
-def input_int(field: Field, value: int, *, disabled: str = "") -> int:
-    """A whole number to type, with - and + buttons; exact up to 2^53 (seeds are larger than 32-bit signed numbers)."""
+def input_int(field: Field, value: int, *, disabled: str = "", shown: str = "") -> int:
+    """A whole number to type, with - and + buttons; exact up to 2^53 (seeds are larger than 32-bit signed numbers).
+
+    `shown`: what this value means, in the number's place.
+    """
 
     def draw(label: str) -> int:
-        moved, new = _typed(label, float(value), field.step, 100 * field.step, "%.0f")
+        moved, new = _typed(label, float(value), field.step, 100 * field.step, shown.replace("%", "%%") or "%.0f")
         return int(field.clamp(round(new))) if moved and math.isfinite(new) else value
 
     return _control(field, value, disabled, draw)

@@ -10,12 +10,14 @@ import numpy as np
 
 from gui_utils import plots
 from gui_utils.controls import Field, choice, input_int, slider_float
+from gui_utils.libraries import imgui
 from gui_utils.text import MISSING, number_text
 from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.flow import FINE
 from viz.analysis.parts import headline, over_the_picture, progress, result_of, switch, without_grid
 from viz.panels import Panel, PanelContext
 from viz.panels.invitation import invitation
+from viz.panels.parts import beside
 from viz.request import OverlayArrows, OverlayImage, OverlayResult
 from viz.state import Flow, Pose, ViewState
 
@@ -90,6 +92,7 @@ OVERLAY = Overlay(NAME, Flow, (*LATENT, *CONDITIONS, Pose), run)
 
 ON = Field("Flow of detail", "Flow.on", "Moves the pose a little and looks, patch by patch, how far fine detail moves.", default=False)
 OVER = Field("", "Flow.over", "Shifts in all directions, or turns both ways.", default="shift")
+OVERS_EM, CONTROLS_EM = 9.5, 9.5  # width of the two choices; height of what stands below the result
 OVERS = {"shift": "shift", "turn": "turn"}
 REACH = Field("Reach", "Flow.reach_px", "How far the pose moves; turning, at the middle of the image's edge. Less than half the period of "
               "the finest detail, or that may be mistaken for the period beside it.", "px", default=0.5, low=0.05, high=8,
@@ -103,6 +106,8 @@ OFF = "Moves the pose a little and follows the fine detail of the pictures: does
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     reason = without_grid(context.network)
     state = switch(state, ON, Flow, disabled=reason)
+    beside(OVERS_EM, gap_em=1)
+    state = state.edit(Flow, over=choice(OVER, state.get(Flow).over, OVERS, disabled=reason))
     options = state.get(Flow)
     result = result_of(context, NAME) if options.on and not reason else None
     found: Attachment | None = result.values if result is not None else None
@@ -112,18 +117,16 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         state = invitation(state, ON, Flow, OFF, disabled=reason, fill=False)
     else:
         headline(*texts(found))
+        _distribution(found)
     state = over_the_picture(state, IMAGE, IMAGES, Flow, disabled=reason)
     options = state.get(Flow)
     state = state.put(
         replace(
             options,
-            over=choice(OVER, options.over, OVERS, disabled=reason),
             reach_px=slider_float(REACH, options.reach_px, disabled=reason),
             num=input_int(NUM, options.num, disabled=reason),
         )
     )
-    if options.on and not reason:
-        _distribution(found)
     return state
 
 
@@ -137,13 +140,13 @@ def texts(found: Attachment | None) -> tuple[str, str, str]:
 
 def _distribution(found: Attachment | None) -> None:
     """How much of the detail is attached how well: a histogram over patches, each counting by its detail."""
-    heights = np.zeros(len(BINS) - 1)
+    heights, room_em = np.zeros(len(BINS) - 1), imgui.get_content_region_avail().y / imgui.get_font_size()
     if found is not None and sum(found.weights) > 0:
         weights = np.array(found.weights) / sum(found.weights)
         heights = 100 * np.histogram(np.clip(found.shares, BINS[0], BINS[-1]), BINS, weights=weights)[0]
     axes = plots.Axes("share of the motion made", "% of detail", x=(BINS[0], BINS[-1]), y=(0, max(10.0, 1.1 * heights.max())), follow=True,
                       legend="")  # fmt: skip
-    with plots.plot("##attached", axes, (-1, -8)) as shown:
+    with plots.plot("##attached", axes, (-1, max(6.2, min(9.0, room_em - CONTROLS_EM)))) as shown:
         if shown:
             plots.bars("% of detail", (BINS[:-1] + BINS[1:]) / 2, heights, BINS[1] - BINS[0], plots.series_color(0))
             plots.vertical_line(0.0, "stuck")

@@ -76,13 +76,14 @@ OVERLAY = Overlay(NAME, Sweep, (*LATENT, *CONDITIONS), run)
 
 ON = Field("Sweep", "Sweep.on", "Compares this latent's picture with the transformed one over a range of poses.", default=False)
 OVER = Field("", "Sweep.over", "Shifts to the right from 0 to 1 pixel, or turns all the way around.", default="shift")
+AUTOMATIC = "automatic"
 OVERS = {"shift": "shift", "angle": "angle"}
 NUM = Field("Points", "Sweep.num", "How many poses are compared; 0: 17 shifts, or 49 angles.", default=0, low=0, high=10_000)
 NOTES = {
     "shift": "Whole shifts are exact; between them the six-tap reference has a small error of its own, which caps the curve.",
     "angle": "Quarter turns map the grid onto itself; a network that is only symmetric to those peaks there.",
 }
-ONE_ROW_EM = 32.0  # of the switches; narrower panels have two
+ONE_ROW_EM = 34.0  # of the switches; narrower panels have two
 OVERS_EM = 9.5  # of the two choices
 EMPTY = "dB over sub-pixel shifts (dips between whole pixels are aliasing), or over angles. Click a point to go there."
 
@@ -97,8 +98,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = state.edit(Sweep, over=choice(OVER, state.get(Sweep).over, OVERS, disabled=reason))
     if one_row:
         imgui.same_line(0, em)
-    with item_width(7):
-        state = state.edit(Sweep, num=input_int(NUM, state.get(Sweep).num, disabled=reason))
+    with item_width(9):
+        num = state.get(Sweep).num
+        state = state.edit(Sweep, num=input_int(NUM, num, disabled=reason, shown="" if num else AUTOMATIC))
     if facts is None or reason or not state.get(Sweep).on:
         return invitation(state, ON, Sweep, EMPTY, disabled=reason)
     result = result_of(context, NAME)

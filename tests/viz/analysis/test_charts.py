@@ -6,6 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
+from gui_utils import controls
 from gui_utils.libraries import implot
 from tests.viz.asked import TINY_R, TINY_SG2, ask, inputs, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
@@ -119,6 +120,19 @@ def test_a_click_goes_to_the_nearest_point():
         shown.context.frame = curve("angle", (0, 0.25, 0.5, 0.75))
         shown.ui.click_at(plot_point(shown, 268.0, 48.0))
         assert shown.state.get(Pose) == Pose(turns=-0.25)
+
+
+def test_as_many_points_as_is_usual_have_a_word_and_numbers_can_be_typed(monkeypatch):
+    said = []
+    monkeypatch.setattr(controls, "_typed", lambda *args, typed=controls._typed: said.append(args[4]) or typed(*args))
+    with show(sweep_chart.PANEL, ViewState(), network=FACTS, frame=frame_of(FACTS)) as shown:
+        assert said[-1] == "automatic"
+        shown.ui.set("Sweep.num", 9)
+        shown.ui.frames(2)
+        assert shown.state.get(Sweep).num == 9 and said[-1] == "%.0f"
+        shown.ui.set("Sweep.num", 0)
+        shown.ui.frames(2)
+        assert shown.state.get(Sweep).num == 0 and said[-1] == "automatic"
 
 
 def test_where_the_pose_lies_on_the_axis():

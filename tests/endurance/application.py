@@ -295,6 +295,8 @@ class Endurance(Errands):
         app = self.app
         self._end_jobs()
         app.tour.stop()
+        if app.output.window is not None:
+            app.output.toggle(app)
         self.autosave.offered = None
         app.context.film.playing, app.context.film.time_s = False, 0.0
         app.context.film.edit(Timeline())

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import re
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from gui_utils.text import number_text
 from networks.editing import OPERATIONS, ChannelEdit
 from networks.fourier_input import FourierInput
+from networks.measures.metrics import measure
 from tests.viz.asked import GOLDEN, TINY_R, TINY_SG2, ask, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from tests.viz.test_app import Running
@@ -81,8 +83,21 @@ def test_edits_of_a_broken_network_are_of_the_broken_one(pipeline):
     assert ready.unedited.whole is ready.whole is ready.trained and ready.network.edits and not ready.unedited.network.edits
     assert badge_text(frame) == "Broken: nearest in all layers\nEdited: channels 0, 2 of L1 off"
     assert ask(pipeline, broken).layers_ran[0].startswith("L1_")  # both have the layers before it
-    toll = steps(pipeline, edited(OFF, view=broken), break_it.NAME)[-1].values
-    assert toll.broken.done == break_it.SAMPLES
+
+
+def test_what_breaking_costs_is_measured_with_the_edits_in_both_networks(pipeline, monkeypatch):
+    monkeypatch.setattr(break_it, "SAMPLES", 2)
+    monkeypatch.setattr(break_it, "measure", partial(measure, kinds=("eq_r",)))
+    edit = Edit(layers=("L1",), operation="move", x=0.25)
+    toll = steps(pipeline, edited(edit, view=TINY_R.put(BreakIt(window="nearest"))), break_it.NAME)[-1].values
+    broken = pipeline._answered[1].inputs["load"].network
+    ask(pipeline, edited(edit))
+    whole = pipeline._answered[1].inputs["load"].network
+    for network, found in ((whole, toll.whole), (broken, toll.broken)):
+        expected = list(measure(network, kinds=("eq_r",), num=break_it.SAMPLES))[-1].estimates["eq_r"].db
+        assert network.edits and found.estimates["eq_r"].db == pytest.approx(expected, abs=0.01)
+    plain = steps(pipeline, TINY_R.put(BreakIt(window="nearest")), break_it.NAME)[-1].values
+    assert abs(plain.whole.estimates["eq_r"].db - toll.whole.estimates["eq_r"].db) > 0.05, "remembered for each edit"
 
 
 def test_a_gain_keeps_equivariance_and_a_move_does_not(pipeline):

@@ -1,14 +1,15 @@
 """Overlay "Break it": what it costs to break the network's signal processing, in dB of equivariance and in time, beside the whole network.
 
 The controls (`viz.analysis.break_it_panel`) choose what is broken; the picture and every other measurement are then the broken
-network's. Both networks are measured over the same latents and transforms, so that few samples tell how far apart they are.
+network's. Both networks are measured over the same latents and transforms, so that few samples tell how far apart they are; where
+activations are edited, with these edits in both.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from networks.measures.comparison import Kind
 from networks.measures.metrics import Measurement, measure
 from viz.analysis import Overlay
 from viz.request import OverlayResult
-from viz.state import BreakIt, Device
+from viz.state import BreakIt, Device, EditActivations
 
 if TYPE_CHECKING:
     from viz.stages import Run
@@ -56,11 +57,14 @@ class Toll:
 
 
 def run(run: Run) -> Iterator[OverlayResult | None]:
+    from viz.stages.load import with_edits
+
     ready = run.inputs["load"]
     if ready.whole is None:
         yield OverlayResult()
         return
-    networks = ready.whole.network, ready.without_edits.network  # edits are not what is measured here
+    edits = run.view.get(EditActivations).at_taps(ready.whole.facts.taps)  # by the names that the taps of the whole network have
+    networks = with_edits(ready.whole.network, edits), ready.network
     total, done, toll = TIMINGS + SAMPLES, 0, Toll()
     for _ in range(TIMINGS):
         seconds = []
@@ -70,7 +74,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         toll, done = replace(toll, whole_s=whole_s, broken_s=broken_s), done + 1
         yield OverlayResult(toll, done / total)
     broken = _measurements(networks[1], run)
-    for whole in _remembered(ready.whole, run):
+    for whole in _remembered(networks[0], (ready.whole.identity, tuple(edits.items())), run):
         if whole is None:
             yield None
             continue
@@ -105,15 +109,15 @@ def _measurements(network: Any, run: Run) -> Iterator[Measurement | None]:
     return measure(network, num=SAMPLES, batch=1, stop=run.superseded)
 
 
-def _remembered(whole: Any, run: Run) -> Iterator[Measurement | None]:
+def _remembered(whole: Any, identity: Hashable, run: Run) -> Iterator[Measurement | None]:
     """The whole network's numbers, sample by sample: measured once, however it is broken afterwards."""
-    key = (NAME, whole.identity, run.view.get(Device))
+    key = (NAME, identity, run.view.get(Device))
     known = run.memory.get(key)
     if known is not None:
         yield from known
         return
     found: list[Measurement] = []
-    for measurement in _measurements(whole.network, run):
+    for measurement in _measurements(whole, run):
         if measurement is not None:
             found.append(measurement)
         if len(found) == SAMPLES:  # before the last is given away: nobody asks for more

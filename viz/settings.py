@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch_utils.atomic import atomic
 
 APP = "aliasfree-visualizer"
 RECENT = 16
+UNREADABLE = (OSError, ValueError, TypeError, RecursionError)  # what a file that somebody has edited may cause
 RANGES = {
     "font_scale": (0.1, 10),
     "fps_limit": (1, 10_000),
@@ -68,11 +70,8 @@ def load(path: Path) -> tuple[Settings, str]:
     if not path.exists():
         return Settings(), ""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(data, dict):
-            raise ValueError("an object is expected")
-        return _read(data), ""
-    except (OSError, ValueError, TypeError, RecursionError) as e:
+        return _read(path), ""
+    except UNREADABLE as e:
         aside = path.with_suffix(".broken.json")
         try:
             path.replace(aside)
@@ -86,16 +85,10 @@ def save(path: Path, settings: Settings, since: Settings | None = None) -> None:
     """Writes atomically. Of the file, what another window has written there is kept where nothing was changed `since`. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if since is not None:
-        settings = merged(settings, since, _on_disk(path) or since)
+        with contextlib.suppress(*UNREADABLE):  # then nothing of another window's is there to be kept
+            settings = merged(settings, since, _read(path))
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(dataclasses.asdict(settings), indent=1), encoding="utf-8")
-
-
-def _on_disk(path: Path) -> Settings | None:
-    try:
-        return _read(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):
-        return None
 
 
 def merged(mine: Settings, since: Settings, theirs: Settings) -> Settings:
@@ -113,8 +106,11 @@ def merged(mine: Settings, since: Settings, theirs: Settings) -> Settings:
     return Settings(**values)
 
 
-def _read(data: dict[str, Any]) -> Settings:
-    default = Settings()
+def _read(path: Path) -> Settings:
+    """The settings in a file. Raises one of UNREADABLE."""
+    data, default = json.loads(path.read_text(encoding="utf-8")), Settings()
+    if not isinstance(data, dict):
+        raise ValueError("an object is expected")
     values: dict[str, Any] = {}
     for field in dataclasses.fields(Settings):
         if field.name not in data:

@@ -7,7 +7,6 @@ grows, so that what was written before a crash can be played.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from torch_utils.atomic import atomic
+from torch_utils.picture_file import opened_picture
 from viz import capture
 from viz.capture import COMMAND_KEY
 from viz.errors import CommandError
@@ -227,9 +227,9 @@ def frame_identity(path: Path) -> str:
     try:
         if path.suffix == ".exr":
             return exr_file.read_texts(path).get(FRAME_KEY, "")
-        with Image.open(path) as picture:
+        with opened_picture(path) as picture:
             return str(getattr(picture, "text", {}).get(FRAME_KEY, ""))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, ValueError):
         return ""
 
 
@@ -261,14 +261,11 @@ def palette_of(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def add_gif_comment(path: Path, text: str) -> None:
     """Writes a comment block before the end mark of a GIF file (GIF89a, section 24)."""
     data = text.encode("utf-8")
-    blocks = b"".join(bytes([len(part)]) + part for part in _parts(data, 255))
+    parts = (data[i : i + 255] for i in range(0, len(data), 255))
+    blocks = b"".join(bytes([len(part)]) + part for part in parts)
     with path.open("r+b") as f:
         f.seek(-1, 2)
         if f.read(1) != b";":
             raise ExportError(f"{path.name} does not end like a GIF")
         f.seek(-1, 2)
         f.write(b"\x21\xfe" + blocks + b"\x00;")
-
-
-def _parts(data: bytes, size: int) -> Iterator[bytes]:
-    return (data[i : i + size] for i in range(0, len(data), size))

@@ -20,8 +20,8 @@ COLUMNS = (
     ("Margin", "Samples around the image on each side."),
     ("Type", "What the layer's numbers are on a graphics card; the processor always takes 32 bits."),
 )
-HINT = "[ and ] go to the layer before and after."
-MEASURED_HINT = "[ and ] change the layer; measurements add columns."
+KEYS_HINT = "[ and ] go to the layer before and after."
+COLUMNS_HINT = "[ and ] change the layer; measurements add columns."
 TYPES = {"float16": "f16", "float32": "f32"}
 SELECTED = (*theme.ACCENT, 0.3)
 FEWEST = 4  # rows that the table shows, its headings among them
@@ -36,7 +36,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     measured = measured_columns(context.frame)
     columns = (*COLUMNS, *((column.heading, column.explanation) for column in measured))
     selected = facts.tap_name(state.get(Tap).layer)
-    hint = HINT if measured else MEASURED_HINT
+    hint = KEYS_HINT if measured else COLUMNS_HINT
     below, whole = _height_below(hint), imgui.get_content_region_avail().y
     bar = context.scratch.get("layers.bar", 0.0)  # the scroll bar at the bottom, as it was a frame ago
     line = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y

@@ -41,7 +41,7 @@ COMMANDS = (
 REFERENCES = ("pictures", "tiny_t.pkl", "tiny_sg2.pkl", "measured.npz", "missing.npz")
 OSC_VALUES = (0.0, 0.25, 0.625, -7.0, 1e9, float("nan"), "a lot", True)
 FILMS = ("mp4", "webm", "gif", "png", "mkv")
-FIGURES = ("fig1-left", "fig1-right", "fig4a", "fig4c", "fig6", "layers")
+FIGURES = ("fig1-left", "fig1-right", "fig4a", "fig4c", "fig6", "layers", "layer-spectra")
 WEIGHTS = {
     "click": 20, "control": 24, "drag": 14, "key": 16, "edit": 12, "command": 5, "wheel": 4, "menu": 3, "hover": 3, "double": 3,
     "drop": 3, "panel": 4, "menubar": 2, "calm": 6, "set": 2, "idle": 2, "type": 2, "path": 0.5, "resize": 1, "settings": 1, "remote": 0.5,

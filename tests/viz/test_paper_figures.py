@@ -16,13 +16,15 @@ from viz.commands import MakeFigure
 from viz.effects.figure import MENU
 from viz.errors import CommandError
 from viz.export import film_file
-from viz.figures.chart import Curve, Place, Scales, chart
+from viz.figures.chart import COLORS, Curve, Place, Scales, chart
 from viz.figures.drawing import Box, Drawing, Line, Picture, Text
 from viz.figures.drawing_file import helvetica_width, pdf, png, save, svg
 from viz.figures.figure import Axis
 from viz.figures.paper import FIGURES, Recipe
+from viz.panels.spectrum_math import radial_profile
 from viz.pipeline import Pipeline
-from viz.state import BreakIt, Latent, OwnLatent, Pose, Source, Tap, ViewState
+from viz.request import RenderRequest
+from viz.state import BreakIt, Latent, OwnLatent, Pose, Source, Spectrum, Tap, ViewState
 
 TINY_R = ViewState().put(Source(str(GOLDEN / "tiny_r.pkl")))
 TINY_SG2 = ViewState().put(Source(str(GOLDEN / "tiny_sg2.pkl")))
@@ -56,6 +58,17 @@ def test_the_line_below_says_pose_and_what_is_broken_or_edited(pipeline):
     assert not np.array_equal(whole, broken)
 
 
+def test_the_spectra_of_all_layers_are_those_of_the_window(pipeline, drawings):
+    view = TINY_R.edit(Latent, x=3.0).edit(Tap, layer="L1_36_16").edit(Spectrum, on=True)
+    found = pipeline.render(RenderRequest(1, view)).spectrum
+    radii, power = radial_profile(found)
+    curves = [item for item in drawings["layer-spectra"].items if isinstance(item, Line) and item.color == COLORS[0]]
+    curve = np.array(curves[2].points)  # after the input and L0
+    assert len(curve) == len(radii) and np.ptp(curve[:, 0]) == pytest.approx(88)
+    levels = 10 * np.log10(power / found.mean_power)
+    assert np.corrcoef(curve[:, 1], -levels)[0, 1] > 0.999999
+
+
 def test_a_walk_leaves_a_latent_out_of_a_file(pipeline, tmp_path):
     np.save(tmp_path / "w.npy", np.zeros((1, 16), np.float32))
     view = TINY_R.edit(Latent, x=3.0)
@@ -67,7 +80,7 @@ def test_a_walk_leaves_a_latent_out_of_a_file(pipeline, tmp_path):
 def test_everything_lies_on_the_page_and_says_what_it_is(drawings, name):
     drawing = drawings[name]
     assert "tiny_r (config R, 32 px)" in drawing.title and drawing.title in texts(drawing)
-    assert ("seed 3" in drawing.title) == (name in ("fig1-left", "fig1-right", "layers"))
+    assert ("seed 3" in drawing.title) == (name in ("fig1-left", "fig1-right", "layers", "layer-spectra"))
     for item in drawing.items:
         if isinstance(item, Box | Picture):
             assert item.x >= 0 and item.y >= 0 and item.x + item.width <= drawing.width and item.y + item.height <= drawing.height
@@ -82,6 +95,7 @@ def test_everything_lies_on_the_page_and_says_what_it_is(drawings, name):
         "fig4a": "dB",
         "fig4c": "cycles per image",
         "fig6": "dB over white noise",
+        "layer-spectra": "dB, mean over circles",
     }
     assert name == "layers" or axes[name] in texts(drawing)
 

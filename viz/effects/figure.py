@@ -18,6 +18,7 @@ MENU = (  # names of viz.figures.paper.FIGURES, which is imported with its first
     ("Figure 4c: design of the layers", "fig4c"),
     ("Figure 6: average spectrum", "fig6"),
     ("Strip of all layers", "layers"),
+    ("Spectra of all layers", "layer-spectra"),
 )
 SUFFIXES = (".svg", ".pdf", ".png")
 

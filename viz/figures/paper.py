@@ -24,6 +24,7 @@ from viz.figures.drawing import Drawing, Item, Text
 from viz.figures.drawing_file import helvetica_width
 from viz.figures.figure import Axis
 from viz.headless import first_frame, refined
+from viz.panels.spectrum_math import radial_profile
 from viz.request import Frame, OverlayImage
 from viz.state import (
     ANALYSES,
@@ -36,6 +37,7 @@ from viz.state import (
     LatentPath,
     OwnLatent,
     Slice,
+    Spectrum,
     Sticking,
     Tap,
     Tone,
@@ -50,6 +52,7 @@ Report = Callable[[float | None], None]
 WALK_SEEDS, WALK_PICTURES = 2.0, 128
 SPECTRUM_DB = (-60.0, 30.0)
 RESPONSE_DB = -110.0
+SPECTRUM_RANGE_DB = 150.0  # at most, of the spectra of all layers
 GAP, MARGIN, ROW = 46.0, 44.0, 26.0
 EDGE, BAR = 14.0, 36.0  # right of the last chart, and room for a colour scale
 OF_THE_NETWORK = ("Figure 4a", "Figure 4c", "Figure 6")  # whatever the latent and the pose
@@ -231,6 +234,31 @@ def layers(recipe: Recipe) -> Drawing:
     return _drawing(recipe, first, "Layers", 2 * EDGE - 12 + columns * (side + 12), ROW + rows * (side + 34) - 16, items)
 
 
+def layer_spectra(recipe: Recipe) -> Drawing:
+    """The spectrum of each layer, averaged over circles, up to half its sampling rate, with f_c and f_t; 0 dB is its own mean power."""
+    first = recipe.frame(recipe.plain)
+    assert first.network is not None
+    taps, found = first.network.taps, []
+    for i, tap in enumerate(taps):
+        spectrum = recipe.frame(recipe.plain.edit(Tap, layer=tap.name).put(replace(recipe.view.get(Spectrum), on=True))).spectrum
+        assert spectrum is not None
+        radii, power = radial_profile(spectrum)
+        found.append((spectrum, radii, 10 * np.log10(np.maximum(power, 1e-30) / max(spectrum.mean_power, 1e-30))))
+        recipe.report((i + 1) / len(taps))
+    high = math.ceil(max(levels.max() for _, _, levels in found) / 10) * 10.0
+    low = math.floor(max(min(levels.min() for _, _, levels in found), high - SPECTRUM_RANGE_DB) / 10) * 10.0
+    columns, rows, width, height = 4, -(-len(taps) // 4), 88.0, 66.0
+    items: list[Item] = []
+    for i, (tap, (spectrum, radii, levels)) in enumerate(zip(taps, found, strict=True)):
+        place = Place(MARGIN + i % columns * (width + 24), ROW + i // columns * (height + 42), width, height)
+        x = Axis("cycles per image" if i + columns >= len(taps) else "", 0.0, spectrum.nyquist)
+        y = Axis("" if i % columns else "dB, mean over circles", low, high)
+        marks = tuple((at, name) for at, name in ((spectrum.cutoff, "f_c"), (spectrum.stopband, "f_t")) if at and at < spectrum.nyquist)
+        title = f"{tap.name}: f_c = s/2" if spectrum.cutoff == spectrum.nyquist else tap.name
+        items += chart(place, Scales(x, y), [Curve("", radii, levels, COLORS[0])], title, marks)
+    return _drawing(recipe, first, "Spectra", MARGIN + columns * (width + 24) - 24 + EDGE, ROW + rows * (height + 42) - 10, items)
+
+
 FIGURES: dict[str, tuple[str, Callable[[Recipe], Drawing]]] = {
     "fig1-left": ("Figure 1, left: average around a latent", average),
     "fig1-right": ("Figure 1, right: a line over a latent walk", walk),
@@ -238,6 +266,7 @@ FIGURES: dict[str, tuple[str, Callable[[Recipe], Drawing]]] = {
     "fig4c": ("Figure 4c: design of the layers", design),
     "fig6": ("Figure 6: average spectrum", spectra),
     "layers": ("Strip of all layers", layers),
+    "layer-spectra": ("Spectra of all layers", layer_spectra),
 }
 
 

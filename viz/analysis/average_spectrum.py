@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from networks.measures.patience import Stop, synthesized
+from torch_utils.picture_file import opened_picture
 from viz.errors import CommandError
 from viz.latent_file import check_members
 
@@ -196,12 +197,11 @@ def picture_files(folder: Path) -> tuple[Path, ...]:
 def folder_pictures(files: tuple[Path, ...]) -> Iterator[torch.Tensor]:
     """Pictures [3, H, W]; CommandError for a file that cannot be read, or that has another size than the first."""
     import torch
-    from PIL import Image
 
     first: tuple[int, int] | None = None
     for path in files:
         try:
-            with Image.open(path) as image:
+            with opened_picture(path) as image:
                 pixels = np.array(image.convert("RGB"))
         except OSError as e:
             raise CommandError(f"{path.name} cannot be read as a picture: {e}") from e

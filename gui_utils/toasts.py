@@ -53,6 +53,7 @@ class Log:
 class _Toast:
     entry: LogEntry
     left_s: float
+    name: str = ""
 
 
 class Toasts:
@@ -61,24 +62,32 @@ class Toasts:
     def __init__(self, log: Log | None = None) -> None:
         self.log = log if log is not None else Log()
         self._toasts: list[_Toast] = []
+        self._told: set[str] = set()  # names of what need not be told again
 
     @property
     def texts(self) -> tuple[str, ...]:
         """What is on screen, oldest first."""
         return tuple(t.entry.text for t in self._toasts)
 
-    def add(self, level: str, text: str, details: str = "") -> None:
+    def add(self, level: str, text: str, details: str = "", *, name: str = "") -> None:
+        """`name`: by which it can be closed."""
         entry = self.log.add(level, text, details)
         self._toasts = [t for t in self._toasts if (t.entry.level, t.entry.text) != (level, text)]
-        self._toasts.append(_Toast(entry, SHOWN_S[level]))
+        self._toasts.append(_Toast(entry, SHOWN_S[level], name))
         del self._toasts[:-MOST_TOASTS]
+
+    def add_once(self, level: str, text: str, *, name: str) -> None:
+        """Nothing where something of this name has been told already."""
+        if name not in self._told:
+            self._told.add(name)
+            self.add(level, text, name=name)
 
     def clear(self) -> None:
         self._toasts.clear()
 
-    def close(self, text: str) -> None:
-        """What it says is no longer so."""
-        self._toasts = [t for t in self._toasts if t.entry.text != text]
+    def close(self, name: str) -> None:
+        """What the one of this name says is no longer so."""
+        self._toasts = [t for t in self._toasts if t.name != name]
 
     def close_newest(self) -> bool:
         """For Esc: close the newest toast; False if there is none."""

@@ -107,3 +107,16 @@ def test_progress_can_be_cancelled_only_where_it_says_so(fraction):
         can_cancel[0] = False
         ui.frames(2)
         assert not ui.exists("progress.cancel")
+
+
+def test_a_message_with_a_name_is_told_once_and_closed_by_it_whatever_its_words():
+    toasts = Toasts()
+    toasts.add("info", "Tab goes back.")
+    toasts.log.entries.clear()
+    toasts.add("warning", "Tab goes back.")
+    toasts.add_once("info", "Tab goes back, now.", name="way back")
+    assert toasts.texts[-1] == "Tab goes back, now."
+    toasts.close("way back")
+    toasts.log.entries.clear()
+    toasts.add_once("info", "Tab goes back, in other words.", name="way back")
+    assert toasts.texts == ("Tab goes back.", "Tab goes back.")

@@ -11,7 +11,7 @@ from gui_utils.window import WindowOptions
 from tests.viz.test_app import Running
 from viz import menus, workspaces
 from viz.commands import CaptureWindow, ToggleChrome
-from viz.effects.effects import WAY_BACK
+from viz.effects.effects import WAY_BACK_TEXT
 
 pytestmark = pytest.mark.window
 TABS = tuple(f"Workspace.{i}" for i in range(1, len(workspaces.WORKSPACES) + 1))
@@ -66,7 +66,7 @@ def test_nothing_scrolls_in_the_window_as_it_first_opens(running):
 
 
 def test_the_picture_alone_says_the_way_back_once(running):
-    for said in ((WAY_BACK,), (), ()):
+    for said in ((WAY_BACK_TEXT,), (), ()):
         running.app.context.emit(ToggleChrome())
         running.ui.frames(2)
         assert running.app.toasts.texts == said

@@ -19,7 +19,8 @@ from viz.tour import card as tour_card
 if TYPE_CHECKING:
     from viz.app import App
 
-WAY_BACK = "The picture alone. Tab brings the panels back."
+WAY_BACK = "way back"  # the name of the notice
+WAY_BACK_TEXT = "The picture alone. Tab brings the panels back."
 
 
 def attempt(app: App, command: commands.Command) -> None:
@@ -49,8 +50,8 @@ def show_or_hide(app: App, command: commands.Command) -> None:
             app.chrome_shown = not app.chrome_shown
             if app.chrome_shown:
                 app.toasts.close(WAY_BACK)
-            elif all(entry.text != WAY_BACK for entry in app.toasts.log.entries):
-                app.toasts.add("info", WAY_BACK)  # once: nothing else on screen says how
+            else:
+                app.toasts.add_once("info", WAY_BACK_TEXT, name=WAY_BACK)  # nothing else on screen says how
         case commands.ToggleFullscreen():
             app.window.fullscreen = not app.window.fullscreen
         case commands.ToggleOutput():

@@ -1,4 +1,4 @@
-"""Equivariance of what is on screen: the error picture of one view, its value at every layer, and sweeps over shift and angle.
+"""Equivariance of what is on screen, beyond its one picture: at every layer, and swept over shift and angle.
 
 Everything here is computation for overlays; torch is imported inside functions. A pose is a forward 3x3 matrix in image
 widths. `conditions` are the further arguments of `Generator.synthesize` that the view fixes (noise, learned_pose, force_fp32).
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from networks.measures.comparison import Difference, Kind, difference, image_frame, restricted
-from networks.measures.patience import LastStep, Stop, finished, synthesized
+from networks.measures.comparison import Kind, difference, image_frame, restricted
+from networks.measures.patience import LastStep, Stop, synthesized
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,7 @@ class LayerEquivariance:
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """At `shift_px` pixels to the right, or `angle_turns` turns counter-clockwise: PSNR in dB (inf where nothing moved)."""
+    """At `value` pixels to the right, or turns counter-clockwise: PSNR in dB (inf where nothing moved)."""
 
     value: float
     db: float | None
@@ -50,21 +50,11 @@ class NoGridError(ValueError):
     """The network has no input grid, so it has no equivariance to measure."""
 
 
-def equivariance_now(network: Any, ws: torch.Tensor, pose: Any, conditions: Conditions = NONE) -> Difference:
-    """Error picture and dB (`.db`) of one view, ws [1, num_ws, w_dim]: what the pose made, against the posed unposed picture.
-
-    The operators are those of the metric that fits the pose (`kind`): whole pixels, fractions of pixels, or a turn with or
-    without a shift. Raises NoGridError for a network that cannot be posed.
-    """
-    _need_grid(network)
-    base, moved = (_picture(network, ws, p, conditions) for p in (None, pose))
-    return difference(base, moved, pose, sampling_rate=network.img_resolution)
-
-
 def per_layer(network: Any, ws: torch.Tensor, pose: Any, conditions: Conditions = NONE) -> Iterator[LayerEquivariance]:
-    """The same comparison at every tap, in order of computation, each with its own sampling rate and margins.
+    """What the pose made of ws [1, num_ws, w_dim] against what it should have, at every tap, in order of computation, each with its own
+    sampling rate and margins.
 
-    Both chains of layers run once, side by side, and keep one layer each. Raises NoGridError as above.
+    Both chains of layers run once, side by side, and keep one layer each. Raises NoGridError for a network that cannot be posed.
     """
     import torch
 
@@ -124,10 +114,6 @@ def _sweep(
             found = difference(base, moved, pose, sampling_rate=network.img_resolution)
             point = SweepPoint(float(value), found.db, found.kind)
         yield point
-
-
-def _picture(network: Any, ws: torch.Tensor, pose: Any, conditions: Conditions) -> torch.Tensor:
-    return finished(synthesized(network, ws, None, pose=pose, **conditions))[0]
 
 
 def _need_grid(network: Any) -> None:

@@ -3,7 +3,14 @@
 import numpy as np
 import torch
 
+from networks.measures.comparison import Difference, difference
 from networks.spec import TapInfo
+
+
+def equivariance_of(network, ws, pose, conditions=None) -> Difference:
+    """What the pose made, against the posed unposed picture, by the operators of the metric that fits it: as on paper."""
+    base, moved = (network.synthesize(ws, pose=p, **(conditions or {}))[0] for p in (None, pose))
+    return difference(base, moved, pose, sampling_rate=network.img_resolution)
 
 
 class Painted:

@@ -8,9 +8,9 @@ import torch
 
 from networks.measures.comparison import Difference, difference, image_frame, kind_of, ratio_db
 from tests.networks.agreement import tiny
-from tests.viz.analysis.synthetic import Painted, waves
+from tests.viz.analysis.synthetic import Painted, equivariance_of, waves
 from torch_utils.resample import pose_matrix
-from viz.analysis.equivariance import NoGridError, equivariance_now, per_layer, sweep_angle, sweep_shift
+from viz.analysis.equivariance import NoGridError, per_layer, sweep_angle, sweep_shift
 
 POSE = pose_matrix(0.3, 0.05, -0.02)
 
@@ -63,7 +63,7 @@ def test_a_shift_that_rounding_left_just_below_whole_pixels_is_by_whole_pixels()
 
 
 def test_a_view_that_moves_exactly_has_no_error_and_one_that_sticks_shows_where():
-    moving, stuck = (equivariance_now(Painted(waves, follows=f), torch.zeros(1, 2, 4), POSE) for f in (True, False))
+    moving, stuck = (equivariance_of(Painted(waves, follows=f), torch.zeros(1, 2, 4), POSE) for f in (True, False))
     assert moving.kind == "eq_r"
     assert moving.db > 40
     assert stuck.db < 15
@@ -74,7 +74,7 @@ def test_a_view_that_moves_exactly_has_no_error_and_one_that_sticks_shows_where(
 
 def test_a_view_of_a_whole_pixel_pose_gives_the_number_of_the_metric(tiny_r):
     ws = latent(tiny_r)
-    found = equivariance_now(tiny_r, ws, pose_matrix(0, 2 / 32, 1 / 32))
+    found = equivariance_of(tiny_r, ws, pose_matrix(0, 2 / 32, 1 / 32))
     base, moved = (tiny_r.synthesize(ws, pose=p)[0] for p in (None, pose_matrix(0, 2 / 32, 1 / 32)))
     error = (moved[:, 1:, 2:] - base[:, :-1, :-2]).double()
     assert found.db == pytest.approx(float(10 * torch.log10(4 / error.square().mean())), abs=1e-6)
@@ -82,7 +82,7 @@ def test_a_view_of_a_whole_pixel_pose_gives_the_number_of_the_metric(tiny_r):
 
 def test_conditions_of_the_view_reach_the_network(tiny_r):
     ws = latent(tiny_r)
-    free, held = (equivariance_now(tiny_r, ws, POSE, c) for c in ({}, {"learned_pose": (0.0, 1.0, 0.2, 0.0)}))
+    free, held = (equivariance_of(tiny_r, ws, POSE, c) for c in ({}, {"learned_pose": (0.0, 1.0, 0.2, 0.0)}))
     assert not torch.equal(free.reference, held.reference)
 
 
@@ -180,7 +180,6 @@ def test_sweep_over_angles(tiny_r):
 def test_a_network_without_a_grid_says_so():
     network = tiny("tiny_sg2")
     for measured in (
-        lambda: equivariance_now(network, latent(network), POSE),
         lambda: next(per_layer(network, latent(network), POSE)),
         lambda: next(sweep_shift(network, latent(network))),
         lambda: next(sweep_angle(network, latent(network))),

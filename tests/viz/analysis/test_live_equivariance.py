@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from gui_utils.text import MISSING
+from tests.viz.analysis.synthetic import equivariance_of
 from tests.viz.asked import kinds_put
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz.analysis import live_equivariance as live
-from viz.analysis.equivariance import equivariance_now
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
 from viz.state import BandFilter, Equivariance, LayerEquivariance, OverlayView, Pose, Source, ViewState
@@ -34,7 +34,7 @@ def measured(view, pipeline=None):
 def test_the_number_is_that_of_the_computation(pose, kind):
     result, pipeline = measured(VIEW.put(pose))
     run = pipeline._answered[1]
-    expected = equivariance_now(run.inputs["load"].network, run.inputs["latent"].ws, pose.matrix())
+    expected = equivariance_of(run.inputs["load"].network, run.inputs["latent"].ws, pose.matrix())
     power, expected_power = (10 ** (-db / 10) for db in (result.values.db, expected.db))  # of a whole-pixel error: rounding alone
     assert result.values.kind == kind and power == pytest.approx(expected_power, rel=1e-3, abs=1e-13)
     image = result.images[live.SIGNED]

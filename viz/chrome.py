@@ -11,6 +11,7 @@ from gui_utils import layout, theme
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, dim_text, style_scope, table_scope, tooltip_scope
 from gui_utils.text import MISSING, duration_text, signed, signed_text, unit_text
+from gui_utils.tone import BACKGROUND
 from viz import commands, keys, menus
 from viz.canvas.captions import fitting
 from viz.canvas.toolbar import overlay_bar, toolbar
@@ -145,7 +146,7 @@ def whole_window() -> Iterator[None]:
     imgui.set_next_window_size(viewport.size)
     flags = imgui.WindowFlags_.no_decoration | imgui.WindowFlags_.no_docking | imgui.WindowFlags_.no_saved_settings
     flags |= imgui.WindowFlags_.no_bring_to_front_on_focus
-    with style_scope(window_padding=(0.0, 0.0), window_border_size=0.0, window_rounding=0.0):
+    with style_scope(window_padding=(0.0, 0.0), window_border_size=0.0, window_rounding=0.0), color_scope(window_bg=BACKGROUND):
         imgui.begin("##picture only", None, int(flags))
     try:
         yield

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gui_utils.tone import BACKGROUND
 from tests.networks.loading.server import Site, serving
 from viz import cli
 from viz.cli import render as cli_render
@@ -202,6 +203,22 @@ def test_the_panel_in_front_is_the_one_asked_for(tmp_path, capsys):
     assert (changed < 300).sum() > 500 and (changed > 850).sum() > 500, "a tab on the left and one on the right"
     assert run("screenshot", TINY_R, "--out", str(tmp_path / "a.png"), "--front", "Nobody") == 1
     assert "--front Nobody" in capsys.readouterr().err
+
+
+@pytest.mark.window
+def test_the_picture_alone_fills_the_window_and_the_file_says_so(tmp_path):
+    shown, alone = (str(tmp_path / f"{name}.png") for name in ("shown", "alone"))
+    compared = ["--size", "800x600", "--set", "Compare.on=true"]
+    for out, words in ((shown, []), (alone, ["--picture-only"])):
+        assert run("screenshot", TINY_R, "--out", out, *compared, *words) == 0
+    tops = []
+    for out in (shown, alone):
+        with Image.open(out) as picture:
+            tops.append(np.asarray(picture.convert("RGB"))[:6])
+            assert any(" --picture-only --out" in str(text) for text in picture.info.values()) == (out == alone)
+    assert (tops[1] == round(255 * BACKGROUND[0])).all() and (tops[0] > 60).any(), (
+        "the menus are gone, and nothing of a panel shows above the captions"
+    )
 
 
 def test_without_a_display_the_window_says_what_to_do(tmp_path):

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 COMPARE_WORKSPACE = 6
 SESSION_SUFFIXES = (".json", ".png", ".exr", ".svg", ".pdf", ".npz", ".npy", ".gif", ".mp4", ".webm")
+SCREENSHOT_IS = (
+    "Panels stand where the workspace has them at first: where somebody has moved, resized or closed them is not in the view. "
+    "Neither are open menus, help, the guide and the tour."
+)
 SCREENSHOT_FRAMES = 8  # Dear ImGui and the docking layout settle within these
 
 
@@ -70,7 +74,9 @@ def add_screenshot_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=int, default=None, help="seed of the latent")
     parser.add_argument("--workspace", metavar="I", type=int, choices=range(1, 7), default=1, help="1 to 6 (default 1)")
     parser.add_argument("--front", metavar="PANEL", nargs="+", default=[], help="panels to bring to the front of their tabs, by title")
+    parser.add_argument("--picture-only", action="store_true", help="the picture alone, over the whole window, as Tab shows it")
     parser.add_argument("--font-scale", metavar="F", type=float, default=1.0, help="0.8 to 2.0 (default 1.0)")
+    parser.epilog = SCREENSHOT_IS
     add_set_argument(parser)
 
 
@@ -169,12 +175,14 @@ def run_screenshot(options: argparse.Namespace) -> int:
     with Window(WindowOptions(size=options.size, headless=True, font_scale=options.font_scale)) as window:
         settings = dataclasses.replace(Settings(), workspace=options.workspace, font_scale=window.font_scale)
         app = App(app_options, window, Inline(Pipeline()), settings)
+        app.chrome_shown = not options.picture_only
         try:
             for _ in range(SCREENSHOT_FRAMES):
                 app.step(dt=0.0)
             if app.frame is not None and app.frame.error is not None:
                 raise CommandError(app.frame.error.sentences)
-            bring_to_front(app, options.front)
+            if app.chrome_shown:
+                bring_to_front(app, options.front)
             capture.save_png(options.out, window.screenshot(), app.state, screenshot_command(app, window.plain_size, options.front))
         finally:
             app.close()
@@ -185,7 +193,8 @@ def screenshot_command(app: App, size: tuple[int, int], front: Sequence[str] = (
     """What draws the window again from its picture, with these tabs in front."""
     flags = f"--workspace {app.settings.workspace} --size {size[0]}x{size[1]}"
     scale = f" --font-scale {app.settings.font_scale:g}" if app.settings.font_scale != 1 else ""
-    tabs = f" --front {shlex.join(front)}" if front else ""
+    tabs = "" if app.chrome_shown else " --picture-only"
+    tabs += f" --front {shlex.join(front)}" if front and app.chrome_shown else ""
     return f"python {PROGRAM} screenshot --view FILE {flags}{scale}{tabs} --out again.png"
 
 

@@ -12,22 +12,26 @@ from torch_utils.native_build import NativeUnavailable, build, find_toolchain
 HERE = Path(__file__).parent
 OPENMP = HERE / "sanitized_openmp.cpp"
 SOURCES = {
-    "native_driver": ("isa", "resample", "direct"),
+    "native_driver": ("isa", "pages", "resample", "direct"),
     "native_conv_driver": ("isa", "conv", "gemm", "demodulate"),
 }  # how the files under test begin
 
 
-def compile_driver(folder: Path, driver: str, sanitizer: str) -> Path:
-    sources = folder / "sources"
-    sources.mkdir()
+def copy_sources(folder: Path, beginnings: tuple[str, ...]) -> Path:
+    folder.mkdir()
     for path in native_build.source_files():
-        if path.name.startswith(SOURCES[driver]):
-            (sources / path.name).symlink_to(path)
+        if path.name.startswith(beginnings):
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+def compile_driver(folder: Path, driver: str, sanitizer: str) -> Path:
     try:
         toolchain = find_toolchain(sanitizer=sanitizer)
-        library = build(folder / "out", sources=sources, sanitizer=sanitizer)
+        build(folder / "least", sources=copy_sources(folder / "least sources", ("isa",)), sanitizer=sanitizer)
     except NativeUnavailable as error:
-        pytest.skip(f"cannot be built here: {error}")
+        pytest.skip(f"no sanitizer here: {error}")
+    library = build(folder / "out", sources=copy_sources(folder / "sources", SOURCES[driver]), sanitizer=sanitizer)
     if sanitizer == "thread" and "clang" in toolchain.version:
         pytest.skip("the stand-in for OpenMP has the entry points of GCC's only")
     program = folder / "driver"

@@ -22,6 +22,7 @@ from .modulated_conv2d import EPSILON, weight_energy
 ALGORITHMS = ("winograd", "strassen", "strassen2", "gemm", "bf16")
 KERNELS = {"winograd": 3, "strassen": 1, "strassen2": 1}  # the only kernel size they take
 ALIGNMENT = 64
+LARGE_PAGE = 1 << 21
 _INT = ctypes.c_int64
 _POINTER = ctypes.c_void_p
 
@@ -40,6 +41,7 @@ def entries() -> ctypes.CDLL:
     opened.af_demodulate.argtypes = [_POINTER, _POINTER, _POINTER, ctypes.c_float, _POINTER, _INT, _INT, _INT]
     opened.af_demodulate.restype = None
     opened.af_level.restype = ctypes.c_int
+    opened.af_large_pages.argtypes, opened.af_large_pages.restype = [_POINTER, ctypes.c_uint64], None
     return opened
 
 
@@ -48,10 +50,14 @@ def has_bf16() -> bool:
     return entries().af_conv_bf16_weight_bytes(1, 1) > 0
 
 
-def aligned_floats(count: int) -> Tensor:
-    """Uninitialised float32 memory at a multiple of ALIGNMENT bytes."""
-    raw = torch.empty(count + ALIGNMENT // 4, dtype=torch.float32)
-    return raw[-raw.data_ptr() % ALIGNMENT // 4 :][:count]
+def aligned_floats(count: int, *, large_pages: bool = False) -> Tensor:
+    """Uninitialised float32 memory at a multiple of ALIGNMENT bytes; in large pages, where the system gives some (pages.h says why)."""
+    alignment = LARGE_PAGE if large_pages else ALIGNMENT
+    raw = torch.empty(count + alignment // 4, dtype=torch.float32)
+    aligned = raw[-raw.data_ptr() % alignment // 4 :][:count]
+    if large_pages:
+        entries().af_large_pages(raw.data_ptr(), raw.nbytes)
+    return aligned
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from ..native_library import describe
 from .conv_choice import Choice, ConvShape, choices, choose, thread_count
-from .conv_weights import ALGORITHMS, ALIGNMENT, PackedWeight, aligned_floats, entries, has_bf16, pack, weights
+from .conv_weights import ALGORITHMS, PackedWeight, aligned_floats, entries, has_bf16, pack, weights
 from .dispatch import Call, Implementation, Unavailable, register
 from .modulated_conv2d import ModulatedConvOptions
 from .reference import HALVES
@@ -64,11 +64,11 @@ class ScratchPool:
 
     @contextmanager
     def borrow(self, nbytes: int) -> Iterator[int]:
-        """The address of at least `nbytes` bytes, aligned to ALIGNMENT; uninitialised."""
+        """The address of at least `nbytes` bytes, aligned for the kernels; uninitialised."""
         with self._lock:
             piece = self._free.pop() if self._free else None
         if piece is None or piece.nbytes < nbytes:
-            piece = aligned_floats(-(-nbytes // 4) + ALIGNMENT // 4)
+            piece = aligned_floats(-(-nbytes // 4), large_pages=True)
         try:
             yield piece.data_ptr()
         finally:

@@ -75,9 +75,15 @@ bool rise_source_row(const Plan &p, const Channel &channel, const float *row, fl
     const int first = most(0, -p.ax.origin), last = p.call->w - p.ax.origin;
     const RowSource source = {(const float *)((uintptr_t)row + (intptr_t)p.ax.origin * 4), first, last, channel.scale, channel.bias};
 #define AF_CASE(n, m) \
-    case n * 8 + m: found = rise_row<n, m>(source, h, p.vectors, p.h_column, p.up_x); break
+    case n * 8 + m: found = rise_row<Rise<n, m>, m>(source, h, p.vectors, p.h_column, p.up_x); break
     uint32_t found = 0;
     if (p.x_planes != 1) return false;
+    if (p.mirrored) {
+        found = p.ax.up == 2 ? rise_row<MirroredRise<6, 2>, 2>(source, h, p.vectors, p.h_column, p.mirrored_x)
+                             : rise_row<MirroredRise<6, 4>, 4>(source, h, p.vectors, p.h_column, p.mirrored_x);
+        *peak = found > *peak ? found : *peak;
+        if (found <= p.mirrored_most) return true;  // else once more, without differences of large samples
+    }
     switch (p.ax.phase_taps * 8 + p.ax.up) {
         AF_CASE(1, 1);
         AF_CASE(6, 2);
@@ -260,7 +266,7 @@ void run_band(const Plan &p, const Channel &channel, int begin, int end, float *
         const int new_rows = p.rows * ay.down / ay.up + 1;
         if (to < end) set_input_ahead(*p.call, channel.x, next_group + ay.origin + next_h_kept, new_rows, &ahead);
         else if (channel.next_x != nullptr) set_input_ahead(*p.call, channel.next_x, ay.origin, new_rows + ay.phase_taps, &ahead);
-        ahead.cut(p.columns);
+        ahead.cut(3 * p.columns);  // little by little: many requests at once would have to wait
         for (int v = 0; v < p.columns; v++) {
             ahead.fetch();
             Vec *mine = kept + (size_t)v * p.kept_rows;
@@ -268,7 +274,9 @@ void run_band(const Plan &p, const Channel &channel, int begin, int end, float *
             for (int i = 0; i < a_kept; i++) a[i] = mine[i];
             if (peak <= p.safe_peak) rise_one_column(p, column, a + a_kept, groups, peak, small);
             else rise_one_column(p, column, a + a_kept, groups, peak, act);
+            ahead.fetch();
             fall_one_column(p, a + (ay.down * from + ay.skip - a_first), t + (size_t)v * L, to - from);
+            ahead.fetch();
             if (to < end) {
                 for (int i = 0; i < next_kept; i++) mine[i] = a[a_end - a_first - next_kept + i];
                 for (int i = 0; i < next_h_kept; i++) column[i] = column[needed - next_h_kept + i];

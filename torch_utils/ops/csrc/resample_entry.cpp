@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "isa.h"
+#include "pages.h"
 #include "resample.h"
 
 namespace {
@@ -25,7 +26,9 @@ extern "C" __attribute__((visibility("hidden"))) void *af_scratch(uint64_t bytes
         free(scratch.memory);
         scratch = {};
         void *memory = nullptr;
-        if (posix_memalign(&memory, 64, bytes) != 0) return nullptr;
+        bytes = whole_pages(bytes);
+        if (posix_memalign(&memory, LARGE_PAGE, bytes) != 0) return nullptr;
+        af_large_pages(memory, bytes);
         memset(memory, 0, bytes);  // lanes beyond a row's end are computed and dropped: they must not be denormal numbers
         scratch.memory = memory;
         scratch.bytes = bytes;

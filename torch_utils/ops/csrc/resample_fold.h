@@ -45,8 +45,9 @@ struct Folded {
 // registers, and from loading taps and samples again for each product.
 template <int K, int G>
 inline __attribute__((always_inline)) void fold_two_planes(const FallSource &source, int at, const Vec *taps, Folded *out) {
-    Vec even[G][3] = {}, odd[G][3] = {};
+    Vec even[G][3] = {}, odd[G][3] = {}, one = broadcast(1.0f);
     asm("" : "+r"(taps));
+    hold(one);
 #pragma GCC unroll 4
     for (int k = 0; k < K; k++) {
         Vec plus[G], minus[G];
@@ -73,7 +74,7 @@ inline __attribute__((always_inline)) void fold_two_planes(const FallSource &sou
     for (int g = 0; g < G; g++)
 #pragma GCC unroll 3
         for (int j = 0; j < 3; j++) {
-            out[g].z[j] = even[g][j] + odd[g][j];
+            out[g].z[j] = K == 1 ? even[g][j] * one + odd[g][j] : even[g][j] + odd[g][j];
             out[g].z[5 - j] = even[g][j] - odd[g][j];
         }
 }

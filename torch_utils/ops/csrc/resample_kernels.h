@@ -61,6 +61,14 @@ struct Identity {
     Vec operator()(Vec u) const { return u; }
 };
 
+// Keeps the compiler from loading v again where it is used: it fears that a store in between has changed it in memory. Or, where v is 1, from
+// leaving out its products: the units for adding and those for multiplying and adding take turns then.
+inline void hold(Vec &v) {
+#if AF_LANES == 16
+    asm("" : "+v"(v));
+#endif
+}
+
 inline void interleave(Vec a, Vec b, Vec *low, Vec *high) {
 #if AF_LANES == 16
     const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
@@ -135,7 +143,8 @@ constexpr float MIRRORED_MOST = 1e30f;  // differences of larger samples would b
 
 template <int N, int M, int G, class Act>
 inline __attribute__((always_inline)) void rise_groups_mirrored(const Vec *h, Vec *a, const Vec *taps, const Act &act) {
-    Vec x[N + G - 1], even[G][M / 2], odd[G][M / 2];
+    Vec x[N + G - 1], even[G][M / 2], odd[G][M / 2], one = broadcast(1.0f);
+    hold(one);
 #pragma GCC unroll 16
     for (int j = 0; j < N + G - 1; j++) x[j] = h[j];
 #pragma GCC unroll 8
@@ -154,7 +163,7 @@ inline __attribute__((always_inline)) void rise_groups_mirrored(const Vec *h, Ve
     for (int g = 0; g < G; g++)
 #pragma GCC unroll 2
         for (int r = 0; r < M / 2; r++) {
-            a[g * M + r] = act(even[g][r] + odd[g][r]);
+            a[g * M + r] = act(M == 2 ? even[g][r] * one + odd[g][r] : even[g][r] + odd[g][r]);
             a[g * M + M - 1 - r] = act(even[g][r] - odd[g][r]);
         }
 }
@@ -259,12 +268,22 @@ inline __attribute__((always_inline)) void fall_rows_pivoted(const Vec *a, float
         for (int k = 0; k < K; k++) *(Vec *)(t + k * part + g * pitch) = sum[g][k];
 }
 
+// The taps in registers; three terms of four rows would not fit beside them.
 template <int K>
 AF_PASS void fall_column_pivoted(const Vec *a, float *t, int rows, size_t pitch, size_t part, const Vec *taps) {
-    constexpr int G = 4;
+    constexpr int T = PIVOTED_TAPS, G = K >= 3 ? 2 : 4;
+    Vec tap[K * T];
+#pragma GCC unroll 4
+    for (int k = 0; k < K; k++)
+#pragma GCC unroll 6
+        for (int j = 0; j < T / 2; j++) {
+            if (is_pivot(K, j)) continue;
+            tap[k * T + j] = taps[k * T + j];
+            hold(tap[k * T + j]);
+        }
     int o = 0;
-    for (; o + G <= rows; o += G) fall_rows_pivoted<K, G>(a + o * 2, t + o * pitch, pitch, part, taps);
-    for (; o < rows; o++) fall_rows_pivoted<K, 1>(a + o * 2, t + o * pitch, pitch, part, taps);
+    for (; o + G <= rows; o += G) fall_rows_pivoted<K, G>(a + o * 2, t + o * pitch, pitch, part, tap);
+    for (; o < rows; o++) fall_rows_pivoted<K, 1>(a + o * 2, t + o * pitch, pitch, part, tap);
 }
 
 AF_PASS void fall_column_any(const Vec *a, float *t, int rows, size_t pitch, size_t part, const Vec *taps, int count, int d, int rank) {

@@ -13,7 +13,8 @@ namespace {
 
 constexpr int L = AF_LANES;
 constexpr int MOST_PLANES = 16;
-constexpr int64_t CHUNK_BYTES = 320 * 1024;  // of second-level cache, for what lies between the passes
+constexpr int64_t CHUNK_BYTES = 440 * 1024;  // of second-level cache, for what lies between the passes
+constexpr int MOST_SUMS = 84;  // rows of a chunk times terms: with more, the passes along rows take longer (measured, not explained)
 
 struct Axis {
     int up, down, taps_up, taps_down;
@@ -31,11 +32,12 @@ struct Plan {
     size_t t_pitch, t_part, h_column;              // in floats
     size_t x_at, h_at, a_at, kept_at, t_at, y_at, floats;
     bool mirrored;                                 // resample_kernels.h: the vertical upsampling filter
-    Vec *up_x, *up_y, *mirrored_y, *down_x, *down_y, *folded_x;  // taps as vectors
+    Vec *up_x, *up_y, *mirrored_x, *mirrored_y, *down_x, *down_y, *folded_x;  // taps as vectors
     int32_t *window_up, *window_down;              // where taps' windows begin
     bool symmetric_x, symmetric_y;                 // the downsampling filters
     bool pivoted;                                  // resample_kernels.h: the vertical ones
     uint32_t safe_peak, mirrored_peak;             // inputs up to here stay below the clamp, below MIRRORED_MOST; the bits of a float
+    uint32_t mirrored_most;                        // MIRRORED_MOST itself
     bool folded;                                   // resample_fold.h serves the last pass
 };
 
@@ -121,7 +123,7 @@ void lay_out_chunk(Plan &p) {
     const Axis &ay = p.ay;
     int64_t row_bytes = (int64_t)p.columns * L * 4;
     int64_t per_row = row_bytes * call.rank + row_bytes * ay.down / ay.up;
-    p.rows = call.rows > 0 ? call.rows : (int)(CHUNK_BYTES / per_row);
+    p.rows = call.rows > 0 ? call.rows : least((int)(CHUNK_BYTES / per_row), MOST_SUMS / call.rank);
     p.rows = least(most(p.rows, most(8, ay.up)), 240 / ay.down);
     int chunks = ceil_div(call.out_h, p.rows);
     p.rows = ceil_div(call.out_h, chunks);
@@ -154,16 +156,20 @@ void *spread_taps(Plan &p) {
     const float gain_x = most_gain(call.up_filter_x, ax), gain_y = most_gain(call.up_filter_y, ay);
     p.safe_peak = peak_for(0.99f * call.clamp, gain_x * gain_y);
     p.mirrored_peak = peak_for(0.99f * MIRRORED_MOST, gain_x);
+    p.mirrored_most = peak_for(MIRRORED_MOST, 1.0f);
     p.folded = p.symmetric_x && ax.taps_down == FOLD_TAPS && ax.down == 2 && (p.planes == 2 || p.planes == 4) && call.activate &&
                call.clamp <= FOLD_CLAMP && call.rank <= 4 && L == 16;
     p.mirrored = L == 16 && p.x_planes == 1 && (ay.up == 2 || ay.up == 4) && ay.taps_up == 6 * ay.up && ax.up == ay.up &&
-                 ax.taps_up == ay.taps_up && all_symmetric(call.up_filter_y, ay.taps_up, 1);
+                 ax.taps_up == ay.taps_up && all_symmetric(call.up_filter_x, ax.taps_up, 1) &&
+                 all_symmetric(call.up_filter_y, ay.taps_up, 1);
     size_t folded_x = p.folded ? (size_t)call.rank * folded_taps(p.planes) : 0;
     size_t windows = (size_t)p.planes * ax.phase_taps + (size_t)p.y_planes * ax.taps_down;
     void *memory = nullptr;
-    if (posix_memalign(&memory, 64, (up_x + 2 * up_y + down_x + down_y + folded_x) * sizeof(Vec) + windows * sizeof(int32_t)) != 0) return nullptr;
+    const size_t vectors = 2 * (up_x + up_y) + down_x + down_y + folded_x;
+    if (posix_memalign(&memory, 64, vectors * sizeof(Vec) + windows * sizeof(int32_t)) != 0) return nullptr;
     p.up_x = (Vec *)memory;
-    p.up_y = p.up_x + up_x;
+    p.mirrored_x = p.up_x + up_x;
+    p.up_y = p.mirrored_x + up_x;
     p.mirrored_y = p.up_y + up_y;
     p.down_x = p.mirrored_y + up_y;
     p.down_y = p.down_x + down_x;
@@ -172,7 +178,10 @@ void *spread_taps(Plan &p) {
     p.window_down = p.window_up + (size_t)p.planes * ax.phase_taps;
     spread_up(call.up_filter_x, ax, p.up_x);
     spread_up(call.up_filter_y, ay, p.up_y);
-    if (p.mirrored) spread_mirrored(p.up_y, ay.phase_taps, ay.up, p.mirrored_y);
+    if (p.mirrored) {
+        spread_mirrored(p.up_x, ax.phase_taps, ax.up, p.mirrored_x);
+        spread_mirrored(p.up_y, ay.phase_taps, ay.up, p.mirrored_y);
+    }
     for (size_t i = 0; i < down_x; i++) p.down_x[i] = broadcast(call.down_filter_x[i]);
     for (size_t i = 0; i < down_y; i++) p.down_y[i] = broadcast(call.down_filter_y[i]);
     for (int q = 0; q < p.planes; q++)

@@ -41,12 +41,57 @@ inline __attribute__((always_inline)) void add_windows(Vec low, Vec high, const 
     }
 }
 
+// One step of a row's rise: from its samples in two vectors to one vector of each of M planes.
+template <int N, int M>
+struct Rise {
+    static constexpr int TAPS = N * M;
+
+    static inline __attribute__((always_inline)) void step(Vec low, Vec high, const Vec *taps, Vec *sum) {
+        add_windows<N, M, 0>(low, high, taps, sum);
+    }
+};
+
+// The same by sums and differences, where the taps mirror each other (resample_kernels.h).
+template <int N, int M>
+struct MirroredRise {
+    static constexpr int TAPS = N / 2 * M;
+
+    template <int J>
+    static inline __attribute__((always_inline)) void add_pairs(Vec low, Vec high, const Vec *taps, Vec *even, Vec *odd) {
+        if constexpr (J < N / 2) {
+            const Vec a = slide<J>(low, high), b = slide<N - 1 - J>(low, high), plus = a + b, minus = a - b;
+#pragma GCC unroll 2
+            for (int r = 0; r < M / 2; r++) {
+                const Vec *tap = taps + (r * N / 2 + J) * 2;
+                even[r] = J == 0 ? tap[0] * plus : even[r] + tap[0] * plus;
+                odd[r] = J == 0 ? tap[1] * minus : odd[r] + tap[1] * minus;
+            }
+            add_pairs<J + 1>(low, high, taps, even, odd);
+        }
+    }
+
+    static inline __attribute__((always_inline)) void step(Vec low, Vec high, const Vec *taps, Vec *sum) {
+        Vec even[M / 2], odd[M / 2];
+        add_pairs<0>(low, high, taps, even, odd);
+#pragma GCC unroll 2
+        for (int r = 0; r < M / 2; r++) {
+            sum[r] = even[r] + odd[r];
+            sum[M - 1 - r] = even[r] - odd[r];
+        }
+    }
+};
+
 // One row to M planes of `vectors` vectors; vector v of the result goes to h + v * column. Returns the largest magnitude in the row, as the
 // bits of a float: these are in the order of the magnitudes, with what is not a number above all.
-template <int N, int M>
-AF_PASS uint32_t rise_row(const RowSource &source, float *h, int vectors, size_t column, const Vec *taps) {
+template <class Rise, int M>
+AF_PASS uint32_t rise_row(const RowSource &source, float *h, int vectors, size_t column, const Vec *given) {
+    constexpr bool FEW = Rise::TAPS <= 12;
     const Vec scale = broadcast(source.scale), bias = broadcast(source.bias);
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    Vec held[FEW ? Rise::TAPS : 1];  // in registers
+#pragma GCC unroll 16
+    for (int i = 0; FEW && i < Rise::TAPS; i++) held[i] = given[i];
+    const Vec *const taps = FEW ? held : given;
     Vec low = load_source(source, 0, scale, bias);
     __m512i peak = _mm512_and_epi32(_mm512_castps_si512(low), magnitude);
     for (int i = 0; i < vectors; i++) {
@@ -54,7 +99,7 @@ AF_PASS uint32_t rise_row(const RowSource &source, float *h, int vectors, size_t
         const bool inside = at >= source.first && at + 16 <= source.last;
         Vec high = inside ? load(source.row + at) * scale + bias : load_source(source, at, scale, bias), sum[M];
         peak = _mm512_max_epu32(peak, _mm512_and_epi32(_mm512_castps_si512(high), magnitude));
-        add_windows<N, M, 0>(low, high, taps, sum);
+        Rise::step(low, high, taps, sum);
 #pragma GCC unroll 4
         for (int r = 0; r < M; r++) *(Vec *)(h + (size_t)(r * vectors + i) * column) = sum[r];
         low = high;

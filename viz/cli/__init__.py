@@ -36,6 +36,12 @@ COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(pars
     ("out-of-band", "at every layer, the power beyond f_c, beyond f_t, and folded back", "viz.analysis.layers_cli", "_out_of_band"),
     ("health", "at every layer, what 16 bits change, what the clamp cuts off, and dead channels", "viz.analysis.layers_cli", "_health"),
     ("channel-effect", "how much the picture changes without each channel of a layer", "viz.analysis.layers_cli", "_channel_effect"),
+    (
+        "design",
+        "the layers of a configuration of the paper at any resolution, without a network",
+        "viz.cli.design",
+        "_design",
+    ),
     ("filters", "taps, responses and design of every layer's filters", "viz.analysis.design_cli", "_filters"),
     ("fourier", "the waves that the picture begins with, under a pose", "viz.analysis.design_cli", "_fourier"),
     ("break-it", "what breaking layers costs, in dB and in time", "viz.analysis.design_cli", "_break_it"),

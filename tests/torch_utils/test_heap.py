@@ -1,9 +1,14 @@
-"""Freed activations are reused: a frame after the first causes next to no page faults."""
+"""Freed activations are reused: a frame after the first causes next to no page faults. Working memory is in large pages."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from torch_utils import native_build, native_library
+from torch_utils.ops.native_conv import ScratchPool
 
 CODE = """
 import resource, sys, threading, torch
@@ -34,3 +39,20 @@ def faults(mode: str) -> int:
 def test_freed_memory_is_reused_also_in_the_render_thread():
     kept, returned = faults("keep"), faults("default")
     assert kept < returned / 8  # the first frames still find the heap's final size
+
+
+@pytest.mark.skipif(not Path("/sys/kernel/mm/transparent_hugepage/enabled").exists(), reason="no large pages on this system")
+def test_working_memory_asks_for_large_pages():
+    try:
+        native_library.library()
+    except native_build.NativeUnavailable as reason:
+        pytest.skip(f"no native library: {reason}")
+    with ScratchPool().borrow(5 << 20) as address:
+        flags = []
+        for line in Path("/proc/self/smaps").read_text().splitlines():
+            if found := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+                inside = int(found[1], 16) <= address + (2 << 20) < int(found[2], 16)
+            elif inside and line.startswith("VmFlags:"):
+                flags = line.split()
+    assert address % (2 << 20) == 0
+    assert "hg" in flags

@@ -1,9 +1,7 @@
 """The native convolutions against float64, on every instruction set that this machine has."""
 
 import gc
-import re
 import threading
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from torch_utils import native_build, native_library
 from torch_utils.ops import BackendError, conv_choice, decisions, modulated_conv2d, native_conv, use
-from torch_utils.ops.native_conv import ConvShape, ScratchPool, choose, conv2d, memory, pack, release, scratch, weights
+from torch_utils.ops.native_conv import ConvShape, choose, conv2d, memory, pack, release, scratch, weights
 
 try:
     native_library.library()
@@ -349,16 +347,3 @@ def test_a_weight_made_in_inference_mode_is_taken_and_not_remembered():
             assert torch.allclose(modulated_conv2d(x, weight, styles), expected, rtol=1e-5, atol=1e-5)
             weight[0] *= 3.0
             weight[:, 1] -= 1.0
-
-
-@pytest.mark.skipif(not Path("/sys/kernel/mm/transparent_hugepage/enabled").exists(), reason="no large pages on this system")
-def test_working_memory_asks_for_large_pages():
-    with ScratchPool().borrow(5 << 20) as address:
-        flags = []
-        for line in Path("/proc/self/smaps").read_text().splitlines():
-            if found := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
-                inside = int(found[1], 16) <= address + (2 << 20) < int(found[2], 16)
-            elif inside and line.startswith("VmFlags:"):
-                flags = line.split()
-    assert address % (2 << 20) == 0
-    assert "hg" in flags

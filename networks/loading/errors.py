@@ -29,6 +29,10 @@ class Malformed(ValueError):
     """The bytes do not follow the format (internal: `load` turns it into a LoadError)."""
 
 
+class Foreign(Malformed):
+    """The file is whole, and holds something else than a network: another copy of it would help nobody."""
+
+
 class Refused(Malformed):
     """The file asks for something that reading a network never needs, such as calling a function."""
 

@@ -18,7 +18,7 @@ from networks.spec import GeneratorConfig
 
 from .cache import CachedDownload, download_of
 from .connection import Watch
-from .errors import LoadError, Malformed, Refused, UnusableFile, printable
+from .errors import Foreign, LoadError, Malformed, Refused, UnusableFile, printable
 from .fetch import fetch
 from .kinds import kind_of, why_not_a_network
 from .loaded import LoadedNetwork, Matrix
@@ -32,6 +32,7 @@ from .weights import Stored, fill
 
 CHUNK = 1 << 20
 DAMAGED = "The file is damaged or incomplete: get it again, or choose another one."
+OTHER = "Choose a published snapshot (.pkl) or a .safetensors file written by `convert`."
 THROWN_AWAY = "The copy that was kept of it is thrown away: another try downloads it again."
 DO_NOT_TRUST = "Nothing was run. Do not trust this file; get the network from its publisher."
 
@@ -81,7 +82,7 @@ def _load_file(place: Place, path: Path, device: str | torch.device, watch: Watc
         size = before.st_size
         reason = why_not_a_network(file.read(512), path.name)
         if reason:
-            raise UnusableFile(title, f"it {reason}", "Choose a published snapshot (.pkl) or a .safetensors file.")
+            raise UnusableFile(title, f"it {reason}", OTHER)
         sha256 = _hash(file, size, title, watch)
         contents = _read(file, path, size, title, watch)
         if contents.kind != "safetensors":
@@ -113,6 +114,8 @@ def _as_load_errors(title: str) -> Iterator[None]:
         yield
     except Refused as error:
         raise UnusableFile(title, str(error), DO_NOT_TRUST) from None
+    except Foreign as error:
+        raise UnusableFile(title, str(error), OTHER) from None
     except Malformed as error:
         raise UnusableFile(title, str(error), DAMAGED) from None
     except MemoryError:
@@ -150,7 +153,7 @@ def _read(file: BinaryIO, path: Path, size: int, title: str, watch: Watch) -> _C
     if isinstance(found, dict):
         config, stored = read_snapshot(found)
         return _Contents("snapshot", config, dict(stored), {})
-    raise Malformed(f"it is a pickled {printable(type(found).__name__)}, not a snapshot")
+    raise Foreign(f"it is a pickled {printable(type(found).__name__)}, not a snapshot")
 
 
 def _build(contents: _Contents, size: int, title: str, watch: Watch) -> tuple[Generator, tuple[str, ...]]:

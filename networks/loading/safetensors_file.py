@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from networks.spec import FAMILIES, GeneratorConfig
 
 from .constructor import checked_config, family_of
-from .errors import Malformed, printable
+from .errors import Foreign, Malformed, printable
 
 DTYPES = ("F64", "F32", "F16", "BF16")
 PARSED = ("constructor", "training")  # metadata that are JSON
@@ -44,7 +44,7 @@ def read_safetensors(path: Path) -> tuple[GeneratorConfig, dict[str, SafeTensor]
         raise Malformed(printable(str(error))) from None
     constructor = metadata.get("constructor")
     if not isinstance(constructor, dict):
-        raise Malformed("its metadata hold no constructor arguments, so the network cannot be rebuilt")
+        raise Foreign("its metadata hold no constructor arguments, so the network cannot be rebuilt")
     family = metadata.get("family", family_of(tensors))
     if family not in FAMILIES:
         raise Malformed(f"its family is {printable(str(family), 40)!r}, which is not known")

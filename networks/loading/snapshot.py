@@ -8,7 +8,7 @@ from typing import Any
 from networks.spec import ALIAS_FREE, GeneratorConfig
 
 from .constructor import checked_config, family_of, nested
-from .errors import Malformed, printable
+from .errors import Foreign, Malformed, printable
 from .stand_ins import StoredArray, StoredObject, StoredTensor
 
 MAX_PARTS, MAX_TENSORS, MAX_ARGUMENTS = 4096, 1 << 14, 64  # the largest published network has about 300 tensors
@@ -23,7 +23,7 @@ def read_snapshot(snapshot: dict) -> tuple[GeneratorConfig, dict[str, StoredTens
     network = snapshot.get("G_ema")
     if network is None:
         found = ", ".join(printable(str(key), 30) for key in list(snapshot)[:8] if isinstance(key, str))
-        raise Malformed(f"it holds no network G_ema (it holds: {found or 'nothing named'})")
+        raise Foreign(f"it holds no network G_ema (it holds: {found or 'nothing named'})")
     if not isinstance(network, StoredObject):
         raise Malformed(f"its G_ema is a {type(network).__name__}, not a network")
     tensors = dict(_tensors(network))

@@ -240,7 +240,7 @@ OTHERS = {
     "error.pkl": (b'{"message": "not found"}', "is JSON"),
     "noise.bin": (bytes(range(100, 164)), "is no network file that is known"),
     "list.pkl": (pickled([1, 2]), "pickled list"),
-    "no-network.pkl": (pickled({"G": None, "loss": 3}), r"holds no network G_ema \(it holds: G, loss\)"),
+    "no-network.pkl": (pickled({"G": None, "loss": 3}), r"holds no network G_ema \(it holds: G, loss\)\. Choose"),
     "number.pkl": (pickled({"G_ema": 3}), "G_ema is a int"),
     "pair.pkl": (pickled((1, 2)), "is a tuple, but not one of three"),
     "hollow.pkl": (snapshot(network({})), "neither an alias-free generator nor"),

@@ -12,12 +12,13 @@ Place = tuple[int, int, int, int]  # x, y, width, height in screen coordinates
 
 @dataclass(frozen=True)
 class Monitor:
-    """`handle` is GLFW's; `place` is what its picture covers."""
+    """`handle` is GLFW's; `place` is what its picture covers, `millimetres` what it says of its size (0: nothing)."""
 
     handle: Any
     name: str
     place: Place
     refresh_hz: int
+    millimetres: tuple[int, int] = (0, 0)
 
 
 def monitors() -> tuple[Monitor, ...]:
@@ -26,7 +27,9 @@ def monitors() -> tuple[Monitor, ...]:
     for handle in glfw.get_monitors():
         mode, name = glfw.get_video_mode(handle), glfw.get_monitor_name(handle)
         place = (*glfw.get_monitor_pos(handle), mode.size.width, mode.size.height)
-        found.append(Monitor(handle, name.decode(errors="replace") if isinstance(name, bytes) else str(name), place, mode.refresh_rate))
+        size = glfw.get_monitor_physical_size(handle)
+        text = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+        found.append(Monitor(handle, text, place, mode.refresh_rate, (size[0], size[1])))
     return tuple(found)
 
 

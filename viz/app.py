@@ -23,6 +23,7 @@ from viz.canvas.canvas import Canvas
 from viz.effects import effects, export as export_effects, figure as figure_effects, latent as latent_effects, opening, saving
 from viz.effects.file_dialog import FileDialog
 from viz.export.film import leave_path
+from viz.first_start import choose_text_size
 from viz.guide.window import GuideWindow
 from viz.history import History
 from viz.motion import animate, moving
@@ -314,6 +315,7 @@ class App:
 def run(options: AppOptions) -> int:
     """Opens the window and stays until it is closed."""
     sys.setswitchinterval(0.0005)  # the render thread's Python must not hold up the window
+    first = options.settings_folder is None or not (options.settings_folder / "settings.json").exists()
     loaded, note = settings.load(options.settings_folder / "settings.json") if options.settings_folder else (settings.Settings(), "")
     window_options = WindowOptions(
         size=options.size or (loaded.window_width, loaded.window_height),
@@ -331,6 +333,8 @@ def run(options: AppOptions) -> int:
         try:
             session_layout.complete(app)
             autosave.attach(app)
+            if first and options.font_scale is None and not options.headless:
+                choose_text_size(app)
             app.missing.ask(options.missing)
             for text in options.said:
                 app.toasts.add("warning", text)

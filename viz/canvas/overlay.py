@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from gui_utils import theme
 from gui_utils.libraries import imgui
 from gui_utils.picture import PicturePainter
-from gui_utils.text import number_text
 from gui_utils.texture import FloatTexture
 from gui_utils.tone import PictureView, colormap_table
 from viz.canvas.arrows import draw_arrows
-from viz.canvas.overlay_tone import shown_range, tone_of
+from viz.canvas.overlay_tone import end_texts, tone_of
 from viz.canvas.placement import Content, Placement
 from viz.canvas.scene import Piece
 from viz.compare.compare import compared
@@ -116,11 +113,9 @@ class CanvasOverlay:
         for i in range(STEPS):
             color = theme.packed(table[round((i + 0.5) / STEPS * 256)].tolist())
             lines.add_rect_filled((left + width * i / STEPS, top), (left + width * (i + 1) / STEPS + 0.5, top + height), color)
-        low, high = shown_range(image, view.gain_db)
-        decimals = max(0, min(6, 2 - math.floor(math.log10(max(abs(low), abs(high))))))
-        texts = number_text(low, decimals=decimals), number_text(high, image.unit, decimals)
-        lines.add_text((left, top + height + 0.1 * em), white, texts[0])
-        lines.add_text((left + width - imgui.calc_text_size(texts[1]).x, top + height + 0.1 * em), white, texts[1])
+        low, high = end_texts(image, view.gain_db)
+        lines.add_text((left, top + height + 0.1 * em), white, low)
+        lines.add_text((left + width - imgui.calc_text_size(high).x, top + height + 0.1 * em), white, high)
 
     def delete(self) -> None:
         for part in (self._painter, self._values, self._mask):

@@ -1,9 +1,12 @@
-"""The colours of a measurement: which values its colormap spans, on the canvas and in files. No OpenGL."""
+"""The colours of a measurement: which values its colormap spans, and how they are said, on the canvas and in files. No OpenGL."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from gui_utils.text import number_text
 from gui_utils.tone import ToneMap, tone_map
 from viz.request import OverlayImage
 
@@ -14,6 +17,13 @@ def shown_range(image: OverlayImage, gain_db: float) -> tuple[float, float]:
         return image.low - gain_db, image.high - gain_db
     gain = 10 ** (gain_db / 20)
     return image.low / gain, image.high / gain
+
+
+def end_texts(image: OverlayImage, gain_db: float) -> tuple[str, str]:
+    """What stands below both ends of the colours."""
+    low, high = shown_range(image, gain_db)
+    decimals = max(0, min(6, 2 - math.floor(math.log10(max(abs(low), abs(high))))))
+    return number_text(low, decimals=decimals), number_text(high, image.unit, decimals)
 
 
 def tone_of(image: OverlayImage, gain_db: float) -> ToneMap:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from PIL import Image, ImageDraw
 
-from gui_utils.text import number_text
 from gui_utils.tone import PictureView, colormap_table, paint
-from viz.canvas.overlay_tone import shown_range, tone_of
+from viz.canvas.arrow_strokes import Point, arrow
+from viz.canvas.overlay_tone import end_texts, tone_of
 from viz.figures.figure import drawable, figure_font
 from viz.request import OverlayArrows, OverlayImage
 from viz.state import OverlayView
@@ -89,19 +87,13 @@ def _with_arrows(pixels: np.ndarray, arrows: OverlayArrows, colormap: str, part:
     return drawn.merged()
 
 
-def _arrow(drawn: _Lines, start: tuple[float, float], end: tuple[float, float], tint: tuple[int, ...], weight: float) -> None:
-    dx, dy = end[0] - start[0], end[1] - start[1]
-    length, unit = math.hypot(dx, dy), drawn.em / 16
-    if length < 0.12 * drawn.em:
-        drawn.dot(start, (weight + 2.5) * unit, SHADOW)
-        drawn.dot(start, (weight + 1.2) * unit, tint)
-        return
-    ax, ay, head = dx / length, dy / length, min(0.5 * drawn.em, 0.5 * length)
-    c, s = math.cos(0.45), math.sin(0.45)
-    barbs = [(end[0] - head * (ax * c + side * ay * s), end[1] - head * (ay * c - side * ax * s)) for side in (-1, 1)]
-    for color, wide in ((SHADOW, weight + 1.6), (tint, weight)):
-        for a, b in ((start, end), *((barb, end) for barb in barbs)):
-            drawn.line(a, b, color, wide * unit)
+def _arrow(drawn: _Lines, start: Point, end: Point, tint: tuple[int, ...], weight: float) -> None:
+    for stroke in arrow(start, end, weight, drawn.em):
+        color = SHADOW if stroke.shadow else tint
+        if stroke.start == stroke.end:
+            drawn.dot(stroke.start, stroke.width / 2, color)
+        else:
+            drawn.line(stroke.start, stroke.end, color, stroke.width)
 
 
 def _with_scale(pixels: np.ndarray, image: OverlayImage, view: OverlayView) -> np.ndarray:
@@ -123,8 +115,7 @@ def _with_scale(pixels: np.ndarray, image: OverlayImage, view: OverlayView) -> n
         for x in range(round(length)):
             rgb = table[round((x + 0.5) / length * 256)]
             ink.line((left + x, top + 1.1 * em, left + x, top + 1.6 * em), fill=tuple(round(255 * float(c)) for c in rgb))
-        low, high = shown_range(image, view.gain_db)
-        decimals = max(0, min(6, 2 - math.floor(math.log10(max(abs(low), abs(high))))))
-        ink.text((left, top + 1.7 * em), drawable(number_text(low, decimals=decimals)), (237, 237, 237), font, anchor="la")
-        ink.text((left + length, top + 1.7 * em), drawable(number_text(high, image.unit, decimals)), (237, 237, 237), font, anchor="ra")
+        low, high = map(drawable, end_texts(image, view.gain_db))
+        ink.text((left, top + 1.7 * em), low, (237, 237, 237), font, anchor="la")
+        ink.text((left + length, top + 1.7 * em), high, (237, 237, 237), font, anchor="ra")
     return np.asarray(canvas)

@@ -1,5 +1,6 @@
 """Which work a change causes: the heart of the tool's speed, asserted stage by stage and layer by layer."""
 
+import contextlib
 import json
 import math
 import time
@@ -10,9 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from networks.fully_connected import MappingNetwork
 from networks.loading import load
 from tests.golden import fill
-from torch_utils import native_library
+from torch_utils import native_library, ops
 from viz.canvas import contact_sheet
 from viz.compare.pairs import with_views
 from viz.groups.compare import OTHERS, OWN_BREAKS
@@ -188,6 +190,23 @@ def test_what_the_reference_kernels_remember_is_their_own(asking):
     wanted = TINY_R.put(Latent(x=31.0)).put(Device(backend="reference"))
     asking.ask(wanted.put(Pose(x=0.1)).put(Channels(mode="sheet", sort="error")))
     assert np.array_equal(asking.ask(wanted).raw, Asking(wanted).frame.raw)
+
+
+def test_latents_are_mapped_by_the_chosen_kernels_and_remembered_for_them(asking, monkeypatch):
+    active, seen, use, forward = [()], [], ops.use, MappingNetwork.forward
+
+    @contextlib.contextmanager
+    def noted(name):
+        active.append(name)
+        with use(name):
+            yield
+        active.pop()
+
+    monkeypatch.setattr(ops, "use", noted)
+    monkeypatch.setattr(MappingNetwork, "forward", lambda self, *latents: (seen.append(active[-1]), forward(self, *latents))[1])
+    for device in (Device(), Device(backend="reference"), Device()):
+        asking.ask(TINY_R.put(Latent(x=44.0)).put(device))
+    assert seen == [(), "reference"]
 
 
 def test_noise_does_not_exist_for_an_alias_free_network(asking):

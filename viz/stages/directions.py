@@ -90,7 +90,10 @@ def _arrow(number: int, components: Components | None, own: directions_file.OwnD
 
 
 def components_of(run: Run, ready: Ready) -> Components:
-    """Those of this network's w, for the class of the view (each seed's own, where it is drawn), computed once and remembered."""
+    """Those of this network's w, for the class of the view (each seed's own, where it is drawn), computed once and remembered.
+
+    By the kernels of the view that asked first: others differ in the last digits, and a second's work is not done again for them.
+    """
     network: Any = ready.network
     class_index = run.view.get(Latent).class_index if network.c_dim else -1
     key = ("components", ready.trained.identity, class_index)

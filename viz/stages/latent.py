@@ -15,7 +15,8 @@ from viz.gpu.later import Later
 from viz.stages import Run, Stage, directions
 from viz.stages.load import Ready
 from viz.stages.own_latent import name_of, own_ws
-from viz.state import SEEDS_PER_ROW, Directions, Latent, LatentPath, Mixing, OwnLatent, Truncation, ViewState
+from viz.stages.synthesis import forced_backend
+from viz.state import SEEDS_PER_ROW, Device, Directions, Latent, LatentPath, Mixing, OwnLatent, Truncation, ViewState
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,10 @@ def run(run: Run) -> Styles:
     latent = run.view.get(Latent)
     seeds = () if run.view.get(OwnLatent).file else blend_weights(latent, run.view.get(LatentPath))
     w_avg = ready.network.w_avg
-    offset = sum(weight * (mapped(run, ready, seed) - w_avg) for seed, weight in seeds)
-    ws = w_avg + offset if seeds else own_ws(run, ready)
-    ws, choices = directions.moved(run, ready, _mixed(run, ready, ws))
+    with forced_backend(run.view):
+        offset = sum(weight * (mapped(run, ready, seed) - w_avg) for seed, weight in seeds)
+        ws = w_avg + offset if seeds else own_ws(run, ready)
+        ws, choices = directions.moved(run, ready, _mixed(run, ready, ws))
     return Styles(ws, seeds, row_names(run.view, ready.network.num_ws, seeds), _learned_pose(ready, ws), choices)
 
 
@@ -135,7 +137,7 @@ def row_names(view: ViewState, num_ws: int, seeds: tuple[tuple[int, float], ...]
 def mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:
     """ws of one seed after truncation, remembered: dragging between the same four corners maps nothing."""
     truncation, class_index = run.view.get(Truncation), run.view.get(Latent).class_index
-    key = ("mapped", ready.trained.identity, seed, class_index, truncation)
+    key = ("mapped", ready.trained.identity, run.view.get(Device).backend, seed, class_index, truncation)
     ws = run.memory.get(key)
     if ws is None:
         network: Any = ready.network
@@ -147,4 +149,10 @@ def mapped(run: Run, ready: Ready, seed: int) -> torch.Tensor:
     return ws
 
 
-STAGE = Stage("latent", after=("load",), reads=(Latent, LatentPath, OwnLatent, Mixing, Directions, Truncation), run=run)
+def key(view: ViewState, inputs: dict[str, Any]) -> Hashable:
+    """Kernels differ in the last digits; of what else is computed on, the network's identity tells."""
+    return (*map(view.get, READS), view.get(Device).backend)
+
+
+READS = (Latent, LatentPath, OwnLatent, Mixing, Directions, Truncation)
+STAGE = Stage("latent", after=("load",), reads=READS, run=run, key=key)

@@ -1,6 +1,7 @@
 """Who may import whom, read from the sources with `ast`; and what opening the window must not import."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -146,3 +147,20 @@ def test_no_bare_except():
         if isinstance(node, ast.ExceptHandler) and node.type is None
     ]
     assert not found
+
+
+def test_what_the_design_names_is_there():
+    text = (ROOT / "viz/DESIGN.md").read_text(encoding="utf-8")
+    sources = [path for folder in PACKAGES for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".cuh", ".cu", ".cpp", ".h")]
+    known = {path.stem for path in (*sources, *(ROOT / "tests").rglob("*.py"))} | {path.parent.name for path in sources} | set(PACKAGES)
+    known |= {word for path in sources for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+    named = {word for quoted in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"[A-Za-z_]\w+", quoted)}
+    assert not named - known - {path.suffix[1:] for path in sources}
+
+
+def test_the_design_has_a_place_for_every_module_of_the_application():
+    house = (ROOT / "viz/DESIGN.md").read_text(encoding="utf-8").split("```")[1]
+    named = {word.removesuffix("/").split("/")[-1] for word in re.findall(r"[\w/]+(?:\.py\b|/)", house)}
+    there = {path.name for path in (ROOT / "viz").iterdir() if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py")))}
+    assert there - {"__init__.py"} <= named
+    assert not {name for name in named if name.endswith(".py")} - there - {"visualizer.py", "_cli.py"}

@@ -148,6 +148,8 @@ def check_pose(view: ViewState, frame: Frame) -> None:
         raise CommandError(f"{facts.titled} has no designed filters: --break cannot act on it")
     for sentence in view.get(EditActivations).missing(facts.taps):
         raise CommandError(f"--edit: {sentence}")
+    for sentence in view.get(BreakIt).missing(facts.taps):
+        raise CommandError(f"--break: {sentence}")
 
 
 def facts_of(frame: Frame) -> NetworkFacts:

@@ -106,6 +106,8 @@ def _as_asked(network: Any, options: argparse.Namespace) -> Any:
         raise CommandError(f"--set BreakIt: a {network.config.family} generator has no designed filters to break")
     for sentence in view.get(EditActivations).missing(network.taps):
         raise CommandError(f"--edit: {sentence}")
+    for sentence in breaks.missing(network.taps):
+        raise CommandError(f"--break: {sentence}")
     network = broken(network, Breakage.of_fields(asdict(breaks))) if breaks.on else network
     return with_edits(network, view.get(EditActivations).at_taps(network.taps))
 

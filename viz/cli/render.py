@@ -29,6 +29,7 @@ from viz.headless import first_frame
 from viz.request import Frame
 from viz.session import origin
 from viz.state import (
+    BreakIt,
     Channels,
     Compare,
     CompareView,
@@ -256,6 +257,11 @@ def impossible(view: ViewState, frame: Frame) -> Iterator[str]:
     if not facts.has_pose and pose.moved:
         yield f"{facts.titled} has no input grid: nothing can move or turn it"
     yield from view.get(EditActivations).missing(facts.taps)
+    yield from view.get(BreakIt).missing(facts.taps)
+    if facts.kind != "alias-free" and view.get(BreakIt).on:
+        yield f"{facts.titled} has no designed filters to break"
+    if any(row >= facts.num_ws for row in view.get(Mixing).rows):
+        yield f"{facts.name} has {facts.num_ws} rows of ws to mix, numbered from 0"
     beyond = next((edit.number for edit in view.get(Directions).acting if not edit.own and edit.number >= facts.w_dim), None)
     if beyond is not None:
         raise CommandError(f"--direction {beyond} does not exist: w of {facts.name} has {facts.w_dim} components, counted from 0")

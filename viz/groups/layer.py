@@ -5,7 +5,8 @@ As in `viz.groups.groups`, each default stands here and nowhere else. Standard l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -102,6 +103,13 @@ class BreakIt(Breaks):
     def with_common(self, **changes: Any) -> Self:
         """Other common settings; a layer keeps its own ones unless they are now the same."""
         return replace(self, **changes, own=()).with_own(*self.own)
+
+    def missing(self, taps: Sequence[Any]) -> tuple[str, ...]:
+        """What is broken in layers that a network with these taps does not have, in a sentence; ToRGB has no filters."""
+        known = [int(found[1]) for tap in taps if (found := re.match(r"L(\d+)_", tap.name))][:-1]
+        named = {*(self.layers if self.common().on else ()), *(own.layer for own in self.own if own.on)}
+        absent = sorted(named - set(known)) if known else ()
+        return (f"there is no layer L{absent[0]} to break; there are L{known[0]} to L{known[-1]}",) if absent else ()
 
     def summary(self) -> str:
         """ "m = 1, nearest in L3, L4; n = 4 in L7"; "" while nothing is broken."""

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
 
 import torch
 import torch.nn.functional as F
@@ -60,11 +61,17 @@ def measured_peak(threads: int, clock: Callable[[], float], repeats: int = 5) ->
     """GFLOP/s of `threads` innermost loops at once, the best of `repeats`."""
     peak = entries().af_conv_peak
     peak.argtypes, peak.restype = [ctypes.c_int64], ctypes.c_int64
+    together = Barrier(threads)
+
+    def loop(rounds: int) -> int:
+        together.wait()  # or one thread could do the work of two before the other has started
+        return peak(rounds)
+
     best = 0.0
     with ThreadPoolExecutor(threads) as pool:
         for _ in range(repeats):
             start = clock()
-            operations = sum(pool.map(peak, [20_000] * threads))
+            operations = sum(pool.map(loop, [100_000] * threads))
             best = max(best, operations / (clock() - start) / 1e9)
     return best
 

@@ -9,6 +9,7 @@ before torch.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -108,13 +109,16 @@ class ViewState:
         return self.put(dataclasses.replace(old, **changes))  # type: ignore[type-var]
 
     def put(self, value: Any) -> ViewState:
-        """The state with this group replaced; the same object if it was equal. Groups at their defaults are dropped."""
+        """The state with this group replaced; the same object if it was equal. Groups at their defaults are dropped.
+
+        A whole number where any number may stand is stored as a float: between keyframes it moves, as it does after a round trip.
+        """
         kind = type(value)
         if self.get(kind) == value:
             return self
         groups = {k: v for k, v in self.groups.items() if k is not kind}
         if value != kind():
-            groups[kind] = value
+            groups[kind] = _with_floats(value, kind)
         return ViewState(MappingProxyType(groups), self.unknown)
 
     def only(self, *kinds: type) -> ViewState:
@@ -172,6 +176,25 @@ class ViewState:
                 unknown[name] = extra
             state = state.put(group)
         return ViewState(state.groups, MappingProxyType(unknown))
+
+
+@functools.cache
+def _float_fields(kind: type) -> tuple[tuple[str, Any], ...]:
+    """Fields of a group or a part that hold floats, lists of them or lists of parts, with their types."""
+    hints = get_type_hints(kind).items()
+    return tuple((name, hint) for name, hint in hints if hint is float or set(get_args(hint)) & {float, *PARTS})
+
+
+def _with_floats(value: Any, hint: Any) -> Any:
+    """A value of this type, with floats in place of whole numbers; the same object if it is right."""
+    if hint is float:
+        return float(value) if type(value) is int else value
+    if get_origin(hint) is tuple:
+        items = tuple(_with_floats(item, get_args(hint)[0]) for item in value)
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    old = {name: (getattr(value, name), field_hint) for name, field_hint in _float_fields(hint)}
+    changes = {name: new for name, (was, field_hint) in old.items() if (new := _with_floats(was, field_hint)) is not was}
+    return dataclasses.replace(value, **changes) if changes else value
 
 
 def _read_group(kind: type, values: dict[str, Any], place: str = "") -> tuple[Any, dict[str, Any]]:

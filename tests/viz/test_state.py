@@ -13,6 +13,7 @@ import viz.groups
 from viz import state as s
 from viz.groups.groups import DEFAULT_NETWORK
 from viz.state import Latent, Mixing, Pose, Source, StateError, Tap, Tone, ViewState
+from viz.timeline.timeline import Keyframe, Timeline
 
 
 def test_a_group_left_out_has_its_defaults():
@@ -119,6 +120,18 @@ def test_text_that_is_no_view_is_refused(text):
 def test_whole_numbers_stand_for_floats():
     view = ViewState.from_dict({**ViewState().to_dict(), "Latent": {"x": 3}})
     assert view.get(Latent).x == 3.0 and isinstance(view.get(Latent).x, float)
+
+
+def test_whole_numbers_from_python_move_between_keyframes_as_they_do_once_saved():
+    kinds = {"Pose": {"x": 0, "scale": 2}, "Directions": {"edits": (s.Direction(amount=3),)}, "EditActivations": {"edits": (s.Edit(x=1),)}}
+    for name, changes in kinds.items():
+        kind = getattr(s, name)
+        here = ViewState().edit(kind, **changes)
+        assert repr(here.get(kind)) == repr(ViewState.from_json(here.to_json()).get(kind))
+    film = Timeline((Keyframe(0.0, ViewState().edit(Pose, x=1)), Keyframe(1.0, ViewState().edit(Pose, x=2))))
+    assert film.at(0.25).get(Pose).x == pytest.approx(1.25, abs=0.11) and film.at(0.25).get(Pose).x not in (1, 2)
+    right = Pose(x=1.5)
+    assert ViewState().put(right).get(Pose) is right
 
 
 def test_the_pose_matrix_turns_counter_clockwise_and_then_moves():

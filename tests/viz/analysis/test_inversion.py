@@ -210,6 +210,9 @@ def test_a_dropped_picture_is_looked_for_and_taken(tmp_path):
         running.ui.frames(4)
         found = running.app.frame.overlays["inversion"]
         assert found.fraction == 1 and found.error is None
+        running.ui.key("c")
+        running.ui.frames(2)
+        assert "Take it" in running.app.toasts.texts[-1] and not list(running.app.capture_folder.glob("*.png"))  # not what is seen
         running.app.context.emit(UseLatent(found.values.ws))
         running.ui.frames(3)
         own = running.state.get(OwnLatent)

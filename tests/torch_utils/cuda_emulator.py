@@ -1,4 +1,4 @@
-"""Runs the CUDA kernels' own source on CPU tensors: a stand-in for the launch that the operators make (`cuda_resample._launch`)."""
+"""Runs the CUDA kernels' own source on CPU tensors: a stand-in for the launch that the operators make (`cuda_resample.launch`)."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ class Emulator:
 @contextmanager
 def emulated(*, order: int = 0, exact: bool = False, tensor_cores: bool = False) -> Iterator[Emulator]:
     """The operators of `torch_utils.ops.cuda` compute CPU tensors within the `with` block; on a GPU with tensor cores if asked."""
-    emulator, before = Emulator(order=order, exact=exact), (cuda_resample._launch, cuda_resample._tensor_cores)
-    cuda_resample._launch, cuda_resample._tensor_cores = emulator, lambda device: tensor_cores
+    emulator, before = Emulator(order=order, exact=exact), (cuda_resample.launch, cuda_resample._tensor_cores)
+    cuda_resample.launch, cuda_resample._tensor_cores = emulator, lambda device: tensor_cores
     try:
         yield emulator
     finally:
-        cuda_resample._launch, cuda_resample._tensor_cores = before
+        cuda_resample.launch, cuda_resample._tensor_cores = before

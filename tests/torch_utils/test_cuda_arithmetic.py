@@ -201,7 +201,7 @@ def test_kernels_that_do_not_compute_what_they_should_are_not_used(monkeypatch):
     def refused(*arguments):
         raise RuntimeError("the CUDA driver refused a call: CUDA_ERROR_NO_BINARY_FOR_GPU")
 
-    monkeypatch.setattr(cuda_resample, "_launch", refused)
+    monkeypatch.setattr(cuda_resample, "launch", refused)
     with pytest.raises(Unavailable, match=r"filtered_lrelu does not run on this GPU: .*NO_BINARY"):
         check_kernels("cpu")
 
@@ -211,6 +211,6 @@ def test_kernels_that_do_not_compute_what_they_should_are_not_used(monkeypatch):
         with emulated() as emulator:
             emulator(kernel, blocks, shared_bytes, call, device)
 
-    monkeypatch.setattr(cuda_resample, "_launch", wrong)
+    monkeypatch.setattr(cuda_resample, "launch", wrong)
     with pytest.raises(Unavailable, match="filtered_lrelu differs from its definition"):
         check_kernels("cpu")

@@ -244,16 +244,16 @@ def test_a_kernel_that_fails_on_a_gpu_is_not_used_for_that_type(wrong_type, monk
     with emulated(tensor_cores=True) as emulator:
         told = operators.check_tensor_cores("cpu")
         assert "float16 on tensor cores" in told and "bfloat16 too" in told and not faults
-        true = cuda_resample._launch
+        true = cuda_resample.launch
 
         def wrong(kernel, blocks, shared_bytes, call, device):
             if dict(kernel.defines)["TYPE"] == wrong_type:
                 call.slope ^= 0x01000100  # its exponent
             true(kernel, blocks, shared_bytes, call, device)
 
-        monkeypatch.setattr(cuda_resample, "_launch", wrong)
+        monkeypatch.setattr(cuda_resample, "launch", wrong)
         assert "differs from its definition" in operators.check_tensor_cores("cpu")
-        monkeypatch.setattr(cuda_resample, "_launch", true)
+        monkeypatch.setattr(cuda_resample, "launch", true)
         (x, fu, fd, b), options = layer_call(layer_of("t256", 0), channels=1)
         emulator.launches.clear()
         for dtype in (torch.float16, torch.bfloat16):

@@ -73,7 +73,7 @@ def launches(compiled, monkeypatch, request):
         kind = TYPES.index(dict(kernel.defines)["TYPE"])
         assert compiled.emulate_modulate(ctypes.byref(call), kind, blocks, request.param) == 0
 
-    monkeypatch.setattr(cuda_resample, "_launch", launch)
+    monkeypatch.setattr(cuda_resample, "launch", launch)
     return found
 
 
@@ -126,7 +126,7 @@ def test_a_wrong_kernel_is_not_used(compiled, monkeypatch):
         call.factor *= 1.01
         assert compiled.emulate_modulate(ctypes.byref(call), 0, blocks, 0) == 0
 
-    monkeypatch.setattr(cuda_resample, "_launch", launch)
+    monkeypatch.setattr(cuda_resample, "launch", launch)
     with pytest.raises(Unavailable, match="differs from its definition"):
         cuda_conv.check_convolution("cpu")
 

@@ -79,13 +79,13 @@ def kernels_of(launched: list[Kernel]) -> list[str]:
 def launched(monkeypatch):
     """The kernels launched, in order."""
     kernels: list[Kernel] = []
-    true = cuda_resample._launch
+    true = cuda_resample.launch
 
     def launch(kernel, *arguments):
         kernels.append(kernel)
         true(kernel, *arguments)
 
-    monkeypatch.setattr(cuda_resample, "_launch", launch)
+    monkeypatch.setattr(cuda_resample, "launch", launch)
     return kernels
 
 

@@ -89,8 +89,8 @@ class Launches:
 @pytest.fixture
 def launches(folder, monkeypatch):
     found = Launches(folder)
-    monkeypatch.setattr(cuda_resample, "_launch", found)
-    monkeypatch.setattr(cuda_tiles, "_capable", lambda device: True)
+    monkeypatch.setattr(cuda_resample, "launch", found)
+    monkeypatch.setattr(cuda_tiles, "capable", lambda device: True)
     empty = torch.empty
     monkeypatch.setattr(torch, "empty", lambda *shape, **options: empty(*shape, **options).fill_(float("nan")))
     return found
@@ -242,7 +242,7 @@ def test_a_right_kernel_is_used_and_a_wrong_one_is_told(launches, monkeypatch):
             call.inputs -= 1
         launches(kernel, blocks, shared_bytes, call, device)
 
-    monkeypatch.setattr(cuda_resample, "_launch", wrong)
+    monkeypatch.setattr(cuda_resample, "launch", wrong)
     cuda_conv.check_tiles("cpu")
     assert "differs by" in cuda_tiles.faults[0]
     x, weight, *_ = arguments_of(1, 9, 8, 12, 12, 2)
@@ -258,7 +258,7 @@ def test_float32_that_is_a_little_wrong_is_told_and_16_bits_stay(launches, monke
             call.factor *= 1 + 2e-5
         launches(kernel, blocks, shared_bytes, call, device)
 
-    monkeypatch.setattr(cuda_resample, "_launch", wrong)
+    monkeypatch.setattr(cuda_resample, "launch", wrong)
     cuda_conv.check_tiles("cpu")
     assert cuda_tiles.faults == [] and "in float32 on tensor cores is not used" in cuda_tiles.split_faults[0]
     x, weight, *_ = arguments_of(1, 9, 8, 12, 12, 2)

@@ -96,7 +96,7 @@ def test_without_a_gpu_it_ends_after_the_facts(tmp_path, capsys):
 
 def test_the_sanitizer_sees_every_variant_of_the_convolutions(monkeypatch):
     kernels = []
-    monkeypatch.setattr(cuda_resample, "_launch", lambda kernel, *rest: kernels.append(kernel))
+    monkeypatch.setattr(cuda_resample, "launch", lambda kernel, *rest: kernels.append(kernel))
     gpu_checks.convolutions("cpu")
     seen = [dict(kernel.defines) for kernel in kernels if kernel.name == "conv"]
     for dtype, kernel in ((torch.float16, 3), (torch.float32, 3), (torch.float32, 1)):

@@ -52,7 +52,7 @@ def _run(x: Tensor, b: Tensor | None, gradient: Tensor | None, options: BiasActO
         *(1.0 if options.alpha is None else options.alpha, options.gain, math.inf if options.clamp is None else options.clamp),
     )
     kernel = Kernel("bias_act", (("TYPE", TYPES[x.dtype]), ("ACTIVATION", CODES[options.act])))
-    cuda_resample._launch(kernel, -(-x.numel() // (THREADS * VECTOR[x.dtype])), 0, call, x.device)
+    cuda_resample.launch(kernel, -(-x.numel() // (THREADS * VECTOR[x.dtype])), 0, call, x.device)
     return y
 
 

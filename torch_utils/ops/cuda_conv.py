@@ -110,7 +110,7 @@ def _modulate(name: str, weight: Tensor, styles: Tensor, input_gain: Tensor | No
     pointers = (None if t is None else t.data_ptr() for t in (weight32, styles, energy, gain.tensor, out))
     call = ModulateCall(*pointers, *out.stride()[:3], gain.factor, outputs, inputs, kernel[0] * kernel[1])
     blocks = styles.shape[0] * (outputs if name == "modulate" else -(-outputs // 16) * 16)
-    cuda_resample._launch(Kernel(name, (("TYPE", TYPES[out.dtype]),)), blocks, 0, call, weight.device)
+    cuda_resample.launch(Kernel(name, (("TYPE", TYPES[out.dtype]),)), blocks, 0, call, weight.device)
 
 
 def factor_of(x: Tensor, weight: Tensor, styles: Tensor, input_gain: Tensor | None, *, demodulate: bool) -> Factor:
@@ -261,7 +261,7 @@ def _own() -> str:
     """Which convolutions the libraries do not compute."""
     if cuda_tiles.faults:
         return cuda_tiles.faults[0]
-    if not cuda_tiles._capable(torch.device("cuda")):
+    if not cuda_tiles.capable(torch.device("cuda")):
         return f"all 3x3 too, before sm_{cuda_tiles.OLDEST}"
     split = "float32 as three products of halves where the input gain is known, 1x1 too where that is faster"
     return "; ".join(["3x3 by a kernel of our own on tensor cores", *(cuda_tiles.all_faults() or [split])])

@@ -34,21 +34,24 @@ def _launch_on_gpu(kernel: Kernel, blocks: int, shared_bytes: int, call: ctypes.
 
 
 def _tensor_cores_of_gpu(device: torch.device) -> bool:
+    return device.type == "cuda" and capability_of(device) >= cuda_banded.OLDEST
+
+
+def capability_of(device: torch.device) -> int:
+    """90 for sm_90."""
     from ..cuda_driver import capability
 
-    if device.type != "cuda":
-        return False
-    return capability(torch.cuda.current_device() if device.index is None else device.index) >= cuda_banded.OLDEST
+    return capability(torch.cuda.current_device() if device.index is None else device.index)
 
 
 tensor_core_faults: dict[torch.dtype, str] = {}  # why the tensor cores are not used although they are there
-_launch: Launch = _launch_on_gpu  # tests put an emulator here
+launch: Launch = _launch_on_gpu  # tests put an emulator here
 _tensor_cores: Callable[[torch.device], bool] = _tensor_cores_of_gpu  # and here what it emulates
 
 
 def launching() -> tuple[object, object]:
     """Who launches, and on what: as long as both stay, what was prepared may be used again."""
-    return _launch, _tensor_cores
+    return launch, _tensor_cores
 
 
 def using_tensor_cores(x: Tensor) -> bool:
@@ -135,7 +138,7 @@ class Prepared:
             call.bias = bias.data_ptr()
         if self.marked and marks is not None:
             call.marks = marks.data_ptr()
-        _launch(self.kernel, self.blocks, self.shared_bytes, call, x.device)
+        launch(self.kernel, self.blocks, self.shared_bytes, call, x.device)
         return y
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -193,34 +193,29 @@ _split_wanted: ContextVar[bool] = ContextVar("float32 as three products of halve
 
 
 def _capable_gpu(device: torch.device) -> bool:
-    from ..cuda_driver import capability
-
-    if device.type != "cuda":
-        return False
-    return capability(torch.cuda.current_device() if device.index is None else device.index) >= OLDEST
+    return device.type == "cuda" and cuda_resample.capability_of(device) >= OLDEST
 
 
-_capable: Callable[[torch.device], bool] = _capable_gpu  # tests put here what they emulate
+capable: Callable[[torch.device], bool] = _capable_gpu  # tests put here what they emulate
 
 
-@contextmanager
-def by_libraries() -> Iterator[None]:
+def by_libraries() -> AbstractContextManager[None]:
     """Within, this thread's convolutions are cuDNN's and cuBLAS's: for comparison. A recorded CUDA graph stays what it was."""
-    token = _wanted.set(False)
-    try:
-        yield
-    finally:
-        _wanted.reset(token)
+    return _without(_wanted)
+
+
+def strict_float32() -> AbstractContextManager[None]:
+    """Within, this thread's float32 convolutions are products of float32, by cuDNN: slower, and exact for activations of any size."""
+    return _without(_split_wanted)
 
 
 @contextmanager
-def strict_float32() -> Iterator[None]:
-    """Within, this thread's float32 convolutions are products of float32, by cuDNN: slower, and exact for activations of any size."""
-    token = _split_wanted.set(False)
+def _without(wanted: ContextVar[bool]) -> Iterator[None]:
+    token = wanted.set(False)
     try:
         yield
     finally:
-        _split_wanted.reset(token)
+        wanted.reset(token)
 
 
 def all_faults() -> list[str]:
@@ -239,7 +234,7 @@ def serves(x: Tensor, weight: Tensor, padding: int, *, scaled: bool) -> bool:
         return False
     if width == 1 and (padding != 0 or row_faults):
         return False
-    return padding >= 0 and min(x.shape[2:]) + 2 * padding >= width and _capable(x.device)
+    return padding >= 0 and min(x.shape[2:]) + 2 * padding >= width and capable(x.device)
 
 
 @lru_cache(maxsize=16)
@@ -307,7 +302,7 @@ def correlate(x: Tensor, weight: Factor, padding: int, tiles: Tiles | None = Non
     )
     pairs_in = width % 2 == 0 and padding % 2 == 0 and x.data_ptr() % 4 == 0
     made = kernel_of(tiles, x.dtype, kernel, pairs_in=pairs_in, pairs_out=out_width % 2 == 0)
-    cuda_resample._launch(made, images * blocks[0] * blocks[1] * blocks[2], tiles.shared_bytes(kernel, x.dtype), call, x.device)
+    cuda_resample.launch(made, images * blocks[0] * blocks[1] * blocks[2], tiles.shared_bytes(kernel, x.dtype), call, x.device)
     return y
 
 

@@ -98,7 +98,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendedRecorder]:
     assert {i.op for i in ours} == {"filtered_lrelu", "upfirdn2d", "bias_act", "modulated_conv2d"}
     for implementation in ours:
         dispatch.register(replace(implementation, available=lambda: "pretended", devices=(DEVICE.type,)))
-    monkeypatch.setattr(cuda_resample, "_launch", lambda *_: None)
+    monkeypatch.setattr(cuda_resample, "launch", lambda *_: None)
     monkeypatch.setattr(cuda_resample, "_tensor_cores", lambda _: True)
     monkeypatch.setattr(Tensor, "is_cuda", property(lambda t: t.is_meta), raising=False)
     monkeypatch.setattr(sys.modules[torch.optim.Adam.__module__], "_get_capturable_supported_devices", lambda *_, **__: ["meta"])

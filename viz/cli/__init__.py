@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from viz.errors import sentence
 from viz.session import origin
 
 PROGRAM = "visualizer.py"
@@ -99,15 +100,8 @@ def run(argv: list[str]) -> int:
     except Exception as e:
         if not known_error(e):
             raise
-        print(f"{PROGRAM}: {_sentence(e)}", file=sys.stderr)
+        print(f"{PROGRAM}: {sentence(e)}", file=sys.stderr)
         return 1
-
-
-def _sentence(error: Exception) -> str:
-    """What the system says of a file, without its number."""
-    if not isinstance(error, OSError) or not error.strerror:
-        return str(error)
-    return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
 
 
 def _misspelt(word: str | None, commands: tuple[str, ...]) -> str:

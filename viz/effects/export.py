@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from viz import commands
 from viz.effects import session as session_effects
 from viz.effects.saving import free_name
-from viz.errors import CommandError
+from viz.errors import CommandError, sentence
 from viz.export import process as export_process
 from viz.export.export import check, export
 from viz.export.job import ExportJob, finished_text
@@ -49,7 +49,7 @@ def start(app: App, command: commands.StartExport) -> None:
             options = ExportOptions(out, command.size, what=command.what, frames=command.kind, window=command.window)
         check(command.session, options)
     except (OSError, CommandError) as e:
-        app.toasts.add("error", f"The film was not exported: {e}")
+        app.toasts.add("error", f"The film was not exported: {sentence(e)}")
         return
     film = app.context.film
     if film.job is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from viz import commands
 from viz.effects.saving import free_name, view_to_save
+from viz.errors import sentence
 from viz.figures.job import FigureJob
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def start(app: App, name: str, suffix: str) -> None:
     try:
         out = free_name(app, suffix)
     except OSError as e:
-        app.toasts.add("error", f"The figure was not made: {e}")
+        app.toasts.add("error", f"The figure was not made: {sentence(e)}")
         return
     app.figure_job = FigureJob(name, view_to_save(app, app.good), out, app.window.wake)
     app.toasts.add("info", f"Figure {name} is being made in the background.")

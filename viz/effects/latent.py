@@ -15,6 +15,7 @@ from torch_utils.picture_file import opened_picture
 from viz import capture, commands, directions_file, latent_file
 from viz.canvas.canvas import tone_map_of
 from viz.effects.saving import free_name, saved
+from viz.errors import sentence
 from viz.export.encoders import SESSION_KEY
 from viz.session import moved_files
 from viz.session.session import Session
@@ -51,7 +52,7 @@ def open_latent(app: App, path: Path) -> None:
             latents.check(path.name, z_dim=facts.z_dim, w_dim=facts.w_dim, num_ws=facts.num_ws)
         own = OwnLatent(str(path.resolve()), sha256=latent_file.digest(path))
     except (latent_file.LatentError, OSError) as e:
-        app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
+        app.toasts.add("error", f"{path.name} was not opened: {sentence(e)}", "Nothing was changed.")
         return
     before = app.state.get(OwnLatent)
     if moved_files.is_back(before.file, before.sha256, path, own.sha256):
@@ -84,7 +85,7 @@ def open_directions(app: App, path: Path) -> None:
             directions_file.fitted(path.name, arrays, num_ws=facts.num_ws, w_dim=facts.w_dim)
         sha256 = latent_file.digest(path)
     except (latent_file.LatentError, OSError) as e:
-        app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
+        app.toasts.add("error", f"{path.name} was not opened: {sentence(e)}", "Nothing was changed.")
         return
     before, file = app.state.get(Directions), str(path.resolve())
     if moved_files.is_back(before.file, before.sha256, path, sha256):
@@ -124,7 +125,7 @@ def use_latent(app: App, ws: np.ndarray, then: tuple[Any, ...] = ()) -> None:
     try:
         path = latent_file.write(free_name(app, ".npz"), {"ws": ws})
     except OSError as e:
-        app.toasts.add("error", f"Latent was not saved: {e}", f"Folder: {app.capture_folder}")
+        app.toasts.add("error", f"Latent was not saved: {sentence(e)}", f"Folder: {app.capture_folder}")
         return
     app.state = app.state.edit(Inversion, on=False).edit(Directions, edits=()).reset(OverlayView, Truncation, Mixing)
     for group in then:
@@ -181,7 +182,7 @@ def bookmark(app: App) -> None:
         try:
             capture.save_png(thumbnail_path(app.options.settings_folder, place), app.context.thumbnails[place], app.state)
         except OSError as e:
-            app.toasts.add("warning", f"The bookmark's picture was not saved: {e}")
+            app.toasts.add("warning", f"The bookmark's picture was not saved: {sentence(e)}")
     app.toasts.add("info", f"Bookmarked latent {latent.x:.2f}, {latent.y:.2f}.")
 
 

@@ -13,7 +13,7 @@ from networks.loading.errors import name_is_text, printable
 from viz import directions_file, latent_file
 from viz.compare.compare import others, own_values, without
 from viz.effects import latent as latent_effects, session as session_effects
-from viz.errors import CommandError
+from viz.errors import CommandError, sentence
 from viz.export import film_file
 from viz.export.encoders import SUFFIXES
 from viz.request import Frame
@@ -88,7 +88,7 @@ def open_session(app: App, path: Path) -> None:
     try:
         session_effects.show(app, film_file.read(path), path.name, path.parent)
     except (StateError, CommandError, OSError) as e:
-        app.toasts.add("error", f"{path.name} was not opened: {e}", "Nothing was changed.")
+        app.toasts.add("error", f"{path.name} was not opened: {sentence(e)}", "Nothing was changed.")
 
 
 def cancel_load(app: App) -> None:

@@ -14,7 +14,7 @@ from viz.cli.render import again, write_values
 from viz.cli.window import brought_to_front, screenshot_command
 from viz.compare import picture as compare_picture
 from viz.effects import session as session_effects
-from viz.errors import CommandError
+from viz.errors import CommandError, sentence
 from viz.request import Frame
 from viz.session import session
 from viz.session.origin import PROGRAM
@@ -52,7 +52,7 @@ def saved(app: App, what: str, save: Callable[[], Path]) -> None:
     try:
         path = save()
     except (OSError, StateError, CommandError) as e:
-        app.toasts.add("error", f"{what} was not saved: {e}", f"Folder: {app.capture_folder}")
+        app.toasts.add("error", f"{what} was not saved: {sentence(e)}", f"Folder: {app.capture_folder}")
         return
     app.toasts.add("info", f"{what} saved: {path}")
 

@@ -210,5 +210,8 @@ def _preview(taken: np.ndarray) -> np.ndarray:
 
 
 def _left(done: int, path: Path | None) -> str:
-    frames = "frame before it is" if done == 1 else "frames before it are"
-    return f"The {done} {frames} kept in {path.name}." if path and done else "Nothing was kept."
+    if not path or not done:
+        return "Nothing was kept."
+    if not path.is_dir():  # a film's encoder holds some frames back
+        return f"What was written before it is kept in {path.name}."
+    return f"The {done} frame{' before it is' if done == 1 else 's before it are'} kept in {path.name}."

@@ -22,10 +22,12 @@ from gui_utils.controls import Field
 from gui_utils.libraries import imgui
 from gui_utils.scopes import card_scope, top_middle
 from viz.effects.session import current, show
+from viz.errors import sentence
 from viz.panels.parts import wrapped_text
 from viz.session import session
 from viz.session.session import Session
 from viz.state import MOTION, Source, StateError, ViewState
+from viz.workspaces import WORKSPACES
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -87,7 +89,7 @@ class Autosave:
             self._saved, self._failed = self._seen, False
         except OSError as e:
             if not self._failed:
-                app.toasts.add("warning", f"The session is not saved automatically: {e}")
+                app.toasts.add("warning", f"The session is not saved automatically: {sentence(e)}")
             self._failed = True
 
     def draw(self, app: App) -> None:
@@ -119,7 +121,7 @@ class Autosave:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 session.save(self.file, self._seen)
         except OSError as e:
-            print(f"The session could not be saved: {e}", file=sys.stderr)  # the window is gone
+            print(f"The session could not be saved: {sentence(e)}", file=sys.stderr)  # the window is gone
         finally:
             self._let_go()
 
@@ -204,8 +206,11 @@ def without_motion(shown: Session) -> Session:
 
 
 def work(shown: Session) -> tuple[object, ...]:
-    """What someone has done: not how the window is laid out, nor which weights the network turned out to have."""
-    return shown.views[0].edit(Source, sha256=""), shown.timeline
+    """What someone has done: neither the layout of the window, nor what a workspace measures, nor which weights the network has."""
+    view = shown.views[0].edit(Source, sha256="")
+    for kind in (place.measures for place in WORKSPACES):
+        view = view if kind is None else view.edit(kind, on=False)
+    return view, shown.timeline
 
 
 def open_last(app: App) -> None:
@@ -218,7 +223,7 @@ def open_last(app: App) -> None:
             return
         show(app, session.load(path), "last time", folder)
     except (OSError, StateError) as e:
-        app.toasts.add("error", f"The last session cannot be opened: {e}")
+        app.toasts.add("error", f"The last session cannot be opened: {sentence(e)}")
 
 
 def worth(found: Session) -> bool:

@@ -83,10 +83,10 @@ def view_spectrum(
 
 
 def cropped_to_image(x: torch.Tensor, sampling_rate: float) -> torch.Tensor:
-    """The part of a layer [..., H, W] that lies inside the image: its margins cut off."""
-    height, width = x.shape[-2:]
-    left, top = max(0, round((width - sampling_rate) / 2)), max(0, round((height - sampling_rate) / 2))
-    return x[..., top : height - top, left : width - left]
+    """The samples of a layer [..., H, W] whose centres lie within the image: its margins cut off."""
+    ends = (((n - sampling_rate) / 2, (n + sampling_rate) / 2, n) for n in x.shape[-2:])
+    rows, columns = (slice(max(0, round(low)), min(n, round(high))) for low, high, n in ends)
+    return x[..., rows, columns]
 
 
 def kaiser(size: int, beta: float, *, like: torch.Tensor) -> torch.Tensor:

@@ -64,13 +64,13 @@ def run(run: Run) -> Iterator[OverlayResult]:
 
 def as_colors(values: torch.Tensor, sampling_rate: float) -> np.ndarray:
     """A layer [C, H, W] as uint8 [h, w, 3], no larger than LARGEST: its principal components, or what few channels it has."""
+    from torch_utils.spectra import cropped_to_image
     from viz.stages.channel_colors import principal
-    from viz.stages.picture import inside
 
     reduced = _reduced(values)
     if len(values) > 3:
         rate = sampling_rate * reduced.shape[-1] / values.shape[-1]
-        return as_picture(principal(reduced, inside(reduced, rate))[0])
+        return as_picture(principal(reduced, cropped_to_image(reduced, rate))[0])
     deviation = reduced.std(dim=(1, 2), keepdim=True).clamp_min(1e-12)
     return as_picture((reduced - reduced.mean(dim=(1, 2), keepdim=True)) / (2 * deviation))
 

@@ -121,9 +121,9 @@ def _against(outputs: list[torch.Tensor], sampling_rate: float) -> tuple[float |
     """The second and the third output against the first, inside the image."""
     import torch
 
-    from viz.stages.picture import inside
+    from torch_utils.spectra import cropped_to_image
 
-    exact, *others = (inside(y[0].float(), sampling_rate) for y in outputs)
+    exact, *others = (cropped_to_image(y[0].float(), sampling_rate) for y in outputs)
     wide = torch.float32 if exact.device.type == "mps" else torch.float64  # which Metal has not
     power = float((exact - exact.mean(dim=(1, 2), keepdim=True)).to(wide).square().sum())
     own, chain = (ratio_db(power, float((other - exact).to(wide).square().sum())) for other in others)
@@ -132,9 +132,9 @@ def _against(outputs: list[torch.Tensor], sampling_rate: float) -> tuple[float |
 
 def dead_channels(values: torch.Tensor, sampling_rate: float) -> tuple[int, ...]:
     """Channels of [C, H, W] that vary by less than `DEAD` of the layer's standard deviation inside the image."""
-    from viz.stages.picture import inside
+    from torch_utils.spectra import cropped_to_image
 
-    deviations = inside(values.float(), sampling_rate).std(dim=(1, 2), correction=0)
+    deviations = cropped_to_image(values.float(), sampling_rate).std(dim=(1, 2), correction=0)
     level = float(deviations.square().mean().sqrt())
     return tuple((deviations <= DEAD * level).nonzero().flatten().tolist())
 

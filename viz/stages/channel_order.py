@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from torch_utils.spectra import cropped_to_image
 from viz.stages import Run
-from viz.stages.picture import inside
 from viz.state import Channels, Pose, Tap
 
 NUMBER, ENERGY, ERROR, BAND, RANKED = "number", "energy", "error", "band", "ranked"
@@ -35,10 +35,10 @@ def ordered(run: Run) -> Order:
         return Order((*first, *(number for number in range(len(values)) if number not in {*first})))
     with torch.inference_mode():
         if by == ENERGY:
-            found = energy(inside(values, tap.sampling_rate))
+            found = energy(cropped_to_image(values, tap.sampling_rate))
             return _sorted(found, lambda v: f"σ {v**0.5:.2g}")
         if by == BAND and (cutoff := run.inputs["load"].facts.band(tap.name)[0]) is not None:
-            return _sorted(beyond(inside(values, tap.sampling_rate), cutoff, tap.sampling_rate), _percent)
+            return _sorted(beyond(cropped_to_image(values, tap.sampling_rate), cutoff, tap.sampling_rate), _percent)
         if by == ERROR and run.inputs["load"].facts.has_pose:
             return _sorted(error(run), _decibels)
     return Order(tuple(range(len(values))))

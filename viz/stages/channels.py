@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from torch_utils.sending import picked
+from torch_utils.spectra import cropped_to_image
 from viz.canvas.contact_sheet import page_size
 from viz.stages import Run, Stage
 from viz.stages.channel_colors import phase, principal
 from viz.stages.channel_order import NUMBER, RANKED, ordered
-from viz.stages.picture import inside
 from viz.state import Channels, Tap, ViewState
 
 
@@ -71,8 +71,8 @@ def _coloured(run: Run, values: torch.Tensor, chosen: tuple[int, ...]) -> Shown:
     with torch.inference_mode():
         if run.view.get(Channels).mode == "phase":
             pair = picked(values, chosen)
-            return Shown(phase(pair, inside(pair, rate)), chosen, len(values), f"angle of {chosen[0]} + i {chosen[1]}")
-        found, share = principal(values, inside(values, rate))
+            return Shown(phase(pair, cropped_to_image(pair, rate)), chosen, len(values), f"angle of {chosen[0]} + i {chosen[1]}")
+        found, share = principal(values, cropped_to_image(values, rate))
     return Shown(found, chosen, len(values), f"components with {100 * share:.0f} % of the variance")
 
 

@@ -6,10 +6,11 @@ import math
 
 import torch
 
+from torch_utils.spectra import cropped_to_image
 from viz.request import HistogramResult
 from viz.stages import Run, Stage
 from viz.stages.load import Ready
-from viz.stages.picture import Measured, inside
+from viz.stages.picture import Measured
 from viz.state import Histogram, Tap
 
 BINS = 2048  # so many that the share beyond any value can be read from them
@@ -24,10 +25,10 @@ def run(run: Run) -> HistogramResult:
     assert isinstance(measured, Measured)
     rate = ready.facts.tap(run.view.get(Tap).layer).sampling_rate
     with torch.inference_mode():
-        values = inside(unwarped.values, rate).float()
+        values = cropped_to_image(unwarped.values, rate).float()
         if measured.divisors is not None:
             values = values / measured.divisors[:, None, None]
-        rows = values.flatten(1) if unwarped.mask is None else values[:, inside(unwarped.mask, rate)]
+        rows = values.flatten(1) if unwarped.mask is None else values[:, cropped_to_image(unwarped.mask, rate)]
         return counted(rows if len(rows) <= 3 else rows.reshape(1, -1))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from torch_utils.sending import sent
+from torch_utils.spectra import cropped_to_image
 from viz.gpu.handover import DevicePicture, DeviceValues
 from viz.gpu.later import Later
 from viz.request import Picture, Statistics
@@ -28,15 +29,6 @@ class Measured:
 def frame_rect(width: int, height: int, sampling_rate: float) -> tuple[float, float, float, float]:
     """The image frame (x0, y0, x1, y1) in samples of a layer that is `width` by `height` at `sampling_rate` per image width."""
     return (width - sampling_rate) / 2, (height - sampling_rate) / 2, (width + sampling_rate) / 2, (height + sampling_rate) / 2
-
-
-def inside(values: torch.Tensor, sampling_rate: float) -> torch.Tensor:
-    """The samples [..., h, w] whose centres lie within the image frame."""
-    height, width = values.shape[-2:]
-    x0, y0, x1, y1 = frame_rect(width, height, sampling_rate)
-    rows = slice(max(0, round(y0)), min(height, round(y1)))
-    columns = slice(max(0, round(x0)), min(width, round(x1)))
-    return values[..., rows, columns]
 
 
 def measured(values: torch.Tensor, mask: torch.Tensor | None = None, largest: torch.Tensor | None = None) -> Statistics | Later[Statistics]:
@@ -86,8 +78,8 @@ def run(run: Run) -> Measured:
     channels = run.view.get(Channels)
     values, mask = unwarped.values, unwarped.mask
     with torch.inference_mode():
-        cropped = inside(values, tap.sampling_rate)
-        cropped_mask = None if mask is None else inside(mask, tap.sampling_rate)
+        cropped = cropped_to_image(values, tap.sampling_rate)
+        cropped_mask = None if mask is None else cropped_to_image(mask, tap.sampling_rate)
         largest = largest_magnitudes(cropped, cropped_mask) if channels.normalize else None
         statistics, by = measured(cropped, cropped_mask, largest), None
         if largest is not None:
@@ -137,7 +129,7 @@ def run_statistics(run: Run) -> Statistics | Later[Statistics]:
     ready: Ready = run.inputs["load"]
     tap = ready.facts.tap(run.view.get(Tap).layer)
     with torch.inference_mode():
-        return measured(inside(everything, tap.sampling_rate))
+        return measured(cropped_to_image(everything, tap.sampling_rate))
 
 
 def _same(a: torch.Tensor, b: torch.Tensor) -> bool:

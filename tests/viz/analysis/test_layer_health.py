@@ -14,11 +14,11 @@ from networks.spec import MappingConfig
 from tests.viz import asked
 from tests.viz.asked import GOLDEN, inputs, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
+from torch_utils.spectra import cropped_to_image
 from viz import cli
 from viz.analysis import layer_health
 from viz.analysis.layer_health import NAME, Health, alarms, dead_channels, probed, texts
 from viz.request import OverlayResult
-from viz.stages.picture import inside
 from viz.state import BreakIt, LayerHealth, LearnedPose, Mixing, Noise, Pose, Source, Tap, ViewState
 
 TINY_R = asked.TINY_R.edit(LayerHealth, on=True)
@@ -49,7 +49,7 @@ def test_a_row_with_every_step_and_the_error_of_computing_it_oneself(pipeline):
             probe(x, ws[:, row])
             assert (health.clamped, health.largest) == (probe.clamped, probe.largest), "as in 32 bits"
             own, chain, x = layer(x, ws[:, row], dtype=torch.float16), layer(chain, ws[:, row], dtype=torch.float16), layer(x, ws[:, row])
-            exact, *others = (inside(y[0].double(), spec.out_sampling_rate) for y in (x, own, chain))
+            exact, *others = (cropped_to_image(y[0].double(), spec.out_sampling_rate) for y in (x, own, chain))
             power = float((exact - exact.mean(dim=(1, 2), keepdim=True)).square().sum())
             expected = [ratio_db(power, float((other - exact).square().sum())) for other in others]
             assert [health.own_db, health.chain_db] == pytest.approx(expected, abs=0.1), spec.name

@@ -87,7 +87,7 @@ class App:
         self._frame_times: deque[float] = deque(maxlen=RECENT_FRAMES)
         self._render_times: deque[float] = deque(maxlen=RECENT_FRAMES)
         self._last_step = time.perf_counter()
-        self.on_disk = NetworkOnDisk()
+        self.on_disk, self.lent = NetworkOnDisk(), workspaces.Lent()
         self.arrangements = tuple(w.arrangement(self.panels, i) for i, w in enumerate(workspaces.WORKSPACES, start=1))
         self.layout_reset_due = False
         self._front, self._front_frames = "", 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gui_utils.layout import Arrangement
 from viz.panels import Panel
+from viz.state import Equivariance, Spectrum, ViewState
 
 PICTURE = "Picture"
 
@@ -25,6 +26,7 @@ class Workspace:
     right_em: float = 25.0
     lower: float = 0.5
     right_lower: float | None = None  # at the right, where that differs
+    measures: type | None = None  # switched on by choosing the workspace: what costs a picture at most
 
     def arrangement(self, panels: tuple[Panel, ...], number: int) -> Arrangement:
         """Where the panels stand that belong to this workspace, which has this number."""
@@ -93,6 +95,7 @@ WORKSPACES: tuple[Workspace, ...] = (
         },
         right_em=36.0,
         lower=0.32,
+        measures=Spectrum,
     ),
     Workspace(
         "Equivariance",
@@ -112,6 +115,7 @@ WORKSPACES: tuple[Workspace, ...] = (
         },
         right_em=30.0,
         lower=0.35,
+        measures=Equivariance,
     ),
     Workspace(
         "Sticking",
@@ -136,6 +140,28 @@ WORKSPACES: tuple[Workspace, ...] = (
         lower=0.36,
     ),
 )
+
+
+@dataclass(frozen=True)
+class Lent:
+    """What the workspace of this number has switched on, until another is chosen. What was switched off there by hand stays off."""
+
+    number: int = 0
+    kind: type | None = None
+    declined: frozenset[type] = frozenset()
+
+    def moved(self, state: ViewState, here: int, there: int) -> tuple[ViewState, Lent]:
+        """From one workspace to another."""
+        if here == there:
+            return state, self
+        declined = self.declined
+        if self.kind is not None and self.number == here:
+            declined = declined if state.get(self.kind).on else declined | {self.kind}
+            state = state.edit(self.kind, on=False)
+        kind = workspace(there).measures
+        if kind is None or kind in declined or state.get(kind).on:
+            return state, Lent(declined=declined)
+        return state.edit(kind, on=True), Lent(there, kind, declined)
 
 
 def with_panel(title: str, arrangements: Sequence[Arrangement], here: int) -> int:

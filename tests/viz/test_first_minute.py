@@ -12,6 +12,9 @@ from tests.viz.test_app import Running
 from viz import menus, workspaces
 from viz.commands import CaptureWindow, ToggleChrome
 from viz.effects.effects import WAY_BACK_TEXT
+from viz.effects.session import current
+from viz.session.autosave import work
+from viz.state import Equivariance, Spectrum
 
 pytestmark = pytest.mark.window
 TABS = tuple(f"Workspace.{i}" for i in range(1, len(workspaces.WORKSPACES) + 1))
@@ -74,6 +77,23 @@ def test_the_picture_alone_says_the_way_back_once(running):
     running.ui.key("escape")
     running.ui.frames(2)
     assert running.app.chrome_shown
+
+
+def test_a_workspace_measures_what_is_cheap_until_it_is_left_unless_that_was_declined(running):
+    def chosen(number):
+        running.ui.click(f"Workspace.{number}")
+        running.ui.frames(2)
+        return running.state.get(Spectrum).on, running.state.get(Equivariance).on
+
+    start, past = work(current(running.app)), running.app.history.past
+    assert [chosen(number) for number in (3, 4, 3, 1)] == [(True, False), (False, True), (True, False), (False, False)]
+    assert chosen(3)[0] and running.app.history.past == past and work(current(running.app)) == start
+    running.ui.click("Spectrum.on")
+    running.ui.frames(2)
+    assert [chosen(number) for number in (3, 2, 3)] == [(False, False)] * 3
+    running.ui.click("Spectrum.on")
+    running.ui.frames(2)
+    assert chosen(2) == (True, False), "what somebody has switched on stays on"
 
 
 def test_a_picture_of_the_window_says_which_tabs_were_chosen(running):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,9 @@ def carry_out(app: App, command: commands.Command) -> None:
         case commands.Paste():
             opening.paste(app)
         case commands.ChooseWorkspace(number):
+            undo.observe(app, in_gesture=False)
+            app.state, app.lent = app.lent.moved(app.state, app.settings.workspace, number)
+            app.history = replace(app.history, present=app.state)  # it is no step to undo
             app.choose_workspace(number)
         case commands.ChangeSettings(changes):
             app.change_settings(**dict(changes))

@@ -53,12 +53,20 @@ def layer_list(text: str) -> tuple[str, ...]:
 
 def channel_list(text: str) -> tuple[int, ...]:
     """ "12-40,77" -> the numbers; "all" -> (). ValueError for what is no list of channels."""
+    try:
+        return () if _is_all(text) else number_list(text, MOST_CHANNELS - 1)
+    except ValueError:
+        raise ValueError(f"{text!r} are not channels: all, 12 or 12-40,77 is expected") from None
+
+
+def number_list(text: str, most: int) -> tuple[int, ...]:
+    """ "12-40,77" -> the numbers, in order. ValueError for anything else, and for numbers above `most`."""
     found: set[int] = set()
-    for part in text.split(",") if not _is_all(text) else ():
+    for part in text.split(","):
         span = re.fullmatch(NUMBERS, part.strip())
         numbers = range(int(span[1]), int(span[2] or span[1]) + 1) if span else range(0)
-        if not numbers or numbers[-1] >= MOST_CHANNELS:
-            raise ValueError(f"{text!r} are not channels: all, 12 or 12-40,77 is expected")
+        if not numbers or numbers[-1] > most:
+            raise ValueError(f"{text!r} is no list of numbers up to {most}")
         found.update(numbers)
     return tuple(sorted(found))
 

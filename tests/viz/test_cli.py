@@ -15,7 +15,7 @@ from tests.networks.loading.server import Site, serving
 from viz import cli
 from viz.cli import render as cli_render
 from viz.export import film_file
-from viz.state import Compare, Latent, Mixing, Noise, Pose, Source, Tap, Truncation, Unwarp, ViewState
+from viz.state import Compare, Direction, Directions, Latent, Mixing, Noise, Pose, Source, Tap, Truncation, Unwarp, ViewState
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -86,6 +86,15 @@ def test_view_reads_json_and_takes_another_network(tmp_path):
     assert run("view", state, "--network", TINY_R, "--out", tmp_path / "a.npy") == 0
 
 
+def test_a_direction_that_this_network_has_not_is_said_and_passed_over(tmp_path, capsys):
+    state, out = tmp_path / "view.json", tmp_path / "a.png"
+    state.write_text(ViewState().put(Source(TINY_R)).put(Directions((Direction(4000, 1.0),))).to_json())
+    assert run("view", state, "--out", out) == 0 and out.is_file()
+    assert "direction 4000 does not exist" in capsys.readouterr().err
+    assert run("render", TINY_R, "--direction", "4000=1", "--out", tmp_path / "b.png") == 1
+    assert "direction 4000 does not exist" in capsys.readouterr().err and not (tmp_path / "b.png").exists()
+
+
 def test_flags_become_a_view():
     parser = cli.build_parser()
     words = "render x --out a.png --seed 4 --class 2 --psi 0.5 --cutoff 3 --layer L1 --translate 0.1 -0.2 --rotate 90 --untransform"
@@ -112,6 +121,7 @@ def test_flags_become_a_view():
         (("render", TINY_R, "--device", "tpu", "--out", "a.png"), "tpu"),
         (("render", TINY_R, "--backend", "abacus", "--out", "a.png"), "abacus"),
         (("render", TINY_R, "--mix", "1", "a-b", "--out", "a.png"), "list like"),
+        (("render", TINY_R, "--mix", "1", "0-99999999999", "--out", "a.png"), "list like"),
         (("view", "no_such_file.json", "--out", "a.png"), "no_such_file.json"),
         (("view", str(GOLDEN / "ops.json"), "--out", "a.png"), "ops.json: not a saved session"),
         (("inspect", str(GOLDEN / "ops.npz")), "ops.npz"),

@@ -18,6 +18,7 @@ from viz.compare import picture as compare_picture
 from viz.compare.compare import chosen, others
 from viz.compare.pairs import with_networks_beside
 from viz.compare.scenes import SENTENCES
+from viz.edit_text import number_list
 from viz.errors import CommandError
 from viz.export import exr_file
 from viz.export.encoders import VALUES_KEY
@@ -49,6 +50,7 @@ from viz.state import (
 )
 from viz.tour.means import over_again
 
+MOST_ROWS = 256  # of ws, that any network has
 OUTPUTS = (".png", ".npy", ".exr")
 OUT_HELP = ".png, .exr for the values shown (the image as linear light), or .npy for the layer whole, float32 [C, H, W]"
 
@@ -264,7 +266,7 @@ def impossible(view: ViewState, frame: Frame) -> Iterator[str]:
         yield f"{facts.name} has {facts.num_ws} rows of ws to mix, numbered from 0"
     beyond = next((edit.number for edit in view.get(Directions).acting if not edit.own and edit.number >= facts.w_dim), None)
     if beyond is not None:
-        raise CommandError(f"--direction {beyond} does not exist: w of {facts.name} has {facts.w_dim} components, counted from 0")
+        yield f"direction {beyond} does not exist: w of {facts.name} has {facts.w_dim} components, counted from 0"
     if latent.class_index >= max(facts.c_dim, 0) and latent.class_index >= 0:
         yield f"class {latent.class_index} does not exist: {facts.name} has {facts.c_dim or 'no'} classes"
     if view.get(Noise) != Noise() and not facts.has_noise:
@@ -300,13 +302,7 @@ def noise_mode(text: str) -> Noise:
 
 def row_list(text: str) -> tuple[int, ...]:
     """ "8-11,14" -> (8, 9, 10, 11, 14)."""
-    rows: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        try:
-            rows.update(range(int(first), int(last if dash else first) + 1))
-        except ValueError:
-            raise CommandError(f"--mix rows {text!r} is not a list like 8-11,14") from None
-    if not rows or min(rows) < 0 or max(rows) > 255:
-        raise CommandError(f"--mix rows {text!r} is empty or out of range")
-    return tuple(sorted(rows))
+    try:
+        return number_list(text, MOST_ROWS - 1)
+    except ValueError:
+        raise CommandError(f"--mix rows {text!r} is not a list like 8-11,14 of rows from 0 to {MOST_ROWS - 1}") from None

@@ -38,7 +38,7 @@ IMAGES = {SIGNED: "error, signed", LOG: "error, signed, log scale", LEVEL: "erro
 WHOLE = BandFilter()
 SIGNED_RANGE = 0.1  # of pictures in [-1, 1]
 LEVEL_RANGE_DB = (-80.0, 0.0)  # below the peak
-KEPT = 400  # numbers of the history
+KEPT, SPAN = 400, 50  # numbers of the history; pictures that its plot has room for, at least
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,8 @@ def texts(now: Now | None) -> tuple[str, str, str]:
 def _history(values: np.ndarray) -> None:
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 60.0)
-    axes = plots.Axes("pictures, the newest at 0", "dB", x=(-KEPT, 0.02 * KEPT), y=(low - 3, high + 3), follow=True, legend="")
+    span = max(SPAN, len(values))
+    axes = plots.Axes("pictures, the newest at 0", "dB", x=(-span, 0.02 * span), y=(low - 3, high + 3), follow=True, legend="")
     with plots.plot("##history", axes, (-1, -7)) as shown:
         if not shown:
             return

@@ -40,6 +40,7 @@ OFF = "The spectrum is switched off."
 WHAT = "The frequencies that what is shown is made of, with circles at the cutoff f_c, the stopband f_t and s/2. F does the same."
 F_C, F_T, NYQUIST = plots.series_color(4), plots.series_color(1), (1.0, 1.0, 1.0)
 PROFILE_EM, SCALE_EM, SMALLEST_EM = 11.0, 3.0, 14.0
+SMALLEST_BESIDE_EM = 11.0  # of a map with its profile at the side
 BESIDE_EM = 30.0  # from this width, the profile stands beside the map
 CAPTION_EM, LEAST_EM, GAP_EM = 1.6, 10.5, 0.3  # of maps side by side
 EDGE = 1.04  # of the map, over s/2: the circle there is seen whole
@@ -116,11 +117,11 @@ def _plots(spectra: Spectra, view: SpectrumView, context: PanelContext) -> None:
         _scale(view)
         _profile(spectra, view, context, PROFILE_EM)
         return
-    side_em = min(width_em / 2, max(SMALLEST_EM, height_em))
+    side_em = min(width_em / 2, max(SMALLEST_BESIDE_EM, height_em))
     with columns("spectrum", (side_em, 0)) as visible:
         if visible:
             imgui.table_next_column()
-            _maps(spectra, view, context, (side_em, max(SMALLEST_EM, height_em)))
+            _maps(spectra, view, context, (side_em, max(SMALLEST_BESIDE_EM, height_em)))
             _scale(view)
             imgui.table_next_column()
             _profile(spectra, view, context, side_em)

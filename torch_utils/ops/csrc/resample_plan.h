@@ -14,7 +14,7 @@ namespace {
 constexpr int L = AF_LANES;
 constexpr int MOST_PLANES = 16;
 constexpr int64_t CHUNK_BYTES = 440 * 1024;  // of second-level cache, for what lies between the passes
-constexpr int MOST_SUMS = 84;  // rows of a chunk times terms: with more, the passes along rows take longer (measured, not explained)
+constexpr int MOST_ROWS = 45, MOST_ROWS_OF_TERMS = 26;  // of a chunk: beyond, rows take longer (measured)
 
 struct Axis {
     int up, down, taps_up, taps_down;
@@ -123,7 +123,7 @@ void lay_out_chunk(Plan &p) {
     const Axis &ay = p.ay;
     int64_t row_bytes = (int64_t)p.columns * L * 4;
     int64_t per_row = row_bytes * call.rank + row_bytes * ay.down / ay.up;
-    p.rows = call.rows > 0 ? call.rows : least((int)(CHUNK_BYTES / per_row), MOST_SUMS / call.rank);
+    p.rows = call.rows > 0 ? call.rows : least((int)(CHUNK_BYTES / per_row), call.rank == 1 ? MOST_ROWS : MOST_ROWS_OF_TERMS);
     p.rows = least(most(p.rows, most(8, ay.up)), 240 / ay.down);
     int chunks = ceil_div(call.out_h, p.rows);
     p.rows = ceil_div(call.out_h, chunks);

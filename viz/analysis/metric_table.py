@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gui_utils import plots
-from gui_utils.controls import Field, button, checkbox, input_int
+from gui_utils.controls import Field, button, checkbox, input_int, label_column
 from gui_utils.text import MISSING, number_text
 from networks.measures.comparison import KINDS, LABELS, Kind
 from networks.measures.metrics import Estimate, Measurement, measure
@@ -85,6 +85,7 @@ CHOICES = {
     "eq_t_frac": Field("EQ-T_frac", "Metrics.eq_t_frac", "Translations by fractions of pixels.", default=True),
     "eq_r": Field("EQ-R", "Metrics.eq_r", "Rotations by any angle.", default=True),
 }
+CHOICE_EM = 7.0  # of each
 NUM = Field("Samples", "Metrics.num", "How many latents, each with a transform of its own.", default=100, low=1, high=1_000_000)
 SEED = Field("Seed", "Metrics.seed", "Of latents and transforms.", default=0, high=2**32 - 1)
 COPY = Field("Copy command", "Metrics.copy", "The command that prints the same numbers, also over several processes.")
@@ -138,7 +139,12 @@ def texts(found: Progressed | None, kind: Kind) -> tuple[str, str, str]:
 
 def _options(state: ViewState) -> ViewState:
     options = state.get(Metrics)
-    values = {kind: checkbox(field, getattr(options, kind)) for kind, field in CHOICES.items()}
+    values: dict[str, bool] = {}
+    with label_column(CHOICE_EM - 2):
+        for kind, field in CHOICES.items():
+            if values:
+                beside(CHOICE_EM, gap_em=1)
+            values[kind] = checkbox(field, getattr(options, kind))
     return state.put(replace(options, **values, num=input_int(NUM, options.num), seed=input_int(SEED, options.seed)))
 
 

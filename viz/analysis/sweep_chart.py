@@ -119,7 +119,8 @@ def _plots(state: ViewState, facts: NetworkFacts, curve: Curve | None) -> ViewSt
     here = place(state.get(Pose), over, facts.resolution)
     here = None if here is None else here * unit
     room, em = imgui.get_content_region_avail(), imgui.get_font_size()
-    height_em, clicked = max(6.0, room.y / em - 1.6), None
+    note_em = imgui.calc_text_size(NOTES[over], False, room.x).y / em + 0.6
+    height_em, clicked = max(5.5, room.y / em - note_em), None
     if over == "angle":
         beside = room.x / em > 1.6 * height_em  # else one above the other
         side_em = height_em if beside else min(room.x / em, 0.6 * height_em)

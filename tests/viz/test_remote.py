@@ -166,6 +166,21 @@ def test_a_window_that_does_not_answer_is_told_so(server):
         Client(server.address, server.token).view()
 
 
+def test_an_answer_that_comes_too_late_is_not_mixed_with_that_there_was_none(server):
+    class Slow(str):
+        def encode(self, *_):
+            assert given_up.wait(DEADLINE_S)
+            return b"late"
+
+    given_up = threading.Event()
+    window = threading.Thread(target=lambda: server._asked.get(timeout=DEADLINE_S).answer(200, Slow()), daemon=True)
+    window.start()
+    status, text = raw(server, authorization=right(server))
+    given_up.set()
+    window.join(DEADLINE_S)
+    assert (status, json.loads(text)) == (504, {"error": "the window did not answer in time"})
+
+
 def test_nobody_there(server):
     server.close()
     with pytest.raises(RemoteError, match="does not answer"):
@@ -287,6 +302,6 @@ def test_the_flag_opens_the_window_to_this_machine(tmp_path, monkeypatch, capsys
     server = remote_server.attach(running.app, 0)
     try:
         printed = capsys.readouterr().out
-        assert server.address in printed and server.token in printed and running.app.attached == [server]
+        assert server.address in printed and server.token in printed and running.app.attached[-1] is server
     finally:
         running.close()

@@ -21,7 +21,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -42,29 +42,37 @@ JSON = "application/json"
 PATHS = {"GET": ("/state", "/frame.npy", "/frame.png", "/first.png", "/facts"), "POST": ("/state",)}
 
 
+def error_json(why: str) -> bytes:
+    return json.dumps({"error": why}).encode()
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+    kind: str = JSON
+
+
+TOO_LATE = Answer(504, error_json("the window did not answer in time"))
+
+
 @dataclasses.dataclass(eq=False)
 class Asked:
-    """A request between the server's thread and the GUI's. `answered` is set when `status`, `kind` and `body` are there."""
+    """A request between the server's thread and the GUI's. `result` is replaced as a whole, before `answered` is set: whoever stops
+    waiting finds one answer or the other, never half of each.
+    """
 
     method: str
     path: str
     content: bytes
-    status: int = 504
-    kind: str = JSON
-    body: bytes = b'{"error": "the window did not answer in time"}'
+    result: Answer = TOO_LATE
     answered: threading.Event = dataclasses.field(default_factory=threading.Event)
 
     def answer(self, status: int, body: bytes | str, kind: str = JSON) -> None:
-        self.status, self.kind = status, kind
-        self.body = body.encode() if isinstance(body, str) else body
+        self.result = Answer(status, body.encode() if isinstance(body, str) else body, kind)
         self.answered.set()
 
     def refuse(self, status: int, why: str) -> None:
         self.answer(status, error_json(why))
-
-
-def error_json(why: str) -> str:
-    return json.dumps({"error": why})
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -170,18 +178,18 @@ class RemoteServer:
             def _ask(self, content: bytes) -> None:
                 asked = Asked(self.command, self.path, content)
                 server.wait_for(asked)
-                self._send(asked.status, asked.body, asked.kind)
+                self._send(asked.result)
 
             def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-                self._send(code, error_json(message or self.responses.get(code, ("not possible",))[0]).encode(), JSON)
+                self._send(Answer(code, error_json(message or self.responses.get(code, ("not possible",))[0])))
 
-            def _send(self, status: int, body: bytes, kind: str) -> None:
-                self.send_response(status)
-                headers = ("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")
+            def _send(self, answer: Answer) -> None:
+                self.send_response(answer.status)
+                headers = ("Content-Type", answer.kind), ("Content-Length", str(len(answer.body))), ("Cache-Control", "no-store")
                 for name, value in (*headers, ("X-Content-Type-Options", "nosniff"), ("Connection", "close")):
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(answer.body)
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass  # the terminal belongs to whoever started the window
@@ -205,7 +213,7 @@ def _state(app: App, asked: Asked) -> None:
     from viz.effects.saving import view_to_save
 
     if asked.method == "GET":
-        asked.answer(200, view_to_save(app, app.good).to_json(indent=1), "application/json")
+        asked.answer(200, view_to_save(app, app.good).to_json(indent=1))
         return
     try:
         view = ViewState.from_json(asked.content.decode())
@@ -213,7 +221,7 @@ def _state(app: App, asked: Asked) -> None:
         asked.refuse(400, str(e))
         return
     app.state = view
-    asked.answer(200, "{}", "application/json")
+    asked.answer(200, "{}")
 
 
 def _frame(app: App, asked: Asked) -> bool:
@@ -229,7 +237,7 @@ def _frame(app: App, asked: Asked) -> bool:
     if error is not None:
         asked.refuse(409, error.sentences)
     elif asked.path == "/facts":
-        asked.answer(200, json.dumps(dataclasses.asdict(frame.network), default=str), "application/json")  # type: ignore[arg-type]
+        asked.answer(200, json.dumps(dataclasses.asdict(frame.network), default=str))  # type: ignore[arg-type]
     else:
         asked.answer(200, *_picture(app, frame, asked.path))
     return True

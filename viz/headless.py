@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from viz.errors import CommandError
-from viz.request import Frame, OverlayResult, RenderRequest, Report
+from viz.request import Frame, NetworkFacts, OverlayResult, RenderRequest, Report
 from viz.stages import quiet
-from viz.state import ViewState
+from viz.state import DragPoints, Tap, ViewState
 
 if TYPE_CHECKING:
     from networks.loading import LoadedNetwork
@@ -25,12 +25,21 @@ def load_network(ref: str, report: Report) -> LoadedNetwork:
 
 
 def first_frame(pipeline: Pipeline, view: ViewState, report: Report = quiet) -> Frame:
-    """The picture, before anything is measured."""
+    """The picture, before anything is measured; its request's view has layers by their full names."""
     frame = pipeline.render(RenderRequest(1, view), progress=report)
     assert frame is not None  # nothing can supersede a lone request
     if frame.error:
         raise CommandError(frame.error.sentences)
-    return frame
+    assert frame.network is not None
+    named = with_full_names(view, frame.network)
+    return frame if named == view else first_frame(pipeline, named, report)
+
+
+def with_full_names(view: ViewState, facts: NetworkFacts) -> ViewState:
+    """The view with its layers as this network names them: L5 is L5_84_96."""
+    for kind in (Tap, DragPoints):
+        view = view.edit(kind, layer=facts.layer_named(view.get(kind).layer))
+    return view
 
 
 def refined(pipeline: Pipeline, frame: Frame, name: str, report: Report = quiet) -> tuple[Frame, OverlayResult]:

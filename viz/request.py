@@ -106,6 +106,16 @@ class NetworkFacts:
     def tap_name(self, name: str) -> str:
         return self.tap(name).name
 
+    def layer_named(self, text: str) -> str:
+        """The layer that a person means: "L5" is L5_84_96. The text itself where that is no layer, or more than one."""
+        short = [tap.name for tap in self.taps if tap.name.split("_")[0].lower() == text.lower()]
+        return short[0] if len(short) == 1 and all(tap.name != text for tap in self.taps) else text
+
+    def no_layer(self, name: str) -> str:
+        """The sentence that refuses a layer which this network has not; "" for one that it has, and for ""."""
+        names = [tap.name for tap in self.taps]
+        return "" if name in ("", *names) else f"{name} is not a layer of {self.name}; it has {', '.join(names)}"
+
     def band(self, name: str) -> tuple[float | None, float | None]:
         """(f_c, f_t) that a tap was designed to keep to, in cycles per image; None where there is no such number.
 

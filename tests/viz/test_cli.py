@@ -59,6 +59,27 @@ def test_a_layer_comes_whole(tmp_path, golden):
     close(np.load(tmp_path / "a.npy"), golden[name].reshape(np.load(tmp_path / "a.npy").shape))
 
 
+def test_a_layer_is_known_by_its_short_name_to_every_command(tmp_path, capsys):
+    assert run("render", TINY_R, "--layer", "l3", "--out", tmp_path / "a.png") == 0
+    assert film_file.read(tmp_path / "a.png").views[0].get(Tap).layer == "L3_52_16"
+    assert run("figure", "fig4a", "--network", TINY_R, "--layer", "L3", "--out", tmp_path / "a.svg") == 0
+    assert film_file.read(tmp_path / "a.svg").views[0].get(Tap).layer == "L3_52_16"
+    for folder, layer in (("a", "L3"), ("b", "L3_52_16")):
+        assert run("record", TINY_R, "--layer", layer, "--seconds", 0.1, "--fps", 10, "--out", f"{tmp_path / folder}/") == 0
+    a, b = (np.asarray(Image.open(next((tmp_path / folder).glob("*.png")))) for folder in "ab")
+    assert a.shape == (52, 52, 3) and (a == b).all()
+    capsys.readouterr()
+    for command in ("nonlinearity", "channel-effect", "profile"):
+        assert run(command, TINY_R, "--layer", "L3", "--json") == 0
+        assert json.loads(capsys.readouterr().out)["layer"].startswith("L3")
+    assert run("filters", TINY_R, "--layer", "L3") == 0
+    point = ("--point", 0.1, 0, 0, 0, "--steps", 1, "--out", tmp_path / "a.npz")
+    assert run("drag-points", TINY_R, *point, "--layer", "L3") == 0 and "by L3_52_16" in capsys.readouterr().out
+    for command in ("nonlinearity", "channel-effect", "profile", "filters"):
+        assert run(command, TINY_R, "--layer", "L") == 1
+        assert "--layer L is not a layer of tiny_r; it has input, L0_36_16," in capsys.readouterr().err
+
+
 def test_stylegan2_noise_modes(tmp_path):
     golden = dict(np.load(GOLDEN / "tiny_sg2.npz"))
     out = tmp_path / "a.npy"

@@ -21,7 +21,9 @@ from viz.state import BreakIt, Filters, FourierView, Tap, ViewState
 
 def add_filters_arguments(parser: argparse.ArgumentParser) -> None:
     add_view_arguments(parser, num=0, counted="", posed=False)
-    parser.add_argument("--layer", metavar="NAME", default="", help="of a .png, as `inspect` names it (default: the last with filters)")
+    parser.add_argument(
+        "--layer", metavar="NAME", default="", help="of a .png, as `inspect` names it, or L5 (default: the last with filters)"
+    )
 
 
 def filters_view(options: argparse.Namespace) -> ViewState:
@@ -33,8 +35,9 @@ def run_filters(options: argparse.Namespace) -> int:
     found: filter_view.NetworkFilters | None = asked.values
     if found is None:
         raise CommandError(f"{asked.network.titled} has no designed filters")
-    if options.layer and all(layer.spec.name != options.layer for layer in found.layers):
-        raise CommandError(f"--layer {options.layer} has no filters; there are {', '.join(layer.spec.name for layer in found.layers)}")
+    network, asked_layer = asked.network, asked.view.get(Tap).layer
+    if asked_layer and all(layer.spec.name != asked_layer for layer in found.layers):
+        raise CommandError(f"--layer {asked_layer} has no filters; there are {', '.join(layer.spec.name for layer in found.layers)}")
     layers = [{"name": layer.spec.name, "sampling_rate": layer.spec.out_sampling_rate, "f_c": layer.spec.out_cutoff,
                "f_t": layer.spec.out_stopband, "pool": layer.pool, "up": _design(layer.up), "down": _design(layer.down)}
               for layer in found.layers]  # fmt: skip
@@ -43,8 +46,7 @@ def run_filters(options: argparse.Namespace) -> int:
     arrays = {f"{layer.spec.name}, {side}, {what}": values for layer in found.layers for side in ("up", "down")
               if (one := getattr(layer, side)) is not None
               for what, values in (("taps", one.taps), ("cycles", one.frequency), ("db", one.axis_db))}  # fmt: skip
-    network = asked.network
-    chosen = found.layers[filter_view.layer_index(found, network.tap_name(options.layer), network)]
+    chosen = found.layers[filter_view.layer_index(found, network.tap_name(asked_layer), network)]
 
     def figure() -> np.ndarray:
         from viz.analysis.figures import line_chart

@@ -15,7 +15,7 @@ from viz.state import ChannelEffect, LayerHealth, LayerShares, Nonlinearity, Tap
 
 def add_nonlinearity_arguments(parser: argparse.ArgumentParser) -> None:
     add_view_arguments(parser, num=0, counted="")
-    parser.add_argument("--layer", metavar="NAME", default="", help="as `inspect` names it (default: the last with a nonlinearity)")
+    parser.add_argument("--layer", metavar="NAME", default="", help="as `inspect` names it, or L5 (default: the last with a nonlinearity)")
 
 
 def nonlinearity_view(options: argparse.Namespace) -> ViewState:
@@ -26,8 +26,6 @@ def run_nonlinearity(options: argparse.Namespace) -> int:
     asked = Measurement.of(options, nonlinearity_view(options), nonlinearity_chart.NAME)
     inside: nonlinearity_chart.Inside | None = asked.values
     network = asked.network
-    if options.layer and all(tap.name != options.layer for tap in network.taps):
-        raise CommandError(f"--layer {options.layer} is not a layer of {network.name}; `inspect` lists them")
     if inside is None:
         raise CommandError(f"{network.titled} has no filtered nonlinearity there")
     rows = nonlinearity_chart.rows(inside)
@@ -124,7 +122,7 @@ def run_health(options: argparse.Namespace) -> int:
 
 def add_channel_effect_arguments(parser: argparse.ArgumentParser) -> None:
     add_view_arguments(parser, num=0, counted="")
-    parser.add_argument("--layer", metavar="NAME", required=True, help="as `inspect` names it")
+    parser.add_argument("--layer", metavar="NAME", required=True, help="as `inspect` names it, or L5")
 
 
 def channel_effect_view(options: argparse.Namespace) -> ViewState:

@@ -21,7 +21,7 @@ from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.latent_text import latent_text, seed_of
 from viz.request import Frame, NetworkFacts, OverlayImage, OverlayResult
-from viz.state import ANALYSES, BreakIt, Device, EditActivations, Latent, Pose, Source, Truncation, ViewState
+from viz.state import ANALYSES, BreakIt, Device, EditActivations, Latent, Pose, Source, Tap, Truncation, ViewState
 
 OUTPUTS = (".png", ".npz", ".csv")
 OUTPUTS_HELP = ".png: a figure; .npz: the numbers as arrays; .csv: as a table, with what --json names them"
@@ -73,7 +73,7 @@ class Measurement:
         """The overlay `name`, which `view` has switched on, run to its end. CommandError for anything that fails, a file's name first."""
         check_out(options)
         frame, result = measured(view, name)
-        return Measurement(options, view, frame, result.values, result.images)
+        return Measurement(options, frame.request.view, frame, result.values, result.images)
 
     @property
     def network(self) -> NetworkFacts:
@@ -140,8 +140,10 @@ def measured(view: ViewState, name: str) -> tuple[Frame, OverlayResult]:
 
 
 def check_pose(view: ViewState, frame: Frame) -> None:
-    """CommandError for what this network has not: a grid to pose, filters to break."""
+    """CommandError for what this network has not: a layer to look at, a grid to pose, filters to break."""
     facts = facts_of(frame)
+    if sentence := facts.no_layer(frame.request.view.get(Tap).layer):
+        raise CommandError(f"--layer {sentence}")
     if not facts.has_pose and view.get(Pose).moved:
         raise CommandError(f"{facts.titled} has no input grid: nothing can move or turn it")
     if facts.kind != "alias-free" and view.get(BreakIt).on:

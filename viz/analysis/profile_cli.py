@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Slice()
     add_view_arguments(parser, num=0, counted="", outputs=".csv or .npz: the numbers; .svg, .pdf or .png: the curves")
     parser.add_argument("--untransform", action="store_true", help="undo the pose first")
-    parser.add_argument("--layer", metavar="NAME", default="", help="of this layer, as `inspect` names it (default: the image)")
+    parser.add_argument("--layer", metavar="NAME", default="", help="of this layer, as `inspect` names it, or L5 (default: the image)")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
     line = (default.x0, default.y0, default.x1, default.y1)
     parser.add_argument("--line", metavar=("X0", "Y0", "X1", "Y1"), type=float, nargs=4, default=line,
@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if ScanLine(line.x0, line.y0, line.x1, line.y1).length == 0:
         raise CommandError("--line: the ends are the same point")
     frame = render(asked)
+    asked = frame.request.view
     check_pose(asked, frame)
     for sentence in impossible(asked, frame):
         raise CommandError(sentence)
@@ -70,11 +71,11 @@ def run(options: argparse.Namespace) -> int:
     say_apart(frame)
     measurement = Measurement(options, asked, frame)
     if options.out is not None:
-        title = f"{measurement.network.name}, {measurement.latent}, {options.layer or 'image'}, {line_text(line)}"
+        title = f"{measurement.network.name}, {measurement.latent}, {asked.get(Tap).layer or 'image'}, {line_text(line)}"
         save(options.out, found, line, asked, title)
     if options.json:
         others = {NAMES[n].lower(): {"network": options.compare[n - 2], **facts_of(found[n])} for n in found if n > 1}
-        layer = {"layer": measurement.network.tap_name(options.layer), "line": list(options.line)}
+        layer = {"layer": measurement.network.tap_name(asked.get(Tap).layer), "line": list(options.line)}
         whole = {**measurement.facts, **layer, **facts_of(found[1]), **({"others": others} if others else {})}
         print(json.dumps(whole, indent=1, allow_nan=False))
         return 0

@@ -27,7 +27,7 @@ def add_drag_points_arguments(parser: argparse.ArgumentParser) -> None:
     cli_latent.add_latent_arguments(parser)
     cli_pose.add_arguments(parser)
     parser.add_argument("--untransform", action="store_true", help="the points are on the picture with the pose undone")
-    parser.add_argument("--layer", metavar="NAME", help="whose features are followed, as `inspect` names it (default: by its rate)")
+    parser.add_argument("--layer", metavar="NAME", help="whose features are followed, as `inspect` names it, or L5 (default: by its rate)")
     parser.add_argument("--steps", metavar="N", type=int, help=f"at most (default {DragPoints().steps}); it ends when all have arrived")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=f"where ws goes: {kinds}; `render --latent FILE` shows it")
     parser.add_argument("--picture", metavar="FILE", type=Path, help=".png: also the picture of it")
@@ -49,7 +49,7 @@ def run_drag_points(options: argparse.Namespace) -> int:
         frame = headless.first_frame(pipeline, view, report)
         check_pose(view, frame)
         facts = facts_of(frame)
-        view = placed(view, options.point, facts)
+        view = placed(frame.request.view, options.point, facts)
         frame, result = headless.refined(pipeline, headless.first_frame(pipeline, view, report), NAME, report)
     found = result.values
     latent_file.write(options.out, {"ws": found.ws})

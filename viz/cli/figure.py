@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from viz.cli.arguments import add_engine_arguments, check_out, seed_number
@@ -10,6 +11,7 @@ from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.export.film_file import read
+from viz.headless import with_full_names
 from viz.session.origin import PROGRAM
 from viz.state import Device, Latent, LatentPath, OwnLatent, Source, Tap, Truncation, ViewState
 
@@ -29,7 +31,9 @@ def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".svg and .pdf keep lines and text; .png has pixels")
     parser.add_argument("--seed", metavar="N", type=seed_number, default=None, help="of the latent (default 0)")
     parser.add_argument("--psi", metavar="P", type=float, default=None, help="truncation: 1 none, 0 the mean w (default 1)")
-    parser.add_argument("--layer", metavar="NAME", default="", help="fig4a: the layer (default: the first with both filters)")
+    parser.add_argument(
+        "--layer", metavar="NAME", default="", help="fig4a: the layer, as `inspect` names it, or L5 (default: the first with both filters)"
+    )
     parser.add_argument("--num", metavar="N", type=int, default=0, help="pictures of fig1-left, fig1-right, fig6 (default 64, 128, 50)")
     add_set_argument(parser)
     add_engine_arguments(parser)
@@ -41,6 +45,7 @@ def run_figure(options: argparse.Namespace) -> int:
     if options.num < 0 or options.num == 1:
         raise CommandError(f"--num {options.num}: at least 2 pictures are needed")
     view = with_settings(_view(options), options.settings)
+    from viz.analysis.measuring import facts_of
     from viz.figures.drawing_file import save
     from viz.figures.paper import FIGURES, Recipe
     from viz.pipeline import Pipeline
@@ -48,8 +53,12 @@ def run_figure(options: argparse.Namespace) -> int:
 
     with terminal_progress() as report:
         recipe = Recipe(view, Pipeline(headless=True), options.num, lambda part: report(f"drawing {options.name}", part, True))
-        if options.layer and options.layer not in (tap.name for tap in recipe.frame(recipe.plain).network.taps):  # type: ignore[union-attr]
-            raise CommandError(f"--layer {options.layer} is not a layer of {view.get(Source).network}")
+        if options.layer:
+            facts = facts_of(recipe.frame(recipe.plain))
+            view = with_full_names(view, facts)
+            recipe = replace(recipe, view=view)
+            if sentence := facts.no_layer(view.get(Tap).layer):
+                raise CommandError(f"--layer {sentence}")
         drawing = FIGURES[options.name][1](recipe)
     save(out, drawing, view.to_json(), figure_command(options.name, out, options.num))
     print(f"{out}: {drawing.title}")

@@ -48,7 +48,7 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", metavar="N[,N...]", type=_seeds, default=(), help="for --path loop: the seeds to pass through")
     cli_latent.add_latent_arguments(parser)
     parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
-    parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it (default: the image)")
+    parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it, or L5 (default: the image)")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
     parser.add_argument("--overlay", metavar="IMAGE", default="", help="measure and lay this over the picture, e.g. flow.arrows")
     parser.add_argument("--workspace", metavar="I", type=int, choices=range(1, 7), default=1, help="--what window: 1 to 6 (default 1)")

@@ -65,7 +65,7 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     cli_latent.add_arguments(parser)
     parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     parser.add_argument("--cutoff", metavar="C", type=int, default=None, help="rows of ws that are truncated (default all)")
-    parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it (default: the image)")
+    parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it, or L5 (default: the image)")
     cli_pose.add_arguments(parser)
     parser.add_argument("--untransform", action="store_true", help="undo the pose on the picture")
     parser.add_argument("--noise", metavar="MODE", type=noise_mode, default=Noise(), help="const, none, or a seed (default const)")
@@ -176,6 +176,7 @@ def write(view: ViewState, out: Path, save_latent: Path | None = None, *, shown:
     cli_latent.check(save_latent)
     check_out(out, OUTPUTS)
     frame = render(view)
+    view = frame.request.view
     for sentence in impossible(view, frame):
         if not saved:
             raise CommandError(sentence)
@@ -254,8 +255,8 @@ def impossible(view: ViewState, frame: Frame) -> Iterator[str]:
     facts = frame.network
     assert facts is not None
     layer, pose, latent = view.get(Tap).layer, view.get(Pose), view.get(Latent)
-    if layer and all(tap.name != layer for tap in facts.taps):
-        yield f"{layer} is not a layer of {facts.name}; it has {', '.join(t.name for t in facts.taps)}"
+    if sentence := facts.no_layer(layer):
+        yield sentence
     if not facts.has_pose and pose.moved:
         yield f"{facts.titled} has no input grid: nothing can move or turn it"
     yield from view.get(EditActivations).missing(facts.taps)

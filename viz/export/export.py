@@ -20,6 +20,7 @@ from gui_utils.tone import ToneMap, tone_map
 from viz.export.camera import Camera, Job, camera, rendered
 from viz.export.encoders import Encoder, ExportError, Film, Label, Sequence, film_format, video_library
 from viz.export.options import FRAMES, WHATS, ExportOptions, ExportProgress, ExportResult, command_line
+from viz.headless import with_full_names
 from viz.request import NetworkFacts
 from viz.session.session import Session
 from viz.state import MOTION, Noise, Pose, Source, Tap, ViewState
@@ -76,10 +77,8 @@ def identity_of(session: Session, options: ExportOptions) -> str:
 def ignored(session: Session, network: NetworkFacts) -> tuple[str, ...]:
     """What the film asks for and this network does not have. Raises ExportError where a layer does not exist."""
     views = [k.view for k in session.film.keyframes if k.view.get(Source).network == network.ref]
-    known = {"", *(tap.name for tap in network.taps)}
-    missing = next((layer for view in views if (layer := view.get(Tap).layer) not in known), None)
-    if missing is not None:
-        raise ExportError(f"{missing} is not a layer of {network.name}; it has {', '.join(t.name for t in network.taps)}")
+    for sentence in filter(None, (network.no_layer(view.get(Tap).layer) for view in views)):
+        raise ExportError(sentence)
     notes = []
     if not network.has_pose and any(view.get(Pose) != Pose() for view in views):
         notes.append(f"{network.titled} has no input grid: translation and rotation do nothing.")
@@ -101,11 +100,16 @@ class _Export:
 
     def run(self) -> ExportResult:
         first = rendered(self.pipeline, 0, self._view(0))
-        assert first.network is not None
+        network = first.network
+        assert network is not None
         ref = first.request.view.get(Source).network
-        source = replace(first.request.view.get(Source), sha256=first.network.sha256)
+        source = replace(first.request.view.get(Source), sha256=network.sha256)
         self.session = self.session.with_source(ref, source)
-        notes = (*first.network.notes, *ignored(self.session, first.network))
+        named = self.session.map_views(lambda view: with_full_names(view, network) if view.get(Source).network == ref else view)
+        if named != self.session:
+            self.session = named
+            first = rendered(self.pipeline, 0, self._view(0))
+        notes = (*network.notes, *ignored(self.session, network))
         taking = camera(Job(self.session, self.options, self.pipeline))
         try:
             return replace(self._film(taking, taking.open(first)), notes=notes)

@@ -179,7 +179,7 @@ def test_the_means_stand_in_the_place_of_the_pictures_and_t_is_the_way_back(tour
     assert app.tour.demonstration.means.count == 1, "begun anew"
     touring.ui.key("t")
     touring.ui.frames(3)
-    assert touring.state == before and app.good is app.frame and not app.attached and not touring.ui.exists("Demonstration.end")
+    assert touring.state == before and app.good is app.frame and app.attached == [app.output] and not touring.ui.exists("Demonstration.end")
 
 
 @pytest.mark.window
@@ -189,4 +189,4 @@ def test_from_one_demonstration_to_the_other_and_back_to_the_first_view(touring)
         touring.app.context.emit(commands.ShowSticking(over))
         touring.ui.frames(2)
         assert all(touring.state.get(each).on == (each is kind) for each in (TranslateMotion, LatentMotion))
-    assert touring.state == before and not touring.app.attached
+    assert touring.state == before and touring.app.attached == [touring.app.output]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gui_utils import gl
@@ -39,10 +40,8 @@ class Composition:
     def draw(self, size: tuple[int, int], parts: Sequence[Part]) -> int:
         """The texture of this size (width, height), its top row first."""
         self._target.resize(*size)
-        with self._target.bound():
+        with self._target.bound(), _blended_parts(size):
             _clear(0.0)
-            gl.glEnable(gl.GL_SCISSOR_TEST)
-            gl.glBlendFunc(gl.GL_SRC_ALPHA, gl.GL_ONE_MINUS_SRC_ALPHA)
             for part in parts:
                 gl.glScissor(*part.clip)
                 if not part.texture:
@@ -50,12 +49,23 @@ class Composition:
                     continue
                 (gl.glEnable if part.opacity < 1 else gl.glDisable)(gl.GL_BLEND)
                 program(_COPY).run({"corner": part.corner, "opacity": float(part.opacity)}, {"picture": part.texture})
-            gl.glDisable(gl.GL_BLEND)
-            gl.glDisable(gl.GL_SCISSOR_TEST)
         return self._target.name
 
     def delete(self) -> None:
         self._target.delete()
+
+
+@contextmanager
+def _blended_parts(size: tuple[int, int]) -> Iterator[None]:
+    """Scissors and blending as parts need them, under an opaque whole; off again, whatever happens: the window is cleared without them."""
+    gl.glScissor(0, 0, *size)
+    gl.glEnable(gl.GL_SCISSOR_TEST)
+    gl.glBlendFuncSeparate(gl.GL_SRC_ALPHA, gl.GL_ONE_MINUS_SRC_ALPHA, gl.GL_ONE, gl.GL_ONE_MINUS_SRC_ALPHA)
+    try:
+        yield
+    finally:
+        gl.glDisable(gl.GL_BLEND)
+        gl.glDisable(gl.GL_SCISSOR_TEST)
 
 
 def _clear(grey: float) -> None:

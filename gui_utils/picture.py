@@ -164,8 +164,10 @@ class PicturePainter:
             expected, got = f"{texture.width} x {texture.height}, one channel", f"{mask.width} x {mask.height}, {mask.channels}"
             raise TextureError(f"mask is {got}; {expected} is expected")
         x, y = view.tables(texture.width, texture.height)
-        depends = (texture.name, texture.version, mask and (mask.name, mask.version), view.source, view.size, view.magnify)
+        # by object: drivers give the name of a deleted texture again
+        depends = (texture, texture.version, mask and (mask, mask.version), view.source, view.size, view.magnify)
         if depends != self._drawn_rows:
+            self._result.resize(*view.size)
             self._draw_rows(texture, mask, x, y)
             self._drawn_rows, self._drawn = depends, None
         look = (view.tone, view.brightness, view.background)
@@ -174,6 +176,7 @@ class PicturePainter:
             self._drawn = look
 
     def _draw_rows(self, texture: FloatTexture, mask: FloatTexture | None, x: AxisTable, y: AxisTable) -> None:
+        self._rows.resize(len(x.start), y.last - y.first)
         self._x.show_axis(x)
         self._y.show_axis(y)
         uniforms = {
@@ -181,7 +184,6 @@ class PicturePainter:
             "channels": min(texture.channels, 3), "masked": int(mask is not None), "width": texture.width, "first_row": y.first,
         }  # fmt: skip
         textures = {"table": self._x.name, "picture": texture.name, "validity": mask.name if mask else texture.name}
-        self._rows.resize(len(x.start), y.last - y.first)
         self._run(program(_ROWS), self._rows, uniforms, textures)
 
     def _draw_columns(self, texture: FloatTexture, view: PictureView, y: AxisTable) -> None:
@@ -193,7 +195,6 @@ class PicturePainter:
             "background": view.background, "not_finite": NOT_FINITE,
         }  # fmt: skip
         textures = {"table": self._y.name, "rows": self._rows.name, "columns": self._x.name, "colormap": self._colors.name}
-        self._result.resize(*view.size)
         self._run(program(_COLUMNS), self._result, uniforms, textures)
 
     def _run(self, shader: Program, target: Target, uniforms: dict[str, Any], textures: dict[str, int]) -> None:

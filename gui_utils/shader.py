@@ -20,6 +20,8 @@ void main() {
 }
 """
 
+SETTERS = {(n, kind): f"glUniform{n}{kind}" for n in range(1, 5) for kind in "if"}  # once: Python's attribute cache keeps each name it sees
+
 Uniform = int | float | tuple[float, ...] | tuple[int, ...]
 
 _programs: dict[str, Program] = {}
@@ -62,7 +64,7 @@ class Program:
     def _set(self, uniform: str, value: Uniform) -> None:
         values = value if isinstance(value, tuple) else (value,)
         kind = "i" if all(isinstance(v, int) for v in values) else "f"
-        getattr(gl, f"glUniform{len(values)}{kind}")(self._location(uniform), *values)
+        getattr(gl, SETTERS[len(values), kind])(self._location(uniform), *values)
 
     def delete(self) -> None:
         if self.name:
@@ -98,6 +100,9 @@ class Target:
     def resize(self, width: int, height: int) -> None:
         if (width, height) == self.size:
             return
+        limit = int(gl.glGetIntegerv(gl.GL_MAX_TEXTURE_SIZE))  # what GL refuses would leave the storage as it was
+        if max(width, height) > limit:
+            raise ShaderError(f"the graphics driver cannot draw into a texture of {width} x {height}; {limit} a side is the most")
         if not self.name:
             self.name = new_texture(filter_name=gl.GL_NEAREST)
             self._framebuffer = int(gl.glGenFramebuffers(1))
@@ -116,6 +121,7 @@ class Target:
         try:
             status = gl.glCheckFramebufferStatus(gl.GL_FRAMEBUFFER)
             if status != gl.GL_FRAMEBUFFER_COMPLETE:
+                gl.glGetError()  # said here: whoever makes the next texture asks for errors of its own
                 raise ShaderError(f"the graphics driver cannot draw into a texture of {self.size[0]} x {self.size[1]} (status {status:#x})")
             for capability in (gl.GL_BLEND, gl.GL_SCISSOR_TEST, gl.GL_DEPTH_TEST, gl.GL_CULL_FACE, gl.GL_FRAMEBUFFER_SRGB):
                 gl.glDisable(capability)

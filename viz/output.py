@@ -74,18 +74,18 @@ class Output:
 
     def draw(self, app: App) -> None:
         """After the canvas. The border to a second graphics context: what fails there ends the output and nothing else."""
-        if self.window is None or app.canvas.trouble or 0 in self.window.framebuffer_size:
+        if self.window is None or app.canvas.trouble or 0 in (size := self.window.framebuffer_size):
             return
         try:
-            self._show(app, self.window)
+            self._show(app, self.window, size)
         except Exception as e:
             self._shut(app)
             app.toasts.add("error", f"The output window was closed: {type(e).__name__}: {e}")
 
     def close(self) -> None:
-        if self.window is not None:
-            self.window.close()
-        self.window = None
+        window, self.window = self.window, None
+        if window is not None:
+            window.close()
         for each in (*self._painters, self._composition):
             each.delete()
         self._painters, self._composed = [], ()
@@ -102,8 +102,7 @@ class Output:
 
     # ------------------------------------------------------------------------------------------------ drawing
 
-    def _show(self, app: App, window: OutputWindow) -> None:
-        size = window.framebuffer_size
+    def _show(self, app: App, window: OutputWindow, size: tuple[int, int]) -> None:
         parts = self._parts(app, size)
         composed = (size, parts, tuple(painter.passes for painter in self._painters))
         if composed != self._composed:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from gui_utils import gl
+from gui_utils.composition import Composition, Part
 from gui_utils.errors import TextureError
 from gui_utils.picture import PicturePainter
 from gui_utils.sampling import MAGNIFY
-from gui_utils.shader import ShaderError, program
-from gui_utils.texture import FloatTexture
+from gui_utils.shader import Program, ShaderError, program
+from gui_utils.texture import ByteTexture, FloatTexture
 from gui_utils.tone import COLORMAPS, PictureView, ToneMap, paint
 
 pytestmark = pytest.mark.window
@@ -140,3 +141,32 @@ def test_an_empty_texture_and_a_mask_of_another_size_are_refused(window):
 def test_a_faulty_shader_shows_the_drivers_message(window):
     with pytest.raises(ShaderError, match=r"fragment shader: .*nonsense"):
         program("#version 330 core\nout vec4 r; void main() { r = nonsense; }")
+
+
+def test_another_texture_of_the_same_name_is_another_picture(window):
+    first, second = noise(8, 8, 3), -noise(8, 8, 3)
+    view = PictureView((0, 0, 8, 8), (8, 8))
+    with PicturePainter() as picture, FloatTexture(first) as texture:
+        picture.draw(texture, view)
+        again = FloatTexture()
+        again._texture = texture._texture  # as drivers do when the first one was deleted
+        again.upload(second)
+        assert (again.name, again.version) == (texture.name, texture.version)
+        picture.draw(again, view)
+        assert np.abs(picture.read().astype(int) - paint(second, view)).max() <= 1
+
+
+def test_what_fails_while_parts_are_composed_leaves_no_scissors_and_the_whole_is_opaque(window, monkeypatch):
+    composition, white = Composition(), ByteTexture(np.full((4, 4, 3), 255, np.uint8))
+    part = Part(white.name, (0, 0), (0, 0, 2, 4), opacity=0.25)
+    try:
+        gl.glBindTexture(gl.GL_TEXTURE_2D, composition.draw((4, 4), [part]))
+        drawn = np.frombuffer(gl.glGetTexImage(gl.GL_TEXTURE_2D, 0, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE), np.uint8).reshape(4, 4, 4)
+        assert (drawn[:, :, 3] == 255).all() and (drawn[:, :2, :3] == 64).all() and (drawn[:, 2:, :3] == 0).all()
+        monkeypatch.setattr(Program, "run", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            composition.draw((4, 4), [part])
+        assert not gl.glIsEnabled(gl.GL_SCISSOR_TEST) and not gl.glIsEnabled(gl.GL_BLEND)
+    finally:
+        composition.delete()
+        white.delete()

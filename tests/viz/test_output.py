@@ -19,6 +19,7 @@ from viz.canvas.overlay_tone import tone_of
 from viz.canvas.placement import Area, Content, Placement
 from viz.canvas.scene import Piece, clipped, elsewhere
 from viz.commands import ToggleOutput
+from viz.compare.pairs import with_views
 from viz.menus import HINTS, in_force
 from viz.output import LINE_PX, Output
 from viz.state import CompareView, Flow, Latent, OverlayView, Tone, View
@@ -206,6 +207,27 @@ def test_what_fails_ends_the_output_and_nothing_else(running, monkeypatch):
     running.ui.key("shift+f11")
     running.ui.frames(2)
     assert_shows(running, painted(running, running.app.good.picture))
+
+
+def test_no_size_is_too_small_and_one_that_is_too_large_ends_the_output_alone(running, monkeypatch):
+    running.app.state = with_views(running.state, {}, {}, {}).edit(Flow, on=True)
+    for mode, overlay in (("side", "flow.attached"), ("wipe", "")):
+        running.app.state = running.state.edit(CompareView, mode=mode).edit(OverlayView, image=overlay)
+        for size in ((1, 1), (3, 2), (500, 1), SIZE):
+            glfw.set_window_size(output(running)._handle, *size)
+            running.ui.frames(3)
+            assert output(running).framebuffer_size == size and output(running).screenshot().shape == (size[1], size[0], 3)
+    with monkeypatch.context() as minimised:
+        minimised.setattr(output_window.OutputWindow, "framebuffer_size", (0, 0))
+        running.ui.frames(2)
+        assert not running.app.toasts.log.entries
+    with monkeypatch.context() as immense:
+        immense.setattr(output_window.OutputWindow, "framebuffer_size", (1 << 20, 4))
+        running.ui.frames(1)
+    assert running.app.output.window is None and "cannot draw into a texture" in running.app.toasts.log.entries[-1].text
+    running.app.state = running.state.edit(Latent, x=2.0)
+    running.ui.frames(3)
+    assert not running.app.canvas.trouble and current() == ctypes.cast(running.window.handle, ctypes.c_void_p).value
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from gui_utils.libraries import imgui
@@ -26,6 +27,7 @@ class Item:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
+@cache  # Python's attribute cache would keep the names that are made up here
 def chord(keys: str) -> int:
     """Key code of "ctrl+shift+z"."""
     code = 0

@@ -29,6 +29,7 @@ SIZES = (
     (320, 240),
     (800, 500),
 )  # drawn at half scale: 640 x 400 holds what 1280 x 800 does
+OUTPUT_SIZES = ((1, 1), (3, 200), (320, 180), (640, 360))
 NOT_PRESSED = ("ctrl+q", "o")  # ends the program; asks the system for a dialog
 NOT_EDITED = (Source, Device, OwnLatent, Directions)  # files are dropped; another device is another machine
 TYPED = ("0", "1", "-1", "7.5", "1e9", "nan", "x", "", "0.01")
@@ -46,7 +47,7 @@ WEIGHTS = {
     "click": 20, "control": 24, "drag": 14, "key": 16, "edit": 12, "command": 5, "wheel": 4, "menu": 3, "hover": 3, "double": 3,
     "drop": 3, "panel": 4, "menubar": 2, "calm": 6, "set": 2, "idle": 2, "type": 2, "path": 0.5, "resize": 1, "settings": 1, "remote": 0.5,
     "export": 0.3, "figure": 0.1, "bundled": 0.1, "tour": 0.15, "offer": 0.2, "points": 0.3, "inversion": 0.3, "reference": 0.3,
-    "osc": 0.5,
+    "osc": 0.5, "output": 1,
 }  # fmt: skip
 
 
@@ -143,5 +144,6 @@ DRAWN: dict[str, Callable[[random.Random], tuple[Any, ...]]] = {
     "inversion": lambda s: (s.choice(("w", "w+")), s.randint(1, 14), s.random() < 0.3),
     "reference": lambda s: (s.choice(REFERENCES), s.randint(1, 4), s.random() < 0.5),
     "osc": lambda s: tuple((round(s.random(), 4), s.choice(OSC_VALUES)) for _ in range(s.randint(1, 6))),
+    "output": lambda s: (s.choice(("toggle", "toggle", "close", "fill", "double", "resize")), s.choice(OUTPUT_SIZES)),
     "points": lambda s: tuple((*_place(s), *_place(s)) for _ in range(s.randint(1, 2))),
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gui_utils.libraries import glfw
 from tests.endurance import files
 from tests.endurance.actions import BUNDLED, NETWORKS
 from tests.endurance.coverage import Coverage
@@ -156,6 +157,22 @@ class Errands:
         self.ui.frames(2)
         if isinstance(self.app.renderer, Inline):
             self.app.renderer.proceed(steps)
+        self.ui.frames(2)
+
+    def _output(self, what: str, size: tuple[int, int]) -> None:
+        """The output window is opened or closed; or something is done in it, as its own keys, mouse and edges do."""
+        window = self.app.output.window
+        if what == "toggle" or window is None:
+            self.ui.key("shift+f11")
+        elif what == "close":
+            window.request_close()
+        elif what == "fill":
+            window.key(glfw.KEY_F11, glfw.PRESS)
+        elif what == "double":
+            for _ in range(2):
+                window.click(glfw.MOUSE_BUTTON_LEFT, glfw.PRESS)
+        elif not window.monitor:
+            glfw.set_window_size(window._handle, *size)
         self.ui.frames(2)
 
     # ------------------------------------------------------------------------------------------------ tour, remote, OSC

@@ -13,6 +13,7 @@ from networks.measures.comparison import KINDS, Kind
 from viz.analysis import break_it, break_it_panel, filter_view, fourier_view
 from viz.analysis.measuring import Measurement, add_view_arguments, array_of, finite, shown, view_of
 from viz.errors import CommandError
+from viz.figures.drawing import Drawing
 from viz.figures.figure import Axis
 from viz.state import BreakIt, Filters, FourierView, Tap, ViewState
 
@@ -48,17 +49,18 @@ def run_filters(options: argparse.Namespace) -> int:
               for what, values in (("taps", one.taps), ("cycles", one.frequency), ("db", one.axis_db))}  # fmt: skip
     chosen = found.layers[filter_view.layer_index(found, network.tap_name(asked_layer), network)]
 
-    def figure() -> np.ndarray:
+    def figure() -> Drawing:
         from viz.analysis.figures import line_chart
+        from viz.figures.chart import Scales
 
         pair = {side: one for side in ("up", "down") if (one := getattr(chosen, side)) is not None}
         if not pair:
             raise CommandError(f"--out: {chosen.spec.name} has no filters, its rate stays; --layer chooses another")
         edge = max(one.lowpass.sampling_rate for one in pair.values()) / 2
         marks = {name: frequency for frequency, name, _ in filter_view.marks(chosen, list(pair.values())[-1])}
-        axes = Axis("cycles per image", 0.0, edge), Axis("dB", filter_view.LOW_DB, 6.0)
+        scales = Scales(Axis("cycles per image", 0.0, edge), Axis("dB", filter_view.LOW_DB, 6.0))
         title = f"{chosen.spec.name}: the response of its filters"
-        return line_chart({side: (one.frequency, one.axis_db) for side, one in pair.items()}, *axes, title, marks=marks)
+        return line_chart({side: (one.frequency, one.axis_db) for side, one in pair.items()}, scales, title, marks=marks)
 
     return asked.tell({"layers": layers}, lines, arrays, figure)
 
@@ -124,7 +126,7 @@ def run_fourier(options: argparse.Namespace) -> int:
     return asked.tell(facts, lines, arrays, lambda: waves_figure(found))
 
 
-def waves_figure(found: fourier_view.Fourier) -> np.ndarray:
+def waves_figure(found: fourier_view.Fourier) -> Drawing:
     """The plane of frequencies: a dot a wave, its hue the phase, its size what the network uses of it."""
     from viz.analysis.figures import dots_figure
 

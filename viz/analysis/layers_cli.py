@@ -9,6 +9,7 @@ import numpy as np
 from viz.analysis import channel_effect, layer_health, layer_shares, nonlinearity_chart
 from viz.analysis.measuring import Measurement, add_view_arguments, array_of, finite, shown, view_of
 from viz.errors import CommandError
+from viz.figures.drawing import Drawing
 from viz.figures.figure import Axis
 from viz.state import ChannelEffect, LayerHealth, LayerShares, Nonlinearity, Tap, ViewState
 
@@ -38,14 +39,17 @@ def run_nonlinearity(options: argparse.Namespace) -> int:
         f"{name}, {what}": values for name, pair in inside.curves.items() for what, values in zip(("cycles", "db"), pair, strict=True)
     }
 
-    def figure() -> np.ndarray:
+    def figure() -> Drawing:
         from viz.analysis.figures import line_chart
+        from viz.figures.chart import Scales
 
         high = max(float(np.nanmax(level)) for _, level in inside.curves.values())
         last = max(float(frequency[-1]) for frequency, _ in inside.curves.values())
-        axes = Axis("cycles per image", 0.0, last), Axis("dB, mean over circles", high - nonlinearity_chart.DEEPEST_DB, high + 6)
+        levels = Axis("dB, mean over circles", high - nonlinearity_chart.DEEPEST_DB, high + 6)
         marked = ", ".join(f"{name} {frequency:.4g}" for name, frequency in inside.marks.items())
-        return line_chart(inside.curves, *axes, f"inside {inside.name}: {marked}", marks=inside.marks)
+        return line_chart(
+            inside.curves, Scales(Axis("cycles per image", 0.0, last), levels), f"inside {inside.name}: {marked}", marks=inside.marks
+        )
 
     return asked.tell(facts, lines, arrays, figure)
 
@@ -70,14 +74,13 @@ def run_out_of_band(options: argparse.Namespace) -> int:
     arrays = {"layer": np.array([share.name for share in found])}
     arrays |= {field: array_of(getattr(share, field) for share in found) for field in fields}
 
-    def figure() -> np.ndarray:
-        from viz.analysis.figures import line_chart
+    def figure() -> Drawing:
+        from viz.analysis.figures import layers_chart
 
-        at = np.arange(len(found))
-        curves = {title: (at, np.array([layer_shares.decibels(getattr(share, field)) for share in found]))
+        curves = {title: array_of(layer_shares.decibels(getattr(share, field)) for share in found)
                   for title, field in layer_shares.CURVES.items()}  # fmt: skip
-        axes = Axis("layers in order of computation", -0.6, len(found) - 0.4), Axis("dB of the layer's power", layer_shares.LOWEST_DB, 3.0)
-        return line_chart(curves, *axes, "power out of band")
+        axis = Axis("dB of the layer's power", layer_shares.LOWEST_DB, 3.0)
+        return layers_chart([share.name for share in found], curves, axis, "power out of band")
 
     return asked.tell({"layers": layers}, lines, arrays, figure)
 
@@ -108,14 +111,13 @@ def run_health(options: argparse.Namespace) -> int:
     arrays: dict[str, np.ndarray] = {"layer": np.array([h.name for h in found]), "dead": np.array([len(h.dead) for h in found])}
     arrays |= {field: array_of(getattr(h, field) for h in found) for field in numbers}
 
-    def figure() -> np.ndarray:
-        from viz.analysis.figures import line_chart
+    def figure() -> Drawing:
+        from viz.analysis.figures import layers_chart
 
-        at = np.arange(len(found))
         levels = {"alone": array_of(h.own_db for h in found), "up to it": array_of(h.chain_db for h in found)}
         high = max(float(level[np.isfinite(level)].max(initial=0.0)) for level in levels.values())
-        axes = Axis("layers in order of computation", -0.6, len(found) - 0.4), Axis("dB of detail over the difference", 0.0, high + 6)
-        return line_chart({title: (at, level) for title, level in levels.items()}, *axes, f"{dtype} against float32")
+        axis = Axis("dB of detail over the difference", 0.0, high + 6)
+        return layers_chart([h.name for h in found], levels, axis, f"{dtype} against float32")
 
     return asked.tell(facts, lines, arrays, figure)
 
@@ -140,13 +142,14 @@ def run_channel_effect(options: argparse.Namespace) -> int:
     lines = (f"{asked.network.ref}: change of the picture without each channel of {found.layer}, {asked.latent}",
              *(f"  {channel:<8}{shown(found.db(channel), 'dB'):>14}" for channel in found.order))  # fmt: skip
 
-    def figure() -> np.ndarray:
+    def figure() -> Drawing:
         from viz.analysis.figures import line_chart
+        from viz.figures.chart import Scales
 
         levels = array_of(finite(found.db(channel)) for channel in found.order)
         low, high = float(np.nanmin(levels, initial=0.0)), float(np.nanmax(levels, initial=-120.0))
-        axes = Axis("rank", 0.0, max(1.0, found.channels - 1.0)), Axis("dB of the full range", low - 3, high + 6)
-        return line_chart({"change": (np.arange(found.channels), levels)}, *axes, f"the picture without each channel of {found.layer}")
+        scales = Scales(Axis("rank", 0.0, max(1.0, found.channels - 1.0)), Axis("dB of the full range", low - 3, high + 6))
+        return line_chart({"change": (np.arange(found.channels), levels)}, scales, f"the picture without each channel of {found.layer}")
 
     rows = [{"channel": channel, "db": finite(found.db(channel))} for channel in found.order]
     return asked.tell(facts, lines, {"order": np.array(found.order), "rms": array_of(found.rms)}, figure, rows)

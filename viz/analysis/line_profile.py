@@ -5,7 +5,6 @@ Nothing is computed for it: the line is read out of the picture on screen. The c
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -137,12 +136,9 @@ def arrays_of(line: Slice, found: dict[int, Profile]) -> dict[str, Any]:
 
 def export(line: Slice, found: dict[int, Profile]) -> SaveMeasurement:
     def figure() -> np.ndarray:
-        from PIL import Image
+        from viz.figures.drawing_file import pixels
 
-        from viz.figures.drawing_file import png
-
-        with Image.open(io.BytesIO(png(drawing(found, line_text(line))))) as image:
-            return np.asarray(image.convert("RGB"))
+        return pixels(drawing(found, line_text(line)))
 
     return SaveMeasurement("Profile", arrays_of(line, found), figure)
 

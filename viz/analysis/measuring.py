@@ -14,17 +14,20 @@ import numpy as np
 
 from viz import headless
 from viz.analysis.value_table import rows_of, save_table
-from viz.capture import save_npz, save_png
+from viz.capture import save_npz
 from viz.cli import arguments, pose as cli_pose
 from viz.cli.arguments import add_engine_arguments, at_least_one, seed_number
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
+from viz.figures.drawing import Drawing
 from viz.latent_text import latent_text, seed_of
 from viz.request import Frame, NetworkFacts, OverlayImage, OverlayResult
-from viz.state import ANALYSES, BreakIt, Device, EditActivations, Latent, Pose, Source, Tap, Truncation, ViewState
+from viz.session.origin import running_command
+from viz.state import ANALYSES, BreakIt, Device, EditActivations, Filters, Latent, Pose, Source, Tap, Truncation, ViewState
 
-OUTPUTS = (".png", ".npz", ".csv")
-OUTPUTS_HELP = ".png: a figure; .npz: the numbers as arrays; .csv: as a table, with what --json names them"
+FIGURES = (".png", ".svg", ".pdf")
+OUTPUTS = (*FIGURES, ".npz", ".csv")
+OUTPUTS_HELP = ".png, .svg or .pdf: a figure; .npz: the numbers as arrays; .csv: as a table, with what --json names them"
 
 
 def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: str, posed: bool = True, outputs: str = OUTPUTS_HELP) -> None:
@@ -100,25 +103,34 @@ class Measurement:
         facts: Mapping[str, Any],
         lines: Iterable[str],
         arrays: Mapping[str, Any],
-        figure: Callable[[], np.ndarray] | None = None,
+        figure: Callable[[], Drawing] | None = None,
         rows: list[dict[str, Any]] | None = None,
     ) -> int:
-        """Writes the file that was asked for (`arrays`, the figure, uint8 [H, W, 3], or a table), prints the lines or, as JSON, the facts.
+        """Writes the file that was asked for (`arrays`, the figure, or a table), prints the lines or, as JSON, the facts.
 
         `rows`: of a table, where the facts hold no list of them.
         """
         out: Path | None = self.options.out
         whole = {**self.facts, **facts}
         if out is not None and out.suffix.lower() == ".npz":
-            save_npz(out, arrays)
+            save_npz(out, arrays, self.view)
         elif out is not None and out.suffix.lower() == ".csv":
             save_table(out, rows_of(whole if rows is None else {**whole, "rows": rows}))
         elif out is not None:
             if figure is None:
                 raise CommandError(f"--out {out.name}: there is no picture of this measurement")
-            save_png(out, figure(), None)
+            self._save(out, figure())
         print(json.dumps(whole, indent=1, allow_nan=False) if self.options.json else "\n".join(lines))
         return 0
+
+    def _save(self, out: Path, figure: Drawing) -> None:
+        """With what was measured in words below it, and the view and the command inside."""
+        from viz.compare.caption import shared
+        from viz.figures.drawing_file import save
+        from viz.figures.page import page
+
+        of_latent = not self.view.get(Filters).on  # the design is the same for all of them
+        save(out, page(figure, self.frame, shared(self.view) if of_latent else ""), self.view.to_json(), running_command())
 
 
 def check_out(options: argparse.Namespace) -> None:

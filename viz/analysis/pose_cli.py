@@ -11,6 +11,7 @@ import numpy as np
 from viz.analysis import flicker, flow_chart, layer_chart, live_equivariance, sweep_chart
 from viz.analysis.measuring import Measurement, add_view_arguments, array_of, finite, shown, view_of
 from viz.errors import CommandError
+from viz.figures.drawing import Drawing
 from viz.figures.figure import Axis
 from viz.state import Equivariance, Flicker, Flow, LayerEquivariance, Pose, Sweep, ViewState
 
@@ -46,7 +47,7 @@ def run_flow(options: argparse.Namespace) -> int:
     if image is not None and image.arrows is not None:
         arrays |= {"at": image.arrows.at, "moved": image.arrows.moved, "expected": image.arrows.expected}
 
-    def figure() -> np.ndarray:
+    def figure() -> Drawing:
         from gui_utils.tone import colormap_table
         from viz.analysis.figures import arrows_figure
 
@@ -66,7 +67,7 @@ ERRORS = {"level": live_equivariance.LEVEL, "signed": live_equivariance.SIGNED, 
 
 def add_equivariance_arguments(parser: argparse.ArgumentParser) -> None:
     add_view_arguments(parser, num=0, counted="")
-    parser.add_argument("--image", choices=tuple(ERRORS), default="level", help="the error that a .png shows (default level, in dB)")
+    parser.add_argument("--image", choices=tuple(ERRORS), default="level", help="the error that a figure shows (default level, in dB)")
 
 
 def pose_facts(view: ViewState) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def run_equivariance(options: argparse.Namespace) -> int:
     image = asked.images[ERRORS[options.image]]
     arrays = {name: asked.images[key].values for name, key in ERRORS.items()} | {"mask": image.mask, "db": array_of([now.db])}
 
-    def figure() -> np.ndarray:
+    def figure() -> Drawing:
         from viz.analysis.figures import picture_figure
 
         return picture_figure(image, f"{image.label}; {title.split(' ')[0]} {number}")
@@ -133,7 +134,7 @@ def run_flicker(options: argparse.Namespace) -> int:
              f"steadiness, peak over flicker: {shown(found.db, 'dB')}")  # fmt: skip
     image = asked.images[flicker.DEVIATION]
 
-    def figure() -> np.ndarray:
+    def figure() -> Drawing:
         from viz.analysis.figures import picture_figure
 
         return picture_figure(image, f"flicker, steadiness {shown(found.db, 'dB')}")
@@ -162,10 +163,10 @@ def run_by_layer(options: argparse.Namespace) -> int:
              *(f"  {name:<20}{shown(db, 'dB'):>12}" for name, db in found.found))  # fmt: skip
     names, values = [name for name, _ in found.found], [db for _, db in found.found]
 
-    def figure() -> np.ndarray:
-        from viz.analysis.figures import bar_chart
+    def figure() -> Drawing:
+        from viz.analysis.figures import layers_chart
 
-        return bar_chart(names, [finite(v) for v in values], _db_axis(values, zero=True), "how every layer follows the pose")
+        return layers_chart(names, {"": array_of(map(finite, values))}, _db_axis(values, zero=True), "how every layer follows the pose")
 
     return asked.tell(facts, lines, {"layer": np.array(names), "db": array_of(values)}, figure)
 
@@ -196,12 +197,13 @@ def run_sweep(options: argparse.Namespace) -> int:
              *(f"  {p.value * scale:10.4f}{shown(p.db, 'dB'):>12}" for p in curve.points))  # fmt: skip
     x, y = array_of(p.value * scale for p in curve.points), array_of(p.db for p in curve.points)
 
-    def figure() -> np.ndarray:
+    def figure() -> Drawing:
         from viz.analysis.figures import line_chart
+        from viz.figures.chart import Scales
 
         label = "shift to the right (pixels)" if curve.over == "shift" else "degrees, counter-clockwise"
-        axes = Axis(label, float(x.min()), float(x.max())), _db_axis(y)
-        return line_chart({"PSNR": (x, np.where(np.isfinite(y), y, np.nan))}, *axes, f"equivariance over {curve.over}")
+        scales = Scales(Axis(label, float(x.min()), float(x.max())), _db_axis(y))
+        return line_chart({"PSNR": (x, np.where(np.isfinite(y), y, np.nan))}, scales, f"equivariance over {curve.over}")
 
     return asked.tell(facts, lines, {unit: x, "db": y}, figure)
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from viz.analysis.measuring import Measurement, add_view_arguments, check_out, check_pose, finite, shown, view_of
 from viz.analysis.slice import ENOUGH
-from viz.analysis.slice_strip import CAPACITY, Collected, export
+from viz.analysis.slice_strip import CAPACITY, Collected, drawing, export
 from viz.errors import CommandError
+from viz.figures.drawing import Drawing
 from viz.headless import first_frame
 from viz.request import Frame
 from viz.stages import quiet
@@ -62,8 +63,12 @@ def run(options: argparse.Namespace) -> int:
         f"{asked.network.ref}: {options.num} pictures from {asked.latent}, moved by {options.move}",
         f"detail that stands still: {percent}",
     )
-    saved = export(collected, Tone())
-    return asked.tell(facts, lines, saved.arrays, saved.figure)
+
+    def figure() -> Drawing:
+        title = f"slice over {options.num} pictures, moved by {options.move}, stuck {percent}"
+        return replace(drawing(collected, Tone()), title=title)
+
+    return asked.tell(facts, lines, export(collected, Tone()).arrays, figure)
 
 
 def collect(options: argparse.Namespace, line: Slice) -> tuple[Frame, Collected]:

@@ -19,6 +19,7 @@ from gui_utils.text import number_text
 from gui_utils.tone import ToneMap, tone_map
 from viz.analysis.slice import NO_LENGTH, ScanLine, SliceStrip
 from viz.commands import SaveMeasurement
+from viz.figures.drawing import Drawing
 from viz.panels import Panel, PanelContext
 from viz.panels.invitation import START, invitation
 from viz.panels.parts import NO_NETWORK, beside, cached, unit_note, wrapped_text
@@ -158,12 +159,22 @@ def export(collected: Collected, tone: Tone) -> SaveMeasurement:
     }
 
     def figure() -> np.ndarray:
-        from viz.figures.figure import Axis, framed
+        from viz.figures.drawing_file import pixels
 
-        title = f"stuck {number_text(None if score is None else 100 * score, '%')}"
-        return framed(pixels_of(values, tone), Axis("pictures", 0, count), Axis("image widths", -length / 2, length / 2), title)
+        return pixels(drawing(collected, tone))
 
     return SaveMeasurement("Slice", arrays, figure)
+
+
+def drawing(collected: Collected, tone: Tone) -> Drawing:
+    """The strip with its axes."""
+    from viz.analysis.figures import strip_figure
+    from viz.figures.figure import Axis
+
+    score, half = collected.score(), collected.length / 2
+    title = f"slice, stuck {number_text(None if score is None else 100 * score, '%')}"
+    axes = Axis("pictures", 0, collected.values.shape[1]), Axis("image widths", -half, half)
+    return strip_figure(pixels_of(collected.values, tone), *axes, title)
 
 
 PANEL = Panel("Slice", "bottom", 10, draw, resets=(Slice,), workspaces=(5,))

@@ -23,6 +23,7 @@ from viz.analysis.parts import progress, result_of, switch
 from viz.analysis.spectrum_cli import RANGE_DB, figure
 from viz.analysis.spectrum_reference import NAME as REFERENCE, averaged
 from viz.commands import SaveMeasurement
+from viz.figures.drawing_file import pixels
 from viz.panels import Panel, PanelContext
 from viz.panels.invitation import invitation
 from viz.panels.parts import NO_NETWORK, cached, wrapped_text
@@ -70,7 +71,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     found: Curves | None = result.values if result is not None else None
     imgui.same_line(0, imgui.get_font_size())
     if button(EXPORT, disabled="" if found else "Nothing was measured yet.") and found:
-        context.emit(SaveMeasurement("Spectrum", save_arrays(found), lambda: figure(found)))
+        context.emit(SaveMeasurement("Spectrum", save_arrays(found), lambda: pixels(figure(found))))
     num, seed = state.get(AverageSpectrum).num, state.get(AverageSpectrum).seed
     state = progress(state, AverageSpectrum, result, f"{found.count if found else 0} of {num} pictures", stays=True)
     state = state.edit(AverageSpectrum, num=input_int(NUM, num), seed=input_int(SEED, seed))

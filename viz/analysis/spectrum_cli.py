@@ -22,8 +22,11 @@ from viz.analysis.average_spectrum import (
 )
 from viz.cli.arguments import at_least_one, check_out, natural
 from viz.errors import CommandError
+from viz.figures.drawing import Drawing
+from viz.figures.page import captioned
+from viz.session.origin import running_command
 
-OUTPUTS = (".npz", ".png")
+OUTPUTS = (".npz", ".png", ".svg", ".pdf")
 RANGE_DB = (-50.0, 30.0)  # of the figure's colours
 
 
@@ -33,10 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--num", metavar="N", type=at_least_one, default=100, help="pictures (default 100)")
     parser.add_argument("--seed", metavar="S", type=natural, default=0, help="first seed (default 0); pictures of a folder go by name")
-    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".npz: curves and map; .png: the map with its axes")
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".npz: curves and map; .png, .svg, .pdf: the map with axes")
     parser.add_argument("--reference", metavar="NPZ|NETWORK|FOLDER", default=None,
                         help="what it is compared with: curves of both, and A - B in dB")  # fmt: skip
-    parser.add_argument("--curves", action="store_true", help="a .png shows curves (with --reference: A - B) and not the map")
+    parser.add_argument("--curves", action="store_true", help="a figure shows curves (with --reference: A - B) and not the map")
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
 
 
@@ -51,15 +54,22 @@ def run(options: argparse.Namespace) -> int:
 
         save_npz(out, {**save_arrays(found), **difference_arrays(found, other)})
     else:
-        from viz.capture import save_png
+        from viz.figures.drawing_file import save
 
-        save_png(out, curves_figure(found, other) if options.curves or other is not None else figure(found), None)
+        drawn = curves_figure(found, other) if options.curves or other is not None else figure(found)
+        save(out, captioned(drawn, f"Average power spectrum: {drawn.title}{_seeds(options)}"), command=running_command())
     print(f"{out}: {found.count} pictures of {found.label}, mean {found.mean:.2f}, standard deviation {found.std:.2f} (0 to 255)")
     if other is not None:
         axis, level = difference(found, other)["radial"]
         middle = float(np.median(level[axis > axis[-1] / 2]))
         print(f"minus {other.count} pictures of {other.label}: {middle:+.2f} dB in the upper half of the frequencies (median over circles)")
     return 0
+
+
+def _seeds(options: argparse.Namespace) -> str:
+    """Which pictures of networks were measured; those of a folder go by name."""
+    folders = picture_files(Path(options.source)) and (options.reference is None or picture_files(Path(options.reference)))
+    return "" if folders else f", seeds {options.seed} to {options.seed + options.num - 1}"
 
 
 def reference(options: argparse.Namespace) -> Curves | None:
@@ -79,9 +89,10 @@ def difference_arrays(found: Curves, other: Curves | None) -> dict[str, Any]:
     return {f"difference_{name}_{what}": values for name, line in pairs for what, values in zip(("frequency", "db"), line, strict=True)}
 
 
-def curves_figure(found: Curves, other: Curves | None) -> np.ndarray:
+def curves_figure(found: Curves, other: Curves | None) -> Drawing:
     """The curves, or with a reference A - B, in dB over cycles per image."""
     from viz.analysis.figures import line_chart
+    from viz.figures.chart import Scales
     from viz.figures.figure import Axis
 
     lines = found.lines() if other is None else difference(found, other)
@@ -89,7 +100,8 @@ def curves_figure(found: Curves, other: Curves | None) -> np.ndarray:
     last = max(float(frequency[-1]) for frequency, _ in lines.values())
     label = "dB" if other is None else "dB, A - B"
     title = f"A: {found.label}, {found.count} pictures" + ("" if other is None else f"; B: {other.label}, {other.count} pictures")
-    return line_chart(lines, Axis("cycles per image", 0.0, last), Axis(label, float(values.min()) - 3, float(values.max()) + 5), title)
+    level = Axis(label, float(values.min()) - 3, float(values.max()) + 5)
+    return line_chart(lines, Scales(Axis("cycles per image", 0.0, last), level), title)
 
 
 def measured(options: argparse.Namespace) -> Curves:
@@ -120,14 +132,14 @@ def _pictures(options: argparse.Namespace, report: Any) -> tuple[str, Iterator[A
     return loaded.ref, (p for p in network_pictures(network, num=options.num, seed=options.seed) if p is not None), options.num
 
 
-def figure(found: Curves) -> np.ndarray:
+def figure(found: Curves) -> Drawing:
     """The map in dB, from -50 to 30, with its axes in cycles per image."""
     from gui_utils.tone import ToneMap, tone_map
-    from viz.figures.figure import Axis, framed
+    from viz.analysis.figures import map_figure
+    from viz.figures.figure import Axis
 
     low, high = RANGE_DB
     tone = ToneMap(gain=1 / (high - low), offset=-low / (high - low), signed=False, colormap="viridis")
     right, (bottom, top) = found.spans
     x, y = Axis("cycles per image", *right), Axis("cycles per image", -top, -bottom)
-    title = f"{found.label}, {found.count} pictures, {low:.0f} to {high:.0f} dB"
-    return framed(tone_map(found.heat_db, tone), x, y, title, equal=True)
+    return map_figure(tone_map(found.heat_db, tone), x, y, f"{found.label}, {found.count} pictures", ("viridis", Axis("dB", low, high)))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-import numpy as np
-
 from viz.analysis import sticking_average as overlay
 from viz.analysis.measuring import Measurement, add_view_arguments, array_of, shown, view_of
 from viz.cli.render import seed_number
 from viz.errors import CommandError
+from viz.figures.drawing import Drawing
 from viz.state import Sticking, ViewState
 
 IMAGES = {"mean": overlay.MEAN, "deviation": overlay.DEVIATION, "detail": overlay.DETAIL}
@@ -26,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help=f"deviation of the shifts, with --space pose (default {default.reach_px:g})")  # fmt: skip
     parser.add_argument("--neighbours-seed", metavar="S", type=seed_number, default=default.seed, help="of the neighbours (default 0)")
     parser.add_argument("--hold-pose", action="store_true", help="give every neighbour the pose of the latent itself")
-    parser.add_argument("--image", choices=tuple(IMAGES), default="mean", help="what a .png shows (default mean)")
+    parser.add_argument("--image", choices=tuple(IMAGES), default="mean", help="what a figure shows (default mean)")
 
 
 def view(options: argparse.Namespace) -> ViewState:
@@ -53,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     arrays = {name: asked.images[image].values for name, image in IMAGES.items()}
     arrays |= {"octaves": array_of(v for o in kept.octaves for v in (o.low, o.high, o.share, o.held)).reshape(-1, 4)}
 
-    def figure() -> np.ndarray:
+    def figure() -> Drawing:
         from viz.analysis.figures import picture_figure
 
         return picture_figure(asked.images[IMAGES[options.image]], f"{options.image} of {kept.count}, detail kept {percent(kept.share)}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gui_utils.tone import colormap_table
-from viz.figures.drawing import FAINT, INK, Box, Color, Item, Line, Picture, Text
+from viz.figures.drawing import FAINT, INK, Box, Color, Disc, Item, Line, Picture, Text
 from viz.figures.figure import Axis, ticks
 
 COLORS: tuple[Color, ...] = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (86, 86, 86))  # Okabe and Ito, for white paper
@@ -29,7 +29,7 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A named line through (x, y); what is not finite interrupts it. `stems`: from the lower edge of the chart to each point."""
+    """A named line through (x, y); what is not finite interrupts it. `dots`: one at each point; `stems`: from 0 to each."""
 
     label: str
     x: np.ndarray
@@ -37,6 +37,7 @@ class Curve:
     color: Color
     dash: tuple[float, ...] = ()
     stems: bool = False
+    dots: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Scales:
 
 def chart(place: Place, scales: Scales, curves: Sequence[Curve], title: str = "", marks: Iterable[tuple[float, str]] = ()) -> list[Item]:
     """Lines over a grid. `marks` are vertical lines with a name (a cutoff, a limit)."""
-    at = _placing(place, scales)
+    at = placing(place, scales)
     items: list[Item] = [*_grid(place, scales, at)]
     for value, name in marks:
         if scales.x.low <= value <= scales.x.high:
@@ -76,7 +77,7 @@ def picture(place: Place, pixels: np.ndarray, x: Axis | None = None, y: Axis | N
     if x is None or y is None:
         return [*items, Box(place.x, place.y, place.width, place.height), *_title(place, title)]
     scales = Scales(x, Axis(y.label, y.high, y.low))
-    return [*items, *frame(place, scales, _placing(place, scales), title)]
+    return [*items, *frame(place, scales, placing(place, scales), title)]
 
 
 def color_scale(place: Place, colormap: str, axis: Axis) -> list[Item]:
@@ -121,7 +122,7 @@ def _title(place: Place, title: str) -> list[Item]:
     return [Text(place.x, place.y - 5, title, 9)] if title else []
 
 
-def _placing(place: Place, scales: Scales):
+def placing(place: Place, scales: Scales):
     """From values to points on the page."""
     x, y = scales.x, scales.y
 
@@ -160,7 +161,8 @@ def _curve(curve: Curve, place: Place, at) -> list[Item]:
             runs.append([])
         else:
             runs[-1].append(point)
-    return [Line(tuple(run), curve.color, 1.2, curve.dash) for run in runs if len(run) > 1]
+    dots = [Disc(*point, 1.6, curve.color) for point in points if point is not None and curve.dots]
+    return [*(Line(tuple(run), curve.color, 1.2, curve.dash) for run in runs if len(run) > 1), *dots]
 
 
 def _legend(place: Place, curves: Sequence[Curve], side: str) -> list[Item]:

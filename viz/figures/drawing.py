@@ -58,7 +58,17 @@ class Picture:
     pixels: np.ndarray
 
 
-Item = Line | Box | Text | Picture
+@dataclass(frozen=True)
+class Disc:
+    """Filled, around (x, y)."""
+
+    x: float
+    y: float
+    radius: float
+    color: Color = INK
+
+
+Item = Line | Box | Text | Picture | Disc
 
 
 @dataclass(frozen=True, eq=False)

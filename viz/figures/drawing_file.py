@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, PngImagePlugin
 
 from torch_utils.atomic import atomic
 from viz.capture import COMMAND_KEY, KEY
-from viz.figures.drawing import Box, Color, Drawing, Line, Picture, Text
+from viz.figures.drawing import Box, Color, Disc, Drawing, Item, Line, Picture, Text
 from viz.figures.figure import figure_font
 from viz.session import origin
 
@@ -53,7 +53,7 @@ def svg(drawing: Drawing, view_json: str = "", command: str = "") -> bytes:
     return "\n".join(line for line in lines if line).encode()
 
 
-def _svg_item(item: Line | Box | Text | Picture) -> str:
+def _svg_item(item: Item) -> str:
     match item:
         case Line():
             points = " ".join(f"{x:.2f},{y:.2f}" for x, y in item.points)
@@ -73,6 +73,8 @@ def _svg_item(item: Line | Box | Text | Picture) -> str:
             box = f'x="{item.x:.2f}" y="{item.y:.2f}" width="{item.width:.2f}" height="{item.height:.2f}" preserveAspectRatio="none"'
             encoded = base64.b64encode(data.getvalue()).decode()
             return f'<image {box} style="image-rendering:pixelated" href="data:image/png;base64,{encoded}"/>'
+        case Disc():
+            return f'<circle cx="{item.x:.2f}" cy="{item.y:.2f}" r="{item.radius:.2f}" fill="{_hex(item.color)}"/>'
 
 
 def _hex(color: Color) -> str:
@@ -108,7 +110,7 @@ def pdf(drawing: Drawing, view_json: str = "", command: str = "") -> bytes:
     return bytes(out)
 
 
-def _pdf_item(item: Line | Box | Text | Picture, page: float, names: dict[int, str]) -> str:
+def _pdf_item(item: Item, page: float, names: dict[int, str]) -> str:
     """In PDF's coordinates: y counts from below."""
     rgb = lambda color: " ".join(f"{c / 255:.3f}" for c in color)  # noqa: E731
     match item:
@@ -130,6 +132,9 @@ def _pdf_item(item: Line | Box | Text | Picture, page: float, names: dict[int, s
         case Picture():
             box = f"{item.width:.2f} 0 0 {item.height:.2f} {item.x:.2f} {page - item.y - item.height:.2f}"
             return f"q {box} cm /{names[id(item)]} Do Q"
+        case Disc():  # a line without length, with round ends
+            at = f"{item.x:.2f} {page - item.y:.2f}"
+            return f"[] 0 d 1 J {2 * item.radius:.2f} w {rgb(item.color)} RG {at} m {at} l S 0 J"
 
 
 def _pdf_picture(item: Picture) -> bytes:
@@ -184,7 +189,13 @@ def png(drawing: Drawing, view_json: str = "", command: str = "") -> bytes:
     return data.getvalue()
 
 
-def _png_item(canvas: Image.Image, item: Line | Box | Text | Picture, k: int) -> None:
+def pixels(drawing: Drawing) -> np.ndarray:
+    """uint8 [H, W, 3], as the .png has them."""
+    with Image.open(io.BytesIO(png(drawing))) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _png_item(canvas: Image.Image, item: Item, k: int) -> None:
     ink = ImageDraw.Draw(canvas)
     match item:
         case Line():
@@ -209,6 +220,9 @@ def _png_item(canvas: Image.Image, item: Line | Box | Text | Picture, k: int) ->
             size = max(1, round(item.width * k)), max(1, round(item.height * k))
             larger = Image.fromarray(np.ascontiguousarray(item.pixels)).resize(size, Image.Resampling.NEAREST)
             canvas.paste(larger, (round(item.x * k), round(item.y * k)))
+        case Disc():
+            x, y, r = item.x * k, item.y * k, item.radius * k
+            ink.ellipse((x - r, y - r, x + r, y + r), fill=item.color)
 
 
 def _dashes(line: Line) -> list[list[tuple[float, float]]]:

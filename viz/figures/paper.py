@@ -21,8 +21,8 @@ from viz.compare.caption import shared
 from viz.errors import CommandError
 from viz.figures.chart import COLORS, Curve, Place, Scales, chart, color_scale, picture
 from viz.figures.drawing import Drawing, Item, Text
-from viz.figures.drawing_file import helvetica_width
 from viz.figures.figure import Axis
+from viz.figures.page import EDGE, page
 from viz.headless import first_frame, refined
 from viz.panels.spectrum_math import radial_profile
 from viz.request import Frame, OverlayImage
@@ -54,7 +54,7 @@ SPECTRUM_DB = (-60.0, 30.0)
 RESPONSE_DB = -110.0
 SPECTRUM_RANGE_DB = 150.0  # at most, of the spectra of all layers
 GAP, MARGIN, ROW = 46.0, 44.0, 26.0
-EDGE, BAR = 14.0, 36.0  # right of the last chart, and room for a colour scale
+BAR = 36.0  # room for a colour scale; EDGE: right of the last chart
 OF_THE_NETWORK = ("Figure 4a", "Figure 4c", "Figure 6")  # whatever the latent and the pose
 NO_VALUE = 225  # grey where there is nothing to measure
 
@@ -279,10 +279,4 @@ def _pixels(image: OverlayImage) -> np.ndarray:
 
 def _drawing(recipe: Recipe, frame: Frame, title: str, width: float, height: float, items: list[Item]) -> Drawing:
     """The page, with a line that says what was measured."""
-    facts = frame.network
-    assert facts is not None
-    seen = "" if title in OF_THE_NETWORK else shared(recipe.plain)
-    name = f"{title}: {facts.name} (config {facts.config_name}, {facts.resolution} px)"
-    caption = ", ".join(filter(None, (name, seen, frame.broken, frame.edited)))
-    size = min(7.0, 7.0 * (width - 2 * EDGE) / max(1.0, 7.0 * helvetica_width(caption)))  # a long name is set smaller
-    return Drawing(width, height + 16, (*items, Text(EDGE, height + 9, caption, size, color=(90, 90, 90))), caption)
+    return page(Drawing(width, height, tuple(items), title), frame, "" if title in OF_THE_NETWORK else shared(recipe.plain))

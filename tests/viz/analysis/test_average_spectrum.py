@@ -15,11 +15,12 @@ from tests.networks.loading.server import Site, serving
 from tests.viz.asked import GOLDEN, TINY_R, ask, kinds_put, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz import cli
-from viz.analysis import spectrum_chart, spectrum_reference
+from viz.analysis import figures, spectrum_chart, spectrum_reference
 from viz.analysis.average_spectrum import Curves, SetPower, curves, decibels, load_curves, network_pictures, save_arrays
 from viz.commands import SaveMeasurement
 from viz.errors import CommandError
-from viz.figures.figure import ABOVE, BELOW, LEFT, RIGHT
+from viz.figures import page
+from viz.figures.drawing_file import SCALE
 from viz.panels import PanelContext
 from viz.request import OverlayResult, RenderRequest
 from viz.stages.downloads import THREAD
@@ -111,7 +112,9 @@ def test_a_folder_of_pictures_and_a_figure(tmp_path, capsys):
     assert "2 pictures" in capsys.readouterr().out
     with Image.open(out) as figure:
         assert figure.width > 480
-        assert figure.height - ABOVE - BELOW == figure.width - LEFT - RIGHT, "as much of a frequency is as long either way"
+        around = figures.LEFT + figures.RIGHT + figures.BAR, figures.ABOVE + figures.BELOW + page.ROOM
+        width, height = (side - SCALE * room for side, room in zip(figure.size, around, strict=True))
+        assert width == height, "as much of a frequency is as long either way"
     Image.fromarray(np.zeros((8, 16, 3), np.uint8)).save(folder / "9.png")
     assert cli.run(["spectrum", str(folder), "--out", str(out)]) == 1
     assert "9.png is 16 x 8" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -25,7 +26,8 @@ from viz.analysis import (
 from viz.analysis.equivariance import SweepPoint
 from viz.analysis.slice_strip import Collected
 from viz.cli.broken import breaking
-from viz.figures import figure
+from viz.export.film_file import read
+from viz.figures import drawing_file, figure
 from viz.groups.layer import LayerBreak
 from viz.pipeline import Pipeline
 from viz.request import OverlayResult, RenderRequest
@@ -46,6 +48,7 @@ from viz.state import (
     ViewState,
 )
 
+write = drawing_file.save
 GOLDEN = Path(__file__).resolve().parent.parent.parent / "golden"
 TINY_R, TINY_SG2 = (str(GOLDEN / f"tiny_{name}.pkl") for name in ("r", "sg2"))
 VIEW = ViewState().put(Source(TINY_R)).put(Latent(x=4.0))
@@ -238,6 +241,24 @@ def test_fourier(capsys, tmp_path):
     with Image.open(tmp_path / "a.png") as image:
         assert image.width > 500 and len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 50
     assert cli.run(["fourier", TINY_SG2]) == 1 and "not from waves" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".pdf", ".png"])
+def test_a_figure_says_what_was_measured_and_holds_the_view(suffix, tmp_path, capsys, monkeypatch):
+    """All of them by one writer."""
+    drawn = []
+    monkeypatch.setattr(drawing_file, "save", lambda *parts: (drawn.append(parts[1]), write(*parts)))
+    caption = "tiny_r (config R, 32 px), seed 4, moved (0.050, −0.020) widths, turned 36.0°, channels 0–1 of L3 off"
+    for command in ("by-layer", "equivariance", "fourier", "nonlinearity", "sticking"):
+        words = ["--num", "2"] * (command == "sticking")
+        out = tmp_path / f"{command}{suffix}"
+        assert cli.run([command, TINY_R, "--seed", "4", *POSE, "--edit", "L3:0-1:gain=0", *words, "--out", str(out)]) == 0
+        assert caption in drawn[-1].title, drawn[-1].title
+        assert read(out).views[0].get(Pose) == POSED.get(Pose)
+    if suffix == ".svg":
+        root = ElementTree.parse(tmp_path / "by-layer.svg").getroot()
+        texts = ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert "L3_52_16" in texts and any(caption in text for text in texts)
 
 
 def test_break_it(capsys):

@@ -120,6 +120,10 @@ class App:
         self._frame_times.append(time.perf_counter() - self._last_step)
         self.finish(step_s)
 
+    def time_no_frames(self) -> None:
+        """In a film of the window, how long its own frames take is nobody's business."""
+        self._frame_times = deque(maxlen=0)
+
     def begin(self) -> float:
         """Before a frame: what arrived. Returns the seconds since the last one."""
         now = time.perf_counter()

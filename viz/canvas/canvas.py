@@ -18,7 +18,7 @@ from viz.canvas.badge import badge_text, draw_badge
 from viz.canvas.comparison import CanvasCompare, drag_divider, on_divider
 from viz.canvas.contact_sheet import measured
 from viz.canvas.cursor import share_cursor
-from viz.canvas.overlay import NOT_KEPT, CanvasOverlay, keep_first, laid_over, value_under
+from viz.canvas.overlay import NOT_KEPT, CanvasOverlay, keep_first, laid_over, mixed, value_under
 from viz.canvas.picture import CanvasPicture
 from viz.canvas.placement import Area, Content, Placement, Probe, beside, pan, place, probe, zoom_at
 from viz.canvas.sample_values import draw_sample_values
@@ -28,7 +28,7 @@ from viz.compare.compare import compared, own_values
 from viz.panels import PanelContext
 from viz.pose_text import deformation
 from viz.request import Frame, NetworkFacts, OverlayImage, Picture
-from viz.state import Channels, CompareView, OverlayView, Pose, Slice, Tone, View, ViewState
+from viz.state import Channels, OverlayView, Pose, Slice, Tone, View, ViewState
 
 RING_POINTS = 96
 STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
@@ -145,7 +145,7 @@ class Canvas:
                     self._scan_line(lines, state.get(Slice))
                 if drag_points.visible(state):
                     drag_points.draw(lines, self.placement, state, frame, self.gesture, self.mouse() if hovered else None)
-            if self.overlay_image is None and (not compared(state) or state.get(CompareView).mode == "side"):
+            if self.overlay_image is None and not mixed(state):
                 draw_sample_values(lines, picture, self.placement, self.content, margins=state.get(View).margins)
             altered = "" if compared(state) else badge_text(frame)  # else the captions say it
             draw_badge("\n".join(filter(None, (altered, keep_first(state, frame) and NOT_KEPT))), area)

@@ -30,10 +30,14 @@ def offered(frame: Frame | None) -> dict[str, OverlayImage]:
     return {name: image for result in frame.overlays.values() for name, image in result.images.items()}
 
 
+def mixed(state: ViewState) -> bool:
+    """Whether what is drawn is of two views in one place."""
+    return compared(state) and state.get(CompareView).mode != "side"
+
+
 def laid_over(state: ViewState, frame: Frame | None) -> OverlayImage | None:
     """The image that lies over this frame's picture. In a comparison a measurement is of the first view alone."""
-    mixed = compared(state) and state.get(CompareView).mode != "side"
-    return None if mixed else offered(frame).get(state.get(OverlayView).image)
+    return None if mixed(state) else offered(frame).get(state.get(OverlayView).image)
 
 
 def keep_first(state: ViewState, frame: Frame | None) -> str:

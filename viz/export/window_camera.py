@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -56,7 +55,7 @@ class FilmedWindow:
         try:
             view = AppOptions(view=session.views[0], headless=True, workspace=settings.workspace)
             self.app = App(view, self.window, renderer, settings)
-            self.app._frame_times = deque(maxlen=0)
+            self.app.time_no_frames()
             self.app.context.film.edit(session.timeline)
             for _ in range(SETTLE_FRAMES):
                 self.app.step(dt=0.0)

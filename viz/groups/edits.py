@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from viz.groups.groups import ranged
+from viz.groups.groups import ListOfEdits, ranged
 
 OPERATIONS = ("gain", "offset", "threshold", "move")
 
@@ -52,7 +52,7 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class EditActivations:
+class EditActivations(ListOfEdits):
     """What is done to activations of the loaded network, in order, each edit after the layer's nonlinearity and before the next layer."""
 
     edits: tuple[Edit, ...] = ranged((), each=True)
@@ -81,10 +81,6 @@ class EditActivations:
             if layers and (kept.channels or not edit.channels):
                 found.append(kept)
         return replace(self, edits=tuple(found))
-
-    def with_edit(self, index: int, edit: Edit | None) -> Self:
-        """With edit `index` replaced, left out (None), or added at the end."""
-        return replace(self, edits=(*self.edits[:index], *([] if edit is None else [edit]), *self.edits[index + 1 :]))
 
     def off(self, layer: str) -> frozenset[int]:
         """The channels of a layer ("L5") that are turned off by number."""

@@ -7,8 +7,8 @@ Lengths are image widths, angles are turns (positive = counter-clockwise on scre
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 DEFAULT_NETWORK = "globe-r-64"
 
@@ -21,6 +21,17 @@ def ranged(default: Any, low: float | None = None, high: float | None = None, ch
     the field of a list's parts by which each comes and goes; `each` a list whose parts move one by one, where both ends have them.
     """
     return field(default=default, metadata={"low": low, "high": high, "choices": choices, **between})
+
+
+@dataclass(frozen=True)
+class ListOfEdits:
+    """What the groups of edits have in common."""
+
+    edits: tuple[Any, ...] = ()
+
+    def with_edit(self, index: int, edit: Any) -> Self:
+        """With edit `index` replaced, left out (None), or added at the end."""
+        return replace(self, edits=(*self.edits[:index], *([] if edit is None else [edit]), *self.edits[index + 1 :]))
 
 
 # ------------------------------------------------------------------------------------------------ what is rendered

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
-from viz.groups.groups import ranged
+from viz.groups.groups import ListOfEdits, ranged
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class Directions:
+class Directions(ListOfEdits):
     """w' = w + sum of amount * sigma * v over `edits`, after truncation and mixing. `file` ("" is none) holds one's own directions;
     `sha256` is its hash when it was opened."""
 
@@ -50,10 +49,6 @@ class Directions:
     def acting(self) -> tuple[Direction, ...]:
         """The edits that move anything."""
         return tuple(edit for edit in self.edits if edit.amount)
-
-    def with_edit(self, index: int, edit: Direction | None) -> Self:
-        """With edit `index` replaced, left out (None), or added at the end."""
-        return replace(self, edits=(*self.edits[:index], *([] if edit is None else [edit]), *self.edits[index + 1 :]))
 
 
 @dataclass(frozen=True)

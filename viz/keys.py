@@ -174,7 +174,7 @@ BINDINGS: tuple[Binding, ...] = (
 
 GESTURES: tuple[tuple[str, str], ...] = (
     ("left-drag", "walk in latent space"),
-    ("right-drag", "move the input grid"),
+    ("right-drag, or drag the ring's centre", "move the input grid"),
     ("drag the ring, or Alt + left-drag", "rotate the input grid"),
     ("hold Ctrl while moving or rotating", "stop at whole pixels, and at every 15°"),
     ("hold Ctrl + Shift", "stop at 1/8 pixels, and at every 1°"),

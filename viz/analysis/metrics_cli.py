@@ -1,4 +1,4 @@
-"""Command `metrics`: EQ-T, EQ-T_frac and EQ-R of a network, in a table or as JSON; alone or under `torchrun`.
+"""Command `metrics`: EQ-T, EQ-T_frac and EQ-R of one or more networks, in a table or as JSON; alone or under `torchrun`.
 
 Several processes: `torchrun --standalone --nproc-per-node 2 -- visualizer.py metrics NETWORK --num 1000`. The `--` keeps torchrun
 from taking `--num` for an ambiguous option of its own; `--samples` is the same option under a name it does not mistake.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +25,8 @@ from viz.state import BreakIt, EditActivations, ViewState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
+    named = "path, URL, or a name that --list shows; several are measured on the same seeds, into one table"
+    parser.add_argument("networks", metavar="NETWORK", nargs="+", help=named)
     parser.add_argument("--eq-t", action="store_true", help="translation by whole pixels (without a choice: all three)")
     parser.add_argument("--eq-t-frac", action="store_true", help="translation by fractions of pixels")
     parser.add_argument("--eq-r", action="store_true", help="rotation")
@@ -46,30 +47,47 @@ def run(options: argparse.Namespace) -> int:
         check_out(options.out, (".csv",))
     kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if getattr(options, kind)) or KINDS
     with team() as members:
-        facts = _measured(options, kinds, members)
+        found = _measured(options, kinds, members)
         if members.rank == 0:
             if options.out is not None:
-                save_table(options.out, rows_of(as_rows(facts, kinds)))
-            print(json.dumps(facts, indent=1, allow_nan=False) if options.json else as_text(facts, kinds))
+                save_table(options.out, [row for facts in found for row in rows_of(as_rows(facts, kinds))])
+            whole = found[0] if len(found) == 1 else {"networks": found}
+            text = as_text(found[0], kinds) if len(found) == 1 else as_table(found, kinds)
+            print(json.dumps(whole, indent=1, allow_nan=False) if options.json else text)
     return 0
 
 
-def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) -> dict[str, Any]:
-    from networks.measures.metrics import SampleErrors, sample_errors, summarise
+def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) -> list[dict[str, Any]]:
+    """The facts of each network. All are loaded and asked for what is broken before the first is measured: a slip ends no long run."""
     from viz.headless import load_network
     from viz.progress import terminal_progress
 
     device = _device(options.device)
-    own: list[SampleErrors] = []
     with terminal_progress() as report:
-        loaded = load_network(options.network, report)
-        network = _as_asked(loaded.network.to(device).eval(), options)
-        if network.has_pose:
-            share = members.share(options.num)
-            with kernels(options.backend):
-                for found in sample_errors(network, share, kinds=kinds, seed=options.seed, batch=options.batch):
-                    own.extend(found)
-                    report(f"measuring {loaded.ref}", len(own) / len(share), True)
+        loaded = [load_network(ref, report) for ref in options.networks]
+        for each in loaded:
+            _as_asked(each.network.eval(), options)
+        found = []
+        for number, each in enumerate(loaded, start=1):
+            title = f"measuring {each.ref}" + (f" ({number} of {len(loaded)})" if len(loaded) > 1 else "")
+            network = _as_asked(each.network.to(device), options)
+            found.append(_facts(options, each, network, members, kinds, lambda part, title=title: report(title, part, True)))
+            each.network.to("cpu")
+    return found
+
+
+def _facts(
+    options: argparse.Namespace, loaded: Any, network: Any, members: Any, kinds: Sequence[Kind], report: Callable[[float], None]
+) -> dict[str, Any]:
+    from networks.measures.metrics import SampleErrors, sample_errors, summarise
+
+    own: list[SampleErrors] = []
+    if network.has_pose:
+        share = members.share(options.num)
+        with kernels(options.backend):
+            for some in sample_errors(network, share, kinds=kinds, seed=options.seed, batch=options.batch):
+                own.extend(some)
+                report(len(own) / len(share))
     estimates = summarise(members.gather(own), kinds)
     facts: dict[str, Any] = {"network": loaded.ref, "config": loaded.config_name, "num": options.num, "seed": options.seed}
     for kind, found in estimates.items():
@@ -120,6 +138,21 @@ def as_rows(facts: dict[str, Any], kinds: Sequence[Kind]) -> dict[str, Any]:
         low, high = facts[f"{kind}_interval"] or (None, None)
         rows.append({"metric": LABELS[kind], "db": facts[kind], "low_db": low, "high_db": high})
     return {**asked, "metrics": rows}
+
+
+def as_table(found: Sequence[dict[str, Any]], kinds: Sequence[Kind]) -> str:
+    """A line for each network, a column for each metric: dB, and the 95 % interval."""
+    first, widest = found[0], max(len(facts["network"]) for facts in found)
+    lines = [f"{first['num']} samples, seed {first['seed']}; dB, 95 % intervals"]
+    lines.append(" " * (widest + 2) + "".join(f"{LABELS[kind]:>26}" for kind in kinds))
+    for facts in found:
+        cells = []
+        for kind in kinds:
+            low, high = facts[f"{kind}_interval"] or (None, None)
+            value = "—" if facts[kind] is None else f"{facts[kind]:.2f}"
+            cells.append(f"{value}" + ("" if low is None else f"  {low:.2f} to {high:.2f}"))
+        lines.append(f"{facts['network']:<{widest + 2}}" + "".join(f"{cell:>26}" for cell in cells))
+    return "\n".join(lines)
 
 
 def as_text(facts: dict[str, Any], kinds: Sequence[Kind]) -> str:

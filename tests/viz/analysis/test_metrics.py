@@ -1,5 +1,6 @@
 """Equivariance metrics: published draws, networks whose score is known on paper, and any division of the work."""
 
+import csv
 import json
 import math
 import os
@@ -17,6 +18,7 @@ from networks.measures.metrics import KINDS, Draw, draw_sample, errors_of_draws,
 from tests.networks.agreement import tiny
 from tests.viz.analysis.synthetic import Painted, waves
 from torch_utils.ops import backends, use
+from viz import cli
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "eq_draws.json").read_text())
@@ -269,3 +271,20 @@ def test_measuring_leaves_the_network_alone(networks):
     before = {name: value.clone() for name, value in networks["tiny_t"].state_dict().items()}
     last(measure(networks["tiny_t"], num=1))
     assert all(torch.equal(value, before[name]) for name, value in networks["tiny_t"].state_dict().items())
+
+
+def test_several_networks_are_measured_under_the_same_conditions_into_one_table(tmp_path, capsys):
+    paths = [str(ROOT / "tests" / "golden" / f"tiny_{name}.pkl") for name in ("r", "t")]
+    words = ["--num", "2", "--eq-t", "--edit", "L3:0-1:gain=0"]
+    alone = []
+    for path in paths:
+        assert cli.run(["metrics", path, *words, "--json"]) == 0
+        alone.append(json.loads(capsys.readouterr().out))
+    assert cli.run(["metrics", *paths, *words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"networks": alone} and alone[0]["eq_t"] != alone[1]["eq_t"]
+    assert cli.run(["metrics", *paths, *words, "--out", str(tmp_path / "a.csv")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[2:]] == [[each["network"], f"{each['eq_t']:.2f}"] for each in alone]
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()[1:]))
+    assert [(row["network"], float(row["db"])) for row in rows] == [(each["network"], each["eq_t"]) for each in alone]
+    assert cli.run(["metrics", paths[0], "nosuch", "--num", "1000000"]) == 1  # before anything is measured

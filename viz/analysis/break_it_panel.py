@@ -222,4 +222,4 @@ def rows(toll: Toll) -> tuple[tuple[str, ...], ...]:
     )
 
 
-PANEL = Panel("Break it", "right", 34, draw, resets=(BreakIt,), workspaces=(2, 4))
+PANEL = Panel("Break it", "right", 34, draw, workspaces=(2, 4))

@@ -149,4 +149,4 @@ def _chart(found: Effects) -> None:
             plots.line("change", np.arange(len(levels)), levels, plots.series_color(0))
 
 
-PANEL = Panel("Channel effect", "right", 39, draw, resets=(ChannelEffect,), workspaces=(2,))
+PANEL = Panel("Channel effect", "right", 39, draw, workspaces=(2,))

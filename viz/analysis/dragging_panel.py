@@ -205,4 +205,4 @@ def _settings(state: ViewState, facts: NetworkFacts | None) -> ViewState:
     return state.put(points)
 
 
-PANEL = Panel("Drag points", "left", 91, draw, resets=(DragPoints,), workspaces=(1,))
+PANEL = Panel("Drag points", "left", 91, draw, workspaces=(1,))

@@ -201,4 +201,4 @@ def _tooltip(facts: NetworkFacts, cell: Cell, at: tuple[float, float]) -> None:
             dim_text(f"{number_text(at[0], decimals=3)}, {number_text(at[1], 'widths', 3)}. Click to look at this layer.")
 
 
-PANEL = Panel("Filmstrip", "bottom", 40, draw, resets=(Filmstrip,), workspaces=(2,))
+PANEL = Panel("Filmstrip", "bottom", 40, draw, workspaces=(2,))

@@ -276,4 +276,4 @@ def _plane(found: FilterResponse, context: PanelContext, side_em: float) -> None
         plots.cursor_text(read)
 
 
-PANEL = Panel("Filters", "right", 33, draw, resets=(Filters,), workspaces=(2, 3))
+PANEL = Panel("Filters", "right", 33, draw, workspaces=(2, 3))

@@ -153,4 +153,4 @@ def texts(found: Steadiness | None) -> tuple[str, str, str]:
     return "steadiness: peak over flicker", number_text(found.db, "dB"), "Higher is steadier. Shifting back has a small error of its own."
 
 
-PANEL = Panel("Flicker", "right", 62, draw, resets=(Flicker,), workspaces=(4,))
+PANEL = Panel("Flicker", "right", 62, draw, workspaces=(4,))

@@ -153,4 +153,4 @@ def _distribution(found: Attachment | None) -> None:
             plots.vertical_line(1.0, "attached")
 
 
-PANEL = Panel("Flow", "right", 72, draw, resets=(Flow,), workspaces=(4, 5))
+PANEL = Panel("Flow", "right", 72, draw, workspaces=(4, 5))

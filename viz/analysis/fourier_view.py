@@ -233,4 +233,4 @@ def place_text(found: Fourier, x: float, y: float) -> str:
     return f"plane {plane}\npicture {picture}"
 
 
-PANEL = Panel("Fourier input", "right", 36, draw, resets=(FourierView,), workspaces=(2, 4))
+PANEL = Panel("Fourier input", "right", 36, draw, workspaces=(2, 4))

@@ -178,4 +178,4 @@ def _options(state: ViewState) -> ViewState:
     )
 
 
-PANEL = Panel("Inversion", "left", 90, draw, resets=(Inversion,), workspaces=(1,))
+PANEL = Panel("Inversion", "left", 90, draw, workspaces=(1,))

@@ -137,4 +137,4 @@ def text_of(facts: NetworkFacts, found: tuple[tuple[str, float | None], ...], in
     return f"{facts.taps[index].name}: {number_text(found[index][1] if index < len(found) else None, 'dB')}"
 
 
-PANEL = Panel("By layer", "bottom", 20, draw, resets=(LayerEquivariance,), workspaces=(4,))
+PANEL = Panel("By layer", "bottom", 20, draw, workspaces=(4,))

@@ -231,4 +231,4 @@ def alarms(health: Health) -> tuple[bool, ...]:
     return (*low, bool(health.clamped), not health.largest < 65504, bool(health.dead))
 
 
-PANEL = Panel("Layer health", "right", 37, draw, resets=(LayerHealth,), workspaces=(2,))
+PANEL = Panel("Layer health", "right", 37, draw, workspaces=(2,))

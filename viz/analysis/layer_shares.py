@@ -145,4 +145,4 @@ def text_of(found: tuple[LayerShare, ...], index: int) -> str:
     return f"{found[index].name}: {', '.join(levels)}"
 
 
-PANEL = Panel("Out of band", "right", 56, draw, resets=(LayerShares,), workspaces=(3,))
+PANEL = Panel("Out of band", "right", 56, draw, workspaces=(3,))

@@ -206,4 +206,4 @@ def _curves(line: Slice, found: dict[int, Profile], context: PanelContext) -> No
     shared_cursor.point(context.scratch, NAME, scan.at(over[0] / scan.length) if inside and over is not None else None)
 
 
-PANEL = Panel("Profile", "bottom", 11, draw, resets=(Slice,), workspaces=(2, 5))
+PANEL = Panel("Profile", "bottom", 11, draw, workspaces=(2, 5))

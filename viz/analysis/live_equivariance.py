@@ -203,4 +203,4 @@ def _history(values: np.ndarray) -> None:
         plots.cursor_text(read)
 
 
-PANEL = Panel("Equivariance", "right", 60, draw, resets=(Equivariance,), workspaces=(4,))
+PANEL = Panel("Equivariance", "right", 60, draw, workspaces=(4,))

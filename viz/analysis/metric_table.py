@@ -165,4 +165,4 @@ def _curves(found: Progressed) -> None:
                 plots.line(LABELS[kind], points[:, 0], points[:, 1], color)
 
 
-PANEL = Panel("Metrics", "right", 65, draw, resets=(Metrics,), workspaces=(4,))
+PANEL = Panel("Metrics", "right", 65, draw, workspaces=(4,))

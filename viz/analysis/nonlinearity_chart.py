@@ -170,4 +170,4 @@ def read(inside: Inside, at: float) -> str:
     return "  ".join(found)
 
 
-PANEL = Panel("Nonlinearity", "right", 57, draw, resets=(Nonlinearity,), workspaces=(2, 3))
+PANEL = Panel("Nonlinearity", "right", 57, draw, workspaces=(2, 3))

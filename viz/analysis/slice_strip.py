@@ -177,4 +177,4 @@ def drawing(collected: Collected, tone: Tone) -> Drawing:
     return strip_figure(pixels_of(collected.values, tone), *axes, title)
 
 
-PANEL = Panel("Slice", "bottom", 10, draw, resets=(Slice,), workspaces=(5,))
+PANEL = Panel("Slice", "bottom", 10, draw, workspaces=(5,))

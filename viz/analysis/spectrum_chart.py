@@ -199,4 +199,4 @@ def _map(found: Curves, design: Design, context: PanelContext, side_em: float) -
         plots.cursor_text(read)
 
 
-PANEL = Panel("Average spectrum", "right", 55, draw, resets=(AverageSpectrum, SpectrumReference), workspaces=(3,))
+PANEL = Panel("Average spectrum", "right", 55, draw, workspaces=(3,))

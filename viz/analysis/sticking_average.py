@@ -231,4 +231,4 @@ def _octaves(kept: Kept) -> None:
         plots.cursor_text(read)
 
 
-PANEL = Panel("Sticking", "right", 70, draw, resets=(Sticking,), workspaces=(5,))
+PANEL = Panel("Sticking", "right", 70, draw, workspaces=(5,))

@@ -175,4 +175,4 @@ def go_to(state: ViewState, value: float, resolution: int) -> ViewState:
     return state.put(Pose(x=value / resolution))
 
 
-PANEL = Panel("Sweep", "bottom", 30, draw, resets=(Sweep,), workspaces=(4,))
+PANEL = Panel("Sweep", "bottom", 30, draw, workspaces=(4,))

@@ -57,14 +57,13 @@ class PanelContext:
 
 @dataclass(frozen=True)
 class Panel:
-    """`region` is "left", "right" or "bottom"; `order` sorts within it. `resets` are the groups its reset button clears;
-    `workspaces` those that have it (where the workspace does not name its place, behind the others of its region)."""
+    """`region` is "left", "right" or "bottom"; `order` sorts within it. `workspaces` are those that have it (where the workspace does not
+    name its place, behind the others of its region)."""
 
     title: str
     region: str
     order: int
     draw: Callable[[ViewState, PanelContext], ViewState]
-    resets: tuple[type, ...] = ()
     workspaces: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
 
 

@@ -67,4 +67,4 @@ def octaves_of(facts: NetworkFacts | None) -> dict[str, tuple[float, float]]:
     return {**found, f"from {edges[-1]:g}": (edges[-1], 0.0)}
 
 
-PANEL = Panel("Band", "right", 35, draw, resets=(BandFilter,), workspaces=(2, 3, 4))
+PANEL = Panel("Band", "right", 35, draw, workspaces=(2, 3, 4))

@@ -15,7 +15,7 @@ from viz.panels import Panel, PanelContext, histogram
 from viz.panels.edits import no_channels
 from viz.panels.parts import NO_NETWORK, columns, reset_button, significant, text_table, wrapped_text
 from viz.request import Frame, NetworkFacts, Statistics
-from viz.state import Channels, EditActivations, HeldRange, Histogram, HistogramView, Tap, Tone, ViewState
+from viz.state import Channels, EditActivations, HeldRange, Tap, Tone, ViewState
 from viz.steady_range import shown_range
 
 MODE = Field("", "Channels.mode", "Three channels as red, green and blue; one channel through a colormap; all, side by side; the three "
@@ -257,4 +257,4 @@ def _cell(statistics: Statistics | None, attribute: str) -> str:
     return str(value) if isinstance(value, int) else significant(value)
 
 
-PANEL = Panel("Channels", "right", 20, draw, resets=(Channels, Tone, HeldRange, Histogram, HistogramView))
+PANEL = Panel("Channels", "right", 20, draw)

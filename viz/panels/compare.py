@@ -195,4 +195,4 @@ def _facts(beside: Beside | None) -> None:
         wrapped_text(f"this view: {duration_text(beside.frame.timing.total_s)}")
 
 
-PANEL = Panel("Compare", "left", 45, draw, resets=KINDS, workspaces=(6,))
+PANEL = Panel("Compare", "left", 45, draw, workspaces=(6,))

@@ -154,4 +154,4 @@ def _add(directions: Directions, kind: tuple[Field, Field, str], context: PanelC
     return directions.with_edit(len(directions.edits), Direction(number, own=own))
 
 
-PANEL = Panel("Directions", "left", 25, draw, resets=(Directions,), workspaces=(1,))
+PANEL = Panel("Directions", "left", 25, draw, workspaces=(1,))

@@ -196,4 +196,4 @@ def _amount(edit: Edit) -> Edit:
     return edit
 
 
-PANEL = Panel("Edits", "right", 38, draw, resets=(EditActivations,), workspaces=(2, 4))
+PANEL = Panel("Edits", "right", 38, draw, workspaces=(2, 4))

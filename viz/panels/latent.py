@@ -148,4 +148,4 @@ def _thumbnail(context: PanelContext, place: tuple[float, float]) -> None:
     imgui.same_line()
 
 
-PANEL = Panel("Latent", "left", 10, draw, resets=(Latent, LatentMotion))
+PANEL = Panel("Latent", "left", 10, draw)

@@ -85,4 +85,4 @@ def _choices(rows: tuple[int, ...], facts: NetworkFacts) -> tuple[int, ...]:
     return rows
 
 
-PANEL = Panel("Style mix", "left", 20, draw, resets=(Mixing, MixingMotion))
+PANEL = Panel("Style mix", "left", 20, draw)

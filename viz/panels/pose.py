@@ -191,4 +191,4 @@ def locked(learned: tuple[float, float, float, float] | None) -> LearnedPose:
     return LearnedPose("fixed", math.atan2(r_s, r_c) / math.tau, t_x, t_y)
 
 
-PANEL = Panel("Pose", "left", 40, draw, resets=RESETS)
+PANEL = Panel("Pose", "left", 40, draw)

@@ -250,4 +250,4 @@ def read_profiles(x: float, lines: dict[int, tuple[np.ndarray, np.ndarray]]) -> 
     return f"{number_text(x)} cycles / image: {', '.join(texts)}"
 
 
-PANEL = Panel("Spectrum", "right", 30, draw, resets=(Spectrum, SpectrumView))
+PANEL = Panel("Spectrum", "right", 30, draw)

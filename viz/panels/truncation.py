@@ -53,4 +53,4 @@ def _noise(state: ViewState, context: PanelContext) -> ViewState:
     return state.edit(NoiseMotion, on=on, seeds_per_s=speed)
 
 
-PANEL = Panel("Truncation", "left", 30, draw, resets=(Truncation, Noise, NoiseMotion))
+PANEL = Panel("Truncation", "left", 30, draw)

@@ -113,19 +113,21 @@ def test_without_input_nothing_changes(title):
 
 
 @pytest.mark.parametrize(
-    ("title", "button"),
+    ("title", "kinds"),
     [
-        ("Latent", "Latent.reset"), ("Style mix", "Mixing.reset"), ("Truncation", "Truncation.reset"), ("Pose", "Pose.reset"),
-        ("Channels", "Channels.reset"), ("Spectrum", "Spectrum.reset"), ("Directions", "Directions.reset"),
-        ("Edits", "EditActivations.reset"),
+        ("Latent", (states.Latent, states.LatentMotion)), ("Style mix", (states.Mixing, states.MixingMotion)),
+        ("Truncation", (states.Truncation, states.Noise, states.NoiseMotion)),
+        ("Pose", (states.Pose, states.LearnedPose, states.Unwarp, states.TranslateMotion, states.RotateMotion)),
+        ("Channels", (states.Channels, states.Tone, states.HeldRange)), ("Spectrum", (states.Spectrum, states.SpectrumView)),
+        ("Directions", (states.Directions,)), ("Edits", (states.EditActivations,)),
     ],
 )  # fmt: skip
-def test_reset_gives_the_defaults_of_its_groups_and_of_no_other(title, button):
-    panel = PANELS[title]
-    with show(panel, FAR_OUT, network=R) as shown:
+def test_reset_gives_the_defaults_of_its_groups_and_of_no_other(title, kinds):
+    button = f"{kinds[0].__name__}.reset"
+    with show(PANELS[title], FAR_OUT, network=R) as shown:
         shown.ui.click(button)
-        assert shown.state == FAR_OUT.reset(*panel.resets)
-        assert all(kind not in shown.state.groups for kind in panel.resets)
+        assert shown.state == FAR_OUT.reset(*kinds)
+        assert all(kind not in shown.state.groups for kind in kinds)
         assert shown.ui.item(button).disabled  # nothing is left to reset
 
 

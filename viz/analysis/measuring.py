@@ -139,6 +139,12 @@ def check_out(options: argparse.Namespace) -> None:
         arguments.check_out(options.out, OUTPUTS)
 
 
+def check_several(options: argparse.Namespace) -> None:
+    """CommandError for a mean over one."""
+    if options.num < 2:
+        raise CommandError(f"--num {options.num}: at least 2 are expected")
+
+
 def measured(view: ViewState, name: str) -> tuple[Frame, OverlayResult]:
     """The finished result of the overlay `name`, which `view` has switched on, and its frame. CommandError for anything that fails."""
     from viz.pipeline import Pipeline

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from viz.analysis import flicker, flow_chart, layer_chart, live_equivariance, sweep_chart
-from viz.analysis.measuring import Measurement, add_view_arguments, array_of, finite, shown, view_of
+from viz.analysis.measuring import Measurement, add_view_arguments, array_of, check_several, finite, shown, view_of
 from viz.errors import CommandError
 from viz.figures.drawing import Drawing
 from viz.figures.figure import Axis
@@ -121,7 +121,8 @@ def add_flicker_arguments(parser: argparse.ArgumentParser) -> None:
 
 def flicker_view(options: argparse.Namespace) -> ViewState:
     _positive("--reach", options.reach)
-    return view_of(options, Flicker(on=True, num=max(2, options.num), reach_px=options.reach))
+    check_several(options)
+    return view_of(options, Flicker(on=True, num=options.num, reach_px=options.reach))
 
 
 def run_flicker(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from viz.analysis import sticking_average as overlay
-from viz.analysis.measuring import Measurement, add_view_arguments, array_of, shown, view_of
+from viz.analysis.measuring import Measurement, add_view_arguments, array_of, check_several, shown, view_of
 from viz.cli.render import seed_number
 from viz.errors import CommandError
 from viz.figures.drawing import Drawing
@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def view(options: argparse.Namespace) -> ViewState:
-    group = Sticking(on=True, num=max(2, options.num), strength=options.radius, space=options.space, reach_px=options.reach,
+    check_several(options)
+    group = Sticking(on=True, num=options.num, strength=options.radius, space=options.space, reach_px=options.reach,
                      hold_pose=options.hold_pose, seed=options.neighbours_seed)  # fmt: skip
     return view_of(options, group)
 

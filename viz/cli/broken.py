@@ -65,6 +65,9 @@ def _change(name: str, value: str) -> tuple[str, Any]:
                                          f"{', '.join(BREAKS)} can")  # fmt: skip
     kind = type(getattr(LayerBreak(), field))
     try:
-        return field, kind(value)
+        found = kind(value)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{name}={value!r}: {'a whole number' if kind is int else 'a number'} is expected") from None
+    if field == "upsampling" and found > 0 and found & (found - 1):
+        raise argparse.ArgumentTypeError(f"{name}={value}: a power of two is expected, such as {1 << (found.bit_length() - 1)}")
+    return field, found

@@ -119,7 +119,7 @@ def run_fourier(options: argparse.Namespace) -> int:
         f"learned pose: {fourier_view.learned_text(found.learned)}; canvas {found.canvas[0]:.3g} x {found.canvas[1]:.3g} images",
         f"the {len(used)} most used:",
         *(f"  wave {i:<5}{waves[i]['right']:8.3f} right {waves[i]['down']:8.3f} down  {waves[i]['phase_degrees']:7.1f} degrees"
-          f"  amplitude {waves[i]['amplitude']:.3f}  used {waves[i]['used']:.2f}" for i in used),
+          f"  amplitude {waves[i]['amplitude']:.3f}  used {waves[i]['used']:.2f}".replace("-", "−") for i in used),
     )  # fmt: skip
     arrays = {"freqs": found.freqs, "phases": found.phases, "amplitudes": found.amplitudes, "strengths": found.strengths,
               "matrix": found.matrix, **corners}  # fmt: skip

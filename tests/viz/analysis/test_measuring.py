@@ -240,6 +240,9 @@ def test_fourier(capsys, tmp_path):
     assert (found["f_c"], found["damped"]) == (seen.bandwidth, seen.damped)
     with Image.open(tmp_path / "a.png") as image:
         assert image.width > 500 and len(np.unique(np.asarray(image).reshape(-1, 3), axis=0)) > 50
+    assert cli.run(["fourier", TINY_R, "--seed", "4"]) == 0
+    waves = capsys.readouterr().out.partition("most used:")[2]
+    assert "−" in waves and "-" not in waves, "one minus sign, as the rest of the output has"
     assert cli.run(["fourier", TINY_SG2]) == 1 and "not from waves" in capsys.readouterr().err
 
 

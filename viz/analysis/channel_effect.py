@@ -118,22 +118,28 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         state = invitation(state, ON, ChannelEffect, EMPTY, disabled=reason, fill=False)
     else:
         wrapped_text(NOTE)
+    state = _uses(state, context, found, reason or NOTHING_YET)
+    if found is not None:
+        _chart(found)
+        text_table("##effects", ("channel", "dB"), rows(found, ROWS), sizing=BY_CONTENT)
+    return state
+
+
+def _uses(state: ViewState, context: PanelContext, found: Effects | None, nothing: str) -> ViewState:
+    """What can be done with the channels that matter most; `nothing` says why there are none."""
     order = found.order if found else ()
     count = input_int(COUNT, context.scratch.get(KEPT, COUNT.default))
     context.scratch[KEPT] = count
-    if button(EDIT, disabled="" if order else reason or NOTHING_YET) and found is not None:
+    if button(EDIT, disabled="" if order else nothing) and found is not None:
         edits = state.get(EditActivations)
         new = Edit(layers=(found.layer,), channels=tuple(sorted(order[:count])), amount=0.0)
         state = state.put(edits.with_edit(len(edits.edits), new))
     beside(SHOW)
-    if button(SHOW, disabled="" if len(order) > 2 else reason or NOTHING_YET):
+    if button(SHOW, disabled="" if len(order) > 2 else nothing):
         state = state.edit(Channels, mode="rgb", triple=order[:3])
     beside(SORT)
-    if button(SORT, disabled="" if order else reason or NOTHING_YET):
+    if button(SORT, disabled="" if order else nothing):
         state = state.edit(Channels, mode="sheet", sort="ranked", ranking=order, sheet_page=0)
-    if found is not None:
-        _chart(found)
-        text_table("##effects", ("channel", "dB"), rows(found, ROWS), sizing=BY_CONTENT)
     return state
 
 

@@ -138,22 +138,32 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         state = state.edit(OverlayView, image=FOUND, gain_db=0.0)  # what one wants to see, coming closer
     imgui.same_line(0, imgui.get_font_size())
     state = reset_button(state, RESET, Inversion)
-    options = state.get(Inversion)
-    state = state.edit(Inversion, picture=text_input(PICTURE, options.picture, hint="path of a picture"))
+    state = state.edit(Inversion, picture=text_input(PICTURE, state.get(Inversion).picture, hint="path of a picture"))
     result = result_of(context, NAME) if state.get(Inversion).on else None
     found = _found(result, state.get(Inversion), context)
-    text = "looking at seeds" if found is None else f"{found.step} of {found.steps}"
-    state = progress(state, Inversion, result, text) if state.get(Inversion).on else state
-    if not state.get(Inversion).on and not (found and found.step == found.steps):
-        stopped = f"Stopped at {found.step} of {found.steps} steps; ticked again, it goes on." if found else READY
-        wrapped_text(stopped if options.picture else EMPTY)
-    headline("PSNR", number_text(found.psnr_db if found else None, "dB"), f"Compared by: {found.measure}." if found else "")
-    value_row(LOSS, MISSING if found is None else number_text(found.loss, decimals=4))
-    if button(USE, disabled="" if found is not None else "Nothing has been found yet."):
-        assert found is not None
-        context.emit(commands.UseLatent(found.ws))
+    if state.get(Inversion).on:
+        state = progress(state, Inversion, result, "looking at seeds" if found is None else f"{found.step} of {found.steps}")
+    if not state.get(Inversion).on:
+        _at_rest(found, empty=not state.get(Inversion).picture)
+    _numbers(context, found)
     state = over_the_picture(state, IMAGE, IMAGES, Inversion, disabled=reason)
     return _options(state)
+
+
+def _at_rest(found: Progress | None, *, empty: bool) -> None:
+    """While it is switched off: what to do, unless all is done. What was found belongs to a picture, so there is one then."""
+    if found is None:
+        wrapped_text(EMPTY if empty else READY)
+    elif found.step < found.steps:
+        wrapped_text(f"Stopped at {found.step} of {found.steps} steps; ticked again, it goes on.")
+
+
+def _numbers(context: PanelContext, found: Progress | None) -> None:
+    """How close it has come, and the button that takes it."""
+    headline("PSNR", number_text(found.psnr_db if found else None, "dB"), f"Compared by: {found.measure}." if found else "")
+    value_row(LOSS, MISSING if found is None else number_text(found.loss, decimals=4))
+    if button(USE, disabled="" if found is not None else "Nothing has been found yet.") and found is not None:
+        context.emit(commands.UseLatent(found.ws))
 
 
 def _found(result: OverlayResult | None, options: Inversion, context: PanelContext) -> Progress | None:

@@ -33,7 +33,7 @@ SHORT_WAY = Field("Short way", "Timeline.short_way", "Angles turn the short way 
                   "whole turns.", default=True)  # fmt: skip
 PRESET = Field("", "Timeline.preset", "A ready-made path that starts at what is on screen; takes the place of the timeline.", default="")
 SECONDS = Field("", "Timeline.seconds", "Length of a ready-made path.", "s", default=4.0, low=0.1, high=600, decimals=1, speed=0.05)
-CLOSING = Field("", "Timeline.closing_s", "Time from the last keyframe back to the first. 0: the last one is the first again.", "s back",
+CLOSING = Field("", "Timeline.closing_s", "Time from the last keyframe back to the first. 0: the last one is the first again.", "s",
                 default=0.0, high=600, decimals=2, speed=0.02)  # fmt: skip
 FPS = Field("", "Timeline.fps", "Frames a second of exported films.", "fps", default=30.0, low=1, high=240, decimals=1, speed=0.2)
 EMPTY = "Add a keyframe, change anything, move the playhead and add another; or choose a ready-made path."
@@ -41,7 +41,7 @@ EMPTY = "Add a keyframe, change anything, move the playhead and add another; or 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:
     film = context.film
-    state = _transport(state, film)
+    _transport(state, film)
     state = _ready_made(state, context)
     state = strip(state, context)
     if film.timeline.keyframes:
@@ -53,7 +53,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     return state
 
 
-def _transport(state: ViewState, film: Film) -> ViewState:
+def _transport(state: ViewState, film: Film) -> None:
     line, nothing = film.timeline, "" if film.timeline.keyframes else NOTHING
     forwards, back = film.playing and not film.backwards, film.playing and film.backwards
     if (pressed := toggle(replace(PLAY, label=icons.ICON_FA_PAUSE) if forwards else PLAY, forwards, disabled=nothing)) != forwards:
@@ -64,26 +64,29 @@ def _transport(state: ViewState, film: Film) -> ViewState:
     beside(LOOP)
     if (loop := toggle(LOOP, line.loop)) != line.loop:
         film.edit(replace(line, loop=loop))
-    beside(ADD)
-    if button(ADD):
-        film.edit(timeline.add(line, Keyframe(film.time_s, state)))
-        film.selected = min(range(len(film.timeline.keyframes)), key=lambda i: abs(film.timeline.keyframes[i].time_s - film.time_s))
-    beside(COPY)
-    if button(COPY, disabled=nothing):
-        film.edit(timeline.duplicate(line, film.selected, film.time_s))
-    beside(DELETE)
-    if button(DELETE, disabled=nothing):
-        film.edit(timeline.delete(line, film.selected))
-    beside(REVERSE)
-    if button(REVERSE, disabled=nothing):
-        film.edit(timeline.reverse(line))
+    _keyframe_buttons(state, film, nothing)
     beside(UNDO)
     if button(UNDO, disabled="" if film.past else "Nothing to take back."):
         film.undo()
     beside(REDO)
     if button(REDO, disabled="" if film.future else "Nothing to make again."):
         film.redo()
-    return state
+
+
+def _keyframe_buttons(state: ViewState, film: Film, nothing: str) -> None:
+    """`nothing` says why there is none to change."""
+    beside(ADD)
+    if button(ADD):
+        film.edit(timeline.add(film.timeline, Keyframe(film.time_s, state)))
+        film.selected = min(range(len(film.timeline.keyframes)), key=lambda i: abs(film.timeline.keyframes[i].time_s - film.time_s))
+    for field, change in (
+        (COPY, lambda line: timeline.duplicate(line, film.selected, film.time_s)),
+        (DELETE, lambda line: timeline.delete(line, film.selected)),
+        (REVERSE, timeline.reverse),
+    ):
+        beside(field)
+        if button(field, disabled=nothing):
+            film.edit(change(film.timeline))
 
 
 def _stop(film: Film) -> None:
@@ -103,10 +106,12 @@ def _ready_made(state: ViewState, context: PanelContext) -> ViewState:
         if (fps := drag_float(FPS, line.fps)) != line.fps:
             film.edit(replace(line, fps=fps))
     if line.loop:
-        beside(5.5)
-        with item_width(5.5):
+        beside(7.0)
+        with item_width(4.5):
             if (closing_s := drag_float(CLOSING, line.closing_s)) != line.closing_s:
                 film.edit(replace(line, closing_s=closing_s))
+        imgui.same_line()
+        imgui.text_unformatted("back")
     if name:
         film.edit(paths.ready_made(name, state, seconds_s, line.fps))
         film.selected = 0

@@ -1,5 +1,6 @@
 """The timeline panel: keyframes, playhead, ready-made paths, export; driven like a person would."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.viz.panels.shown import alias_free_facts, show
 from viz import commands
 from viz.export.film import Film
 from viz.export.options import ExportOptions, ExportProgress
-from viz.panels import export_rows
+from viz.panels import export_rows, timeline
 from viz.panels.timeline_strip import EDGE_EM, keyframe_at, ruler_step
 from viz.state import Pose, RotateMotion, View, ViewState
 from viz.timeline import paths
@@ -223,3 +224,8 @@ def test_a_stopped_export_goes_on_or_is_given_up():
         shown.ui.click("Export.resume")
         shown.ui.click("Export.discard")
         assert shown.commands == [commands.ResumeExport(), commands.DiscardExport()]
+
+
+def test_the_way_back_of_a_loop_is_in_seconds():
+    with showing(dataclasses.replace(LINE, loop=True, closing_s=0.5)) as shown:
+        assert shown.ui.exists("Timeline.closing_s") and timeline.CLOSING.unit == "s", "its hover says: unit: s"

@@ -66,6 +66,8 @@ def run_out_of_band(options: argparse.Namespace) -> int:
     asked = Measurement.of(options, out_of_band_view(options), layer_shares.NAME)
     found: tuple[layer_shares.LayerShare, ...] = asked.values.found
     fields = tuple(layer_shares.CURVES.values())
+    if all(getattr(share, field) is None for share in found for field in fields):
+        raise CommandError(f"{asked.network.titled}: {layer_shares.NOTHING[0].lower()}{layer_shares.NOTHING[1:-1]}")
     layers = [{"name": share.name, **{field: finite(getattr(share, field)) for field in fields}} for share in found]
     lines = (f"{asked.network.ref}: shares of each layer's power, {asked.latent}",
              f"  {'':<20}" + "".join(f"{title:>14}" for title in layer_shares.CURVES),

@@ -155,6 +155,7 @@ def test_folded_shares_on_the_command_line(capsys):
         for field in ("cutoff", "stopband", "folded"):
             expected = getattr(share, field)
             assert printed[field] == (None if expected is None else pytest.approx(expected, rel=1e-2, abs=1e-12))
+    assert cli.run(["out-of-band", str(GOLDEN / "tiny_sg2.pkl")]) == 1 and "no designed cutoff" in capsys.readouterr().err
 
 
 def test_the_panel():

@@ -63,17 +63,14 @@ def measured_peak(threads: int, clock: Callable[[], float], repeats: int = 5) ->
     peak.argtypes, peak.restype = [ctypes.c_int64], ctypes.c_int64
     together = Barrier(threads)
 
-    def loop(rounds: int) -> int:
-        together.wait()  # or one thread could do the work of two before the other has started
-        return peak(rounds)
+    def rate(rounds: int) -> float:
+        peak(rounds)  # by the end of it the system has given each thread a core of its own
+        together.wait()
+        start = clock()
+        return peak(rounds) / (clock() - start) / 1e9
 
-    best = 0.0
     with ThreadPoolExecutor(threads) as pool:
-        for _ in range(repeats):
-            start = clock()
-            operations = sum(pool.map(loop, [100_000] * threads))
-            best = max(best, operations / (clock() - start) / 1e9)
-    return best
+        return max(sum(pool.map(rate, [100_000] * threads)) for _ in range(repeats))
 
 
 def clock_of(name: str, threads: int) -> Callable[[], float]:

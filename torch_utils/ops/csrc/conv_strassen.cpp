@@ -88,29 +88,33 @@ void pack_block(const ConvCall& c, const Plan& p, int64_t block, float* packed) 
 
 // ---------------------------------------------------------------- products
 
-// Two panels of output channels, one group of pixels.
+// Two panels of M output channels, one group of pixels.
+template <int M>
 void multiply_pair(const ConvCall& c, const Plan& p, int64_t image, int64_t pixel, int64_t pair, const float* b, const Upcoming& upcoming,
                    int64_t first_product) {
     const auto target = [&](int row, int column) {
-        return target_of(c, p.pixels, image, (2 * pair + row) * ROWS, pixel + column * HALF_LANES);
+        return panel_target(c, p.pixels, image, channel_of(pair, 2, row, M), M, pixel + column * HALF_LANES);
     };
     const auto reads = [&](Part part, const float* a) { return upcoming.hint(first_product + part, a); };
     const auto writes = [&](int row, int column) { return target(row, column).writes(); };
     const auto sums = [](int) { return Nothing{}; };
-    const auto out = [&](int row, int column, const auto& value) { finish_tile(target(row, column), value); };
+    const auto out = [&](int row, int column, const auto& value) { finish_tile<M>(target(row, column), value); };
     const float* const a = (const float*)c.weight + pair * PARTS * p.panel;
-    seven_products(Factors{a, b, p.panel, p.part, p.half, reads, writes, sums}, out);
+    seven_products(factors<M>(a, b, p.panel, p.part, p.half, reads, writes, sums), out);
 }
 
 // Two panels of output channels, one segment of pixels, without Strassen.
 void multiply_segment(const ConvCall& c, const Plan& p, int64_t image, int64_t vector, int64_t count, int64_t pair, const float* b) {
     const float* const parts = (const float*)c.weight + pair * PARTS * p.panel;
     const float* const w21 = (const float*)c.weight + (p.pairs * PARTS + pair) * p.panel;
+    const int64_t height = panel_height(c.out_channels, pair, 2);
     for (int row = 0; row < 2; ++row) {
+        const int64_t channel = channel_of(pair, 2, row, height);
+        if (channel >= c.out_channels) break;
         const float* const left = row == 0 ? parts + X11 * p.panel : w21;
         const float* const right = parts + (row == 0 ? X21 : X21_LESS_T2) * p.panel;
         for_vector_groups(count, [&](int64_t first, int64_t group) {
-            const Target target = target_of(c, p.pixels, image, (2 * pair + row) * ROWS, (vector + first) * LANES);
+            const Target target = panel_target(c, p.pixels, image, channel, height, (vector + first) * LANES);
             with_vectors(group, [&](auto vectors) {
                 constexpr int N = decltype(vectors)::value;
                 Vec sum[ROWS][N] = {};
@@ -142,7 +146,9 @@ void do_block(const ConvCall& c, const Plan& p, int64_t unit, int64_t next, floa
     for (int64_t pair = p.pairs * slice / p.block_slices; pair < p.pairs * (slice + 1) / p.block_slices; ++pair) {
         for (int64_t g = 0; g < groups; ++g, product += PARTS) {
             const int64_t pixel = (p.first_vector(block) + g * WIDTH) * LANES;
-            multiply_pair(c, p, block / p.blocks, pixel, pair, packed + g * PARTS * p.part, upcoming, product);
+            with_height(panel_height(c.out_channels, pair, 2), [&](auto height) {
+                multiply_pair<decltype(height)::value>(c, p, block / p.blocks, pixel, pair, packed + g * PARTS * p.part, upcoming, product);
+            });
         }
     }
 }
@@ -168,10 +174,11 @@ void AF_VARIANT(af_conv_strassen_pack)(int64_t out_channels, int64_t depth, cons
     const int64_t half = ceil_div(depth, 2), pairs = ceil_div(out_channels, 2 * ROWS);
     const auto at = [&](int64_t k, int64_t d) { return k < out_channels && d < depth ? (double)weight[k * depth + d] : 0.; };
     for (int64_t pair = 0; pair < pairs; ++pair) {
+        const int64_t height = panel_height(out_channels, pair, 2);
         for (int64_t m = 0; m < ROWS; ++m) {
-            const int64_t k = pair * 2 * ROWS + m;
+            const int64_t k = m < height ? channel_of(pair, 2, 0, height) + m : out_channels, below = k + height;
             for (int64_t d = 0; d < half; ++d) {
-                const double w11 = at(k, d), w12 = at(k, d + half), w21 = at(k + ROWS, d), w22 = at(k + ROWS, d + half);
+                const double w11 = at(k, d), w12 = at(k, d + half), w21 = at(below, d), w22 = at(below, d + half);
                 double parts[PARTS];
                 parts_of_weight(w11, w12, w21, w22, parts);
                 for (int64_t i = 0; i < PARTS; ++i) packed[((pair * PARTS + i) * half + d) * ROWS + m] = (float)parts[i];

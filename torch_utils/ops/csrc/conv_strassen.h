@@ -34,6 +34,29 @@ CONV_INLINE void store_parts(int64_t part, Vec x11, Vec x12, Vec x21, Vec x22, f
     store(target + X22 * part, x22);
 }
 
+// Output channels are taken in sets of some panels. In the last set, half of a panel's rows serve where they are enough: then its panels have
+// HALF_ROWS rows each, though room for ROWS.
+constexpr int64_t HALF_ROWS = ROWS / 2;
+
+CONV_INLINE int64_t panel_height(int64_t out_channels, int64_t set, int64_t panels) {
+    return out_channels - set * panels * ROWS <= panels * HALF_ROWS ? HALF_ROWS : ROWS;
+}
+
+template <class F>
+CONV_INLINE void with_height(int64_t height, F&& f) {
+    if (height == HALF_ROWS) f(RowCount<HALF_ROWS>{});
+    else f(RowCount<ROWS>{});
+}
+
+// Where a panel of a set begins, and its target.
+CONV_INLINE int64_t channel_of(int64_t set, int64_t panels, int64_t panel, int64_t height) { return set * panels * ROWS + panel * height; }
+
+CONV_INLINE Target panel_target(const ConvCall& c, int64_t pixels, int64_t image, int64_t channel, int64_t height, int64_t pixel) {
+    Target target = target_of(c, pixels, image, channel, pixel);
+    target.rows = smaller(target.rows, height);
+    return target;
+}
+
 // One tile of the result: in memory, and in registers.
 struct Tile {
     alignas(64) float at[ROWS * HALF_LANES];
@@ -42,20 +65,23 @@ struct Tile {
     CONV_INLINE const float* vector(int m, int n) const { return at + m * HALF_LANES + n * LANES; }
 };
 
-typedef Vec Sum[ROWS][VECTORS];
+template <int M>
+using Sum = Vec[M][VECTORS];
 
-template <class F>
+template <int M, class F>
 CONV_INLINE void each(F&& f) {
 #pragma GCC unroll 16
-    for (int m = 0; m < ROWS; ++m)
+    for (int m = 0; m < M; ++m)
 #pragma GCC unroll 4
         for (int n = 0; n < VECTORS; ++n) f(m, n);
 }
 
 // What seven products multiply: the parts of two panels of weights and of a group's input; and hints. reads(part, a): what to fetch beside
 // a part's product; writes(row, column): where out() puts a result; sums(row): what out() reads for a row of results.
-template <class ReadHints, class WriteHints, class SumHints>
+template <int M, class ReadHints, class WriteHints, class SumHints>
 struct Factors {
+    static constexpr int HEIGHT = M;  // of a panel
+
     const float *weight, *input;
     int64_t panel, part, steps;  // floats from one part of the weights to the next, of the input; depth
     ReadHints reads;
@@ -63,45 +89,48 @@ struct Factors {
     SumHints sums;
 
     template <class... Hints>
-    CONV_INLINE void add_product(Sum& sum, Part i, Hints... hints) const {
+    CONV_INLINE void add_product(Sum<M>& sum, Part i, Hints... hints) const {
         const float* const a = weight + i * panel;
         accumulate<Float32>(sum, steps, a, input + i * part, HALF_LANES, panel, reads(i, a), hints...);
     }
 };
 
-template <class ReadHints, class WriteHints, class SumHints>
-Factors(const float*, const float*, int64_t, int64_t, int64_t, ReadHints, WriteHints, SumHints) -> Factors<ReadHints, WriteHints, SumHints>;
+template <int M, class ReadHints, class WriteHints, class SumHints>
+CONV_INLINE Factors<M, ReadHints, WriteHints, SumHints> factors(const float* weight, const float* input, int64_t panel, int64_t part,
+                                                                int64_t steps, ReadHints reads, WriteHints writes, SumHints sums) {
+    return {weight, input, panel, part, steps, reads, writes, sums};
+}
 
 // The products in chains of partial sums that stay in registers, and go to memory only where they are used twice: out(row, column, value)
 // takes one of the four results, value(m, n) being vector n of its row m. The chains are functions of their own, so that the compiler
 // keeps all of the tile in registers.
 template <class Factors, class Out>
 __attribute__((noinline)) void upper_left(const Factors& f, const Out& out, Tile& u1) {
-    Sum sum = {};
+    Sum<Factors::HEIGHT> sum = {};
     f.add_product(sum, X11, f.sums(0));
-    each([&](int m, int n) { store(u1.vector(m, n), sum[m][n]); });
+    each<Factors::HEIGHT>([&](int m, int n) { store(u1.vector(m, n), sum[m][n]); });
     f.add_product(sum, X21, f.writes(0, 0));
     out(0, 0, [&](int m, int n) { return sum[m][n]; });
 }
 
 template <class Factors, class Out>
 __attribute__((noinline)) void lower_left(const Factors& f, const Out& out, const Tile& u1, Tile& u2, Tile& u3) {
-    Sum sum;
-    each([&](int m, int n) { sum[m][n] = load(u1.vector(m, n)); });
+    Sum<Factors::HEIGHT> sum;
+    each<Factors::HEIGHT>([&](int m, int n) { sum[m][n] = load(u1.vector(m, n)); });
     f.add_product(sum, T2, f.sums(1));
-    each([&](int m, int n) { store(u2.vector(m, n), sum[m][n]); });
+    each<Factors::HEIGHT>([&](int m, int n) { store(u2.vector(m, n), sum[m][n]); });
     f.add_product(sum, T3);
-    each([&](int m, int n) { store(u3.vector(m, n), sum[m][n]); });
+    each<Factors::HEIGHT>([&](int m, int n) { store(u3.vector(m, n), sum[m][n]); });
     f.add_product(sum, X21_LESS_T2, f.writes(1, 0));
     out(1, 0, [&](int m, int n) { return sum[m][n]; });
 }
 
 template <class Factors, class Out>
 __attribute__((noinline)) void right(const Factors& f, const Out& out, const Tile& u2, const Tile& u3) {
-    Sum sum = {};
+    Sum<Factors::HEIGHT> sum = {};
     f.add_product(sum, T1, f.writes(1, 1));
     out(1, 1, [&](int m, int n) { return sum[m][n] + load(u3.vector(m, n)); });
-    each([&](int m, int n) { sum[m][n] += load(u2.vector(m, n)); });
+    each<Factors::HEIGHT>([&](int m, int n) { sum[m][n] += load(u2.vector(m, n)); });
     f.add_product(sum, X22, f.writes(0, 1));
     out(0, 1, [&](int m, int n) { return sum[m][n]; });
 }
@@ -114,11 +143,11 @@ CONV_INLINE void seven_products(const Factors& f, const Out& out) {
     right(f, out, u2, u3);
 }
 
-// A whole tile, from value(m, n), scaled on its way out.
-template <class Value>
+// A whole tile of M rows, from value(m, n), scaled on its way out.
+template <int M, class Value>
 CONV_INLINE void finish_tile(const Target& t, const Value& value) {
 #pragma GCC unroll 16
-    for (int m = 0; m < ROWS; ++m) {
+    for (int m = 0; m < M; ++m) {
         if (m >= t.rows) break;
         const Vec scale = splat(t.scale ? t.scale[m] : 1.f), bias = splat(t.bias ? t.bias[m] : 0.f);
 #pragma GCC unroll 4

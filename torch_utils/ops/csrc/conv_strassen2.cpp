@@ -137,43 +137,43 @@ constexpr int ROW = PART == X21_LESS_T2 || PART == T1;
 template <Part PART>
 constexpr int COLUMN = PART == T1 || PART == X22;
 
-template <Part PART>
+template <Part PART, int M>
 CONV_INLINE Target target_of(const ConvCall& c, const Plan& p, const Place& at, int64_t quad, int row, int column) {
-    const int64_t channel = (quad * QUAD + 2 * ROW<PART> + row) * ROWS;
-    return target_of(c, p.pixels, at.image, channel, at.pixel + (2 * COLUMN<PART> + column) * HALF_LANES);
+    const int64_t channel = channel_of(quad, QUAD, 2 * ROW<PART> + row, M);
+    return panel_target(c, p.pixels, at.image, channel, M, at.pixel + (2 * COLUMN<PART> + column) * HALF_LANES);
 }
 
 // Where a result of the inner level goes in the outer level's chain. Of channels that do not exist nothing is added up in T1: they have no
 // weights, so it would be zero but for rounding.
-template <Part PART, class Value>
+template <Part PART, int M, class Value>
 CONV_INLINE void pass_on(const Target& target, Tile& u, Tile& u3, const Value& value) {
-    if constexpr (PART == X11) each([&](int m, int n) { store(u.vector(m, n), value(m, n)); });
-    if constexpr (PART == T2) each([&](int m, int n) { store(u.vector(m, n), load(u.vector(m, n)) + value(m, n)); });
-    if constexpr (PART == T3) each([&](int m, int n) { store(u3.vector(m, n), load(u.vector(m, n)) + value(m, n)); });
+    if constexpr (PART == X11) each<M>([&](int m, int n) { store(u.vector(m, n), value(m, n)); });
+    if constexpr (PART == T2) each<M>([&](int m, int n) { store(u.vector(m, n), load(u.vector(m, n)) + value(m, n)); });
+    if constexpr (PART == T3) each<M>([&](int m, int n) { store(u3.vector(m, n), load(u.vector(m, n)) + value(m, n)); });
     if constexpr (COMPLETES<PART>)
-        finish_tile(target, [&](int m, int n) {
+        finish_tile<M>(target, [&](int m, int n) {
             const Vec v = value(m, n), sum = load((ROW<PART> ? u3 : u).vector(m, n)) + v;
             if (PART == T1) store(u.vector(m, n), load(u.vector(m, n)) + v);
             return sum;
         });
 }
 
-template <Part PART>
+template <Part PART, int M>
 void multiply_quad(const ConvCall& c, const Plan& p, const Place& at, int64_t quad, const float* packed, const Upcoming& upcoming,
                    int64_t product, Waiting& waiting) {
     const auto reads = [&](Part part, const float* a) { return upcoming.hint(product + part, a); };
     const auto writes = [&](int row, int column) {
-        if constexpr (COMPLETES<PART>) return target_of<PART>(c, p, at, quad, row, column).writes();
-        return Writes{(PART == T3 ? waiting.u3 : waiting.u)[row][column].at, HALF_LANES, ROWS};
+        if constexpr (COMPLETES<PART>) return target_of<PART, M>(c, p, at, quad, row, column).writes();
+        return Writes{(PART == T3 ? waiting.u3 : waiting.u)[row][column].at, HALF_LANES, M};
     };
     const auto sums = [&](int row) {
         return Writes{(COMPLETES<PART> && ROW<PART> ? waiting.u3 : waiting.u)[row][0].at, HALF_LANES, 2 * ROWS};
     };
     const auto out = [&](int row, int column, const auto& value) {
-        pass_on<PART>(target_of<PART>(c, p, at, quad, row, column), waiting.u[row][column], waiting.u3[row][column], value);
+        pass_on<PART, M>(target_of<PART, M>(c, p, at, quad, row, column), waiting.u[row][column], waiting.u3[row][column], value);
     };
     const float* const a = (const float*)c.weight + (PART * p.quads + quad) * PARTS * p.panel;
-    seven_products(Factors{a, packed, p.panel, p.part, p.quarter, reads, writes, sums}, out);
+    seven_products(factors<M>(a, packed, p.panel, p.part, p.quarter, reads, writes, sums), out);
 }
 
 // What a thread works on: a group of pixels and a slice of the quads; and which group will be next, if any.
@@ -201,8 +201,12 @@ void do_part(const ConvCall& c, const Plan& p, const Unit& unit, Waiting* waitin
     Upcoming upcoming = {};
     if (NEXT != X11 || unit.goes_on)
         upcoming = upcoming_of<NEXT>(c, p, NEXT != X11 ? unit.at : unit.next, (unit.last_quad - unit.first_quad) * PARTS);
-    for (int64_t i = 0; i < unit.last_quad - unit.first_quad; ++i)
-        multiply_quad<PART>(c, p, unit.at, unit.first_quad + i, packed, upcoming, i * PARTS, waiting[i]);
+    for (int64_t i = 0; i < unit.last_quad - unit.first_quad; ++i) {
+        const int64_t quad = unit.first_quad + i;
+        with_height(panel_height(c.out_channels, quad, QUAD), [&](auto height) {
+            multiply_quad<PART, decltype(height)::value>(c, p, unit.at, quad, packed, upcoming, i * PARTS, waiting[i]);
+        });
+    }
 }
 
 void do_group(const ConvCall& c, const Plan& p, int64_t number, int64_t next, float* scratch) {
@@ -230,10 +234,12 @@ void do_tail(const ConvCall& c, const Plan& p, int64_t unit, float* packed) {
     const float* const plain = (const float*)c.weight + p.quads * PARTS * PARTS * p.panel;
     pack_plain(c, image, vector, count, depth, packed);
     for (int64_t panel = p.quads * slice / p.tail_slices * QUAD; panel < p.quads * (slice + 1) / p.tail_slices * QUAD; ++panel) {
-        if (panel * ROWS >= c.out_channels) break;
+        const int64_t height = panel_height(c.out_channels, panel / QUAD, QUAD);
+        const int64_t channel = channel_of(panel / QUAD, QUAD, panel % QUAD, height);
+        if (channel >= c.out_channels) break;
         const float* const a = plain + panel * depth * ROWS;
         for_vector_groups(count, [&](int64_t first, int64_t group) {
-            const Target target = target_of(c, p.pixels, image, panel * ROWS, (vector + first) * LANES);
+            const Target target = panel_target(c, p.pixels, image, channel, height, (vector + first) * LANES);
             with_vectors(group, [&](auto vectors) {
                 constexpr int N = decltype(vectors)::value;
                 Vec sum[ROWS][N] = {};
@@ -260,10 +266,11 @@ void AF_VARIANT(af_conv_strassen2_pack)(int64_t out_channels, int64_t depth, con
     float* const plain = packed + quads * PARTS * PARTS * quarter * ROWS;
     for (int64_t unit = 0; unit < quads * quarter * ROWS; ++unit) {
         const int64_t m = unit % ROWS, d = unit / ROWS % quarter, quad = unit / ROWS / quarter;
+        const int64_t height = panel_height(out_channels, quad, QUAD);
         double w[4][4], outer[2][2][PARTS];
         for (int64_t row = 0; row < 4; ++row)
             for (int64_t column = 0; column < 4; ++column) {
-                const float value = at((quad * QUAD + row) * ROWS + m, column * quarter + d);
+                const float value = m < height ? at(channel_of(quad, QUAD, row, height) + m, column * quarter + d) : 0.f;
                 w[row][column] = value;
                 plain[((quad * QUAD + row) * 4 * quarter + column * quarter + d) * ROWS + m] = value;
             }

@@ -43,11 +43,14 @@ bool one_resample(Random &random) {
     call.up_x = ups[random.below(6)], call.up_y = ups[random.below(6)];
     call.down_x = downs[random.below(6)], call.down_y = downs[random.below(6)];
     bool usual = random.below(2);
+    const bool by_columns = random.below(4) == 0;  // what resample_columns.h asks for
+    if (by_columns) call.up_x = call.up_y = 2 << random.below(2), call.down_x = call.down_y = 2;
+    usual = usual || by_columns;
     call.up_taps_x = usual ? 6 * call.up_x : 1 + random.below(13);
     call.up_taps_y = usual ? 6 * call.up_y : 1 + random.below(13);
     call.down_taps_x = usual ? 6 * call.down_x : 1 + random.below(13);
     call.down_taps_y = usual ? 6 * call.down_y : 1 + random.below(13);
-    call.rank = 1 + random.below(4);
+    call.rank = by_columns ? 2 + random.below(5) : 1 + random.below(4);
     call.pad_x = random.below(26) - 6, call.pad_y = random.below(26) - 6;
     int middle_w = size_of(call.w, call.up_x, call.pad_x + random.below(20) - 4, call.up_taps_x);
     int middle_h = size_of(call.h, call.up_y, call.pad_y + random.below(20) - 4, call.up_taps_y);
@@ -59,7 +62,11 @@ bool one_resample(Random &random) {
     std::vector<float> bias = values(random, call.c), scale = values(random, call.n * call.c);
     std::vector<float> up_x = values(random, call.up_taps_x), up_y = values(random, call.up_taps_y);
     std::vector<float> down_x = values(random, call.rank * call.down_taps_x), down_y = values(random, call.rank * call.down_taps_y);
-    if (random.below(2))  // symmetric taps take other kernels
+    if (by_columns || random.below(3) == 0) {  // symmetric taps take other kernels
+        for (int j = 0; j < call.up_taps_x; j++) up_x[call.up_taps_x - 1 - j] = up_x[j];
+        for (int j = 0; j < call.up_taps_y; j++) up_y[call.up_taps_y - 1 - j] = up_y[j];
+    }
+    if (by_columns || random.below(2))
         for (int k = 0; k < call.rank; k++) {
             float *tx = &down_x[(size_t)k * call.down_taps_x], *ty = &down_y[(size_t)k * call.down_taps_y];
             for (int j = 0; j < call.down_taps_x; j++) tx[call.down_taps_x - 1 - j] = tx[j];
@@ -69,7 +76,7 @@ bool one_resample(Random &random) {
     call.bias = random.below(2) ? bias.data() : nullptr;
     call.in_scale = random.below(2) ? scale.data() : nullptr;
     call.out_scale = random.below(2) ? scale.data() : nullptr;
-    call.activate = random.below(2), call.slope = 0.2f, call.clamp = random.below(2) ? 0.5f : INFINITY;
+    call.activate = by_columns || random.below(2), call.slope = 0.2f, call.clamp = by_columns || random.below(2) ? 0.5f : INFINITY;
     call.up_filter_x = up_x.data(), call.up_filter_y = up_y.data();
     call.down_filter_x = down_x.data(), call.down_filter_y = down_y.data();
     call.threads = 1 + random.below(3);

@@ -243,7 +243,7 @@ def layer_of(name: str, index: int) -> dict:
     return json.loads((GOLDEN / "layer_specs.json").read_text())[name]["layers"][index]
 
 
-@pytest.mark.parametrize("name, index", [("t256", 3), ("r256", 9)])
+@pytest.mark.parametrize("name, index", [("t256", 3), ("r256", 9), ("r256", 10)], ids=["4 up", "2 up, radial", "4 up, radial"])
 def test_threads_bands_and_chunks_change_no_bit(name, index, level):
     tensors, options = layer_call(layer_of(name, index), channels=2)
     results, before = [], torch.get_num_threads()
@@ -258,6 +258,7 @@ def test_threads_bands_and_chunks_change_no_bit(name, index, level):
         assert torch.equal(results[0], other)
 
 
+@pytest.mark.parametrize("layer", [("t256", 0), ("r256", 1)], ids=["separable", "radial"])
 @pytest.mark.parametrize(
     "view",
     [
@@ -271,8 +272,8 @@ def test_threads_bands_and_chunks_change_no_bit(name, index, level):
     ],
     ids=["channels", "rows", "cropped", "columns", "transposed", "expanded", "channels last"],
 )
-def test_strides_are_followed(view, level):
-    (x, fu, fd, _), options = layer_call(layer_of("t256", 0), channels=8)
+def test_strides_are_followed(view, layer, level):
+    (x, fu, fd, _), options = layer_call(layer_of(*layer), channels=8)
     x = view(x)
     with use("native"):
         assert torch.equal(filtered_lrelu(x, fu, fd, None, **options), filtered_lrelu(x.contiguous(), fu, fd, None, **options))
@@ -288,9 +289,10 @@ def test_sixteen_bits_are_computed_in_thirty_two_and_rounded_once(dtype, level):
         assert torch.equal(y, filtered_lrelu(x.float(), fu, fd, b.float(), **options).to(dtype))
 
 
+@pytest.mark.parametrize("layer", [("t256", 0), ("r256", 1), ("r256", 3)], ids=["2 up", "2 up, radial", "4 up, radial"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_not_finite_stays_visible(value, level):
-    (x, fu, fd, b), options = layer_call(layer_of("t256", 0), channels=1)
+def test_what_is_not_finite_stays_visible(value, layer, level):
+    (x, fu, fd, b), options = layer_call(layer_of(*layer), channels=1)
     x[0, 0, 20, 17] = value
     with use("native"):
         actual = filtered_lrelu(x, fu, fd, b, **options)

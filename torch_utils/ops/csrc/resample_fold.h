@@ -140,8 +140,7 @@ inline __attribute__((always_inline)) void fold(const FallSource &source, int at
 }
 
 template <int P>
-inline __attribute__((always_inline)) void add_steps(const Folded &low, const Folded &high, Vec *sum) {
-    const Vec *a = low.z, *b = high.z;
+inline __attribute__((always_inline)) void add_steps(const Vec *a, const Vec *b, Vec *sum) {
     if constexpr (P == 2) {
         sum[0] = ((a[0] + slide<1>(a[1], b[1])) + (slide<2>(a[2], b[2]) + slide<3>(a[3], b[3]))) +
                  (slide<4>(a[4], b[4]) + slide<5>(a[5], b[5]));
@@ -162,20 +161,20 @@ AF_PASS void fall_row_folded(const FallSource &given, int vectors, float *y, int
     int v = 1;
     for (; v + 2 <= vectors; v += 2, y += 2 * STEP, width -= 2 * STEP) {
         fold<P, K, 2>(source, v * 16, taps, next);
-        add_steps<P>(low, next[0], sum);
+        add_steps<P>(low.z, next[0].z, sum);
         store_samples<S>(y, sum, scale, STEP);
-        add_steps<P>(next[0], next[1], sum);
+        add_steps<P>(next[0].z, next[1].z, sum);
         store_samples<S>(y + STEP, sum, scale, width - STEP);
         low = next[1];
     }
     if (v < vectors) {
         fold<P, K, 1>(source, v * 16, taps, next);
-        add_steps<P>(low, next[0], sum);
+        add_steps<P>(low.z, next[0].z, sum);
         store_samples<S>(y, sum, scale, width);
         low = next[0], y += STEP, width -= STEP;
     }
     if (width > 0) {  // the last vector's own samples do
-        add_steps<P>(low, low, sum);
+        add_steps<P>(low.z, low.z, sum);
         store_samples<S>(y, sum, scale, width);
     }
 }

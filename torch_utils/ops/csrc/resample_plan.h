@@ -6,7 +6,7 @@
 
 #include "isa.h"
 #include "resample.h"
-#include "resample_fold.h"
+#include "resample_columns.h"
 #include "resample_tasks.h"
 
 namespace {
@@ -29,16 +29,17 @@ struct Plan {
     int planes, x_planes, y_planes;                // in one row: upsampled, input, output
     int vectors, x_length, y_vectors, columns;     // a plane's vectors; an input plane's floats; an output plane's vectors; planes * vectors
     int rows, groups, h_rows, a_rows, kept_rows;   // capacities of a chunk
-    size_t t_pitch, t_part, h_column;              // in floats
-    size_t x_at, h_at, a_at, kept_at, t_at, y_at, floats;
+    size_t t_pitch, t_part, h_column, out_pitch;              // in floats
+    size_t x_at, h_at, a_at, kept_at, kept_h_at, before_at, t_at, y_at, floats;
     bool mirrored;                                 // resample_kernels.h: the vertical upsampling filter
-    Vec *up_x, *up_y, *mirrored_x, *mirrored_y, *down_x, *down_y, *folded_x;  // taps as vectors
+    Vec *up_x, *up_y, *mirrored_x, *mirrored_y, *down_x, *down_y, *folded_x, *pairs;  // taps as vectors
     int32_t *window_up, *window_down;              // where taps' windows begin
     bool symmetric_x, symmetric_y;                 // the downsampling filters
     bool pivoted;                                  // resample_kernels.h: the vertical ones
     uint32_t safe_peak, mirrored_peak;             // inputs up to here stay below the clamp, below MIRRORED_MOST; the bits of a float
     uint32_t mirrored_most;                        // MIRRORED_MOST itself
     bool folded;                                   // resample_fold.h serves the last pass
+    bool by_columns;                               // resample_columns.h serves all passes
 };
 
 int floor_mod(int a, int b) { return ((a % b) + b) % b; }
@@ -118,12 +119,29 @@ void lay_out_rows(Plan &p) {
     if (p.t_pitch % 256 == 0) p.t_pitch += 16;
 }
 
+// Which kernels serve: what is known of the filters and the activation.
+void choose_passes(Plan &p) {
+    const AfResample &call = *p.call;
+    const Axis &ax = p.ax, &ay = p.ay;
+    const bool bounded = L == 16 && call.activate && call.clamp <= FOLD_CLAMP;
+    p.symmetric_x = all_symmetric(call.down_filter_x, ax.taps_down, call.rank);
+    p.symmetric_y = all_symmetric(call.down_filter_y, ay.taps_down, call.rank);
+    p.pivoted = p.symmetric_y && ay.taps_down == PIVOTED_TAPS && ay.down == 2 && call.rank <= 4 && all_pivoted(call.down_filter_y, call.rank);
+    p.folded = bounded && p.symmetric_x && ax.taps_down == FOLD_TAPS && ax.down == 2 && (p.planes == 2 || p.planes == 4) && call.rank <= 4;
+    p.mirrored = L == 16 && p.x_planes == 1 && (ay.up == 2 || ay.up == 4) && ay.taps_up == 6 * ay.up && ax.up == ay.up &&
+                 ax.taps_up == ay.taps_up && all_symmetric(call.up_filter_x, ax.taps_up, 1) &&
+                 all_symmetric(call.up_filter_y, ay.taps_up, 1);
+    p.by_columns = p.mirrored && bounded && ax.skip == column_skip(p.planes) && p.symmetric_x && p.symmetric_y && ax.taps_down == FOLD_TAPS && ay.taps_down == FOLD_TAPS &&
+                   ax.down == 2 && ay.down == 2 && (p.planes == 2 || p.planes == 4) && call.rank > 1;
+}
+
 void lay_out_chunk(Plan &p) {
     const AfResample &call = *p.call;
     const Axis &ay = p.ay;
     int64_t row_bytes = (int64_t)p.columns * L * 4;
     int64_t per_row = row_bytes * call.rank + row_bytes * ay.down / ay.up;
-    p.rows = call.rows > 0 ? call.rows : least((int)(CHUNK_BYTES / per_row), call.rank == 1 ? MOST_ROWS : MOST_ROWS_OF_TERMS);
+    const int fitting = least((int)(CHUNK_BYTES / per_row), call.rank == 1 ? MOST_ROWS : MOST_ROWS_OF_TERMS);
+    p.rows = call.rows > 0 ? call.rows : p.by_columns ? COLUMN_ROWS : fitting;
     p.rows = least(most(p.rows, most(8, ay.up)), 240 / ay.down);
     int chunks = ceil_div(call.out_h, p.rows);
     p.rows = ceil_div(call.out_h, chunks);
@@ -132,14 +150,18 @@ void lay_out_chunk(Plan &p) {
     p.kept_rows = ay.taps_down + ay.up;
     p.a_rows = p.kept_rows + p.groups * ay.up;
     p.h_column = (size_t)p.h_rows * L;
-    p.t_part = p.t_pitch * p.rows;
+    p.t_part = p.by_columns ? 0 : p.t_pitch * p.rows;
+    const size_t between = p.by_columns ? p.planes : p.columns;  // columns of h that exist at a time
     size_t at = 0;
     auto take = [&at](size_t floats) { size_t here = at; at += round_up(floats); return here; };
     p.x_at = take((size_t)p.x_length * p.x_planes * 4 + L);
-    p.h_at = take(p.h_column * p.columns);
-    p.a_at = take((size_t)p.a_rows * L);
+    p.h_at = take(p.h_column * between);
+    p.a_at = take((size_t)p.a_rows * L * (p.by_columns ? p.planes : 1));
     p.kept_at = take((size_t)p.kept_rows * L * p.columns);
-    p.t_at = take(p.t_part * call.rank + 2 * L);
+    p.kept_h_at = take(p.by_columns ? (size_t)ay.phase_taps * L * p.columns : 0);
+    p.before_at = take(p.by_columns ? (size_t)p.rows * column_sums(p.planes) * L : 0);
+    p.out_pitch = (size_t)(p.vectors + 1) * p.planes / 2 * L;
+    p.t_at = take(p.by_columns ? p.out_pitch * p.rows : p.t_part * call.rank + 2 * L);
     p.y_at = take((size_t)p.y_vectors * L * p.y_planes);
     p.floats = at;
 }
@@ -150,22 +172,15 @@ void *spread_taps(Plan &p) {
     const Axis &ax = p.ax, &ay = p.ay;
     size_t up_x = (size_t)ax.up * ax.phase_taps, up_y = (size_t)ay.up * ay.phase_taps;
     size_t down_x = (size_t)call.rank * ax.taps_down, down_y = (size_t)call.rank * ay.taps_down;
-    p.symmetric_x = all_symmetric(call.down_filter_x, ax.taps_down, call.rank);
-    p.symmetric_y = all_symmetric(call.down_filter_y, ay.taps_down, call.rank);
-    p.pivoted = p.symmetric_y && ay.taps_down == PIVOTED_TAPS && ay.down == 2 && call.rank <= 4 && all_pivoted(call.down_filter_y, call.rank);
     const float gain_x = most_gain(call.up_filter_x, ax), gain_y = most_gain(call.up_filter_y, ay);
     p.safe_peak = peak_for(0.99f * call.clamp, gain_x * gain_y);
     p.mirrored_peak = peak_for(0.99f * MIRRORED_MOST, gain_x);
     p.mirrored_most = peak_for(MIRRORED_MOST, 1.0f);
-    p.folded = p.symmetric_x && ax.taps_down == FOLD_TAPS && ax.down == 2 && (p.planes == 2 || p.planes == 4) && call.activate &&
-               call.clamp <= FOLD_CLAMP && call.rank <= 4 && L == 16;
-    p.mirrored = L == 16 && p.x_planes == 1 && (ay.up == 2 || ay.up == 4) && ay.taps_up == 6 * ay.up && ax.up == ay.up &&
-                 ax.taps_up == ay.taps_up && all_symmetric(call.up_filter_x, ax.taps_up, 1) &&
-                 all_symmetric(call.up_filter_y, ay.taps_up, 1);
     size_t folded_x = p.folded ? (size_t)call.rank * folded_taps(p.planes) : 0;
+    const size_t pairs = p.by_columns ? column_taps(p.planes) : 0;
     size_t windows = (size_t)p.planes * ax.phase_taps + (size_t)p.y_planes * ax.taps_down;
     void *memory = nullptr;
-    const size_t vectors = 2 * (up_x + up_y) + down_x + down_y + folded_x;
+    const size_t vectors = 2 * (up_x + up_y) + down_x + down_y + folded_x + pairs;
     if (posix_memalign(&memory, 64, vectors * sizeof(Vec) + windows * sizeof(int32_t)) != 0) return nullptr;
     p.up_x = (Vec *)memory;
     p.mirrored_x = p.up_x + up_x;
@@ -174,7 +189,8 @@ void *spread_taps(Plan &p) {
     p.down_x = p.mirrored_y + up_y;
     p.down_y = p.down_x + down_x;
     p.folded_x = p.down_y + down_y;
-    p.window_up = (int32_t *)(p.folded_x + folded_x);
+    p.pairs = p.folded_x + folded_x;
+    p.window_up = (int32_t *)(p.pairs + pairs);
     p.window_down = p.window_up + (size_t)p.planes * ax.phase_taps;
     spread_up(call.up_filter_x, ax, p.up_x);
     spread_up(call.up_filter_y, ay, p.up_y);
@@ -196,6 +212,7 @@ void *spread_taps(Plan &p) {
         }
     for (int k = 0; p.folded && k < call.rank; k++)
         spread_folded(call.down_filter_x + k * FOLD_TAPS, p.planes, p.folded_x + k * folded_taps(p.planes));
+    if (p.by_columns) spread_pairs(call.down_filter_x, call.down_filter_y, call.rank, p.planes, p.pairs);
     return memory;
 }
 

@@ -29,6 +29,18 @@ struct Ahead {
     }
 };
 
+// The same for columns of vectors: one line of each row at a time.
+struct LinesAhead {
+    const float *row;
+    int64_t pitch;
+    int rows;
+
+    __attribute__((always_inline)) void fetch(int sample) const {  // by force, like Ahead's
+        const char *line = (const char *)((uintptr_t)row + (intptr_t)sample * 4);
+        for (int i = 0; i < rows; i++, line += pitch * 4) __builtin_prefetch(line, 0, 3);
+    }
+};
+
 // Rows [first, first + count) of an image as far as they exist; none where rows do not follow each other.
 void set_input_ahead(const AfResample &call, const float *image, int first, int count, Ahead *ahead) {
     const int begin = most(0, least(first, call.h)), end = most(begin, least(first + count, call.h));

@@ -80,7 +80,8 @@ def _strassen_cycles(shape: ConvShape, levels: int) -> float:
     """
     rows, lanes = TILE
     parts = 2**levels
-    panels = -(-shape.out_channels // (parts * rows))
+    sets, rest_channels = divmod(shape.out_channels, parts * rows)
+    panels = sets + (0.0 if rest_channels == 0 else 0.5 if 2 * rest_channels <= parts * rows else 1.0)  # conv_strassen.h: HALF_ROWS
     depth = -(-shape.in_channels // parts)
     pixels = shape.out_height * shape.out_width
     groups = shape.batch * (pixels // (parts * lanes))

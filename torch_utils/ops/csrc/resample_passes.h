@@ -65,12 +65,12 @@ bool rise_source_row(const Plan &p, const Channel &channel, const float *row, fl
     const int first = most(0, -p.ax.origin), last = p.call->w - p.ax.origin;
     const RowSource source = {(const float *)((uintptr_t)row + (intptr_t)p.ax.origin * 4), first, last, channel.scale, channel.bias};
 #define AF_CASE(n, m) \
-    case n * 8 + m: found = rise_row<Rise<n, m>, m>(source, h, p.vectors, p.h_column, p.up_x); break
+    case n * 8 + m: found = rise_row<Rise<n, m>>(source, h, p.vectors, p.h_column, p.up_x); break
     uint32_t found = 0;
     if (p.x_planes != 1) return false;
     if (p.mirrored) {
-        found = p.ax.up == 2 ? rise_row<MirroredRise<6, 2>, 2>(source, h, p.vectors, p.h_column, p.mirrored_x)
-                             : rise_row<MirroredRise<6, 4>, 4>(source, h, p.vectors, p.h_column, p.mirrored_x);
+        found = p.ax.up == 2 ? rise_row<MirroredRise<6, 2>>(source, h, p.vectors, p.h_column, p.mirrored_x)
+                             : rise_row<MirroredRise<6, 4>>(source, h, p.vectors, p.h_column, p.mirrored_x);
         *peak = found > *peak ? found : *peak;
         if (found <= p.mirrored_most) return true;  // else once more, without differences of large samples
     }

@@ -44,7 +44,7 @@ inline __attribute__((always_inline)) void add_windows(Vec low, Vec high, const 
 // One step of a row's rise: from its samples in two vectors to one vector of each of M planes.
 template <int N, int M>
 struct Rise {
-    static constexpr int TAPS = N * M;
+    static constexpr int PHASES = M, TAPS = N * M;
 
     static inline __attribute__((always_inline)) void step(Vec low, Vec high, const Vec *taps, Vec *sum) {
         add_windows<N, M, 0>(low, high, taps, sum);
@@ -54,7 +54,7 @@ struct Rise {
 // The same by sums and differences, where the taps mirror each other (resample_kernels.h).
 template <int N, int M>
 struct MirroredRise {
-    static constexpr int TAPS = N / 2 * M;
+    static constexpr int PHASES = M, TAPS = N / 2 * M;
 
     template <int J>
     static inline __attribute__((always_inline)) void add_pairs(Vec low, Vec high, const Vec *taps, Vec *even, Vec *odd) {
@@ -81,10 +81,11 @@ struct MirroredRise {
     }
 };
 
-// One row to M planes of `vectors` vectors; vector v of the result goes to h + v * column. Returns the largest magnitude in the row, as the
+// One row to as many planes of `vectors` vectors as there are phases; vector v of the result goes to h + v * column. Returns the largest magnitude in the row, as the
 // bits of a float: these are in the order of the magnitudes, with what is not a number above all.
-template <class Rise, int M>
+template <class Rise>
 AF_PASS uint32_t rise_row(const RowSource &source, float *h, int vectors, size_t column, const Vec *given) {
+    constexpr int M = Rise::PHASES;
     constexpr bool FEW = Rise::TAPS <= 12;
     const Vec scale = broadcast(source.scale), bias = broadcast(source.bias);
     const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);

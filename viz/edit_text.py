@@ -13,8 +13,10 @@ EXAMPLE = "L5:12-40,77:gain=0"
 MOST_CHANNELS = 4096
 UNITS = {"deg": "turns", "°": "turns", "x": "scale", "×": "scale"}  # what a number of "move" is
 TO = r"\s*[-–]\s*"
+SIZES = r"(?:_\d{1,5}_\d{1,5})?"  # of L5_84_96, the full name of L5
 NUMBERS, LAYERS, BLOCKS = (
-    rf"{name}(\d{{1,{digits}}})(?:{TO}{name}(\d{{1,{digits}}}))?" for name, digits in (("", 4), ("[Ll]?", 3), ("b", 5))
+    rf"{name}(\d{{1,{digits}}}){after}(?:{TO}{name}(\d{{1,{digits}}}){after})?"
+    for name, digits, after in (("", 4, ""), ("[Ll]?", 3, SIZES), ("b", 5, ""))
 )
 
 

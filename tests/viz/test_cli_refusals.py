@@ -62,6 +62,7 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_computed
         (("metrics", "globe-r-64", "--num", "1", "--break", "L3-L10:n=4"), "--break: there is no layer L10 to break; there are L0 to L9"),
         (("by-layer", "globe-r-64", "--rotate", "9", "--break", "L12:n=4"), "--break: there is no layer L12"),
         (("by-layer", "globe-r-64", "--rotate", "9", "--break", "L5:m=3"), "m=3: a power of two is expected, such as 2"),
+        (("render", "globe-r-64", "--out", "a.png", "--set", "BreakIt.upsampling=3"), "upsampling=3: a power of two is expected"),
         (("sticking", "globe-r-64", "--num", "1"), "--num 1: at least 2 are expected"),
         (("flicker", "globe-r-64", "--num", "1"), "--num 1: at least 2 are expected"),
         (("render", "landscape-b-128", "--out", "a.png", "--break", "all:m=1"), "has no designed filters to break"),

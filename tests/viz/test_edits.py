@@ -202,6 +202,7 @@ def test_an_edit_can_be_written_and_read(text, said):
 
 def test_shorter_ways_of_writing():
     assert layer_list("5, l7–l8") == ("L5", "L7", "L8") and layer_list("ALL") == () and layer_list("b8-b32") == ("b8", "b16", "b32")
+    assert layer_list("L5_84_96, L7_148_64-L8_148_64") == ("L5", "L7", "L8")  # full names, as the window shows them
     assert channel_list("7, 1-3") == (1, 2, 3, 7)
     assert edit_of("L1:all:move=30deg") == Edit(layers=("L1",), operation="move", turns=30 / 360)
 

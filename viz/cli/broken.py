@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from viz.edit_text import LAYERS
 from viz.errors import CommandError
 from viz.groups.layer import BREAKS, WINDOWS, BreakIt, LayerBreak
 from viz.state import StateError, ViewState
@@ -50,7 +51,7 @@ def _layers(text: str) -> tuple[int, ...]:
         return ()
     found: set[int] = set()
     for part in text.split(","):
-        span = re.fullmatch(r"[Ll]?(\d{1,3})(?:-[Ll]?(\d{1,3}))?", part.strip())
+        span = re.fullmatch(LAYERS, part.strip())
         numbers = range(int(span[1]), int(span[2] or span[1]) + 1) if span else range(0)
         if not numbers or numbers[-1] > 255:
             raise argparse.ArgumentTypeError(f"{text!r} are not layers: all, L3, L3-L5 or L3,L7 is expected")
@@ -68,6 +69,13 @@ def _change(name: str, value: str) -> tuple[str, Any]:
         found = kind(value)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{name}={value!r}: {'a whole number' if kind is int else 'a number'} is expected") from None
-    if field == "upsampling" and found > 0 and found & (found - 1):
-        raise argparse.ArgumentTypeError(f"{name}={value}: a power of two is expected, such as {1 << (found.bit_length() - 1)}")
+    if said := refused_value(field, found):
+        raise argparse.ArgumentTypeError(f"{name}={value}: {said}")
     return field, found
+
+
+def refused_value(field: str, value: object) -> str:
+    """Why a layer cannot be broken so, where the value would be rounded otherwise; "" where it can."""
+    if field == "upsampling" and isinstance(value, int) and value > 0 and value & (value - 1):
+        return f"a power of two is expected, such as {1 << (value.bit_length() - 1)}"
+    return ""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from viz.cli.broken import HELP as BREAK_HELP, Breaking, breaking
+from viz.cli.broken import HELP as BREAK_HELP, Breaking, breaking, refused_value
 from viz.cli.edits import HELP as EDIT_HELP, Editing, editing
 from viz.errors import CommandError
 from viz.state import GROUPS, StateError, ViewState
@@ -52,6 +52,8 @@ def with_settings(view: ViewState, settings: Sequence[tuple[str, str, Any] | Bre
         known = kinds[group].__dataclass_fields__
         if field not in known:
             raise CommandError(f"--set {group}.{field}: {group} has no {field}; it has {', '.join(known)}")
+        if said := refused_value(field, value):
+            raise CommandError(f"--set {group}.{field}={value}: {said}")
         data = view.to_dict()
         data[group] = {**data.get(group, {}), field: value}
         try:

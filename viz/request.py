@@ -100,7 +100,8 @@ class NetworkFacts:
         return other is not None and replace(other, taps=self.taps) == self
 
     def tap(self, name: str) -> TapInfo:
-        """The tap of this name; the finished image for "" or an unknown name."""
+        """The tap of this name, which may be short; the finished image for "" or an unknown name."""
+        name = self.layer_named(name)
         return next((t for t in self.taps if t.name == name), self.taps[-1])
 
     def tap_name(self, name: str) -> str:
@@ -114,7 +115,7 @@ class NetworkFacts:
     def no_layer(self, name: str) -> str:
         """The sentence that refuses a layer which this network has not; "" for one that it has, and for ""."""
         names = [tap.name for tap in self.taps]
-        return "" if name in ("", *names) else f"{name} is not a layer of {self.name}; it has {', '.join(names)}"
+        return "" if self.layer_named(name) in ("", *names) else f"{name} is not a layer of {self.name}; it has {', '.join(names)}"
 
     def band(self, name: str) -> tuple[float | None, float | None]:
         """(f_c, f_t) that a tap was designed to keep to, in cycles per image; None where there is no such number.

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from gui_utils.tone import BACKGROUND
+from networks.loading import load
 from tests.networks.loading.server import Site, serving
 from viz import cli
 from viz.cli import render as cli_render
@@ -234,6 +235,19 @@ def test_the_panel_in_front_is_the_one_asked_for(tmp_path, capsys):
     assert (changed < 300).sum() > 500 and (changed > 850).sum() > 500, "a tab on the left and one on the right"
     assert run("screenshot", TINY_R, "--out", str(tmp_path / "a.png"), "--front", "Nobody") == 1
     assert "--front Nobody" in capsys.readouterr().err
+
+
+@pytest.mark.window
+def test_a_layer_may_be_named_shortly_and_must_exist(tmp_path, capsys):
+    out, pictures = str(tmp_path / "a.png"), []
+    full = next(spec.name for spec in load(TINY_R).network.synthesis.specs if spec.name.startswith("L2_"))
+    for layer in ("L2", full, ""):
+        assert run("screenshot", TINY_R, "--out", out, "--size", "700x500", "--picture-only", "--set", f"Tap.layer={layer}") == 0
+        with Image.open(out) as picture:
+            pictures.append(np.asarray(picture).astype(int))
+    assert np.array_equal(pictures[0], pictures[1]) and np.abs(pictures[0] - pictures[2]).max() > 30
+    assert run("screenshot", TINY_R, "--out", out, "--set", "Tap.layer=L77") == 1
+    assert "L77 is not a layer of" in capsys.readouterr().err
 
 
 @pytest.mark.window

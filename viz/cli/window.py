@@ -25,7 +25,7 @@ from viz.latent_file import holds_latents
 from viz.session.networks import located
 from viz.session.origin import PROGRAM
 from viz.session.session import Session
-from viz.state import Device, Latent, LatentPath, OwnLatent, Source, ViewState
+from viz.state import Device, Latent, LatentPath, OwnLatent, Source, Tap, ViewState
 
 if TYPE_CHECKING:
     from viz.app import App
@@ -181,6 +181,9 @@ def run_screenshot(options: argparse.Namespace) -> int:
                 app.step(dt=0.0)
             if app.frame is not None and app.frame.error is not None:
                 raise CommandError(app.frame.error.sentences)
+            network = app.frame.network if app.frame is not None else None
+            if network is not None and (sentence := network.no_layer(app.state.get(Tap).layer)):
+                raise CommandError(sentence)
             if app.chrome_shown:
                 bring_to_front(app, options.front)
             capture.save_png(options.out, window.screenshot(), app.state, screenshot_command(app, window.plain_size, options.front))

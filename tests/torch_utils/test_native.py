@@ -124,6 +124,18 @@ def test_every_layer_agrees_with_the_reference(layer, threads):
         native_library.limit_level(1000)
 
 
+@pytest.mark.parametrize("index", [1, 3], ids=["2 up", "4 up"])
+@pytest.mark.parametrize("by", [1, 2, 3])
+def test_radial_filters_with_other_paddings(index, by, level):
+    """The grid of upsampled samples begins at another phase then, which not every kernel takes."""
+    tensors, options = layer_call(layer_of("r256", index), channels=2)
+    options["padding"] = tuple(p + by for p in options["padding"])
+    with use("reference"):
+        expected = filtered_lrelu(*tensors, **options)
+    with use("native"):
+        assert_close(filtered_lrelu(*tensors, **options), expected)
+
+
 sizes = st.integers(1, 40)
 factors = st.integers(1, 4)
 pads = st.integers(-5, 9)

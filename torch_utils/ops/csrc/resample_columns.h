@@ -66,7 +66,7 @@ inline __attribute__((always_inline)) void rise_in_order_plainly(Vec low, Vec hi
 
 enum ColumnEdge { INSIDE, EDGE, WARY };  // all samples exist; some may not; and some may be too large for sums and differences
 
-// Two vectors of each row, from step `at` on, upsampled along it into one vector of each of two planes. Returns the largest magnitude, as the
+// Two vectors of each row, from step `at` on, upsampled along it into one vector of each of P planes. Returns the largest magnitude, as the
 // bits of a float.
 template <int P, ColumnEdge EDGES>
 AF_PASS uint32_t rise_column_of_rows(const ColumnSource &given, int at, Vec *h, size_t plane, const Vec *mirrored, const Vec *plain,
@@ -135,19 +135,12 @@ inline __attribute__((always_inline)) void fold_pairs(const Vec *a, size_t plane
         }
 }
 
-template <int G>
-inline __attribute__((always_inline)) void add_held(Vec tap, const Vec *x, Vec *sum) {
-    hold(tap);
-#pragma GCC unroll 2
-    for (int g = 0; g < G; g++) sum[g] += tap * x[g];
-}
-
 // The same from four planes: z[0 .. 2] belong to even outputs, z[3 .. 6] to odd ones.
 template <int G>
 inline __attribute__((always_inline)) void fold_pairs(const Vec *a, size_t plane, const Vec *taps, Vec (*z)[7]) {
     Vec even_0[G] = {}, even_1[G] = {}, odd_0[G] = {}, odd_1[G] = {}, middle[G] = {}, first[G] = {}, last[G] = {};
 #pragma GCC unroll 6
-    for (int i = 0; i < COLUMN_PAIRS; i++, taps += 12) {
+    for (int i = 0; i < COLUMN_PAIRS; i++, taps += folded_taps(4)) {
         Vec p[G], q[G], r[G], s[G];
 #pragma GCC unroll 2
         for (int g = 0; g < G; g++) {
@@ -155,25 +148,23 @@ inline __attribute__((always_inline)) void fold_pairs(const Vec *a, size_t plane
             p[g] = low[0] + high[0], q[g] = low[plane] + high[plane];
             r[g] = low[2 * plane] + high[2 * plane], s[g] = low[3 * plane] + high[3 * plane];
         }
-        add_held<G>(taps[10], r, first);
-        add_held<G>(taps[10], q, last);
-        add_held<G>(taps[11], s, first);
-        add_held<G>(taps[11], p, last);
+        add_product<G>(taps[10], r, first, q, last);
+        add_product<G>(taps[11], s, first, p, last);
 #pragma GCC unroll 2
         for (int g = 0; g < G; g++) {
             const Vec outer = p[g] - s[g], inner = q[g] - r[g];
             p[g] += s[g], q[g] += r[g], r[g] = inner, s[g] = outer;
         }
-        add_held<G>(taps[0], p, even_0);
-        add_held<G>(taps[1], s, odd_0);
-        add_held<G>(taps[4], p, even_1);
-        add_held<G>(taps[5], s, odd_1);
-        add_held<G>(taps[8], p, middle);
-        add_held<G>(taps[2], q, even_0);
-        add_held<G>(taps[3], r, odd_0);
-        add_held<G>(taps[6], q, even_1);
-        add_held<G>(taps[7], r, odd_1);
-        add_held<G>(taps[9], q, middle);
+        add_product<G>(taps[0], p, even_0);
+        add_product<G>(taps[1], s, odd_0);
+        add_product<G>(taps[4], p, even_1);
+        add_product<G>(taps[5], s, odd_1);
+        add_product<G>(taps[8], p, middle);
+        add_product<G>(taps[2], q, even_0);
+        add_product<G>(taps[3], r, odd_0);
+        add_product<G>(taps[6], q, even_1);
+        add_product<G>(taps[7], r, odd_1);
+        add_product<G>(taps[9], q, middle);
     }
 #pragma GCC unroll 2
     for (int g = 0; g < G; g++) {

@@ -29,7 +29,7 @@ struct Plan {
     int planes, x_planes, y_planes;                // in one row: upsampled, input, output
     int vectors, x_length, y_vectors, columns;     // a plane's vectors; an input plane's floats; an output plane's vectors; planes * vectors
     int rows, groups, h_rows, a_rows, kept_rows;   // capacities of a chunk
-    size_t t_pitch, t_part, h_column, out_pitch;              // in floats
+    size_t t_pitch, t_part, h_column, out_pitch;   // in floats
     size_t x_at, h_at, a_at, kept_at, kept_h_at, before_at, t_at, y_at, floats;
     bool mirrored;                                 // resample_kernels.h: the vertical upsampling filter
     Vec *up_x, *up_y, *mirrored_x, *mirrored_y, *down_x, *down_y, *folded_x, *pairs;  // taps as vectors
@@ -131,8 +131,8 @@ void choose_passes(Plan &p) {
     p.mirrored = L == 16 && p.x_planes == 1 && (ay.up == 2 || ay.up == 4) && ay.taps_up == 6 * ay.up && ax.up == ay.up &&
                  ax.taps_up == ay.taps_up && all_symmetric(call.up_filter_x, ax.taps_up, 1) &&
                  all_symmetric(call.up_filter_y, ay.taps_up, 1);
-    p.by_columns = p.mirrored && bounded && ax.skip == column_skip(p.planes) && p.symmetric_x && p.symmetric_y && ax.taps_down == FOLD_TAPS && ay.taps_down == FOLD_TAPS &&
-                   ax.down == 2 && ay.down == 2 && (p.planes == 2 || p.planes == 4) && call.rank > 1;
+    p.by_columns = p.mirrored && bounded && p.symmetric_x && p.symmetric_y && ax.taps_down == FOLD_TAPS && ay.taps_down == FOLD_TAPS &&
+                   ax.down == 2 && ay.down == 2 && (p.planes == 2 || p.planes == 4) && ax.skip == column_skip(p.planes) && call.rank > 1;
 }
 
 void lay_out_chunk(Plan &p) {

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from PIL import Image
+import numpy as np
+from PIL import Image, ImageOps
 
 
 @contextmanager
@@ -16,3 +17,14 @@ def opened_picture(file: Path | IO[bytes]) -> Iterator[Image.Image]:
             yield picture
     except (SyntaxError, ValueError, Image.DecompressionBombError) as e:
         raise OSError(str(e)) from e
+
+
+def rgb_of(picture: Image.Image) -> Image.Image:
+    """Upright 8-bit RGB, whatever the file holds; transparency is left out. Raises OSError where nothing says which value is white."""
+    upright = ImageOps.exif_transpose(picture)  # a telephone stores portraits lying on their side
+    if upright.mode.startswith("I;16") or (upright.mode == "I" and picture.format == "PNG"):  # Pillow itself makes all above 255 white
+        values = np.asarray(upright).astype(np.float32)
+        upright = Image.fromarray(np.floor(values / 257 + 0.5).astype(np.uint8))
+    if upright.mode in ("I", "F"):
+        raise OSError("its values are 32-bit numbers, and nothing says which of them is white; save it with 8 or 16 bits")
+    return upright.convert("RGB")

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from networks.fully_connected import unit_rms
-from torch_utils.picture_file import opened_picture
+from torch_utils.picture_file import opened_picture, rgb_of
 
 from .errors import DataError
 
@@ -35,7 +35,7 @@ def load_map(path: Path, width: int) -> Tensor:
     """An equirectangular map in linear light [1, 3, width / 2, width + 2], its first and last columns repeated on the other side."""
     try:
         with opened_picture(path) as image:
-            pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+            pixels = np.asarray(rgb_of(image), dtype=np.float32) / 255
     except FileNotFoundError as error:
         raise DataError(f"there is no map {str(path)!r}") from error
     except OSError as error:

@@ -14,10 +14,10 @@ from typing import IO
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 from torch import Tensor
 
-from torch_utils.picture_file import opened_picture
+from torch_utils.picture_file import opened_picture, rgb_of
 
 from .errors import DataError
 from .options import Options
@@ -129,7 +129,7 @@ class Pictures:
             return held
         entry = self.entries[index]
         with self._opened(entry) as image:
-            opened = ImageOps.exif_transpose(image).convert("RGB")
+            opened = rgb_of(image)
         size = self._kept_size(opened.size)
         if size != opened.size:
             opened = opened.resize(size, Image.Resampling.LANCZOS)

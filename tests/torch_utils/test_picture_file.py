@@ -2,10 +2,11 @@
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from torch_utils.picture_file import opened_picture
+from torch_utils.picture_file import opened_picture, rgb_of
 
 
 def png() -> bytes:
@@ -39,3 +40,29 @@ def test_an_immense_picture_is_one_too(tmp_path, monkeypatch):
         pass
     with pytest.raises(FileNotFoundError), opened_picture(tmp_path / "none.png"):
         pass
+
+
+RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)  # every value of 8 bits
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("L", ".png"), ("RGB", ".png"), ("RGBA", ".png"), ("LA", ".png"), ("P", ".png"), ("RGB", ".tiff")]
+)
+def test_a_picture_is_rgb_whatever_holds_it(mode, suffix, tmp_path):
+    Image.fromarray(RAMP).convert(mode).save(tmp_path / f"a{suffix}")
+    with opened_picture(tmp_path / f"a{suffix}") as picture:
+        assert np.array_equal(np.asarray(rgb_of(picture)), np.repeat(RAMP[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_grey_of_16_bits_keeps_its_shades(suffix, tmp_path):
+    Image.fromarray(RAMP.astype(np.uint16) * 257).save(tmp_path / f"a{suffix}")
+    with opened_picture(tmp_path / f"a{suffix}") as picture:
+        assert np.array_equal(np.asarray(rgb_of(picture)), np.repeat(RAMP[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_values_without_a_white_are_refused(kind, tmp_path):
+    Image.fromarray(RAMP.astype(kind)).save(tmp_path / "a.tiff")
+    with opened_picture(tmp_path / "a.tiff") as picture, pytest.raises(OSError, match="nothing says which of them is white"):
+        rgb_of(picture)

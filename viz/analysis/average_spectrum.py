@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from networks.measures.patience import Stop, synthesized
-from torch_utils.picture_file import opened_picture
+from torch_utils.picture_file import opened_picture, rgb_of
 from viz.errors import CommandError
 from viz.latent_file import check_members
 
@@ -202,7 +202,7 @@ def folder_pictures(files: tuple[Path, ...]) -> Iterator[torch.Tensor]:
     for path in files:
         try:
             with opened_picture(path) as image:
-                pixels = np.array(image.convert("RGB"))
+                pixels = np.array(rgb_of(image))
         except OSError as e:
             raise CommandError(f"{path.name} cannot be read as a picture: {e}") from e
         first = first or pixels.shape[:2]

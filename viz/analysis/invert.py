@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from torch_utils.picture_file import opened_picture
+from torch_utils.picture_file import opened_picture, rgb_of
 from viz.errors import CommandError
 
 if TYPE_CHECKING:
@@ -164,11 +164,11 @@ def psnr(picture: torch.Tensor, problem: Problem) -> float:
 
 def read_picture(path: Path, resolution: int) -> np.ndarray:
     """float32 [1, 3, R, R] in [-1, 1]: the middle square, resampled to the network's size. Raises CommandError."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with opened_picture(path) as picture:
-            whole = ImageOps.exif_transpose(picture).convert("RGB")  # a telephone stores portraits lying on their side
+            whole = rgb_of(picture)
     except FileNotFoundError as e:
         raise CommandError(f"{path}: there is no such file.") from e
     except OSError as e:

@@ -273,11 +273,23 @@ def test_without_the_video_package_a_sentence_names_the_remedy(tmp_path, pipelin
         (ExportOptions(Path("a.gif"), lossless=True), "cannot be lossless"),
         (ExportOptions(Path("no/such/a.mp4")), "does not exist"),
         (ExportOptions(Path("a.mp4"), size=0), "size is 0"),
+        (ExportOptions(Path("a.mp4"), frames="exr"), "a.mp4 is a film: a folder"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_rendered(options, said):
     with pytest.raises(ExportError, match=said):
         exporting.check(FILM, options)
+
+
+@pytest.mark.parametrize("keep_frames", [False, True])
+def test_a_gif_is_no_faster_than_browsers_play_it(keep_frames, tmp_path, pipeline):
+    film = Session((TINY_R,), paths.ready_made("rotate", TINY_R, 0.08, 50))
+    with Image.open(export(film, ExportOptions(tmp_path / "a.gif"), pipeline=pipeline).path) as gif:
+        assert gif.n_frames == 4 and gif.info["duration"] == 20
+    faster = Session((TINY_R,), paths.ready_made("rotate", TINY_R, 0.08, 50.1))
+    with pytest.raises(ExportError, match=r"b.gif would have 50.1 frames a second.* at most 50 "):
+        export(faster, ExportOptions(tmp_path / "b.gif", keep_frames=keep_frames), pipeline=pipeline)
+    exporting.check(faster, ExportOptions(tmp_path / "b.mp4"))
 
 
 # ---------------------------------------------------------------------------------------------------- command line

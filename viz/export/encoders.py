@@ -7,6 +7,7 @@ grows, so that what was written before a crash can be played.
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -42,6 +43,7 @@ class Format:
     options: dict[str, str]
     container: dict[str, str]
     even: bool = False  # width and height must be
+    most_fps: float = math.inf
 
 
 EXACT = {"fflags": "+bitexact", "flush_packets": "1"}  # no random identifiers or dates: the same frames, the same bytes; on disk at once
@@ -49,12 +51,13 @@ MP4 = {"movflags": "hybrid_fragmented+frag_every_frame", **EXACT}
 # x264's AVX-512 code for its macroblock tree takes memory that was never set into account where a picture is a few blocks of 16 wide
 # (layers are): the same frames then gave films up to a third larger, by what the process had freed before.
 SETTLED = {"mbtree": "0"}
+GIF_FPS = 50.0  # its times are hundredths of a second, and browsers show a frame of one hundredth for ten
 FORMATS: dict[tuple[str, bool], Format] = {  # suffix, lossless
     (".mp4", False): Format("mp4", "libx264", "yuv420p", {"crf": "16", "preset": "slow", **SETTLED}, MP4, even=True),
     (".mp4", True): Format("mp4", "libx264rgb", "rgb24", {"qp": "0", "preset": "medium"}, MP4),
     (".webm", False): Format("webm", "libvpx-vp9", "yuv420p", {"crf": "24", "b": "0", "cpu-used": "2"}, EXACT, even=True),
     (".webm", True): Format("webm", "libvpx-vp9", "gbrp", {"lossless": "1", "cpu-used": "2"}, EXACT),
-    (".gif", False): Format("gif", "gif", "pal8", {}, {"loop": "0", **EXACT}),
+    (".gif", False): Format("gif", "gif", "pal8", {}, {"loop": "0", **EXACT}, most_fps=GIF_FPS),
 }
 SUFFIXES = tuple(dict.fromkeys(suffix for suffix, _ in FORMATS))
 COMMENT_START = origin.START.encode()

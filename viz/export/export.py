@@ -57,10 +57,15 @@ def check(session: Session, options: ExportOptions) -> None:
         raise ExportError(f"what is {options.what!r}; one of {', '.join(WHATS)} is expected")
     if options.frames not in FRAMES:
         raise ExportError(f"frames is {options.frames!r}; {' or '.join(FRAMES)} is expected")
+    if options.frames == "exr" and not options.is_sequence:
+        raise ExportError(f"EXR frames are files of their own, and {options.out.name} is a film: a folder (a name ending in /) is expected")
     if options.values and options.what in ("window", "cinema"):
         raise ExportError(f"EXR frames hold values, and this film has colours only ({WHATS[options.what]}): PNG frames hold it")
     if not options.is_sequence:
-        film_format(options.out, lossless=options.lossless)
+        encoding = film_format(options.out, lossless=options.lossless)
+        if session.film.fps > encoding.most_fps:
+            most = f"at most {encoding.most_fps:g} are expected; .mp4 and .webm can have more"
+            raise ExportError(f"{options.out.name} would have {session.film.fps:g} frames a second, which browsers slow down: {most}")
         if not options.out.parent.is_dir():
             raise ExportError(f"the folder {options.out.parent} does not exist")
         if not os.access(options.out.parent, os.W_OK):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -163,6 +164,24 @@ def test_the_offer_goes_when_something_else_is_begun_and_the_menu_still_has_it(r
     running.app.context.emit(OpenLastSession())
     running.ui.frames(2)
     assert running.state == VIEW
+
+
+def test_a_start_that_only_looks_does_not_take_the_place_of_the_last_session(running, tmp_path):
+    """After a crash, and a second one before anything was done, the work of the first is still there."""
+    saved_last(tmp_path / "a", Session((VIEW,), FILM))
+    clock = Clock()
+    for number in (2, 3):
+        kept = Autosave(tmp_path / "a", clock)
+        assert kept.offered is not None and kept.offered.timeline == FILM
+        running.app.attached.append(kept)
+        running.ui.frames(2)
+        running.app.choose_workspace(number)
+        running.app.networks.learn(Session(networks={"a": {"sha256": "ab" * 32}}))  # what a network that arrives brings with it
+        running.ui.frames(2)
+        after(running, SimpleNamespace(clock=clock), 2 * LATEST_S)
+        running.app.attached.remove(kept)
+        kept.close()
+    assert not kept.file.exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"format": "other"}', "\x00\x01"])

@@ -54,6 +54,7 @@ class Autosave:
         self._saved: Session | None = None
         self._seen: Session | None = None
         self._start: tuple[object, ...] = ()
+        self._begun = False  # until then nothing is written: a start that only looks would take the place of the last session
         self._changed_at: float | None = None  # when the oldest change came that is not saved
         self._seen_at = 0.0
         self._failed = False
@@ -72,7 +73,8 @@ class Autosave:
             self._start = work(shown)
             return
         if shown != self._seen:
-            self.offered = self.offered if work(shown) == self._start else None  # something else was begun
+            if work(shown) != self._start:
+                self.offered, self._begun = None, True  # something else was begun
             self._seen, self._seen_at = shown, now
             self._changed_at = now if self._changed_at is None else self._changed_at
         if self._changed_at is not None and (now - self._seen_at >= QUIET_S or now - self._changed_at >= LATEST_S):
@@ -81,16 +83,24 @@ class Autosave:
     def save(self, app: App) -> None:
         """Writes what has changed. A failure is told once, and tried again with the next change."""
         self._changed_at = None
-        if self._seen is None or self._seen == self._saved:
+        if not self._due:
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            session.save(self.file, self._seen)
+            self._write()
             self._saved, self._failed = self._seen, False
         except OSError as e:
             if not self._failed:
                 app.toasts.add("warning", f"The session is not saved automatically: {sentence(e)}")
             self._failed = True
+
+    @property
+    def _due(self) -> bool:
+        return self._begun and self._seen != self._saved
+
+    def _write(self) -> None:
+        assert self._seen is not None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        session.save(self.file, self._seen)
 
     def draw(self, app: App) -> None:
         """The offer, in a corner, until it is answered or something else was done."""
@@ -117,9 +127,8 @@ class Autosave:
     def close(self) -> None:
         """What has not been saved yet is."""
         try:
-            if self._seen is not None and self._seen != self._saved:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                session.save(self.file, self._seen)
+            if self._due:
+                self._write()
         except OSError as e:
             print(f"The session could not be saved: {sentence(e)}", file=sys.stderr)  # the window is gone
         finally:

@@ -1,5 +1,7 @@
 """Films of a measurement, of the slice, of Figure 1, of values and of the whole window; resumed, and the same bytes from themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,6 +20,7 @@ from viz.request import RenderRequest
 from viz.session.session import Session
 from viz.state import Compare, CompareView, Pose, Tap
 from viz.timeline import paths
+from viz.timeline.timeline import Keyframe
 
 NUM = 3
 
@@ -55,6 +58,24 @@ def test_a_measurement_hides_the_picture_as_far_as_it_is_opaque(tmp_path, pipeli
     export(shown.edit_views(OverlayView, opacity=0.0), ExportOptions(tmp_path / "b", what="overlay"), pipeline=pipeline)
     export(shown, ExportOptions(tmp_path / "c"), pipeline=pipeline)
     assert np.array_equal(pngs(tmp_path / "b"), pngs(tmp_path / "c")) and (pngs(tmp_path / "a")[0] != pngs(tmp_path / "b")[0]).any()
+
+
+def test_a_measurement_lies_over_the_first_view_wherever_that_stands_in_the_frame(tmp_path, pipeline):
+    """Side by side it stands at the upper left; before the comparison begins, in the middle of a frame that has room for two."""
+    alone = film(LEVEL.edit(Pose, x=0.03))
+    second = alone.timeline.at(0.1).edit(Compare, on=True).edit(CompareView, mode="side")
+    frames = (Keyframe(0.0, alone.timeline.at(0.0)), Keyframe(0.1, second), Keyframe(0.2, second))
+    shown = replace(alone, timeline=replace(alone.timeline, keyframes=frames))
+    for name, what, session in (("alone", "overlay", alone), ("plain", "picture", shown), ("over", "overlay", shown)):
+        export(session, ExportOptions(tmp_path / name, what=what, size=2), pipeline=pipeline)
+    expected, plain, over = (pngs(tmp_path / name) for name in ("alone", "plain", "over"))
+    assert over[0].shape == (64, 132, 3) and len(over) == 2
+    middle, corner = np.s_[:, 34:98], np.s_[:, :64]
+    for i, here in ((0, middle), (1, corner)):
+        assert np.array_equal(over[i][here], expected[i]) and (over[i][here] != plain[i][here]).any()
+        rest = plain[i].copy()
+        rest[here] = over[i][here]
+        assert np.array_equal(over[i], rest)
 
 
 def test_where_there_is_nothing_to_measure_the_picture_stands_alone(tmp_path, pipeline):

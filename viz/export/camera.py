@@ -16,10 +16,10 @@ from viz.compare import picture as compare_picture
 from viz.export.encoders import ExportError
 from viz.export.options import WHATS, ExportOptions
 from viz.export.overlay_picture import overlaid
-from viz.export.picture import COMPUTED, film_size, fitting, frame_pixels, frame_values, output_size, shown_part
+from viz.export.picture import COMPUTED, film_size, first_view, fitting, frame_pixels, frame_values, shown_part
 from viz.request import Frame, OverlayImage, RenderRequest
 from viz.session.session import Session
-from viz.state import ANALYSES, BreakIt, Compare, CompareView, Inversion, OverlayView, View, ViewState
+from viz.state import ANALYSES, BreakIt, CompareView, Inversion, OverlayView, View, ViewState
 
 if TYPE_CHECKING:
     from viz.pipeline import Pipeline
@@ -115,15 +115,10 @@ class OverlayCamera(PictureCamera):
             return pixels
         assert frame.picture is not None
         magnify, part = view.get(View).magnify, shown_part(frame.picture, view)
-        if not compare_picture.compared(view):
-            return overlaid(pixels, image, view.get(OverlayView), part, magnify)
-        if view.get(CompareView).mode != "side":  # a measurement is of the first view alone
+        if compare_picture.compared(view) and view.get(CompareView).mode != "side":  # a measurement is of the first view alone
             return pixels
-        width, height = output_size(frame.picture, view.reset(Compare), options.size)  # the first view stands at the upper left
-        if compare_picture.picture_size(view, options.size, compare_picture.source_of(frame.picture, view)) != self.size:
-            return pixels
-        pixels = pixels.copy()
-        pixels[:height, :width] = overlaid(pixels[:height, :width], image, view.get(OverlayView), part, magnify)
+        here, pixels = first_view(frame, self.size, options.size), pixels.copy()
+        pixels[here] = overlaid(pixels[here], image, view.get(OverlayView), part, magnify)
         return pixels
 
     def measured(self, index: int, view: ViewState, name: str) -> tuple[Frame, OverlayImage | None]:

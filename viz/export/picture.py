@@ -50,13 +50,28 @@ def frame_pixels(frame: Frame, size: tuple[int, int], scale: int) -> np.ndarray:
     """The frame as the window draws it, its picture or the comparison that its view asks for, as large as fits into the film's frame."""
     assert frame.picture is not None
     view, source = frame.request.view, compare_picture.source_of(frame.picture, frame.request.view)
-    natural = compare_picture.picture_size(view, scale, source)
-    factor = min(size[0] / natural[0], size[1] / natural[1])
+    fitted = _fitted(view, source, size, scale)
     if compare_picture.compared(view):
-        pixels = compare_picture.composed(frame, view, scale * factor, source)
+        pixels = compare_picture.composed(frame, view, fitted, source)
     else:
-        pixels = pixels_of(frame.picture, view, (max(1, round(natural[0] * factor)), max(1, round(natural[1] * factor))))
+        pixels = pixels_of(frame.picture, view, compare_picture.cell_size(fitted, source))
     return compare_picture.centred(pixels, size)
+
+
+def first_view(frame: Frame, size: tuple[int, int], scale: int) -> tuple[slice, slice]:
+    """Rows and columns of `frame_pixels` in which the first view stands: alone, or at the upper left of those side by side."""
+    assert frame.picture is not None
+    view, source = frame.request.view, compare_picture.source_of(frame.picture, frame.request.view)
+    fitted = _fitted(view, source, size, scale)
+    whole, cell = compare_picture.picture_size(view, fitted, source), compare_picture.cell_size(fitted, source)
+    left, top = (max(0, (room - length) // 2) for room, length in zip(size, whole, strict=True))
+    return slice(top, min(top + cell[1], size[1])), slice(left, min(left + cell[0], size[0]))
+
+
+def _fitted(view: ViewState, source: compare_picture.Rect, size: tuple[int, int], scale: int) -> float:
+    """The scale at which a frame of the film has room for this view's layout."""
+    natural = compare_picture.picture_size(view, scale, source)
+    return scale * min(size[0] / natural[0], size[1] / natural[1])
 
 
 def shown_part(picture: Picture, view: ViewState) -> tuple[float, float, float, float]:

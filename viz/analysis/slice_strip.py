@@ -52,17 +52,22 @@ class Collected:
     strip: SliceStrip = field(default_factory=lambda: SliceStrip(CAPACITY))
     line: Slice = field(default_factory=Slice)
     picture: Picture | None = None
+    network: str = ""
     rate: float = 1.0
     values: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 1), np.float32))
 
-    def see(self, line: Slice, picture: Picture | None) -> None:
-        """Takes the line out of a picture that was not seen before; another line or another layer begins anew."""
+    def see(self, line: Slice, picture: Picture | None, network: str = "") -> None:
+        """Takes the line out of a picture that was not seen before; another line, layer or network begins anew.
+
+        `network`: what tells the picture's network from others. Lines of two would have one score.
+        """
         if picture is None or picture.grid or (picture is self.picture and line == self.line):
             return
-        if line != self.line or self.picture is None or picture.tap != self.picture.tap or picture.channels != self.picture.channels:
+        other = self.picture is None or picture.tap != self.picture.tap or picture.channels != self.picture.channels
+        if other or line != self.line or network != self.network:
             self.strip.clear()
         x0, _, x1, _ = picture.frame_rect
-        self.line, self.picture, self.rate = line, picture, x1 - x0
+        self.line, self.picture, self.network, self.rate = line, picture, network, x1 - x0
         self.strip.push(ScanLine(line.x0, line.y0, line.x1, line.y1).read(picture.values, sampling_rate=self.rate))
         self.values = self.strip.picture()
 
@@ -79,7 +84,8 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = state.edit(Slice, on=checkbox(ON, state.get(Slice).on, disabled=NO_NETWORK if context.network is None else ""))
     line = state.get(Slice)
     if line.on and context.frame is not None:
-        collected.see(line, context.frame.picture)
+        facts = context.frame.network
+        collected.see(line, context.frame.picture, "" if facts is None else facts.sha256 or facts.ref)
     state = _controls(state, context, collected)
     if not line.on:
         return invitation(state, ON, Slice, OFF, disabled=NO_NETWORK if context.network is None else "", label=START)

@@ -62,6 +62,19 @@ def test_another_line_or_layer_begins_anew_and_a_contact_sheet_has_none():
     assert len(collected.strip) == 1
 
 
+def test_another_network_begins_anew():
+    """Of the same resolution, with the same layers: the strip, and its score, were of both."""
+    one, other = R, replace(R, sha256="fedcba9876543210" * 4)
+    with show(ss.PANEL, ON, network=one, frame=frame_of(one, picture=picture()), image=lambda *_: imgui.ImTextureRef(1)) as shown:
+        shown.ui.frames(2)
+        shown.context.frame = frame_of(one, picture=picture(2))
+        shown.ui.frames(2)
+        assert len(shown.context.scratch["slice"].strip) == 2
+        shown.context.network, shown.context.frame = other, frame_of(other, picture=picture(4))
+        shown.ui.frames(2)
+        assert len(shown.context.scratch["slice"].strip) == 1
+
+
 def test_a_layer_with_margins_is_read_in_image_coordinates():
     values = np.zeros((84, 84, 3), np.float32)
     values[42:] = 1  # the lower half of the image too

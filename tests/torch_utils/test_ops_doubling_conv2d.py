@@ -86,9 +86,15 @@ def test_phases_are_every_other_tap_of_the_composed_kernel():
         assert torch.allclose(phases[phase, 0], torch.stack([g[a + 2 * (2 - p), [b + 4, b + 2, b]] for p in range(3)]))
 
 
-def test_small_images_and_other_filters_go_to_the_reference():
+def test_small_images_other_filters_and_64_bits_go_to_the_reference():
+    x, weight, styles, taps = call(SYMMETRIC)
     with torch.no_grad():
-        for arguments in (call(SYMMETRIC, size=(8, 8)), call(square(1, 1))):
+        for arguments in (
+            call(SYMMETRIC, size=(8, 8)),
+            call(square(1, 1)),
+            (x.double(), weight, styles, taps),
+            (x, weight.double(), styles.double(), taps),
+        ):
             doubling_conv2d(*arguments)
             assert next(d for d in reversed(decisions()) if d.call.op == "doubling_conv2d").backend.name == "reference"
     assert LEAST_PIXELS > 8 * 8

@@ -552,6 +552,16 @@ def test_an_overlay_lies_over_the_picture_with_its_opacity(running):
     assert running.app.requests == requests
 
 
+def test_another_overlay_is_chosen_over_the_picture_and_begins_without_the_gain_of_the_last(running):
+    view = OverlayView("equivariance.level", opacity=0.5, gain_db=6.0)
+    running.app.state = running.state.edit(Equivariance, on=True).edit(Pose, turns=0.05).put(view)
+    running.ui.frames(4)
+    running.ui.choose("Toolbar.overlay", "equivariance.level")
+    assert running.state.get(OverlayView) == view  # it is the one that was there
+    running.ui.choose("Toolbar.overlay", "equivariance.signed")
+    assert running.state.get(OverlayView) == OverlayView("equivariance.signed", opacity=0.5)
+
+
 def test_the_cursor_reads_the_overlay(running):
     running.app.state = running.state.edit(Equivariance, on=True).edit(Pose, x=0.05).edit(OverlayView, image="equivariance.signed")
     running.ui.frames(4)

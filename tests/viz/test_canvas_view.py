@@ -1,15 +1,19 @@
 """Geometry of the canvas: image coordinates for everything, margins explicit."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from gui_utils import theme
+from gui_utils.libraries import imgui
+from tests.drive import Driver
 from viz.canvas.comparison import above_pictures
 from viz.canvas.gestures import RING, angle_between, grip, limited, rotate, translate, walk, wrapped
 from viz.canvas.placement import Area, Content, Placement, beside, pan, place, probe, zoom_at, zoom_to
-from viz.canvas.sample_values import have_room, value_text, visible_samples
+from viz.canvas.sample_values import draw_sample_values, have_room, value_text, visible_samples
 from viz.request import NetworkFacts, Picture
 from viz.state import Latent, Pose, View, ViewState
 
@@ -226,3 +230,36 @@ def test_numbers_of_a_layer_leave_out_hidden_margins():
 )
 def test_numbers_on_samples_have_about_four_digits(value, text):
     assert value_text(value) == text
+
+
+def test_each_number_is_written_on_the_sample_that_has_it(monkeypatch):
+    """Channels below each other, the middle line on the sample's middle; nothing on samples that undoing a pose left empty."""
+    random = np.random.default_rng(0)
+    mask = random.random((64, 64)) < 0.8
+    picture = replace(IMAGE, values=random.uniform(-2, 2, (64, 64, 3)).astype(np.float32), mask=mask)
+    content = Content.of(picture, margins=True)
+    placement = place(View(zoom=100, center_x=0.1, center_y=-0.2), AREA, content, 64)
+    written = []
+    monkeypatch.setattr(theme, "shadowed_text", lambda lines, at, text: written.append((*at, text)))
+    with Driver(lambda: None) as ui:
+
+        def draw():
+            written.clear()
+            draw_sample_values(imgui.get_background_draw_list(), picture, placement, content, margins=True)
+
+        ui.draw = draw
+        ui.frames(1)
+        width, height = imgui.calc_text_size("+0.000")
+        found = {}
+        for left, top, text in written:
+            column, row = placement.to_sample(content, left + width / 2, top + height / 2)
+            found.setdefault((math.floor(row), math.floor(column)), []).append((top, text))
+            assert abs(column % 1 - 0.5) < 0.2
+        rows, columns = visible_samples(picture, placement, content, margins=True)
+        assert set(found) == {(row, column) for row in rows for column in columns if mask[row, column]} and len(found) > 20
+        for sample, lines in found.items():
+            assert [text for _, text in sorted(lines)] == [value_text(value) for value in picture.values[sample]]
+            assert abs(placement.to_sample(content, 0, sorted(lines)[1][0] + height / 2)[1] % 1 - 0.5) < 0.02
+        placement = place(View(zoom=40), AREA, content, 64)
+        ui.frames(1)
+        assert not written  # no room

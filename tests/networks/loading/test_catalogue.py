@@ -89,6 +89,7 @@ def test_a_folder_means_its_newest_snapshot(tmp_path):
         ("ftp://example.org/network.pkl", "ftp:// addresses are not supported"),
         ("file:///etc/passwd", "file:// addresses are not supported"),
         ("a\0b", "no usable path|no such file"),
+        ("caf\udce9.pkl", "no valid text"),  # of an older encoding than UTF-8
         ("x" * 5000, "no usable path"),
         (".", "holds no network-snapshot"),
     ],

@@ -237,6 +237,13 @@ def test_a_download_that_is_no_network_is_not_kept(site, cache_folder):
     assert load(site.url).kind == "snapshot"
 
 
+def test_what_was_downloaded_and_is_no_network_takes_no_room(site, cache_folder):
+    site.data = b"<html>sign in</html>" * 100
+    with pytest.raises(LoadError, match="is a web page"):
+        load(site.url)
+    assert not [path.name for path in download_of(site.url).file.parent.iterdir() if path.stat().st_size]
+
+
 def test_a_changed_checksum_is_told(site):
     first = load(site.url).sha256
     download_of(site.url).forget()

@@ -27,6 +27,7 @@ from viz.analysis.drag_points import (
 from viz.analysis.dragging import Progress, followed, rows_of
 from viz.analysis.dragging_panel import PANEL, kept
 from viz.canvas import drag_points as on_canvas
+from viz.canvas.canvas import Gesture
 from viz.canvas.placement import Area, Placement
 from viz.cli.drag_points import placed, view_of
 from viz.commands import CapturePicture, SaveLatent, Undo, UseLatent
@@ -344,6 +345,37 @@ def test_a_persons_drag_from_placing_to_keeping_and_back(tmp_path):
         running.close()
 
 
+@pytest.mark.window
+def test_the_circle_of_what_stays_is_dragged_by_its_centre_and_its_rim(tmp_path):
+    """It stands on the picture before the pose, so a drag on screen goes through the pose's inverse. A short drag places nothing."""
+    circle = DragPoints(keep="outside", keep_x=0.1, keep_radius=0.2)
+    running = Running(tmp_path, START.put(Pose(x=0.1, turns=0.25)).put(DragPointsView(True)).put(circle))
+    try:
+        ui, at = running.ui, running.canvas_point
+        around = (np.indices((9, 9)).reshape(2, -1).T - 4).tolist()  # of the middle of the circle's left end
+        pixels, left = ui.screenshot(), [round(v) for v in at(-0.1, -0.1)]
+        running.app.state = running.state.reset(DragPoints)
+        ui.frames(2)
+        without = ui.screenshot()
+        assert max(np.abs(pixels[left[1] + y, left[0] + x].astype(int) - without[left[1] + y, left[0] + x]).max() for y, x in around) > 30
+        running.app.state = running.state.put(circle)
+        ui.drag(at(0.1, -0.1), at(0.1, 0.0))  # where the pose shows the centre, a quarter turn from where it is kept
+        points = running.state.get(DragPoints)
+        assert (points.keep_x, points.keep_y) == pytest.approx((0.0, 0.0), abs=0.005) and points.keep_radius == 0.2
+        ui.drag(at(0.1, 0.2), at(0.1, 0.3))
+        ui.drag(at(0.4, 0.0), at(0.2, 0.0))
+        points = running.state.get(DragPoints)
+        assert points.keep_radius == pytest.approx(0.1, abs=0.005) and (points.keep_x, points.keep_y) == pytest.approx((0, 0), abs=0.005)
+        ui.click_at(at(0.2, 0.0), button=1)
+        start = at(-0.3, -0.3)
+        ui.drag(start, (start[0] + 4, start[1]))
+        assert running.state.get(DragPoints) == points and running.state.get(Latent) == Latent()
+        ui.drag(at(0.2, 0.0), at(0.1, 0.0))
+        assert running.state.get(DragPoints).keep_radius == pytest.approx(0.01)  # never nothing, which nobody could grip again
+    finally:
+        running.close()
+
+
 def badge_shown(running):
     """Whether something stands over the picture that says so."""
     found = []
@@ -390,3 +422,12 @@ def test_nothing_is_placed_on_a_contact_sheet():
     view = ViewState().put(DragPointsView(True)).edit(Channels, mode="sheet")
     placement = Placement(Area(0, 0, 100, 100), 100.0, 0.0, 0.0)
     assert on_canvas.gesture_kind(view, placement, None, (0.0, 0.0)) == ""
+
+
+def test_a_drag_of_a_pair_that_was_undone_meanwhile_changes_nothing():
+    placement = Placement(Area(0, 0, 100, 100), 100.0, 0.0, 0.0)
+    for part in ("target", "handle"):
+        gesture = Gesture(f"point {part} 1", (50.0, 50.0))
+        view = ViewState().put(DragPoints(pairs=(PAIR,)))
+        assert on_canvas.drag(view, placement, None, gesture, ((50.0, 50.0), (60.0, 50.0))) is view
+    assert on_canvas.removed(view, "remove handle 1") is view

@@ -81,6 +81,8 @@ def make_again(app: App) -> None:
 
 
 def _move_by(app: App, name: Of | None, of_timeline: Callable[[], None], of_view: Callable[[], History]) -> None:
+    """The timeline stands still then, as other animations do: what it plays next would take the place of what was brought back."""
+    app.context.film.playing = False
     if name == "timeline":
         of_timeline()
     elif name == "view":

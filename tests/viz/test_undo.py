@@ -112,3 +112,21 @@ def test_one_undo_for_a_keyframe_and_a_move(running):
     start = round(START.get(Pose).x, 3)
     back = [(0.2, 1), (0.1, 1), (0.1, 0), (start, 0), (start, 0)]
     assert seen == [*back, *back[3::-1][1:], (0.2, 1)]
+
+
+@pytest.mark.window
+def test_undo_while_the_timeline_plays_brings_back_what_was_there_and_nothing_is_lost(running):
+    app, film = running.app, running.app.context.film
+    film.edit(timeline.Timeline((Keyframe(0.0, START), Keyframe(2.0, START.edit(Pose, x=0.4)))))
+    running.ui.frames(1)
+    film.play()
+    running.ui.frames(10)
+    played = app.state.get(Pose).x
+    assert played > 0
+    app.context.emit(commands.Undo())
+    running.ui.frames(3)
+    assert not film.playing and app.state == START
+    app.context.emit(commands.Redo())
+    running.ui.frames(3)
+    assert not film.playing and app.state.get(Pose).x == pytest.approx(played, abs=0.01)
+    assert len(app.history.past) == 1

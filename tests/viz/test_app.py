@@ -534,6 +534,17 @@ def test_an_animation_fills_the_strip_and_saving_it_writes_figure_and_values(run
     assert film_file.read(tmp_path / "captures" / "00000.png").views[0].get(Slice).on
 
 
+def test_one_to_one_shows_a_sample_on_every_pixel_and_fit_goes_back(running):
+    fitted = running.app.canvas.placement
+    running.ui.click("View.one")
+    running.ui.frames(2)
+    canvas = running.app.canvas
+    assert canvas.placement.pixels_per_sample(canvas.content) == 1 and canvas.placement.exact(canvas.content)
+    running.ui.click("View.fit")
+    running.ui.frames(2)
+    assert running.state.get(View) == View() and running.app.canvas.placement == fitted
+
+
 def test_an_overlay_lies_over_the_picture_with_its_opacity(running):
     running.ui.key("4")
     running.app.state = running.state.edit(Equivariance, on=True).edit(Pose, turns=0.05)

@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 
 from networks.loading import catalogue
+from networks.measures.metrics import Estimate, Measurement
 from tests.viz.asked import ask
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from tests.viz.test_compare import TINY_R, TINY_T, Clock
 from viz import cli
+from viz.analysis.metric_table import Progressed
 from viz.canvas.captions import KnownEquivariance, captions, fitting, stored_equivariance
 from viz.compare import compare, other_views, pairs as compare_pairs, picture as compare_picture
 from viz.compare.layout import cells_in_window, columns_in_window
@@ -21,7 +23,7 @@ from viz.export.film_file import read
 from viz.export.options import ExportOptions
 from viz.memory import Memory
 from viz.pipeline import Pipeline
-from viz.request import Beside, Picture, RenderRequest
+from viz.request import Beside, OverlayResult, Picture, RenderRequest
 from viz.session.session import Session
 from viz.stages.load import KEPT
 from viz.state import (
@@ -354,6 +356,17 @@ def test_captions_tell_which_is_which_and_how_far_apart():
     assert shown[4].lines[0][0].endswith("…") and "Broken: nearest in all layers" in shown[4].whole
     assert "EQ" not in shown[4].whole  # that of the whole network is not the broken one's
     assert stored_equivariance({"training": "[]"}) == stored_equivariance({"training": 3}) == stored_equivariance({"training": "{"}) == {}
+
+
+def test_what_was_measured_here_stands_in_the_caption_of_that_network_as_it_was():
+    facts, known, broken = alias_free_facts(), KnownEquivariance(), ViewState().edit(BreakIt, window="nearest")
+    measured = Progressed(Measurement(5, 5, {"eq_r": Estimate(50.5, 49.0, 51.0, 5), "eq_t": Estimate(num=5)}), {})
+    said = lambda view: captions(frame_of(facts, view), view, (1,), known)[1].whole  # noqa: E731
+    for view, fraction, told in ((ViewState(), 0.8, False), (broken, 1.0, False), (ViewState(), 1.0, True)):
+        known.note(frame_of(facts, view, overlays={"metrics": OverlayResult(measured, fraction)}))
+        assert ("EQ-R 50.5 dB" in said(ViewState())) == told and "EQ-T" not in said(ViewState())
+    assert "EQ-R 50.5 dB" in said(broken)
+    assert "EQ" not in captions(frame_of(alias_free_facts(sha256="other")), ViewState(), (1,), known)[1].whole
 
 
 def test_a_bundled_network_tells_its_equivariance_in_the_caption(pipeline):

@@ -4,14 +4,17 @@ import io
 import pickle
 import struct
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from networks.build import build
 from networks.loading import LoadError, changed_on_disk, load
 from networks.loading.snapshot import read_snapshot
 from networks.loading.spans import Span
+from networks.loading.tensorflow import read_tuple
 from networks.loading.unpickle import read_pickle
 from networks.loading.weights import fill
 from tests.networks.agreement import TOLERANCE, golden_arrays, outputs, relative_error
@@ -39,8 +42,6 @@ def test_the_tensorflow_form_gives_the_same_picture_to_the_bit():
 
 
 def test_tensorflow_arguments_without_a_value_take_their_defaults():
-    from networks.loading.tensorflow import read_tuple
-
     networks = read_pickle_of((GOLDEN / "tiny_sg2_tf.pkl").read_bytes())
     assert isinstance(networks, tuple)
     plain_config = read_tuple(networks)[0]
@@ -50,6 +51,22 @@ def test_tensorflow_arguments_without_a_value_take_their_defaults():
     networks[2].state["static_kwargs"] |= {"conv_clamp": 256, "resample_kernel": [1, 2, 1]}
     changed = read_tuple(networks)[0]
     assert (changed.conv_clamp, changed.resample_filter) == (256, (1, 2, 1))
+
+
+def test_the_oldest_tensorflow_form_has_one_layer_to_colours_and_counts_resolutions_from_above():
+    """Architecture "orig": ToRGB_lod0 is that of the whole resolution; of later files, those of other resolutions would be in the way."""
+    networks = read_pickle_of((GOLDEN / "tiny_sg2_tf.pkl").read_bytes())
+    assert isinstance(networks, tuple)
+    synthesis = networks[2].state["components"]["synthesis"].state
+    before = read_tuple(networks)
+    kept = [(name, array) for name, array in synthesis["variables"] if "ToRGB" not in name or name.startswith("32x32/")]
+    synthesis["variables"] = [(name.replace("32x32/ToRGB", "ToRGB_lod0"), array) for name, array in kept]
+    config, arrays = read_tuple(networks)
+    assert config == replace(before[0], architecture="orig")
+    expected = {name: array for name, array in before[1].items() if ".torgb." not in name or ".b32." in name}
+    assert arrays.keys() == expected.keys() and any(".b32.torgb." in name for name in arrays)
+    assert all(np.array_equal(array.read(), expected[name].read()) for name, array in arrays.items())
+    assert {name for name, _ in build(config).named_parameters()} <= arrays.keys()
 
 
 class Altered:

@@ -9,6 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from gui_utils import plots
+from gui_utils.libraries import imgui
+from gui_utils.text import number_text
 from gui_utils.tone import tone_map
 from tests.networks.agreement import tiny
 from tests.networks.loading.server import Site, serving
@@ -74,6 +77,21 @@ def test_a_wide_picture_has_frequencies_per_width_and_its_map_averages_what_is_n
     power = 10 ** (found.heat_db / 10)
     assert power.shape == (160, 320) and power.mean() == pytest.approx(float(spectrum.power.mean()), rel=1e-3)
     assert power[:, 176].sum() > 100 * power[:, 184].sum(), "8 cycles lie 16 cells from the middle"
+
+
+@pytest.mark.parametrize("height", [32, 16])
+def test_the_map_has_the_power_at_every_frequency_upwards_at_the_top(height):
+    y, x = np.indices((height, 32)) / 32
+    tone = SetPower()
+    tone.add(torch.from_numpy(128 + 50 * np.cos(2 * np.pi * (5 * x + 4 * y))).expand(3, height, 32))  # its crests rise to the right
+    found, spectrum = curves(tone, "tone"), tone.spectrum()
+    assert found.heat_at(5, -4) == pytest.approx(found.heat_at(-5, 4), abs=1e-3) and found.heat_at(5, -4) > found.heat_at(5, 4) + 20
+    for row, column in ((0, 0), (3, 70), (height * 2, 64), (-1, -1)):
+        right, up, half = float(spectrum.fx[column]), -float(spectrum.fy[row]), 0.4 * float(spectrum.fx[1] - spectrum.fx[0])
+        assert {found.heat_at(right + dx, up + dy) for dx in (-half, half) for dy in (-half, half)} == {found.heat_db[row, column]}
+    (left, end), (bottom, top) = found.spans
+    assert found.heat_at(left, top) == found.heat_db[0, 0]
+    assert found.heat_at(left - 0.01, 0) is found.heat_at(end, 0) is found.heat_at(0, bottom) is found.heat_at(0, top + 0.01) is None
 
 
 def test_pictures_of_another_size_or_without_contrast_are_refused():
@@ -253,6 +271,23 @@ def test_the_panel_shows_and_saves_what_is_there():
         assert set(command.arrays) >= {"axis0_db", "radial_frequency", "heat_db", "mean"}
         shown.ui.set("SpectrumReference.source", "other.npz")
         assert shown.state.get(SpectrumReference).source == "other.npz" and not shown.ui.exists("reference.cancel")
+
+
+def test_the_drawn_map_tells_the_level_under_the_mouse(monkeypatch):
+    reads, images = [], {}
+    monkeypatch.setattr(plots, "cursor_text", reads.append)
+    found = flat("a", 5, 32)
+    found = replace(found, heat_db=np.random.default_rng(0).uniform(-40, 20, found.heat_db.shape))
+    image = lambda name, pixels: (images.update({name: pixels}), imgui.ImTextureRef(1))[1]  # noqa: E731
+    view = ViewState().edit(AverageSpectrum, on=True)
+    frame = frame_of(FACTS, overlays={spectrum_chart.NAME: OverlayResult(found)})
+    with show(spectrum_chart.PANEL, view, network=FACTS, frame=frame, image=image) as shown:
+        shown.ui.click("AverageSpectrum.show.map")
+        shown.ui.frames(2)
+        assert images["average spectrum"].shape[:2] == found.heat_db.shape
+        for right, up in ((3.0, 2.0), (3.0, -2.0), (0.0, 0.0)):
+            assert reads[-1](right, up).endswith(number_text(found.heat_at(right, up), "dB"))
+        assert reads[-1](99.0, 0.0).endswith("—")
 
 
 def test_a_reference_and_its_average_are_cancelled_each_for_itself():

@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
-from gui_utils import controls
+from gui_utils import controls, plots
 from gui_utils.libraries import implot
 from tests.viz.asked import TINY_R, TINY_SG2, ask, inputs, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
@@ -173,6 +173,24 @@ def test_the_track_has_every_sample_of_a_short_measurement(pipeline):
     last = steps(pipeline, TINY_R.edit(Metrics, on=True, num=4), metric_table.NAME)[-1].values
     assert [p[0] for p in last.track["eq_r"]] == [1, 2, 3, 4]
     assert np.isnan(last.track["eq_r"][0][2]) and last.track["eq_r"][3][2] < last.track["eq_r"][3][1] < last.track["eq_r"][3][3]
+
+
+def test_the_panel_says_values_and_intervals_and_draws_how_they_settled(pipeline, monkeypatch):
+    view = TINY_R.edit(Metrics, on=True, num=4, eq_t=False)
+    result = steps(pipeline, view, metric_table.NAME)[-1]
+    found, drawn = result.values, {}
+    for what in ("band", "line"):
+        monkeypatch.setattr(plots, what, lambda label, *values, what=what, **more: drawn.update({(what, label): values[:-1]}))
+    with show(metric_table.PANEL, view, network=FACTS, frame=frame_of(FACTS, view, overlays={metric_table.NAME: result})) as shown:
+        shown.ui.frames(2)
+    assert set(drawn) == {(what, label) for what in ("band", "line") for label in ("EQ-T_frac", "EQ-R")}
+    for kind, label in (("eq_t_frac", "EQ-T_frac"), ("eq_r", "EQ-R")):
+        estimate, (samples, db, low, high) = found.newest.estimates[kind], np.array(found.track[kind]).T
+        assert np.array_equal(drawn["line", label], (samples, db))
+        assert np.array_equal(drawn["band", label], (samples, low, high), equal_nan=True)
+        name, value, interval = metric_table.texts(found, kind)
+        assert name == label and value.endswith(" dB") and float(value.removesuffix(" dB")) == pytest.approx(estimate.db, abs=0.05)
+        assert [float(end) for end in interval.split(" to ")] == pytest.approx([estimate.low, estimate.high], abs=0.05)
 
 
 def test_what_does_not_exist_is_an_em_dash(pipeline):

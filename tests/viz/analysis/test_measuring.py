@@ -123,12 +123,13 @@ def test_sweep(capsys, over):
     assert [0.0 if p["db"] is None else 10 ** (-p["db"] / 10) for p in found["points"]] == pytest.approx(expected, rel=2e-3, abs=1e-12)
 
 
-def test_slice(capsys, tmp_path):
+@pytest.mark.parametrize(("move", "group", "name"), [("x", Pose, "x"), ("y", Pose, "y"), ("turn", Pose, "turns"), ("latent", Latent, "x")])
+def test_slice(move, group, name, capsys, tmp_path):
     line, pipeline, collected = Slice(True, -0.1, -0.2, 0.1, 0.2), Pipeline(), Collected()
     for i in range(8):  # as few as there may be
-        view = VIEW.edit(Pose, x=0.06 * i / 7)
+        view = POSED.edit(group, **{name: getattr(POSED.get(group), name) + 0.06 * i / 7})
         collected.see(line, pipeline.render(RenderRequest(i, view)).picture)
-    words = ["--seed", "4", "--move", "x", "--reach", "0.06", "--num", "8", "--line", "-0.1", "-0.2", "0.1", "0.2"]
+    words = ["--seed", "4", *POSE, "--move", move, "--reach", "0.06", "--num", "8", "--line", "-0.1", "-0.2", "0.1", "0.2"]
     found = printed(capsys, "slice", TINY_R, *words, "--out", str(tmp_path / "a.npz"))
     assert found["stuck"] == pytest.approx(collected.score(), abs=1e-3)
     with np.load(tmp_path / "a.npz") as file:
@@ -262,6 +263,25 @@ def test_a_figure_says_what_was_measured_and_holds_the_view(suffix, tmp_path, ca
         root = ElementTree.parse(tmp_path / "by-layer.svg").getroot()
         texts = ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
         assert "L3_52_16" in texts and any(caption in text for text in texts)
+
+
+FIGURES = [
+    (["flicker", *POSE, "--num", "2"], ["flicker, steadiness"]),
+    (["sweep", "--over", "shift", "--num", "3"], ["equivariance over shift", "shift to the right (pixels)", "dB"]),
+    (["sweep", "--over", "angle", "--num", "3"], ["equivariance over angle", "degrees, counter-clockwise", "dB"]),
+    (["filters", "--layer", "L3"], ["L3_52_16: the response of its filters", "cycles per image", "f_c", "up", "down"]),
+    (["out-of-band"], ["power out of band", "L3_52_16", "dB of the layer's power"]),
+    (["channel-effect", "--layer", "L1"], ["the picture without each channel of L1", "rank", "dB of the full range"]),
+    (["slice", "--move", "x", "--num", "8"], ["slice over 8 pictures, moved by x, stuck"]),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), FIGURES, ids=lambda words: words[0])
+def test_a_figure_is_drawn_of_every_measurement_and_says_what_its_axes_are(words, said, tmp_path, capsys):
+    out = tmp_path / "a.svg"
+    assert cli.run([words[0], TINY_R, "--seed", "4", *words[1:], "--out", str(out)]) == 0
+    texts = ["".join(element.itertext()) for element in ElementTree.parse(out).getroot().iter("{http://www.w3.org/2000/svg}text")]
+    assert not [each for each in said if not any(each in text for text in texts)], texts
 
 
 def test_break_it(capsys):

@@ -33,6 +33,15 @@ def test_a_line_reads_the_picture_where_it_lies(x0, y0, x1, y1, size):
     assert np.allclose(values[:, 1], y0 + (y1 - y0) * t, atol=1e-4)
 
 
+@given(st.floats(-0.4, 0.4), st.floats(-0.4, 0.4), st.floats(0, math.tau), st.floats(0.1, 0.5), st.floats(-0.5, 1.5), st.floats(-1, 1))
+def test_the_nearest_point_of_a_line_is_at_the_foot_of_the_perpendicular(x0, y0, turn, length, part, beside):
+    dx, dy = length * math.cos(turn), length * math.sin(turn)
+    line = ScanLine(x0, y0, x0 + dx, y0 + dy)
+    x, y = line.at(part)
+    assert line.nearest(x - beside * dy, y + beside * dx) == pytest.approx(min(max(part, 0.0), 1.0), abs=1e-6)
+    assert ScanLine(x0, y0, x0, y0).nearest(x, y) == 0.0
+
+
 def test_through_the_middle_every_row_and_every_column_is_read_once():
     """Between the two samples that the middle lies between."""
     picture = np.random.default_rng(0).standard_normal((8, 8, 2)).astype(np.float32)

@@ -65,10 +65,13 @@ def psnr_db(squared_error: float, valid: int) -> float | None:
 
 
 def ratio_db(power: float, error: float) -> float | None:
-    """10 log10(power / error); None for nothing against nothing, inf for no error."""
-    if error > 0:
-        return 10 * math.log10(power / error) if power > 0 else -math.inf
-    return math.inf if power > 0 else None
+    """10 log10(power / error); None for nothing against nothing and for what is no number, inf for no error, -inf for an infinite one."""
+    if error == 0:
+        return math.inf if power > 0 else None
+    ratio = power / error
+    if math.isnan(ratio):
+        return None
+    return 10 * math.log10(ratio) if ratio > 0 else -math.inf
 
 
 def kind_of(matrix: Any, sampling_rate: float) -> Kind:

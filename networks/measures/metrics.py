@@ -181,7 +181,7 @@ def estimate(squared_error: Sequence[float], valid: Sequence[int]) -> Estimate:
     errors, counts = np.asarray(squared_error, dtype=np.float64), np.asarray(valid, dtype=np.float64)
     total, count, num = float(errors.sum()), float(counts.sum()), len(errors)
     db = psnr_db(total, int(count)) if num else None
-    if db is None or num < 2 or total == 0:
+    if db is None or num < 2 or not math.isfinite(db):
         return Estimate(db=db, num=num)
     mean = total / count
     variance = num / (num - 1) * float(((errors - mean * counts) ** 2).sum()) / count**2

@@ -15,7 +15,7 @@ from viz import cli
 from viz.memory import Memory
 from viz.pipeline import Pipeline
 from viz.request import RenderRequest
-from viz.stages import Run
+from viz.stages import Run, channel_order
 from viz.stages.channel_colors import phase, principal
 from viz.stages.channel_order import TEST_SHIFT, beyond, energy, ordered
 from viz.stages.channels import choose
@@ -219,3 +219,7 @@ def test_the_command_line_draws_what_the_window_draws(words, channels, tmp_path)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png").convert("RGB")), expected)
     plain = pipeline.render(RenderRequest(3, view.reset(Channels))).toned
     assert plain.shape != expected.shape or not np.array_equal(plain, expected)
+
+
+def test_a_channel_that_holds_no_numbers_is_not_without_error():
+    assert [channel_order._decibels(ratio) for ratio in (0.01, 0.0, math.nan)] == ["20 dB", "∞ dB", "—"]

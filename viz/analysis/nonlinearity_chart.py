@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from viz.analysis import CONDITIONS, LATENT, Overlay
 from viz.analysis.layer_shares import decibels
 from viz.analysis.nonlinearity import ACTIVATED, DOWNSAMPLED, FILTERED, UPSAMPLED, filtered_tap
 from viz.analysis.parts import headline, result_of, switch
+from viz.errors import CommandError
 from viz.panels import Panel, PanelContext
 from viz.panels.invitation import invitation
 from viz.panels.parts import NO_NETWORK, wrapped_text
@@ -58,6 +60,8 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         return
     arguments = {**posed_conditions(run), "memo": layer_memo(run)}
     steps = steps_of(ready.network, run.inputs["latent"].ws, tap, arguments)
+    if not math.isfinite(float(steps.activated.power.sum())):
+        raise CommandError(f"{tap.name} computes what is no number (NaN or infinity), which has no spectrum.")
     shares = harmonics(steps, tap.spec.out_sampling_rate)
     yield OverlayResult(Inside(tap.name, curves_of(steps), marks(tap), shares, steps.channels, tap.channels))
 

@@ -9,6 +9,7 @@ Torch is imported inside functions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -131,7 +132,7 @@ class DetailKept:
     def _share(self, of_mean: Spectrum, mean_power: Spectrum, low: float, high: float) -> float | None:
         inside = _ring(of_mean, low, high)
         powers = float(of_mean.power[inside].sum()), float(mean_power.power[inside].sum())
-        if powers[1] <= LEAST_HELD * float(mean_power.power.sum()):
+        if not LEAST_HELD * float(mean_power.power.sum()) < powers[1] < math.inf:
             return None
         if not self.independent and self.moments.count > 1:
             return min(1.0, powers[0] / powers[1])
@@ -196,7 +197,7 @@ def share_kept(power_of_mean: float, mean_power: float, count: int) -> float | N
     power is m + v; hence m / (m + v) = (N P(mean) / mean P - 1) / (N - 1), not biased by how few signals there are. What
     chance makes negative is 0.
     """
-    if count < 2 or mean_power <= 0:
+    if count < 2 or not 0 < mean_power < math.inf:
         return None
     return min(1.0, max(0.0, (count * power_of_mean / mean_power - 1) / (count - 1)))
 

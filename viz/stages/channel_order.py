@@ -98,4 +98,6 @@ def _percent(share: float) -> str:
 def _decibels(ratio: float) -> str:
     import math
 
+    if math.isnan(ratio):
+        return "—"
     return f"{-10 * math.log10(ratio):.0f} dB" if ratio > 0 else "∞ dB"

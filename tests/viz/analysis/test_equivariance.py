@@ -56,6 +56,15 @@ def test_a_ratio_exists_unless_both_are_nothing(power, error, db):
     assert ratio_db(power, error) == (db if db is None else pytest.approx(db))
 
 
+def test_what_is_no_number_is_not_without_error():
+    """A network that computes nan once had ∞ dB."""
+    assert ratio_db(1.0, math.nan) is None and ratio_db(math.nan, 1.0) is None and ratio_db(math.nan, 0.0) is None
+    assert ratio_db(1.0, math.inf) == -math.inf and ratio_db(math.inf, math.inf) is None
+    broken = torch.zeros(1, 16, 16)
+    broken[0, 8, 8] = math.nan
+    assert difference(torch.zeros(1, 16, 16), broken, pose_matrix(0, 1 / 16), sampling_rate=16).db is None
+
+
 def test_a_shift_that_rounding_left_just_below_whole_pixels_is_by_whole_pixels():
     picture = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0))
     found = difference(picture, picture.roll((-1, 2), (1, 2)), pose_matrix(0, (2 - 1e-8) / 8, (-1 + 1e-8) / 8), sampling_rate=8)

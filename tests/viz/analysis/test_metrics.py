@@ -126,6 +126,8 @@ def test_one_sample_has_a_value_and_no_interval():
     two = estimate([1.0, 3.0], [100, 100])  # of mean 2 / 100 with a standard error of 1 / 100
     assert two.high - two.db == two.db - two.low == pytest.approx(1.959964 * 10 / math.log(10) / 2)
     assert estimate([], []).db is None
+    of_nan, endless = estimate([math.nan, 1.0], [400, 400]), estimate([math.inf, 1.0], [400, 400])
+    assert of_nan.db is None and endless.db == -math.inf and of_nan.low is endless.low is None, "and neither has an interval"
     assert estimate([0.0, 0.0], [0, 0]).db is None  # pictures too small for the masks
 
 

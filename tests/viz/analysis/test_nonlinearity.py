@@ -53,6 +53,13 @@ def test_what_the_layer_clamps_is_clamped():
     assert 0 < float(inside.spectra(layer, tone(37), torch.zeros(1))[1].power.sum()) < 0.25**2 < float(loud.power.sum())
 
 
+def test_a_layer_that_computes_no_numbers_is_told_in_a_sentence(monkeypatch, capsys, tmp_path):
+    nothing = view_spectrum(torch.full((4, 4), math.nan))
+    monkeypatch.setattr(inside, "steps_of", lambda *_: inside.Steps(nothing, nothing, nothing, nothing, 1))
+    assert cli.run(["nonlinearity", TINY_R, "--out", str(tmp_path / "a.png")]) == 1
+    assert "computes what is no number (NaN or infinity)" in capsys.readouterr().err
+
+
 def test_the_share_of_all_layers_is_that_of_each():
     network = tiny("tiny_r")
     ws = network.map(torch.randn(1, network.z_dim, generator=torch.Generator().manual_seed(1)))

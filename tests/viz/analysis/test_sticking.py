@@ -78,6 +78,7 @@ def test_how_few_pictures_there_are_does_not_raise_the_score():
     assert np.mean(scores) < 0.03
     assert share_kept(1.0, 1.0, 1) is None
     assert share_kept(0.0, 0.0, 5) is None
+    assert share_kept(math.nan, math.nan, 5) is None, "not a number is not 0 %"
     assert share_kept(0.25, 1.0, 4) == 0
     assert share_kept(1.0, 1.0, 4) == 1
 

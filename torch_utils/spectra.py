@@ -18,6 +18,7 @@ from typing import Literal
 
 import torch
 
+ON_A_BIN = 1e-6  # of a frequency: a bin this near is at it; float32 rounds bins by a tenth of that
 FLOOR = 1e-30  # of the reference; what is below (an all-black layer) is shown as -300 dB
 Shape = Literal["disc", "square"]
 
@@ -138,13 +139,13 @@ def share_above(spectrum: Spectrum, frequency: float, *, shape: Shape = "disc") 
     """Share (0 to 1) of all power that lies beyond `frequency` in cycles per image; nan where there is no power.
 
     "disc": beyond that radius (radially symmetric filters, config R); "square": beyond it along x or y (separable
-    filters, config T). Power at the frequency itself counts as inside.
+    filters, config T). Power at the frequency itself counts as inside, however its bin was rounded: cutoffs often lie on bins.
     """
     fx, fy = spectrum.fx.abs(), spectrum.fy.abs()[:, None]
     distance = torch.hypot(fx, fy) if shape == "disc" else torch.maximum(fx, fy)
     power = spectrum.power.double() if spectrum.power.device.type != "mps" else spectrum.power
     total = float(power.sum())
-    return float(power[distance > frequency].sum()) / total if total > 0 else math.nan
+    return float(power[distance > frequency * (1 + ON_A_BIN)].sum()) / total if total > 0 else math.nan
 
 
 # ----------------------------------------------------------------------------------------------------------- bands

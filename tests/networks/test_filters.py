@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.signal
+import scipy.special
 
 from networks.filters import DESIGNS, Lowpass, design, kaiser_beta
 from networks.layer_rule import layer_specs
@@ -39,6 +40,17 @@ def designed(lowpass: Lowpass) -> np.ndarray:
     taps = design(lowpass)
     assert taps is not None
     return taps
+
+
+def test_radial_taps_are_exact_to_the_last_digits_of_float64() -> None:
+    """Golden taps are float32. Computed with another library's Bessel function, in float64."""
+    lowpass = replace(KAISER, radial=True)
+    t = (np.arange(12) - 5.5) / 32
+    radius = np.hypot(t[:, None], t)
+    taps = scipy.special.j1(2 * np.pi * 5.0 * radius) / radius
+    beta = scipy.signal.kaiser_beta(scipy.signal.kaiser_atten(12, 3.0 / 8))
+    taps *= np.outer(np.kaiser(12, beta), np.kaiser(12, beta))
+    np.testing.assert_allclose(designed(lowpass), taps / taps.sum(), rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("radial", [False, True])

@@ -119,6 +119,15 @@ def test_the_share_beyond_a_square_and_a_disc_differ_in_the_corners():
     assert share_above(spectrum, 10, shape="square") == pytest.approx(0, abs=1e-9), "power at the frequency itself is inside"
 
 
+def test_a_bin_at_the_frequency_is_inside_however_it_is_rounded():
+    """As f_c and f_t of the paper's rule often are: 13 * 32 / 52 is 8, and 9 * 16 / 36 on both axes is 4 sqrt 2."""
+    once = tone((52, 52), 13)
+    assert share_above(view_spectrum(once, 0, sampling_rate=32), 8.0) == pytest.approx(0, abs=1e-9)
+    for cutoff in (4 * math.sqrt(2), 2**2.5, 4 * math.sqrt(2) * (1 - 1e-7)):
+        assert share_above(view_spectrum(tone((36, 36), 9, 9), 0, sampling_rate=16), cutoff) == pytest.approx(0, abs=1e-9)
+    assert share_above(view_spectrum(once, 0, sampling_rate=32), 7.99) == pytest.approx(1)
+
+
 def test_shares_are_sums_over_bins():
     spectrum = view_spectrum(noise(40, 32), sampling_rate=24)
     whole, disc, square = 0.0, 0.0, 0.0

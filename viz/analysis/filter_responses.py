@@ -54,12 +54,16 @@ class FilterResponse:
     def attenuation_db(self) -> float | None:
         """How far the worst frequency beyond f_c + f_h along an axis lies below the gain at 0; None where none is beyond."""
         beyond = self.axis_db[self.frequency >= self.stopband]
-        return float(self.axis_db[0] - beyond.max()) if len(beyond) else None
+        return float(self.axis_db[0] - max(beyond.max(), self._gain_db(self.stopband))) if len(beyond) else None
 
     @property
     def at_cutoff_db(self) -> float:
         """The gain at f_c; a half, -6 dB, by design."""
-        return float(decibels(np.abs(axis_response(self.profile, np.array([self.lowpass.cutoff]), self.lowpass.sampling_rate)))[0])
+        return self._gain_db(self.lowpass.cutoff)
+
+    def _gain_db(self, frequency: float) -> float:
+        """Between the samples of the response, too: the worst of a stopband is often at its very edge."""
+        return float(decibels(axis_response(self.profile, np.array([frequency]), self.lowpass.sampling_rate))[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Filters as the network holds them: golden taps, responses known in closed form, the layers' curves, and a click on one."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -53,6 +54,15 @@ def test_the_gain_is_a_half_at_the_cutoff_and_the_attenuation_is_what_the_formul
     assert found.at_cutoff_db == pytest.approx(-6.02, abs=0.25)
     assert found.attenuation_db == pytest.approx(kaiser_attenuation_db(KAISER), abs=4)
     assert found.axis_db[0] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_attenuation_counts_the_very_edge_of_the_stopband():
+    """There a response is often at its worst, and its samples lie beside it."""
+    spec = layer_specs(rung("T", 64, num_layers=10))[8]
+    found = designed(spec.down_lowpass)
+    fine = np.linspace(found.stopband, spec.tmp_sampling_rate / 2, 100_001)
+    worst = np.abs(axis_response(found.profile, fine, spec.tmp_sampling_rate)).max()
+    assert found.attenuation_db == pytest.approx(-20 * math.log10(worst), abs=0.02)
 
 
 def test_where_the_transition_ends_beyond_the_rate_nothing_is_attenuated():

@@ -6,7 +6,6 @@ are in cycles (or samples) per image width; sizes are (width, height) in samples
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -165,7 +164,7 @@ class GeneratorConfig:
 
 def octave_layers(img_resolution: int) -> int:
     """Layers, ToRGB not counted, by the octave rule, which is StyleGAN2's: one at 4 x 4, two at each higher resolution."""
-    return 2 * int(math.log2(img_resolution)) - 3
+    return 2 * img_resolution.bit_length() - 5  # 2 log2 - 3, also of what is refused later: no logarithm of 0
 
 
 def read_by(family: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from viz import headless
 from viz.analysis.value_table import rows_of, save_table
 from viz.capture import save_npz
 from viz.cli import arguments, pose as cli_pose
-from viz.cli.arguments import add_engine_arguments, at_least_one, seed_number
+from viz.cli.arguments import add_engine_arguments, at_least_one, psi_number, seed_number
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.figures.drawing import Drawing
@@ -34,7 +34,7 @@ def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: st
     """The latent, its pose, how many, and where the result goes."""
     parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
     parser.add_argument("--seed", metavar="S", type=seed_number, default=0, help="of the latent (default 0)")
-    parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
+    parser.add_argument("--psi", metavar="P", type=psi_number, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     if posed:
         cli_pose.add_arguments(parser)
     if counted:

@@ -10,6 +10,7 @@ import numpy as np
 
 from viz.analysis import flicker, flow_chart, layer_chart, live_equivariance, sweep_chart
 from viz.analysis.measuring import Measurement, add_view_arguments, array_of, check_several, finite, shown, view_of
+from viz.cli.arguments import at_least_one, number
 from viz.errors import CommandError
 from viz.figures.drawing import Drawing
 from viz.figures.figure import Axis
@@ -24,7 +25,7 @@ def add_flow_arguments(parser: argparse.ArgumentParser) -> None:
     default = Flow()
     add_view_arguments(parser, num=default.num, counted="poses")
     parser.add_argument("--over", choices=("shift", "turn"), default=default.over, help="how the pose moves (default shift)")
-    parser.add_argument("--reach", metavar="PIXELS", type=float, default=default.reach_px,
+    parser.add_argument("--reach", metavar="PIXELS", type=number, default=default.reach_px,
                         help=f"how far; turning, at the middle of the image's edge (default {default.reach_px:g})")  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def run_equivariance(options: argparse.Namespace) -> int:
 def add_flicker_arguments(parser: argparse.ArgumentParser) -> None:
     default = Flicker()
     add_view_arguments(parser, num=default.num, counted="poses")
-    parser.add_argument("--reach", metavar="PIXELS", type=float, default=default.reach_px,
+    parser.add_argument("--reach", metavar="PIXELS", type=number, default=default.reach_px,
                         help=f"the farthest shift (default {default.reach_px:g})")  # fmt: skip
 
 
@@ -177,12 +178,12 @@ def run_by_layer(options: argparse.Namespace) -> int:
 
 def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     add_view_arguments(parser, num=0, counted="", posed=False)
-    parser.add_argument("--num", metavar="N", type=int, default=0, help="points (default 17 shifts, 49 angles)")
+    parser.add_argument("--num", metavar="N", type=at_least_one, default=0, help="points (default 17 shifts, 49 angles)")
     parser.add_argument("--over", choices=("shift", "angle"), default="shift", help="of 0 to 1 pixel, or of one turn (default shift)")
 
 
 def sweep_view(options: argparse.Namespace) -> ViewState:
-    if options.num < 0 or options.num == 1:
+    if options.num == 1:
         raise CommandError(f"--num {options.num}: a sweep has at least 2 points")
     return view_of(options, Sweep(on=True, over=options.over, num=options.num))
 

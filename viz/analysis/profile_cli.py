@@ -54,10 +54,10 @@ def view(options: argparse.Namespace) -> ViewState:
 def run(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_out(options.out, OUTPUTS)
-    asked = view(options)
-    line = asked.get(Slice)
     if not all(math.isfinite(v) and abs(v) <= 2 for v in options.line):
         raise CommandError("--line: finite numbers from -2 to 2 are expected")
+    asked = view(options)
+    line = asked.get(Slice)
     if ScanLine(line.x0, line.y0, line.x1, line.y1).length == 0:
         raise CommandError("--line: the ends are the same point")
     frame = render(asked)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from viz.analysis.measuring import Measurement, add_view_arguments, check_out, check_pose, finite, shown, view_of
 from viz.analysis.slice import ENOUGH
 from viz.analysis.slice_strip import CAPACITY, Collected, drawing, export
+from viz.cli.arguments import number
 from viz.errors import CommandError
 from viz.figures.drawing import Drawing
 from viz.headless import first_frame
@@ -24,10 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Slice()
     add_view_arguments(parser, num=128, counted="pictures")
     parser.add_argument("--move", choices=MOVES, default="latent", help="what changes from picture to picture (default latent)")
-    parser.add_argument("--reach", metavar="R", type=float, default=None,
+    parser.add_argument("--reach", metavar="R", type=number, default=None,
                         help="how far in all: seeds, image widths or turns (default 2 seeds, 0.1 widths, 0.05 turns)")  # fmt: skip
     line = (default.x0, default.y0, default.x1, default.y1)
-    parser.add_argument("--line", metavar=("X0", "Y0", "X1", "Y1"), type=float, nargs=4, default=line,
+    parser.add_argument("--line", metavar=("X0", "Y0", "X1", "Y1"), type=number, nargs=4, default=line,
                         help="ends of the scan line, image widths from the centre (default 0 -0.15 0 0.15)")  # fmt: skip
 
 
@@ -51,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     check_out(options)
     if not ENOUGH <= options.num <= CAPACITY:
         raise CommandError(f"--num {options.num}: a strip has from {ENOUGH} to {CAPACITY} pictures")
+    if max(map(abs, options.line)) > 2:
+        raise CommandError("--line: numbers from -2 to 2 are expected")
     line = Slice(True, *options.line)
     if (line.x0, line.y0) == (line.x1, line.y1):
         raise CommandError("--line: the ends are the same point")

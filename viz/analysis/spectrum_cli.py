@@ -20,7 +20,7 @@ from viz.analysis.average_spectrum import (
     picture_files,
     save_arrays,
 )
-from viz.cli.arguments import at_least_one, check_out, natural
+from viz.cli.arguments import at_least_one, check_out, seed_number
 from viz.errors import CommandError
 from viz.figures.drawing import Drawing
 from viz.figures.page import captioned
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", metavar="NETWORK|FOLDER", help="a network (path, URL, or a name that --list shows), or a folder of pictures"
     )
     parser.add_argument("--num", metavar="N", type=at_least_one, default=100, help="pictures (default 100)")
-    parser.add_argument("--seed", metavar="S", type=natural, default=0, help="first seed (default 0); pictures of a folder go by name")
+    parser.add_argument("--seed", metavar="S", type=seed_number, default=0, help="first seed (default 0); pictures of a folder go by name")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".npz: curves and map; .png, .svg, .pdf: the map with axes")
     parser.add_argument("--reference", metavar="NPZ|NETWORK|FOLDER", default=None,
                         help="what it is compared with: curves of both, and A - B in dB")  # fmt: skip

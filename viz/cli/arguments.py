@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import math
 import os
 from pathlib import Path
 
 from viz.errors import CommandError
+from viz.state import Truncation
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,24 @@ def _whole(text: str, low: int) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
     if value < low:
         raise argparse.ArgumentTypeError(f"{value} is too small; at least {low} is expected")
+    return value
+
+
+def number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
+
+
+def psi_number(text: str) -> float:
+    """In the range of a saved view."""
+    value, limits = number(text), Truncation.__dataclass_fields__["psi"].metadata
+    if not limits["low"] <= value <= limits["high"]:
+        raise argparse.ArgumentTypeError(f"{value:g} is out of range; from {limits['low']} to {limits['high']} is expected")
     return value
 
 

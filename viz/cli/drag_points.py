@@ -8,7 +8,7 @@ from pathlib import Path
 
 from viz import headless, latent_file
 from viz.cli import latent as cli_latent, pose as cli_pose
-from viz.cli.arguments import add_engine_arguments, check_out, seed_number
+from viz.cli.arguments import add_engine_arguments, check_out, number, psi_number, seed_number
 from viz.cli.render import write
 from viz.cli.values import add_set_argument
 from viz.errors import CommandError
@@ -20,10 +20,10 @@ from viz.state import Device, Directions, DragPair, DragPoints, Mixing, OwnLaten
 def add_drag_points_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = ", ".join(latent_file.SUFFIXES)
     parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
-    parser.add_argument("--point", metavar=("X", "Y", "TX", "TY"), type=float, nargs=4, action="append", required=True,
+    parser.add_argument("--point", metavar=("X", "Y", "TX", "TY"), type=number, nargs=4, action="append", required=True,
                         help="handle and target on the picture, image widths from its centre, right and down; may be repeated")  # fmt: skip
     parser.add_argument("--seed", metavar="S", type=seed_number, default=0, help="of the latent (default 0)")
-    parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
+    parser.add_argument("--psi", metavar="P", type=psi_number, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     cli_latent.add_latent_arguments(parser)
     cli_pose.add_arguments(parser)
     parser.add_argument("--untransform", action="store_true", help="the points are on the picture with the pose undone")

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from viz.cli.arguments import add_engine_arguments, check_out, seed_number
+from viz.cli.arguments import add_engine_arguments, at_least_one, check_out, psi_number, seed_number
 from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
@@ -30,11 +30,13 @@ def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
     add_fetch_argument(parser)
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".svg and .pdf keep lines and text; .png has pixels")
     parser.add_argument("--seed", metavar="N", type=seed_number, default=None, help="of the latent (default 0)")
-    parser.add_argument("--psi", metavar="P", type=float, default=None, help="truncation: 1 none, 0 the mean w (default 1)")
+    parser.add_argument("--psi", metavar="P", type=psi_number, default=None, help="truncation: 1 none, 0 the mean w (default 1)")
     parser.add_argument(
         "--layer", metavar="NAME", default="", help="fig4a: the layer, as `inspect` names it, or L5 (default: the first with both filters)"
     )
-    parser.add_argument("--num", metavar="N", type=int, default=0, help="pictures of fig1-left, fig1-right, fig6 (default 64, 128, 50)")
+    parser.add_argument(
+        "--num", metavar="N", type=at_least_one, default=0, help="pictures of fig1-left, fig1-right, fig6 (default 64, 128, 50)"
+    )
     add_set_argument(parser)
     add_engine_arguments(parser)
 
@@ -42,7 +44,7 @@ def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
 def run_figure(options: argparse.Namespace) -> int:
     out: Path = options.out
     check_out(out, OUTPUTS)
-    if options.num < 0 or options.num == 1:
+    if options.num == 1:
         raise CommandError(f"--num {options.num}: at least 2 pictures are needed")
     view = with_settings(_view(options), options.settings)
     from viz.analysis.measuring import facts_of

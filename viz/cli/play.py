@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from viz.cli import latent as cli_latent
-from viz.cli.arguments import add_engine_arguments, channel_list, seed_number, size_pair
+from viz.cli.arguments import add_engine_arguments, channel_list, psi_number, seed_number, size_pair
 from viz.cli.render import add_compare_arguments, with_comparison
 from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
@@ -47,7 +47,7 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", metavar="N", type=seed_number, default=0, help="the first latent (default 0)")
     parser.add_argument("--seeds", metavar="N[,N...]", type=_seeds, default=(), help="for --path loop: the seeds to pass through")
     cli_latent.add_latent_arguments(parser)
-    parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
+    parser.add_argument("--psi", metavar="P", type=psi_number, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it, or L5 (default: the image)")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
     parser.add_argument("--overlay", metavar="IMAGE", default="", help="measure and lay this over the picture, e.g. flow.arrows")

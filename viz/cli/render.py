@@ -11,7 +11,7 @@ import numpy as np
 
 from viz import capture
 from viz.cli import latent as cli_latent, pose as cli_pose
-from viz.cli.arguments import add_engine_arguments, channel_list, check_out, seed_number
+from viz.cli.arguments import add_engine_arguments, channel_list, check_out, number, psi_number, seed_number
 from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.compare import picture as compare_picture
@@ -63,19 +63,19 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
         "--class", dest="class_index", metavar="I", type=int, default=None, help="class label; default: drawn from the seed"
     )
     cli_latent.add_arguments(parser)
-    parser.add_argument("--psi", metavar="P", type=float, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
+    parser.add_argument("--psi", metavar="P", type=psi_number, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     parser.add_argument("--cutoff", metavar="C", type=int, default=None, help="rows of ws that are truncated (default all)")
     parser.add_argument("--layer", metavar="NAME", default="", help="layer to show, as `inspect` names it, or L5 (default: the image)")
     cli_pose.add_arguments(parser)
     parser.add_argument("--untransform", action="store_true", help="undo the pose on the picture")
     parser.add_argument("--noise", metavar="MODE", type=noise_mode, default=Noise(), help="const, none, or a seed (default const)")
     parser.add_argument("--mix", metavar=("SEED", "ROWS"), nargs=2, default=None, help="take these rows of ws (e.g. 8-15,17) from SEED")
-    parser.add_argument("--mix-amount", metavar="A", type=float, default=1.0, help="how far --mix goes to SEED, from 0 to 1 (default 1)")
+    parser.add_argument("--mix-amount", metavar="A", type=number, default=1.0, help="how far --mix goes to SEED, from 0 to 1 (default 1)")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
-    parser.add_argument("--band", metavar=("LOW", "HIGH"), type=float, nargs=2, default=None,
+    parser.add_argument("--band", metavar=("LOW", "HIGH"), type=number, nargs=2, default=None,
                         help="show only these frequencies, cycles per image; HIGH 0 is no end (.png only)")  # fmt: skip
     parser.add_argument("--normalize", action="store_true", help="divide each shown channel by its largest magnitude (.png only)")
-    parser.add_argument("--gain", metavar="DB", type=float, default=0.0, help="display gain in dB (.png only)")
+    parser.add_argument("--gain", metavar="DB", type=number, default=0.0, help="display gain in dB (.png only)")
     add_compare_arguments(parser)
     add_engine_arguments(parser)
     add_set_argument(parser)
@@ -89,9 +89,9 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
                         help="which view wipe, flip and difference set against the first: 2 (default), 3 or 4")  # fmt: skip
     parser.add_argument("--columns", metavar="N", type=int, choices=range(5), default=0,
                         help="--mode side: views in a row (default: all, and two by two for four)")  # fmt: skip
-    parser.add_argument("--split", metavar="X", type=float, default=0.0, help="--mode wipe: the divider, in widths from the centre")
+    parser.add_argument("--split", metavar="X", type=number, default=0.0, help="--mode wipe: the divider, in widths from the centre")
     parser.add_argument("--captions", action="store_true", help="with --compare: names, distances, seed and pose below the picture (.png)")
-    parser.add_argument("--difference-gain", metavar="DB", type=float, default=0.0, help="--mode difference: its gain (.png only)")
+    parser.add_argument("--difference-gain", metavar="DB", type=number, default=0.0, help="--mode difference: its gain (.png only)")
 
 
 def with_comparison(view: ViewState, options: argparse.Namespace) -> ViewState:
@@ -151,7 +151,7 @@ def view_from_options(options: argparse.Namespace) -> ViewState:
     if not 0 <= options.mix_amount <= 1:
         raise CommandError(f"--mix-amount {options.mix_amount:g}: from 0 to 1 is expected")
     if options.mix:
-        view = view.put(Mixing(rows=row_list(options.mix[1]), seed=seed_number(options.mix[0]), amount=options.mix_amount))
+        view = view.put(Mixing(rows=row_list(options.mix[1]), seed=_mixed_seed(options.mix[0]), amount=options.mix_amount))
     view = with_comparison(view, options)
     channels = options.channels or ()
     mode = "single" if len(channels) == 1 else "rgb"
@@ -299,6 +299,13 @@ def noise_mode(text: str) -> Noise:
         return Noise(mode="random", seed=seed_number(text))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither const, none nor a seed") from None
+
+
+def _mixed_seed(text: str) -> int:
+    try:
+        return seed_number(text)
+    except argparse.ArgumentTypeError as e:
+        raise CommandError(f"--mix: {e}") from None
 
 
 def row_list(text: str) -> tuple[int, ...]:

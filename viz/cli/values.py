@@ -36,7 +36,11 @@ def setting(text: str) -> tuple[str, str, Any]:
 
 
 def with_settings(view: ViewState, settings: Sequence[tuple[str, str, Any] | Breaking | Editing]) -> ViewState:
-    """The view with these values. Raises CommandError for a group, field or value that does not exist."""
+    """The view with these values. Raises CommandError for a group, field or value that does not exist, in the view as given, too."""
+    try:
+        ViewState.from_dict(view.to_dict())
+    except StateError as e:
+        raise CommandError(str(e)) from e
     kinds = {kind.__name__: kind for kind in GROUPS}
     for change in settings:
         if isinstance(change, Breaking | Editing):

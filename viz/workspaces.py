@@ -150,6 +150,14 @@ class Lent:
     kind: type | None = None
     declined: frozenset[type] = frozenset()
 
+    def on(self, state: ViewState) -> type | None:
+        """What it has switched on, unless that was switched off by hand."""
+        return self.kind if self.kind is not None and state.get(self.kind).on else None
+
+    def taken_back(self, state: ViewState) -> tuple[ViewState, Lent]:
+        """A view in which no workspace measures."""
+        return (state if self.kind is None else state.edit(self.kind, on=False)), Lent(declined=self.declined)
+
     def moved(self, state: ViewState, here: int, there: int) -> tuple[ViewState, Lent]:
         """From one workspace to another."""
         if here == there:

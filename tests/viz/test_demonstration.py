@@ -14,7 +14,7 @@ from viz.effects import saving
 from viz.motion import animate
 from viz.remote import Session
 from viz.request import Frame, Picture, RenderRequest
-from viz.state import Compare, Device, Latent, LatentMotion, Pose, Source, TranslateMotion, Unwarp, ViewState
+from viz.state import Compare, Device, Equivariance, Latent, LatentMotion, Pose, Source, TranslateMotion, Unwarp, ViewState
 from viz.tour import demonstration
 from viz.tour.means import MeanPicture
 
@@ -106,6 +106,21 @@ def test_the_status_line_invites_and_whoever_goes_on_to_something_else_is_let_go
         touring.app.context.emit(commands.ShowSticking())
         touring.ui.frames(2)
     assert touring.state.get(Source).network == "globe-still-r-64" and not touring.state.get(Compare).on
+
+
+@pytest.mark.window
+def test_the_way_back_leaves_each_workspace_what_it_measures(touring):
+    """Begun in one workspace and ended in another: the measurement of one came into the other, or never again into its own."""
+
+    def do(command):
+        touring.app.context.emit(command)
+        touring.ui.frames(2)
+        touring.app.state = touring.state.reset(TranslateMotion)  # every frame of it would be rendered
+        return touring.state.get(Equivariance).on
+
+    there, here, sticking = commands.ChooseWorkspace(4), commands.ChooseWorkspace(1), commands.ShowSticking()
+    assert [do(command) for command in (sticking, there, sticking, here)] == [False, True, True, False]
+    assert [do(command) for command in (there, sticking, here, sticking, there)] == [True, True, False, False, True]
 
 
 # ------------------------------------------------------------------------------------------------------ over latents

@@ -10,11 +10,11 @@ from gui_utils.libraries import imgui
 from gui_utils.window import WindowOptions
 from tests.viz.test_app import Running
 from viz import menus, workspaces
-from viz.commands import CaptureWindow, ToggleChrome
+from viz.commands import CaptureWindow, ChooseWorkspace, Redo, ToggleChrome, Undo
 from viz.effects.effects import WAY_BACK_TEXT
 from viz.effects.session import current
 from viz.session.autosave import work
-from viz.state import Equivariance, Spectrum
+from viz.state import Equivariance, Pose, Spectrum
 
 pytestmark = pytest.mark.window
 TABS = tuple(f"Workspace.{i}" for i in range(1, len(workspaces.WORKSPACES) + 1))
@@ -94,6 +94,41 @@ def test_a_workspace_measures_what_is_cheap_until_it_is_left_unless_that_was_dec
     running.ui.click("Spectrum.on")
     running.ui.frames(2)
     assert chosen(2) == (True, False), "what somebody has switched on stays on"
+
+
+def test_undo_takes_back_what_was_done_not_what_the_workspace_measures(running):
+    """It took the measurement away from the workspace that made it, or brought it into one that makes none, where it stayed."""
+    app = running.app
+
+    def do(command):
+        app.context.emit(command)
+        running.ui.frames(2)
+
+    def move(x):
+        app.state = app.state.edit(Pose, x=x)
+        running.ui.frames(2)
+
+    def now():
+        return running.state.get(Pose).x, running.state.get(Equivariance).on
+
+    move(0.25)
+    do(ChooseWorkspace(4))
+    do(Undo())
+    assert now() == (0.0, True)
+    do(Redo())
+    assert now() == (0.25, True)
+    move(0.125)
+    do(ChooseWorkspace(1))
+    do(Undo())
+    assert now() == (0.25, False)
+    do(Redo())
+    assert now() == (0.125, False)
+    do(ChooseWorkspace(4))
+    running.ui.click("Equivariance.on")
+    running.ui.frames(2)
+    assert now() == (0.125, False)
+    do(Undo())
+    assert now() == (0.125, True), "by hand it is a step like any other"
 
 
 def test_a_picture_of_the_window_says_which_tabs_were_chosen(running):

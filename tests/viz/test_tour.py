@@ -19,7 +19,7 @@ from viz.render_thread import Inline
 from viz.request import RenderRequest
 from viz.session.session import Session
 from viz.settings import Settings
-from viz.state import Compare, Latent, Pose, Source, Spectrum, StateError, Tap, ViewState
+from viz.state import Compare, Equivariance, Latent, Pose, Source, Spectrum, StateError, Tap, ViewState
 from viz.tour import tour
 
 BUNDLED = tuple(entry.name for entry in catalogue() if entry.kind == "bundled")
@@ -119,6 +119,21 @@ def touring(tmp_path):
     touring = Touring(tmp_path)
     yield touring
     touring.close()
+
+
+@pytest.mark.window
+def test_the_view_before_it_comes_back_without_what_a_workspace_measured(touring):
+    """Ctrl+Z, as the button says: the measurement of workspace 4 stayed on wherever the tour had led."""
+    for command in (commands.ChooseWorkspace(4), commands.StartTour()):
+        assert touring.state.get(Equivariance).on is (command == commands.StartTour())
+        touring.app.context.emit(command)
+        touring.ui.frames(2)
+    touring.app.context.emit(commands.Undo())
+    touring.ui.frames(2)
+    assert touring.state.get(Latent).x == 0 and not touring.state.get(Equivariance).on
+    touring.app.context.emit(commands.ChooseWorkspace(4))
+    touring.ui.frames(2)
+    assert touring.state.get(Equivariance).on
 
 
 @pytest.mark.window

@@ -106,7 +106,7 @@ def carry_out(app: App, command: commands.Command) -> None:
         case commands.ChooseWorkspace(number):
             undo.observe(app, in_gesture=False)
             app.state, app.lent = app.lent.moved(app.state, app.settings.workspace, number)
-            app.history = replace(app.history, present=app.state)  # it is no step to undo
+            app.history = replace(app.history, present=app.state, lent=app.lent.kind)  # it is no step to undo
             app.choose_workspace(number)
         case commands.ChangeSettings(changes):
             app.change_settings(**dict(changes))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gui_utils import controls, theme
 from gui_utils.controls import Field
 from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import CardPlace, card_scope, color_scope, dim_text, font_scope, style_scope
-from viz import commands, workspaces
+from viz import commands, undo, workspaces
 from viz.panels.parts import wrapped_text
 from viz.tour import demonstration, tour
 
@@ -116,6 +117,9 @@ def _show(app: App) -> None:
     """The view and the workspace that the step begins with."""
     step = app.tour.step
     if step is not None:
+        undo.observe(app, in_gesture=False)
+        app.state, app.lent = app.lent.taken_back(app.state)  # each step says by itself what is measured
+        app.history = replace(app.history, present=app.state, lent=None)
         app.restore(step.view)
         app.choose_workspace(step.workspace)
 

@@ -15,6 +15,7 @@ from gui_utils.libraries import imgui
 from gui_utils.scopes import CardPlace, card_scope, font_scope
 from viz import commands
 from viz.compare.pairs import stylegan2_beside_r, with_networks
+from viz.history import Step, lend
 from viz.panels.parts import wrapped_text
 from viz.state import MOTION, Compare, CompareView, Device, Latent, LatentMotion, Pose, Source, TranslateMotion, Unwarp, ViewState
 from viz.tour.means import ShownMeans
@@ -70,7 +71,7 @@ def toggle(app: App, over: str = "pose") -> None:
     """Begins, or brings the view of before back; T ends either, the other's entry in the menu goes over to it."""
     begun = app.tour.demonstration
     if begun is not None and shown(app):
-        app.state = begun.before
+        app.state = lend(*begun.before, app.lent.kind)
         _end(app)
         if over == "pose" or begun.means is not None:
             return
@@ -82,8 +83,8 @@ def toggle(app: App, over: str = "pose") -> None:
     means = None if over == "pose" else ShownMeans(view)
     app.attached += [] if means is None else [means]
     app.tour.offered = False
-    app.tour.demonstration = Demonstrated(app.state.reset(*MOTION), view, means)
-    app.state = view
+    app.tour.demonstration = Demonstrated(Step(app.state.reset(*MOTION), app.lent.kind), view, means)
+    app.state = lend(view, None, app.lent.on(app.state))
 
 
 def _end(app: App) -> None:

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from viz import history
 from viz.session import session
 from viz.state import GROUPS, StateError, ViewState
 
@@ -55,7 +56,7 @@ class Step:
 class Demonstrated:
     """A demonstration of sticking (`viz.tour.demonstration`): the view before it, its own, and what it averages, if it does."""
 
-    before: ViewState
+    before: history.Step
     view: ViewState
     means: ShownMeans | None = None
 

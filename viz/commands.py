@@ -189,6 +189,11 @@ class Redo:
 
 
 @dataclass(frozen=True)
+class StopMotion:
+    """Nothing moves by itself any more: neither the view nor the timeline."""
+
+
+@dataclass(frozen=True)
 class ToggleHelp:
     pass
 
@@ -279,6 +284,7 @@ Command = (
     | Bookmark
     | Undo
     | Redo
+    | StopMotion
     | ToggleHelp
     | StartTour
     | ShowSticking

@@ -15,7 +15,6 @@ from viz.canvas import gestures
 from viz.compare import compare
 from viz.request import NetworkFacts
 from viz.state import (
-    MOTION,
     Channels,
     Latent,
     Pose,
@@ -100,12 +99,6 @@ def _reset_pose(state: ViewState, facts: NetworkFacts | None) -> ViewState:
     return state.put(replace(Pose(), snap=state.get(Pose).snap)).edit(TranslateMotion, on=False).edit(RotateMotion, on=False)
 
 
-def _stop(state: ViewState, facts: NetworkFacts | None) -> ViewState:
-    for kind in MOTION:
-        state = state.edit(kind, on=False)
-    return state
-
-
 def _command(command: commands.Command) -> Action:
     return lambda state, facts: command
 
@@ -164,7 +157,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("ctrl+v",), "open what was copied: a view, a session, a path or an address", "Edit", _command(commands.Paste())),
     Binding(("ctrl+z",), "undo", "Edit", _command(commands.Undo()), repeats=True),
     Binding(("ctrl+shift+z", "ctrl+y"), "redo", "Edit", _command(commands.Redo()), repeats=True),
-    Binding(("pause",), "stop all animation", "Edit", _stop),
+    Binding(("pause",), "stop all animation", "Edit", _command(commands.StopMotion())),
     Binding(("f5",), "render again", "Edit", _command(commands.RetryRender())),
     Binding(("t",), "texture sticking and its cure, in motion; again: back", "Help", _command(commands.ShowSticking())),
     Binding(("f1", "shift+slash"), "this sheet", "Help", _command(commands.ToggleHelp())),

@@ -14,6 +14,7 @@ from gui_utils.text import number_text
 from viz import commands, keys, workspaces
 from viz.canvas.overlay import keep_first
 from viz.effects import figure as figure_effects
+from viz.motion import moving
 from viz.panels.performance import FONT_SCALES
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ MENUS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             ("Undo", "ctrl+z", commands.Undo()),
             ("Redo", "ctrl+shift+z", commands.Redo()),
+            ("Stop all animation", "pause", commands.StopMotion()),
             ("Copy view", "ctrl+c", commands.CopyView()),
             ("Paste", "ctrl+v", commands.Paste()),
             ("Bookmark latent", "s", commands.Bookmark()),
@@ -130,6 +132,8 @@ def nothing_for(app: App, command: commands.Command) -> str:
             return "Nothing has been changed."
         case commands.Redo() if not (app.history.future or film.future):
             return "Nothing was undone."
+        case commands.StopMotion() if not (moving(app.state) or film.playing):
+            return "Nothing moves by itself."
         case commands.CapturePicture() | commands.SaveRaw() | commands.SaveValues() if app.good is None:
             return "There is no picture yet."
     return keep_first(app.state, app.good) if isinstance(command, commands.OF_WHAT_IS_SHOWN) else ""

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from viz.state import (
+    MOTION,
     Latent,
     LatentMotion,
     Mixing,
@@ -25,6 +26,13 @@ STEP_S = 1 / 240  # longest integration step of the spiral
 def moving(state: ViewState) -> bool:
     """Whether anything animates."""
     return any(state.get(kind).on for kind in (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion))
+
+
+def stopped(state: ViewState) -> ViewState:
+    """Nothing animates; speeds stay as they were set."""
+    for kind in MOTION:
+        state = state.edit(kind, on=False)
+    return state
 
 
 def animate(state: ViewState, dt: float) -> ViewState:

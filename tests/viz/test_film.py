@@ -13,8 +13,9 @@ from viz.export.encoders import ExportError
 from viz.export.film import leave_path
 from viz.export.job import ExportJob, finished_text, time_left_text
 from viz.export.options import ExportOptions, ExportProgress, ExportResult
+from viz.menus import nothing_for
 from viz.session.session import Session
-from viz.state import Latent, LatentPath, Pose, Source, View, ViewState
+from viz.state import Latent, LatentPath, Pose, RotateMotion, Source, View, ViewState
 from viz.timeline import paths
 from viz.timeline.timeline import Timeline
 
@@ -249,3 +250,21 @@ def test_what_is_shown_is_saved_as_values_and_as_numbers(running):
     assert np.array_equal(np.load(folder / "again.npy"), np.load(folder / names[1]))
     assert cli.run(["view", str(folder / names[0]), "--out", str(folder / "again.exr")]) == 0
     assert (folder / "again.exr").read_bytes() == (folder / names[0]).read_bytes()
+
+
+@pytest.mark.window
+def test_pause_stops_the_timeline_and_all_other_motion(running):
+    """A laptop has no such key: the menu has it, too, and greys it where nothing moves."""
+    app, film = running.app, running.app.context.film
+    film.edit(paths.rotate(START, 4.0))
+    film.play()
+    running.ui.frames(3)
+    assert film.playing and not nothing_for(app, commands.StopMotion())
+    running.ui.key("pause")
+    running.ui.frames(1)
+    assert not film.playing and nothing_for(app, commands.StopMotion())
+    app.state = app.state.edit(RotateMotion, on=True, turns_per_s=0.1)
+    running.ui.frames(2)
+    app.context.emit(commands.StopMotion())
+    running.ui.frames(2)
+    assert app.state.get(RotateMotion) == RotateMotion(turns_per_s=0.1) and nothing_for(app, commands.StopMotion())

@@ -13,6 +13,7 @@ from viz.canvas.overlay import keep_first
 from viz.compare import pairs as compare_pairs
 from viz.effects import export as export_effects, figure as figure_effects, latent as latent_effects, opening, saving
 from viz.errors import UNFORESEEN
+from viz.motion import stopped
 from viz.session import autosave
 from viz.state import Source, Spectrum
 from viz.tour import card as tour_card
@@ -111,10 +112,10 @@ def carry_out(app: App, command: commands.Command) -> None:
         case commands.ChangeSettings(changes):
             app.change_settings(**dict(changes))
             latent_effects.forget_pictures(app)
-        case commands.Undo():
-            undo.take_back(app)
-        case commands.Redo():
-            undo.make_again(app)
+        case commands.Undo() | commands.Redo():
+            (undo.take_back if isinstance(command, commands.Undo) else undo.make_again)(app)
+        case commands.StopMotion():
+            app.state, app.context.film.playing = stopped(app.state), False
         case commands.ResetLayout():
             app.layout_reset_due = True
         case commands.StartTour() | commands.ShowSticking():

@@ -447,8 +447,20 @@ def test_steps_over_more_rows_than_a_chunk_has():
 
 def test_doubles_and_gradients_are_the_references():
     x = torch.randn(1, 2, 9, 9)
-    f = torch.ones(4) / 4
-    assert upfirdn2d(x.double(), f, up=2, padding=2).dtype == torch.float64
+    f = torch.rand(4, dtype=torch.float64)
+    assert upfirdn2d(x.double(), f.float(), up=2, padding=2).dtype == torch.float64
+    for call in (
+        lambda: upfirdn2d(x.double(), f, up=2, padding=2),
+        lambda: upfirdn2d(x, f, up=2, padding=2),
+        lambda: filtered_lrelu(x, f, f, torch.rand(2), up=2, down=2, padding=3),
+        lambda: filtered_lrelu(x, f.float(), f.float(), torch.rand(2, generator=torch.Generator().manual_seed(0)).double()),
+        lambda: upfirdn2d(x[:0], f.float(), up=2, padding=2),
+    ):
+        before = {id(d): d.count for d in decisions()}
+        found = call()
+        assert {d.backend.name for d in decisions() if d.count > before.get(id(d), 0)} == {"reference"}
+        with use("reference"):
+            assert found.shape == call().shape
     y = upfirdn2d(x.requires_grad_(), f, up=2, padding=2)
     y.sum().backward()
     assert x.grad is not None

@@ -322,6 +322,30 @@ def test_dispatch_takes_native_unless_gradients_are_needed():
     assert taken() == "reference"
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda x, weight, styles: ((x.double(), weight.double(), styles.double()), {}), "16- and 32-bit types, not torch.float64"),
+        (lambda x, weight, styles: ((x, weight.double(), styles), {}), "weight or styles are float64"),
+        (lambda x, weight, styles: ((x, weight, styles.double()), {}), "weight or styles are float64"),
+        (
+            lambda x, weight, styles: ((x, weight, styles), {"input_gain": torch.ones(1).double()}),
+            "input_gain is float64",
+        ),
+        (lambda x, weight, styles: ((x, weight[..., :1], styles), {}), "square kernels, not 1x3"),
+        (lambda x, weight, styles: ((x[:0], weight, styles[:0]), {}), "nothing to compute"),
+    ],
+)
+def test_what_the_kernels_do_not_take_is_the_references_and_says_why(change, why):
+    arguments, options = change(normal(0, 2, 7, 15, 15), normal(1, 5, 7, 3, 3), normal(2, 2, 7))
+    before = {id(d): d.count for d in decisions()}
+    found = modulated_conv2d(*arguments, **options)
+    (backend,) = (d.backend for d in decisions() if d.count > before.get(id(d), 0))
+    assert backend.name == "reference" and why in backend.why
+    with use("reference"):
+        assert torch.equal(found, modulated_conv2d(*arguments, **options)) and found.dtype == arguments[0].dtype
+
+
 def test_bf16_only_where_asked_for():
     x, weight, styles = normal(0, 1, 64, 16, 16), normal(1, 40, 64, 1, 1), normal(2, 1, 64)
     exact = modulated_conv2d(x, weight, styles)

@@ -47,6 +47,32 @@ CONV_INLINE void store_lanes(float* p, Vec v, int64_t count) {
     }
 }
 
+// Lanes first .. last-1 of v to p; memory at other lanes is not touched.
+CONV_INLINE void store_between(float* p, Vec v, int64_t first, int64_t last) {
+    if (first < 0) first = 0;
+    if (last > LANES) last = LANES;
+    if (first >= last) return;
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, (__mmask16)(((1u << last) - 1u) & ~((1u << first) - 1u)), (__m512)v);
+#else
+    alignas(64) float lanes[LANES];
+    store(lanes, v);
+    memcpy(p + first, lanes + first, (size_t)(last - first) * sizeof(float));
+#endif
+}
+
+// Lanes first .. last-1 of `other`, the rest of v; 0 <= first < last <= LANES.
+CONV_INLINE Vec with_lanes(Vec v, Vec other, int64_t first, int64_t last) {
+#if defined(__AVX512F__)
+    return (Vec)_mm512_mask_mov_ps((__m512)v, (__mmask16)(((1u << last) - 1u) & ~((1u << first) - 1u)), (__m512)other);
+#else
+    alignas(64) float lanes[LANES], others[LANES];
+    store(lanes, v), store(others, other);
+    memcpy(lanes + first, others + first, (size_t)(last - first) * sizeof(float));
+    return load(lanes);
+#endif
+}
+
 // Lanes 1, 2, ... of v, then x.
 CONV_INLINE Vec shift_in(Vec v, float x) {
 #if AF_LANES == 16

@@ -23,7 +23,7 @@ constexpr int64_t BLOCK_VECTORS = 48 / LANES;  // tiles of one block: its share 
 constexpr int64_t GROUP = 8 * ROWS;            // output channels between two output transforms
 
 struct Plan {
-    int64_t tiles_x, tiles, groups;
+    int64_t tiles_x, tiles_y, groups;
     Blocks blocks;
     int64_t width;             // tiles of the widest block, in whole vectors
     int64_t v_point, m_point;  // floats between points in the transformed input and output
@@ -36,14 +36,14 @@ int64_t staggered(int64_t floats) { return round_up(floats, 1024) + 176; }
 Plan make_plan(const ConvCall& c) {
     Plan p;
     p.tiles_x = ceil_div(out_width(c), TILE);
-    p.tiles = p.tiles_x * ceil_div(out_height(c), TILE);
+    p.tiles_y = ceil_div(out_height(c), TILE);
     p.groups = ceil_div(c.out_channels, GROUP);
-    p.blocks = cut_blocks(p.tiles, BLOCK_VECTORS, c.batch, c.threads);
+    p.blocks = cut_blocks(p.tiles_x * p.tiles_y, BLOCK_VECTORS, c.batch, c.threads);
     p.width = p.blocks.width();
     p.v_point = staggered(c.in_channels * p.width);
     p.m_point = staggered(GROUP * p.width);
     p.v_size = POINTS * p.v_point;
-    p.m_size = POINTS * p.m_point + LANES;  // a row's last vector is read past its tiles
+    p.m_size = POINTS * p.m_point;
     return p;
 }
 
@@ -79,120 +79,165 @@ void weight_transform_1d(const double g[3], double r[PATCH]) {
     r[5] = g[2];
 }
 
-// The first 4 * LANES + 2 samples of row + x, those outside the image zero: d[j] = samples j, j + 4, j + 8, ..., for j < PATCH.
-CONV_INLINE void load_patch_row(const float* row, int64_t x, int64_t width, Vec d[PATCH]) {
+// A vector is LANES tiles in the order of rows of tiles. It may go on in the next row, or in several: where rows are short, vectors that end
+// with them would be half empty. Such a vector is put together from pieces, and transformed once.
+
+// A vector's first tile.
+struct Place {
+    int64_t row, column;
+
+    CONV_INLINE void advance(int64_t tiles, int64_t tiles_x) {
+        for (column += tiles; column >= tiles_x; column -= tiles_x) ++row;
+    }
+};
+
+// Calls f(vector, its place) for each vector of tiles of a block.
+template <class F>
+CONV_INLINE void for_tile_vectors(const Plan& p, int64_t block, Place place, F&& f) {
+    for (int64_t vector = 0; vector < p.blocks.vector_count(block); ++vector, place.advance(LANES, p.tiles_x)) f(vector, place);
+}
+
+CONV_INLINE Place first_place(const Plan& p, int64_t block) {
+    const int64_t first = p.blocks.first_vector(block) * LANES;
+    return {first / p.tiles_x, first % p.tiles_x};
+}
+
+// Tiles of a vector that lie in one row of tiles; `column` is where lane 0 would lie in that row.
+struct Piece {
+    int64_t row, column, first, last;  // lanes
+};
+
+// Calls f(piece) for the rows of tiles that a vector touches.
+template <class F>
+CONV_INLINE void for_pieces(const Plan& p, Place place, F&& f) {
+    for (int64_t lane = 0; lane < LANES && place.row < p.tiles_y; place.row++, place.column = 0) {
+        const int64_t last = smaller(LANES, lane + p.tiles_x - place.column);
+        f(Piece{place.row, place.column - lane, lane, last});
+        lane = last;
+    }
+}
+
+// The first 4 * LANES + 2 samples of row + x, times `scale`, those outside the image zero: d[j] = samples j, j + 4, j + 8, ..., for j < PATCH.
+CONV_INLINE void load_patch_row(const float* row, int64_t x, int64_t width, Vec scale, Vec d[PATCH]) {
     float next[2];  // what the last tile needs beyond its own four columns
     if (x >= 0 && x + TILE * LANES + 2 <= width) {
 #pragma GCC unroll 4
-        for (int j = 0; j < TILE; ++j) d[j] = load(row + x + j * LANES);
+        for (int j = 0; j < TILE; ++j) d[j] = scale * load(row + x + j * LANES);
         next[0] = row[x + TILE * LANES], next[1] = row[x + TILE * LANES + 1];
     } else {
 #pragma GCC unroll 4
-        for (int j = 0; j < TILE; ++j) d[j] = load_lanes(row + x + j * LANES, -x - j * LANES, width - x - j * LANES);
+        for (int j = 0; j < TILE; ++j) d[j] = scale * load_lanes(row + x + j * LANES, -x - j * LANES, width - x - j * LANES);
         for (int j = 0; j < 2; ++j) {
             const int64_t column = x + TILE * LANES + j;
             next[j] = column >= 0 && column < width ? row[column] : 0.f;
         }
     }
     deinterleave4(d);
-    d[4] = shift_in(d[0], next[0]), d[5] = shift_in(d[1], next[1]);
+    d[4] = shift_in(d[0], scale[0] * next[0]), d[5] = shift_in(d[1], scale[0] * next[1]);
 }
 
-// B^T d B for LANES tiles side by side, the first one's patch at column x and row y; `room` floats may be written.
-CONV_INLINE void transform_patches(const ConvCall& c, const float* plane, int64_t y, int64_t x, Vec scale, float* v, int64_t v_point,
-                                   int64_t room) {
+// The row `y` of the patches of LANES tiles, the first patch at column x.
+CONV_INLINE void load_tiles(const ConvCall& c, const float* plane, int64_t y, int64_t x, Vec scale, Vec d[PATCH]) {
+    if (y < 0 || y >= c.in_height) {
+        for (int j = 0; j < PATCH; ++j) d[j] = Vec{};
+        return;
+    }
+    const float* const row = plane + y * c.in_width;
+    for (int j = 0; j <= TILE; ++j) __builtin_prefetch(row + c.in_height * c.in_width + x + j * LANES);  // the next channel's
+    load_patch_row(row, x, c.in_width, scale, d);
+}
+
+// B^T d B for the tiles of one vector.
+CONV_INLINE void transform_patches(const ConvCall& c, const Plan& p, const float* plane, const Place& place, Vec scale, float* v) {
     Vec half[PATCH][PATCH];
-    for (int i = 0; i < PATCH; ++i) {
-        if (y + i < 0 || y + i >= c.in_height) {
-            for (int j = 0; j < PATCH; ++j) half[i][j] = Vec{};
-            continue;
+    if (place.column + LANES <= p.tiles_x) {
+        for (int i = 0; i < PATCH; ++i) {
+            Vec d[PATCH];
+            load_tiles(c, plane, place.row * TILE - c.padding + i, place.column * TILE - c.padding, scale, d);
+            input_transform_1d(d, half[i]);
         }
-        Vec d[PATCH];
-        const float* row = plane + (y + i) * c.in_width;
-        for (int j = 0; j < TILE; ++j) __builtin_prefetch(row + c.in_height * c.in_width + x + j * LANES);  // the next channel's
-        load_patch_row(row, x, c.in_width, d);
-        input_transform_1d(d, half[i]);
+    } else {
+        for (int i = 0; i < PATCH; ++i) {
+            Vec d[PATCH] = {};
+            for_pieces(p, place, [&](const Piece& piece) {
+                Vec of_row[PATCH];
+                load_tiles(c, plane, piece.row * TILE - c.padding + i, piece.column * TILE - c.padding, scale, of_row);
+                for (int j = 0; j < PATCH; ++j) d[j] = with_lanes(d[j], of_row[j], piece.first, piece.last);
+            });
+            input_transform_1d(d, half[i]);
+        }
     }
 #pragma GCC unroll 6
     for (int j = 0; j < PATCH; ++j) {
         Vec d[PATCH], r[PATCH];
 #pragma GCC unroll 6
-        for (int i = 0; i < PATCH; ++i) d[i] = scale * half[i][j];
+        for (int i = 0; i < PATCH; ++i) d[i] = half[i][j];
         input_transform_1d(d, r);
 #pragma GCC unroll 6
-        for (int i = 0; i < PATCH; ++i) store_lanes(v + (i * PATCH + j) * v_point, r[i], room);
+        for (int i = 0; i < PATCH; ++i) store(v + (i * PATCH + j) * p.v_point, r[i]);
     }
 }
 
-// Calls f(tile row, first tile column, count, offset in the block) for each row of tiles that the block touches.
-template <class F>
-CONV_INLINE void for_tile_rows(const Plan& p, int64_t block, F&& f) {
-    const int64_t first = p.blocks.first_vector(block) * LANES, last = smaller(first + p.blocks.vector_count(block) * LANES, p.tiles);
-    for (int64_t tile = first; tile < last;) {
-        const int64_t row = tile / p.tiles_x, column = tile % p.tiles_x;
-        const int64_t count = smaller(p.tiles_x - column, last - tile);
-        f(row, column, count, tile - first);
-        tile += count;
-    }
-}
-
-// Rows go in ascending order, so that the lanes past a row's end are overwritten by the next row.
 void transform_input(const ConvCall& c, const Plan& p, int64_t block, int64_t first, int64_t last, float* v) {
     const int64_t image = p.blocks.image(block);
+    const Place start = first_place(p, block);
     for (int64_t channel = first; channel < last; ++channel) {
         const int64_t plane = image * c.in_channels + channel;
         const float* x = c.x + plane * c.in_height * c.in_width;
         const Vec scale = splat(c.in_scale ? c.in_scale[plane] : 1.f);
-        for_tile_rows(p, block, [&](int64_t row, int64_t column, int64_t count, int64_t offset) {
-            for (int64_t t = 0; t < count; t += LANES) {
-                transform_patches(c, x, row * TILE - c.padding, (column + t) * TILE - c.padding, scale,
-                                  v + channel * p.width + offset + t, p.v_point, p.width - offset - t);
-            }
+        for_tile_vectors(p, block, start, [&](int64_t vector, const Place& place) {
+            transform_patches(c, p, x, place, scale, v + channel * p.width + vector * LANES);
         });
     }
 }
 
-CONV_INLINE void store_tiles(Vec y[TILE], float* out, int64_t columns) {
-    interleave4(y);
-    for (int j = 0; j < TILE; ++j) store_lanes(out + j * LANES, y[j], columns - j * LANES);
+// Row i of the tiles' outputs, interleaved: samples first .. last - 1, counted from lane 0 of the first tile.
+CONV_INLINE void store_tiles(const Vec y[TILE], float* out, int64_t first, int64_t last) {
+    for (int j = 0; j < TILE; ++j) store_between(out + j * LANES, y[j], first - j * LANES, last - j * LANES);
 }
 
-// A^T m A for one vector of tiles, scaled, to `rows` output rows of `columns` samples.
-CONV_INLINE void transform_products(const float* m, int64_t m_point, Vec scale, Vec bias, float* out, int64_t pitch, int64_t rows,
-                                    int64_t columns) {
+// A^T m A for one vector of tiles, scaled, to where the tiles lie.
+CONV_INLINE void transform_products(const ConvCall& c, const Plan& p, const float* m, Vec scale, Vec bias, float* plane, const Place& place) {
+    const int64_t height = out_height(c), width = out_width(c);
     Vec half[TILE][PATCH];
 #pragma GCC unroll 6
     for (int j = 0; j < PATCH; ++j) {
         Vec d[PATCH], y[TILE];
 #pragma GCC unroll 6
-        for (int i = 0; i < PATCH; ++i) d[i] = load(m + (i * PATCH + j) * m_point);
+        for (int i = 0; i < PATCH; ++i) d[i] = load(m + (i * PATCH + j) * p.m_point);
         output_transform_1d(d, y);
 #pragma GCC unroll 4
         for (int i = 0; i < TILE; ++i) half[i][j] = y[i];
     }
+    const bool whole = (place.row + 1) * TILE <= height && (place.column + LANES) * TILE <= width;
 #pragma GCC unroll 4
     for (int i = 0; i < TILE; ++i) {
-        if (i >= rows) break;
         Vec y[TILE];
         output_transform_1d(half[i], y);
         for (int j = 0; j < TILE; ++j) y[j] = scale * y[j] + bias;
-        store_tiles(y, out + i * pitch, columns);
+        interleave4(y);
+        if (whole) {
+            float* const out = plane + (place.row * TILE + i) * width + place.column * TILE;
+            for (int j = 0; j < TILE; ++j) store(out + j * LANES, y[j]);
+            continue;
+        }
+        for_pieces(p, place, [&](const Piece& piece) {
+            const int64_t row = piece.row * TILE + i, column = piece.column * TILE;
+            if (row < height) store_tiles(y, plane + row * width + column, piece.first * TILE, smaller(piece.last * TILE, width - column));
+        });
     }
 }
 
 void transform_output(const ConvCall& c, const Plan& p, int64_t block, int64_t first, int64_t last, const float* m) {
-    const int64_t image = p.blocks.image(block), height = out_height(c), width = out_width(c);
+    const int64_t image = p.blocks.image(block);
+    const Place start = first_place(p, block);
     for (int64_t channel = first; channel < last; ++channel) {
         const int64_t plane = image * c.out_channels + channel;
-        float* out = c.out + plane * height * width;
+        float* out = c.out + plane * out_height(c) * out_width(c);
         const Vec scale = splat(c.out_scale ? c.out_scale[plane] : 1.f), bias = splat(c.bias ? c.bias[channel] : 0.f);
         const float* source = m + (channel - first) * p.width;
-        for_tile_rows(p, block, [&](int64_t row, int64_t column, int64_t count, int64_t offset) {
-            for (int64_t t = 0; t < count; t += LANES) {
-                const int64_t x = (column + t) * TILE, y = row * TILE, end = smaller((column + count) * TILE, width);
-                transform_products(source + offset + t, p.m_point, scale, bias, out + y * width + x, width,
-                                   smaller(TILE, height - y), end - x);
-            }
+        for_tile_vectors(p, block, start, [&](int64_t vector, const Place& place) {
+            transform_products(c, p, source + vector * LANES, scale, bias, out, place);
         });
     }
 }

@@ -157,6 +157,15 @@ def first_of_each(arrangement: Arrangement) -> tuple[str, ...]:
     return tuple(firsts.values())
 
 
+def bring_to_front(arrangement: Arrangement, title: str) -> None:
+    """Choose this window's tab, and scroll the row of tabs to it: the focus alone leaves it hidden where they do not fit."""
+    name = arrangement.window_name(title)
+    imgui.set_window_focus(name)
+    window = imgui.internal.find_window_by_name(name)
+    if window is not None and window.dock_node is not None and window.dock_node.tab_bar is not None:
+        window.dock_node.tab_bar.next_scroll_to_tab_id = window.tab_id
+
+
 def in_front(arrangement: Arrangement, title: str) -> bool:
     """Whether this window's contents were drawn last: it is docked, and no other tab stands before it."""
     window = imgui.internal.find_window_by_name(arrangement.window_name(title))

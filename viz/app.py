@@ -279,7 +279,7 @@ class App:
     def _bring_to_front(self) -> None:
         if self._front_frames and self.chrome_shown:
             self._front_frames -= 1
-            imgui.set_window_focus(self.arrangement.window_name(self._front))
+            layout.bring_to_front(self.arrangement, self._front)
             self.window.redraw()
 
     def change_settings(self, **changes: Any) -> None:

@@ -67,6 +67,20 @@ def test_where_there_is_little_room_both_sides_give_way_and_tabs_that_do_not_fit
     assert listed == {"Latent": False, "Layers": True}
 
 
+def test_a_tab_that_is_brought_to_the_front_is_seen_in_its_row():
+    """It was chosen where it was hidden: no tab of the row was lit."""
+    desk = Desk()
+    titles = ("Layers", "Channels", "Fourier input", "Out of band", "Nonlinearity")
+    desk.current = Arrangement("narrow", {"Picture": "centre", "Latent": "left", **dict.fromkeys(titles, "right")}, 20.0, 30.0)
+    with Driver(desk.draw, size=(640, 400)) as ui:
+        ui.frames(6)
+        bar = imgui.internal.find_window_by_name(desk.current.window_name("Layers")).dock_node.tab_bar
+        for title, hidden in (("Nonlinearity", bar.width_all_tabs - bar.bar_rect.get_width()), ("Layers", 0.0)):
+            layout.bring_to_front(desk.current, title)
+            ui.frames(30)
+            assert desk.visible[title] and (bar.scrolling_anim >= hidden > 0 or bar.scrolling_anim == hidden == 0)
+
+
 def test_the_first_window_of_a_region_is_in_front():
     desk = Desk()
     with Driver(desk.draw) as ui:

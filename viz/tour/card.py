@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gui_utils import controls, theme
+from gui_utils import controls, layout, theme
 from gui_utils.controls import Field
 from gui_utils.libraries import icons, imgui
 from gui_utils.scopes import CardPlace, card_scope, color_scope, dim_text, font_scope, style_scope
@@ -33,7 +33,7 @@ def draw(app: App) -> None:
         return
     if current.step is not None and app.chrome_shown:
         if current.arriving and current.step.where != workspaces.PICTURE:
-            imgui.set_window_focus(app.arrangement.window_name(current.step.where))
+            layout.bring_to_front(app.arrangement, current.step.where)
         _outline(app, current.step.where)
     em, viewport = imgui.get_font_size(), imgui.get_main_viewport()
     left, bottom = viewport.work_pos.x, viewport.work_pos.y + viewport.work_size.y  # over the left side, not over the picture

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gui_utils.tone import colormap_table
 from tests.viz.test_export import FILM, TINY_R, pngs, stop_after
 from tests.viz.test_exr_file import decoded
 from viz import cli
@@ -13,10 +14,11 @@ from viz.export import exr_file, film_file
 from viz.export.encoders import ExportError
 from viz.export.export import export
 from viz.export.options import ExportOptions
+from viz.export.overlay_picture import overlaid
 from viz.export.picture import linear
 from viz.groups.groups import Equivariance, Flow, OverlayView, Slice, Sticking
 from viz.pipeline import Pipeline
-from viz.request import RenderRequest
+from viz.request import OverlayArrows, OverlayImage, RenderRequest
 from viz.session.session import Session
 from viz.state import Compare, CompareView, Pose, Tap
 from viz.timeline import paths
@@ -92,6 +94,19 @@ def test_arrows_are_drawn_over_the_picture_and_the_scale_where_it_can_be_read(tm
     export(shown, ExportOptions(tmp_path / "b", size=10), pipeline=pipeline)
     changed = (pngs(tmp_path / "a")[0] != pngs(tmp_path / "b")[0]).any(axis=2)
     assert 0.01 < changed[:280].mean() < 0.5 and changed[290:, :100].mean() > 0.5  # arrows above, the scale at the lower left
+
+
+def test_what_did_not_move_is_a_dot_in_the_colour_of_its_share_beside_the_arrow_of_what_was_expected():
+    places = [np.array([values], np.float32) for values in ([-0.2, 0.1], [0.0, 0.0], [0.3, 0.0])]
+    arrows = OverlayArrows(*places, shares=np.ones(1))
+    image = OverlayImage("arrows", np.zeros((0, 0), np.float32), (0, 0, 1, 1), colormap="viridis", arrows=arrows)
+    grey = np.full((400, 400, 3), 128, np.uint8)
+    shown = overlaid(grey, image, OverlayView(), (-0.5, -0.5, 0.5, 0.5), scale=False).astype(int)
+    left, top = 120, 240  # 0.2 to the left of the middle, and 0.1 below it
+    assert np.abs(shown[top, left] - 255 * colormap_table("viridis")[-1]).max() <= 2
+    changed = np.argwhere((shown != 128).any(axis=2))
+    assert changed[:, 1].min() > left - 20 and 230 < changed[:, 1].max() <= 245  # the expected arrow ends at 240
+    assert np.abs(changed[:, 0] - top).max() < 20 and (shown[top, 180] != 128).all()
 
 
 def test_what_is_not_measured_is_said_at_the_first_frame(tmp_path, pipeline):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gui_utils.libraries import implot
+from gui_utils.libraries import imgui, implot
 from networks.build import build
 from networks.configs import rung
 from networks.filters import Lowpass, design, kaiser_attenuation_db
@@ -166,3 +166,37 @@ def test_a_click_on_the_curves_chooses_a_layer(pipeline):
 
 def test_the_axis_response_of_one_tap_is_flat():
     assert np.allclose(axis_response(np.array([1.0]), np.linspace(0, 8, 5), 16), 1)
+
+
+def test_the_cursor_reads_taps_levels_and_both_directions_of_the_layer_looked_at(pipeline, monkeypatch):
+    """Over the layers' curves, the taps, the responses, and the plane, in which the radial filter is as low at 45 degrees."""
+    view = TINY_R.edit(Tap, layer="L3_52_16")
+    values, frame = shown_filters(pipeline, view)
+    layer = next(each for each in values.layers if each.spec.name == "L3_52_16")
+    frame = replace(frame_of(frame.network, view), overlays={filter_view.NAME: OverlayResult(values)})
+    reads, drawn = [], {}
+    image = lambda name, pixels: (drawn.update({name: pixels}), imgui.ImTextureRef(1))[1]  # noqa: E731
+    monkeypatch.setattr(filter_view.plots, "cursor_text", reads.append)
+    with show(filter_view.PANEL, view, network=frame.network, frame=frame, image=image) as shown:
+        reads.clear()
+        shown.ui.frames(1)
+        over_layers, taps, responses, plane = reads
+        assert over_layers(2.6, 0.0).startswith("L3_52_16") and over_layers(99.0, 0.0) == "—"
+        positions, down = layer.down.lowpass.positions(), layer.down
+        for index in (0, 5, len(positions) - 1):
+            tap = float(taps(float(positions[index]) + 0.1 / down.lowpass.factor, 0.0).splitlines()[1].split()[-1].replace("−", "-"))
+            assert tap == pytest.approx(down.profile[index], rel=0.01)
+        cutoff, stopband, edge = down.lowpass.cutoff, down.stopband, down.lowpass.sampling_rate / 2
+        said = responses(cutoff, 0.0).splitlines()
+        assert said[2].startswith("down: ") and level(said[2]) == pytest.approx(down.at_cutoff_db, abs=0.1)
+        assert responses(1.1 * edge, 0.0).splitlines()[2] == "down: —"
+        assert drawn[filter_view.NAME].shape[:2] == down.plane_db.shape
+        assert level(plane(0.0, 0.0)) == pytest.approx(0.0, abs=0.1)
+        straight, oblique = (level(plane(*at)) for at in ((cutoff, 0.0), (-cutoff / math.sqrt(2), cutoff / math.sqrt(2))))
+        assert straight == pytest.approx(down.at_cutoff_db, abs=0.5) and oblique == pytest.approx(straight, abs=0.5)
+        assert level(plane(0.0, stopband)) < -30 and plane(1.2 * edge, 0.0).endswith("—")
+
+
+def level(text):
+    """The number of decibels at the end of a text."""
+    return float(text.split()[-2].replace("−", "-"))

@@ -218,6 +218,16 @@ def test_the_panel_has_no_bar_when_all_is_done():
     assert (sa.texts(None)[2], sa.texts(None, "why")[2]) == (sa.OFF, "why")
 
 
+def test_the_cursor_on_a_bar_reads_the_octave_and_how_much_of_the_picture_it_is(monkeypatch):
+    reads = []
+    monkeypatch.setattr(sa.plots, "cursor_text", reads.append)
+    with show(sa.PANEL, VIEW, network=alias_free_facts(), frame=result(8)) as shown:
+        shown.ui.frames(1)
+        first = "2 to 4 cycles / image: 90.0 % kept of 50 % of the picture's power"
+        assert reads[-1](0.3, 50.0) == reads[-1](-2.0, 0.0) == first
+        assert reads[-1](0.6, 50.0) == reads[-1](9.0, 0.0) == "4 to 32 cycles / image: — kept of 1e-05 % of the picture's power"
+
+
 def test_options():
     with show(sa.PANEL, VIEW, network=alias_free_facts()) as shown:
         shown.ui.set("Sticking.num", 12)

@@ -41,7 +41,7 @@ class Refinement:
     def __init__(self, memory: Memory, explain: Explain) -> None:
         self._memory, self._explain = memory, explain
         self._under_way: dict[str, _UnderWay] = {}
-        self._last_live: dict[str, OverlayResult] = {}
+        self._last_live: dict[str, tuple[Hashable, OverlayResult]] = {}  # with the network that it is about, broken or not
         self._waiting: Callable[[], bool] = lambda: False
         self._put_off = False  # the live overlays made way for a newer picture; next time they do not
         self._stepped_at = time.monotonic()
@@ -51,7 +51,9 @@ class Refinement:
         wanted = self._wanted(run.view)
         for name in [n for n in self._under_way if all(o.name != n for o in wanted)]:
             self._drop(name)
-        self._last_live = {o.name: self._last_live[o.name] for o in wanted if o.name in self._last_live}
+        about = run.inputs["load"].trained.identity
+        kept = {o.name: self._last_live[o.name] for o in wanted if o.name in self._last_live}
+        self._last_live = {name: last for name, last in kept.items() if last[0] == about}  # another network's number is no stand-in
         found = ((overlay, self._found(overlay, run)) for overlay in wanted)
         return {overlay.name: result for overlay, result in found if result is not None}
 
@@ -107,7 +109,7 @@ class Refinement:
         if result is None and (kept := self._under_way.get(overlay.name)) is not None and kept.key == key:
             result = kept.result
         if result is None and (last := self._last_live.get(overlay.name)) is not None:
-            result = replace(last, stale=True)
+            result = replace(last[1], stale=True)
         return result
 
     def _finished(self, overlay: Overlay, run: Run) -> bool:
@@ -136,7 +138,7 @@ class Refinement:
             self._drop(overlay.name)
             self._memory.put(key, result)
         if overlay.live:
-            self._last_live[overlay.name] = result
+            self._last_live[overlay.name] = (run.inputs["load"].trained.identity, result)
         return result
 
     def _drop(self, name: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.viz.asked import ask
 from viz import analysis, refinement
-from viz.analysis import Overlay
+from viz.analysis import Overlay, live_equivariance
 from viz.errors import CommandError
 from viz.memory import Memory, nbytes
 from viz.pipeline import Pipeline
@@ -18,6 +18,7 @@ from viz.state import (
     ANALYSES,
     DRAWN,
     RENDERED,
+    BreakIt,
     Channels,
     Equivariance,
     Latent,
@@ -207,6 +208,18 @@ def test_what_a_live_overlay_showed_stays_until_the_next(pipeline):
     assert not fresh.overlays["equivariance"].stale
     assert "equivariance" not in ask(pipeline, TINY_R).overlays
     assert "equivariance" not in ask(pipeline, view.edit(Pose, turns=0.12)).overlays, "what was switched off does not come back"
+
+
+def test_another_network_is_never_shown_with_the_number_of_the_one_before(pipeline):
+    """Broken or edited it is the same network, whose number stays, as one of before, until there is a new one."""
+    view = TINY_R.edit(Equivariance, on=True).edit(Pose, turns=0.1)
+    list(pipeline.refine(ask(pipeline, view)))
+    broken = ask(pipeline, view.edit(BreakIt, upsampling=1))
+    assert broken.overlays["equivariance"].stale
+    assert live_equivariance.texts(broken.overlays["equivariance"].values, stale=True)[0] == "EQ-R of this picture …"
+    other = ask(pipeline, view.put(Source(str(GOLDEN / "tiny_t.pkl"))))
+    assert "equivariance" not in other.overlays
+    assert not [*pipeline.refine(other)][-1].overlays["equivariance"].stale
 
 
 def test_drawing_options_cause_no_work(pipeline):

@@ -164,7 +164,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     if button(CLEAR, disabled="" if history else "Nothing was measured yet."):
         history.clear()
     if active:
-        headline(*texts(now))
+        headline(*texts(now, stale=result is not None and result.stale))
     else:
         state = invitation(state, ON, Equivariance, OFF, disabled=reason, fill=False)
     state = over_the_picture(state, IMAGE, IMAGES, Equivariance, disabled=reason)
@@ -173,8 +173,13 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     return state
 
 
-def texts(now: Now | None) -> tuple[str, str, str]:
-    """What is measured, the number, and a remark."""
+def texts(now: Now | None, *, stale: bool = False) -> tuple[str, str, str]:
+    """What is measured, the number, and a remark; with an ellipsis where it is still about the picture before, as a caption has it."""
+    title, number, remark = _texts(now)
+    return f"{title} …" if stale else title, number, remark
+
+
+def _texts(now: Now | None) -> tuple[str, str, str]:
     if now is None:
         return "EQ", MISSING, OFF
     if now.kind is None:

@@ -111,6 +111,15 @@ def test_breaking_all_layers_gives_the_design_of_the_ablation(name, breakage, ch
     assert nameless[0] == nameless[1]
 
 
+@pytest.mark.parametrize("octaves", [-1.0, 0.5, 3.0])
+def test_cutoffs_move_by_octaves_as_far_as_a_filter_can_have_them(octaves):
+    specs = layer_specs(rung("T", 128))
+    found = altered_specs(specs, input_spec(rung("T", 128)).size, Breakage(cutoff_octaves=octaves), default_support=6)
+    for whole, other in list(zip(specs, found, strict=True))[:-1]:  # ToRGB has no filters
+        for before, after in ((whole.in_cutoff, other.in_cutoff), (whole.out_cutoff, other.out_cutoff)):
+            assert after == pytest.approx(before * 2**octaves) or before < after < other.tmp_sampling_rate / 2 <= before * 2**octaves * 1.01
+
+
 def test_only_the_layers_that_are_meant_are_other_ones(whole):
     twin = broken(whole, Breakage((3,), window="nearest"))
     pairs = zip(whole.synthesis.specs, twin.synthesis.specs, strict=True)

@@ -25,7 +25,7 @@ STEP_S = 1 / 240  # longest integration step of the spiral
 
 def moving(state: ViewState) -> bool:
     """Whether anything animates."""
-    return any(state.get(kind).on for kind in (LatentMotion, MixingMotion, NoiseMotion, TranslateMotion, RotateMotion))
+    return any(state.get(kind).on for kind in MOTION)
 
 
 def stopped(state: ViewState) -> ViewState:

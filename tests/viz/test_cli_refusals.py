@@ -73,7 +73,7 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_computed
         (("render", "globe-r-64", "--mix", "-1", "1", "--out", "a.png"), "--mix: -1 is too small; at least 0 is expected"),
         (("slice", "globe-r-64", "--line", "0", "0", "1e9", "1"), "--line: numbers from -2 to 2 are expected"),
         (("slice", "globe-r-64", "--move", "x", "--reach", "inf"), "argument --reach: 'inf' is not a finite number"),
-        (("sticking", "globe-r-64", "--radius", "-1"), "--radius -1 is out of range; from 0 to 4 is expected"),
+        (("sticking", "globe-r-64", "--radius", "-1"), "--radius: -1 is out of range; from 0 to 4 is expected"),
         (("sweep", "globe-r-64", "--num", "0"), "argument --num: 0 is too small"),
         (("spectrum", "globe-r-64", "--seed", "4294967296", "--out", "a.npz"), "4294967296 is not a seed"),
         (("design", "R", "--resolution", "0"), "img_resolution is 0, but must be a power of two from 4 up"),

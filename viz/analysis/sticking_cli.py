@@ -6,19 +6,18 @@ import argparse
 
 from viz.analysis import sticking_average as overlay
 from viz.analysis.measuring import Measurement, add_view_arguments, array_of, check_several, shown, view_of
-from viz.cli.arguments import number, seed_number
+from viz.cli.arguments import in_range_of, number, seed_number
 from viz.errors import CommandError
 from viz.figures.drawing import Drawing
 from viz.state import Sticking, ViewState
 
-MOST_RADIUS = 4  # of a saved view
 IMAGES = {"mean": overlay.MEAN, "deviation": overlay.DEVIATION, "detail": overlay.DETAIL}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Sticking()
     add_view_arguments(parser, num=default.num, counted="pictures")
-    parser.add_argument("--radius", metavar="R", type=number, default=default.strength,
+    parser.add_argument("--radius", metavar="R", type=in_range_of(Sticking, "strength"), default=default.strength,
                         help=f"of the neighbourhood, as a part of all latents' deviation (default {default.strength:g})")  # fmt: skip
     parser.add_argument("--space", choices=("w", "z", "pose"), default=default.space,
                         help="neighbours in w or z, or shifts of the pose (default w)")  # fmt: skip
@@ -39,8 +38,6 @@ def view(options: argparse.Namespace) -> ViewState:
 def run(options: argparse.Namespace) -> int:
     if not 0 <= options.reach <= 64:
         raise CommandError(f"--reach {options.reach:g} is out of range; from 0 to 64 is expected")
-    if not 0 <= options.radius <= MOST_RADIUS:
-        raise CommandError(f"--radius {options.radius:g} is out of range; from 0 to {MOST_RADIUS:g} is expected")
     asked = Measurement.of(options, view(options), overlay.NAME)
     if asked.view.get(Sticking).space == "pose":
         asked.need_grid()

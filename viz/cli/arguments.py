@@ -6,6 +6,7 @@ import argparse
 import ipaddress
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from viz.errors import CommandError
@@ -58,12 +59,20 @@ def number(text: str) -> float:
     return value
 
 
-def psi_number(text: str) -> float:
-    """In the range of a saved view."""
-    value, limits = number(text), Truncation.__dataclass_fields__["psi"].metadata
-    if not limits["low"] <= value <= limits["high"]:
-        raise argparse.ArgumentTypeError(f"{value:g} is out of range; from {limits['low']} to {limits['high']} is expected")
-    return value
+def in_range_of(kind: type, field: str) -> Callable[[str], float]:
+    """A number that this field of a saved view takes."""
+    limits = kind.__dataclass_fields__[field].metadata
+
+    def parse(text: str) -> float:
+        value = number(text)
+        if not limits["low"] <= value <= limits["high"]:
+            raise argparse.ArgumentTypeError(f"{value:g} is out of range; from {limits['low']} to {limits['high']} is expected")
+        return value
+
+    return parse
+
+
+psi_number = in_range_of(Truncation, "psi")
 
 
 def seed_number(text: str) -> int:

@@ -105,15 +105,14 @@ def carry_out(app: App, command: commands.Command) -> None:
         case commands.Paste():
             opening.paste(app)
         case commands.ChooseWorkspace(number):
-            undo.observe(app, in_gesture=False)
-            app.state, app.lent = app.lent.moved(app.state, app.settings.workspace, number)
-            app.history = replace(app.history, present=app.state, lent=app.lent.kind)  # it is no step to undo
-            app.choose_workspace(number)
+            _choose_workspace(app, number)
         case commands.ChangeSettings(changes):
             app.change_settings(**dict(changes))
             latent_effects.forget_pictures(app)
-        case commands.Undo() | commands.Redo():
-            (undo.take_back if isinstance(command, commands.Undo) else undo.make_again)(app)
+        case commands.Undo():
+            undo.take_back(app)
+        case commands.Redo():
+            undo.make_again(app)
         case commands.StopMotion():
             app.state, app.context.film.playing = stopped(app.state), False
         case commands.ResetLayout():
@@ -130,3 +129,10 @@ def carry_out(app: App, command: commands.Command) -> None:
             app.submit()
         case commands.Quit():
             app.window.request_close()
+
+
+def _choose_workspace(app: App, number: int) -> None:
+    undo.observe(app, in_gesture=False)
+    app.state, app.lent = app.lent.moved(app.state, app.settings.workspace, number)
+    app.history = replace(app.history, present=app.state, lent=app.lent.kind)  # it is no step to undo
+    app.choose_workspace(number)

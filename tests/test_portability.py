@@ -133,6 +133,16 @@ def test_it_starts_isolated_without_streams_and_says_that_its_folder_is_gone(sta
     assert done.returncode == code and said in done.stdout and "Traceback" not in done.stdout + done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("words", [[], ["render", "globe-r-64", "--out", "a.png"]])
+def test_a_python_without_the_packages_is_told_which_to_use(words, tmp_path):
+    """What a shell's own python says where the environment is not activated; -S leaves out the packages."""
+    done = subprocess.run(
+        [sys.executable, "-S", str(ROOT / "visualizer.py"), *words], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1 and ".venv/bin/activate" in done.stderr and "pip install -e ." in done.stderr
+    assert sys.executable in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
 def test_it_leaves_at_once_with_everything_written():
     code = "import atexit, sys, visualizer; atexit.register(print, 'told'); sys.argv[1:] = ['--list']; visualizer.main(); print('no')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -17,20 +17,25 @@ from viz.session import origin
 PROGRAM = "visualizer.py"
 COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(parser)` and `run<suffix>(options)`
     ("window", "open the window (the default)", "viz.cli.window", "_window"),
-    ("render", "render one picture or layer to a .png or .npy file", "viz.cli.render", "_render"),
-    ("view", "render a saved view (JSON, or a PNG captured by this program)", "viz.cli.render", "_view"),
-    ("play", "render a session as a film, or a film again from itself", "viz.cli.play", "_play"),
+    ("render", "render one picture or layer to a .png, .exr or .npy file", "viz.cli.render", "_render"),
+    ("view", "render a saved view (JSON, or the view inside any file of this program)", "viz.cli.render", "_view"),
+    ("play", "render a session as a film, or make a film again from its own file", "viz.cli.play", "_play"),
     ("record", "render a ready-made path (rotation, circle, loop through seeds) as a film", "viz.cli.play", "_record"),
     ("inspect", "print a network's configuration, layers and parameters", "viz.cli.network", "_inspect"),
     ("convert", "write a network as .safetensors (weights and constructor arguments)", "viz.cli.network", "_convert"),
     ("screenshot", "draw the whole window to a file, without a display", "viz.cli.window", "_screenshot"),
     ("metrics", "measure equivariance: EQ-T, EQ-T_frac, EQ-R", "viz.analysis.metrics_cli", ""),
     ("equivariance", "how well one picture follows its pose: PSNR, and the error as a picture", "viz.analysis.pose_cli", "_equivariance"),
-    ("sticking", "average pictures around a latent: the share of detail kept, which sticks to the pixels", "viz.analysis.sticking_cli", ""),
+    (
+        "sticking",
+        "average pictures around a latent: the share of detail kept because it sticks to the pixels",
+        "viz.analysis.sticking_cli",
+        "",
+    ),
     ("slice", "stack one line of the picture over a motion: the share of its detail that stands still", "viz.analysis.slice_cli", ""),
     ("profile", "the values along one line of the picture or of a layer", "viz.analysis.profile_cli", ""),
-    ("flow", "which way fine detail moves when the pose moves: the share attached", "viz.analysis.pose_cli", "_flow"),
-    ("flicker", "what changes while the picture moves by fractions of pixels", "viz.analysis.pose_cli", "_flicker"),
+    ("flow", "which way fine detail moves when the pose moves, and how much of it stays attached", "viz.analysis.pose_cli", "_flow"),
+    ("flicker", "what flickers while the picture moves by fractions of a pixel", "viz.analysis.pose_cli", "_flicker"),
     ("by-layer", "equivariance of one view at every layer", "viz.analysis.pose_cli", "_by_layer"),
     ("sweep", "equivariance of one latent over shifts from 0 to 1 pixel, or over all angles", "viz.analysis.pose_cli", "_sweep"),
     ("nonlinearity", "spectra inside a layer: harmonics made, removed, and folded back", "viz.analysis.layers_cli", "_nonlinearity"),
@@ -44,9 +49,9 @@ COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(pars
         "_design",
     ),
     ("filters", "taps, responses and design of every layer's filters", "viz.analysis.design_cli", "_filters"),
-    ("fourier", "the waves that the picture begins with, under a pose", "viz.analysis.design_cli", "_fourier"),
+    ("fourier", "the waves of the Fourier input under a pose", "viz.analysis.design_cli", "_fourier"),
     ("break-it", "what breaking layers costs, in dB and in time", "viz.analysis.design_cli", "_break_it"),
-    ("invert", "look for the latent whose picture is one of your own", "viz.cli.invert", "_invert"),
+    ("invert", "look for the latent whose picture comes closest to one of your own", "viz.cli.invert", "_invert"),
     ("drag-points", "move what is under handle points to target points, by changing the latent", "viz.cli.drag_points", "_drag_points"),
     ("figure", "draw one of the paper's figures for a network, as SVG, PDF or PNG", "viz.cli.figure", "_figure"),
     ("spectrum", "average power spectrum of a network or of a folder of pictures", "viz.analysis.spectrum_cli", ""),
@@ -54,8 +59,9 @@ COMMANDS = (  # name, summary, module, suffix of its `add<suffix>_arguments(pars
 EPILOG = """\
 Without a command the window opens: visualizer.py [NETWORK ...].
 NETWORK is a path (.pkl, .safetensors, or a folder of snapshots), a URL, or a name that --list shows.
-Exit codes: 0 done, 1 failed (one sentence says why), 2 wrong usage, 130 interrupted.
+Exit codes: 0 done, 1 failed (one sentence says why), 2 wrong usage, 130 interrupted, 129 or 143 told to end (SIGHUP, SIGTERM).
 """
+INSTALL = "Activate the environment it was installed into (. .venv/bin/activate), or install it: python -m pip install -e . in its folder."
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -75,6 +81,28 @@ class CommandParser(argparse.ArgumentParser):
 
 def run(argv: list[str]) -> int:
     """Runs one command. Errors that a user can cause end with one clear sentence on stderr, not with a traceback."""
+    try:
+        options = _parsed(argv)
+        return options.function(options)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except ModuleNotFoundError as e:
+        if (e.name or "").split(".")[0] in ("viz", "gui_utils", "networks", "torch_utils"):
+            raise
+        print(f"{PROGRAM}: this Python ({sys.executable}) has no package {e.name}. {INSTALL}", file=sys.stderr)
+        return 1
+    except Exception as e:
+        if not known_error(e):
+            raise
+        print(f"{PROGRAM}: {sentence(e)}", file=sys.stderr)
+        return 1
+
+
+def _parsed(argv: list[str]) -> argparse.Namespace:
+    """The window's command where none is named. Ends the process on wrong usage."""
     parser = build_parser()
     commands = command_names(parser)
     first = next((a for a in argv if not a.startswith("-")), None)
@@ -85,23 +113,7 @@ def run(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     if argv[0] != "window":
         origin.note_command(argv)
-    try:
-        return options.function(options)
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        return 1
-    except ModuleNotFoundError as e:
-        if (e.name or "").split(".")[0] in ("viz", "gui_utils", "networks", "torch_utils"):
-            raise
-        print(f"The Python package {e.name} is missing. Remedy: python -m pip install -e . (in this folder)", file=sys.stderr)
-        return 1
-    except Exception as e:
-        if not known_error(e):
-            raise
-        print(f"{PROGRAM}: {sentence(e)}", file=sys.stderr)
-        return 1
+    return options
 
 
 def _misspelt(word: str | None, commands: tuple[str, ...]) -> str:

@@ -54,6 +54,15 @@ def test_the_reference_is_the_definition(taps):
     assert y.shape == (2, 24, 10, 14) and error(y, definition(*arguments)) < 2e-6
 
 
+@pytest.mark.parametrize("types", ["dsss", "sdss", "ssds", "sssd", "hsds", "bdsd", "dsds"])
+def test_any_mixture_of_types_gives_that_of_x(types):
+    dtypes = {"d": torch.float64, "s": torch.float32, "h": torch.float16, "b": torch.bfloat16}
+    arguments = [t.to(dtypes[k]) for t, k in zip(call(SYMMETRIC, size=(5, 7)), types, strict=True)]
+    y = doubling_conv2d(*arguments)
+    assert y.dtype == arguments[0].dtype
+    assert error(y.double(), definition(*arguments)) < {"d": 1e-6, "s": 2e-6, "h": 2e-3, "b": 2e-2}[types[0]]
+
+
 @pytest.mark.parametrize("taps", [SYMMETRIC, ASKEW])
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_the_native_kernels_are_within_their_bound(taps, mode):

@@ -10,7 +10,7 @@ from . import checks
 from .backend import Call
 from .dispatch import define, dispatch
 from .modulated_conv2d import demodulation, weight_energy
-from .reference import full_precision
+from .reference import accumulation_dtype, full_precision
 from .upfirdn2d import upfirdn2d
 
 GAIN = 4.0  # of the filter: of four samples three were zeros
@@ -20,7 +20,8 @@ def doubling_conv2d(x: Tensor, weight: Tensor, styles: Tensor, taps: Tensor) -> 
     """Twice the resolution: zeros between the samples, convolution with `weight` scaled by `styles`, low-pass `taps`, demodulation.
 
     x is N x I x H x W, weight O x I x 3 x 3, styles N x I, taps a 2-D filter of at least two taps a side. Returns N x O x 2H x 2W in x's
-    type. Unlike `modulated_conv2d` this convolves, that is, the kernel is flipped. Raises TypeError and ValueError naming the argument.
+    type, whatever the types of the others. Unlike `modulated_conv2d` this convolves, that is, the kernel is flipped. Raises TypeError and
+    ValueError naming the argument.
 
     y = d · 4 taps * (W * up(s · x)), d as in `modulated_conv2d`; StyleGAN2, appendix B
     """
@@ -49,6 +50,8 @@ def doubling_conv2d_reference(x: Tensor, weight: Tensor, styles: Tensor, taps: T
 
     The scales of weight and styles cancel in the demodulation, so in float16 both are normalised first: nothing overflows.
     """
+    wide = accumulation_dtype(x.dtype)
+    weight, styles = weight.to(wide), styles.to(wide)
     if x.dtype == torch.float16:
         styles = styles / styles.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
         weight = weight / weight.square().sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-24).sqrt()

@@ -11,7 +11,16 @@ import numpy as np
 
 from networks.measures.comparison import KINDS, Kind
 from viz.analysis import break_it, break_it_panel, filter_view, fourier_view
-from viz.analysis.measuring import Measurement, add_view_arguments, array_of, finite, shown, view_of
+from viz.analysis.measuring import (
+    Measurement,
+    add_network_argument,
+    add_result_arguments,
+    add_view_arguments,
+    array_of,
+    finite,
+    shown,
+    view_of,
+)
 from viz.errors import CommandError
 from viz.figures.drawing import Drawing
 from viz.figures.figure import Axis
@@ -142,7 +151,9 @@ def waves_figure(found: fourier_view.Fourier) -> Drawing:
 
 
 def add_break_it_arguments(parser: argparse.ArgumentParser) -> None:
-    add_view_arguments(parser, num=0, counted="", posed=False)
+    """No seed: as in the window, both networks are measured on the same latents and transforms, those of seed 0."""
+    add_network_argument(parser)
+    add_result_arguments(parser)
 
 
 def run_break_it(options: argparse.Namespace) -> int:
@@ -152,12 +163,12 @@ def run_break_it(options: argparse.Namespace) -> int:
     asked = Measurement.of(options, view, break_it.NAME)
     toll: break_it.Toll = asked.values
     pairs: dict[Kind, tuple[float | None, float | None]] = {kind: toll.db(kind) for kind in KINDS}
-    facts = {"broken": asdict(view.get(BreakIt)), "summary": view.get(BreakIt).summary(),
+    facts = {"broken": asdict(view.get(BreakIt)),
              "num": toll.broken.done if toll.broken else 0,
              **{kind: {"whole": finite(whole), "broken": finite(broken), "change": toll.change(kind)}
                 for kind, (whole, broken) in pairs.items()},
              "seconds": {"whole": toll.whole_s, "broken": toll.broken_s, "ratio": toll.time_ratio}}  # fmt: skip
     table = (break_it_panel.TITLES, *break_it_panel.rows(toll))
-    lines = (f"{asked.network.ref}: {facts['summary']}", *("  " + "".join(f"{cell:>12}" for cell in row) for row in table))
+    lines = (f"{asked.network.ref}: {asked.facts['breaks']}", *("  " + "".join(f"{cell:>12}" for cell in row) for row in table))
     arrays = {kind: array_of(pair) for kind, pair in pairs.items()} | {"seconds": array_of((toll.whole_s, toll.broken_s))}
     return asked.tell(facts, lines, arrays)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from viz import headless
-from viz.analysis.value_table import rows_of, save_table
+from viz.analysis.value_table import as_json, rows_of, save_table
 from viz.capture import save_npz
 from viz.cli import arguments, pose as cli_pose
 from viz.cli.arguments import add_engine_arguments, at_least_one, psi_number, seed_number
+from viz.cli.render import seen
 from viz.cli.values import add_set_argument, with_settings
+from viz.edit_text import text_of
 from viz.errors import CommandError
 from viz.figures.drawing import Drawing
 from viz.latent_text import latent_text, seed_of
@@ -32,13 +33,22 @@ OUTPUTS_HELP = ".png, .svg or .pdf: a figure; .npz: the numbers as arrays; .csv:
 
 def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: str, posed: bool = True, outputs: str = OUTPUTS_HELP) -> None:
     """The latent, its pose, how many, and where the result goes."""
-    parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
+    add_network_argument(parser)
     parser.add_argument("--seed", metavar="S", type=seed_number, default=0, help="of the latent (default 0)")
     parser.add_argument("--psi", metavar="P", type=psi_number, default=1.0, help="truncation: 1 none, 0 the mean w (default 1)")
     if posed:
         cli_pose.add_arguments(parser)
     if counted:
         parser.add_argument("--num", metavar="N", type=at_least_one, default=num, help=f"{counted} (default {num})")
+    add_result_arguments(parser, outputs)
+
+
+def add_network_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("network", metavar="NETWORK", help="path, URL, or a name that --list shows")
+
+
+def add_result_arguments(parser: argparse.ArgumentParser, outputs: str = OUTPUTS_HELP) -> None:
+    """Where the result goes, by what it is computed, and every other value of the view."""
     parser.add_argument("--out", metavar="FILE", type=Path, help=outputs)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_engine_arguments(parser)
@@ -50,7 +60,9 @@ def view_of(options: argparse.Namespace, *groups: Any) -> ViewState:
 
     --set, --break and --edit come last, as everywhere.
     """
-    view = ViewState().put(Source(network=options.network)).put(Latent(x=float(options.seed))).put(Truncation(psi=options.psi))
+    view = ViewState().put(Source(network=options.network))
+    if hasattr(options, "seed"):
+        view = view.put(Latent(x=float(options.seed))).put(Truncation(psi=options.psi))
     if hasattr(options, "translate"):
         view = view.put(cli_pose.pose_of(options))
     for group in (Device(device=options.device, backend=options.backend), *groups):
@@ -91,7 +103,9 @@ class Measurement:
         """What the facts of every measurement begin with."""
         seed = seed_of(self.view)
         named = {} if seed is not None else {"latent": self.latent}
-        return {"network": self.network.ref, "config": self.network.config_name, "seed": seed, **named}
+        asked = {"network": self.network.ref, "config": self.network.config_name, "seed": seed, **named}
+        pose = pose_facts(self.view) if self.view.get(Pose).moved else {}
+        return {**asked, "psi": self.view.get(Truncation).psi, **pose, **changes_of(self.view)}
 
     def need_grid(self) -> None:
         """CommandError for a network that cannot be posed."""
@@ -113,14 +127,14 @@ class Measurement:
         out: Path | None = self.options.out
         whole = {**self.facts, **facts}
         if out is not None and out.suffix.lower() == ".npz":
-            save_npz(out, arrays, self.view)
+            save_npz(out, arrays, seen(self.view, self.frame))
         elif out is not None and out.suffix.lower() == ".csv":
             save_table(out, rows_of(whole if rows is None else {**whole, "rows": rows}))
         elif out is not None:
             if figure is None:
                 raise CommandError(f"--out {out.name}: there is no picture of this measurement")
             self._save(out, figure())
-        print(json.dumps(whole, indent=1, allow_nan=False) if self.options.json else "\n".join(lines))
+        print(as_json({**whole, "sha256": self.network.sha256}) if self.options.json else "\n".join(lines))
         return 0
 
     def _save(self, out: Path, figure: Drawing) -> None:
@@ -130,7 +144,21 @@ class Measurement:
         from viz.figures.page import page
 
         of_latent = not self.view.get(Filters).on  # the design is the same for all of them
-        save(out, page(figure, self.frame, shared(self.view) if of_latent else ""), self.view.to_json(), running_command())
+        drawn = page(figure, self.frame, shared(self.view) if of_latent else "")
+        save(out, drawn, seen(self.view, self.frame).to_json(), running_command())
+
+
+def pose_facts(view: ViewState) -> dict[str, Any]:
+    """The pose that was measured, whichever options gave it: image widths, degrees, factors."""
+    pose = view.get(Pose)
+    more = {name: getattr(pose, name) for name in ("scale", "stretch", "shear", "mirror")}
+    return {"translate": [pose.x, pose.y], "rotate": round(360 * pose.turns, 9), **more}
+
+
+def changes_of(view: ViewState) -> dict[str, Any]:
+    """What makes another network of the one that is named: layers broken, activations edited. Nothing where it is whole."""
+    broken, edits = view.get(BreakIt), view.get(EditActivations).acting
+    return {**({"breaks": broken.summary()} if broken.on else {}), **({"edits": [text_of(edit) for edit in edits]} if edits else {})}
 
 
 def check_out(options: argparse.Namespace) -> None:

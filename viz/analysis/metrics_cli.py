@@ -7,7 +7,6 @@ from taking `--num` for an ambiguous option of its own; `--samples` is the same 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from networks.measures.comparison import KINDS, LABELS, Kind
-from viz.analysis.measuring import finite
-from viz.analysis.value_table import rows_of, save_table
+from viz.analysis.measuring import changes_of, finite
+from viz.analysis.value_table import as_json, rows_of, save_table
 from viz.cli.arguments import add_engine_arguments, at_least_one, check_out, natural
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
@@ -53,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
                 save_table(options.out, [row for facts in found for row in rows_of(as_rows(facts, kinds))])
             whole = found[0] if len(found) == 1 else {"networks": found}
             text = as_text(found[0], kinds) if len(found) == 1 else as_table(found, kinds)
-            print(json.dumps(whole, indent=1, allow_nan=False) if options.json else text)
+            print(as_json(whole) if options.json else text)
     return 0
 
 
@@ -90,10 +89,11 @@ def _facts(
                 report(len(own) / len(share))
     estimates = summarise(members.gather(own), kinds)
     facts: dict[str, Any] = {"network": loaded.ref, "config": loaded.config_name, "num": options.num, "seed": options.seed}
+    facts |= changes_of(with_settings(ViewState(), options.settings))
     for kind, found in estimates.items():
         facts[kind] = finite(found.db)
         facts[f"{kind}_interval"] = None if found.low is None else [found.low, found.high]
-    return facts
+    return {**facts, "sha256": loaded.sha256}
 
 
 @contextmanager
@@ -132,7 +132,7 @@ def _as_asked(network: Any, options: argparse.Namespace) -> Any:
 
 def as_rows(facts: dict[str, Any], kinds: Sequence[Kind]) -> dict[str, Any]:
     """What was asked, and under "metrics" one object for each metric."""
-    asked = {name: facts[name] for name in ("network", "config", "num", "seed")}
+    asked = {name: facts[name] for name in ("network", "config", "num", "seed", "breaks", "edits") if name in facts}
     rows = []
     for kind in kinds:
         low, high = facts[f"{kind}_interval"] or (None, None)

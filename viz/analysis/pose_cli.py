@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from viz.analysis import flicker, flow_chart, layer_chart, live_equivariance, sweep_chart
-from viz.analysis.measuring import Measurement, add_view_arguments, array_of, check_several, finite, shown, view_of
+from viz.analysis.measuring import Measurement, add_view_arguments, array_of, check_several, finite, pose_facts, shown, view_of
 from viz.cli.arguments import at_least_one, number
 from viz.errors import CommandError
 from viz.figures.drawing import Drawing
@@ -69,13 +69,6 @@ ERRORS = {"level": live_equivariance.LEVEL, "signed": live_equivariance.SIGNED, 
 def add_equivariance_arguments(parser: argparse.ArgumentParser) -> None:
     add_view_arguments(parser, num=0, counted="")
     parser.add_argument("--image", choices=tuple(ERRORS), default="level", help="the error that a figure shows (default level, in dB)")
-
-
-def pose_facts(view: ViewState) -> dict[str, Any]:
-    """The pose that was measured, whichever options gave it: image widths, degrees, factors."""
-    pose = view.get(Pose)
-    more = {name: getattr(pose, name) for name in ("scale", "stretch", "shear", "mirror")}
-    return {"translate": [pose.x, pose.y], "rotate": round(360 * pose.turns, 9), **more}
 
 
 def equivariance_view(options: argparse.Namespace) -> ViewState:

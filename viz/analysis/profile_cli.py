@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import math
 import sys
 from collections.abc import Mapping
@@ -17,9 +16,10 @@ from torch_utils.atomic import atomic
 from viz.analysis.line_profile import Profile, arrays_of, drawing, line_text, profiles
 from viz.analysis.measuring import Measurement, add_view_arguments, check_pose, view_of
 from viz.analysis.slice import ScanLine
+from viz.analysis.value_table import as_json
 from viz.capture import save_npz
 from viz.cli.arguments import channel_list, check_out
-from viz.cli.render import impossible, render
+from viz.cli.render import impossible, render, seen
 from viz.compare.pairs import with_networks_beside
 from viz.errors import CommandError
 from viz.groups.compare import NAMES, OTHERS
@@ -72,12 +72,12 @@ def run(options: argparse.Namespace) -> int:
     measurement = Measurement(options, asked, frame)
     if options.out is not None:
         title = f"{measurement.network.name}, {measurement.latent}, {asked.get(Tap).layer or 'image'}, {line_text(line)}"
-        save(options.out, found, line, asked, title)
+        save(options.out, found, line, seen(asked, frame), title)
     if options.json:
         others = {NAMES[n].lower(): {"network": options.compare[n - 2], **facts_of(found[n])} for n in found if n > 1}
         layer = {"layer": measurement.network.tap_name(asked.get(Tap).layer), "line": list(options.line)}
         whole = {**measurement.facts, **layer, **facts_of(found[1]), **({"others": others} if others else {})}
-        print(json.dumps(whole, indent=1, allow_nan=False))
+        print(as_json({**whole, "sha256": measurement.network.sha256}))
         return 0
     for number, each in found.items():
         shown = frame if number == 1 else frame.others[number].frame

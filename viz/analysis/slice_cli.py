@@ -34,8 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def views(options: argparse.Namespace) -> Iterator[ViewState]:
     """One view for each picture of the strip."""
-    start, count = view_of(options), options.num
-    reach = REACH[options.move] if options.reach is None else options.reach
+    start, count, reach = view_of(options), options.num, reach_of(options)
     for i in range(count):
         part = reach * i / max(1, count - 1)
         latent, pose = start.get(Latent), start.get(Pose)
@@ -48,10 +47,17 @@ def views(options: argparse.Namespace) -> Iterator[ViewState]:
                 yield start.put(replace(pose, **{axis: getattr(pose, axis) + part}))
 
 
+def reach_of(options: argparse.Namespace) -> float:
+    """In seeds, image widths or turns."""
+    return REACH[options.move] if options.reach is None else options.reach
+
+
 def run(options: argparse.Namespace) -> int:
     check_out(options)
     if not ENOUGH <= options.num <= CAPACITY:
         raise CommandError(f"--num {options.num}: a strip has from {ENOUGH} to {CAPACITY} pictures")
+    if reach_of(options) == 0:
+        raise CommandError("--reach 0: nothing would move from picture to picture")
     if max(map(abs, options.line)) > 2:
         raise CommandError("--line: numbers from -2 to 2 are expected")
     line = Slice(True, *options.line)
@@ -60,15 +66,16 @@ def run(options: argparse.Namespace) -> int:
     frame, collected = collect(options, line)
     score = finite(collected.score())
     asked = Measurement(options, view_of(options), frame)
-    facts = {"num": options.num, "move": options.move, "line": list(options.line), "stuck": score}
+    count = len(collected.strip)  # a snapped pose stands still now and then, which adds no line
+    facts = {"num": count, "move": options.move, "reach": reach_of(options), "line": list(options.line), "stuck": score}
     percent = shown(None if score is None else 100 * score, "%")
     lines = (
-        f"{asked.network.ref}: {options.num} pictures from {asked.latent}, moved by {options.move}",
+        f"{asked.network.ref}: {count} pictures from {asked.latent}, moved by {options.move}",
         f"detail that stands still: {percent}",
     )
 
     def figure() -> Drawing:
-        title = f"slice over {options.num} pictures, moved by {options.move}, stuck {percent}"
+        title = f"slice over {count} pictures, moved by {options.move}, stuck {percent}"
         return replace(drawing(collected, Tone()), title=title)
 
     return asked.tell(facts, lines, export(collected, Tone()).arrays, figure)

@@ -43,7 +43,11 @@ def run(options: argparse.Namespace) -> int:
         asked.need_grid()
     kept: overlay.Kept = asked.values
     octaves = [{"from": band.low, "to": band.high, "kept": band.share, "held": band.held} for band in kept.octaves]
-    facts = {"num": kept.count, "kept": kept.share, "from_cycles": kept.low, "held": kept.held, "octaves": octaves}
+    group = asked.view.get(Sticking)
+    posed = group.space == "pose"
+    around = {"space": group.space, "radius": None if posed else group.strength, "reach_px": group.reach_px if posed else None,
+              "hold_pose": group.hold_pose, "neighbours_seed": group.seed}  # fmt: skip
+    facts = {"num": kept.count, **around, "kept": kept.share, "from_cycles": kept.low, "held": kept.held, "octaves": octaves}
     percent = lambda share: shown(None if share is None else 100 * share, "%")  # noqa: E731
     lines = (
         f"{asked.network.ref}: {kept.count} pictures around {asked.latent}",

@@ -1,8 +1,9 @@
-"""Measured values as a table: a .csv with one row for each layer, point or octave, or a single one; what was asked stands in every row."""
+"""Measured values as JSON, or as a .csv with one row for each layer, point or octave, or a single one; what was asked is in every row."""
 
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,11 @@ from torch_utils.atomic import atomic
 from viz.session.origin import running_command
 
 LONGEST_LIST = 4  # as text in one cell (a translation, a scan line); longer ones are for .json and .npz
+
+
+def as_json(facts: Mapping[str, Any]) -> str:
+    """What --json prints: one object, and in it the command that makes it again, as every file has it."""
+    return json.dumps({**facts, "command": running_command()}, indent=1, allow_nan=False)
 
 
 def rows_of(facts: Mapping[str, Any]) -> list[dict[str, str]]:

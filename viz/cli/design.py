@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,11 @@ def run_design(options: argparse.Namespace) -> int:
     if options.out is not None:
         check_out(options.out, (".csv",))
     facts = design(options.config.upper(), options.resolution, options.layers)
-    if options.out is not None:
-        from viz.analysis.value_table import rows_of, save_table
+    from viz.analysis.value_table import as_json, rows_of, save_table
 
+    if options.out is not None:
         save_table(options.out, rows_of(facts))
-    print(json.dumps(facts, indent=1) if options.json else as_text(facts))
+    print(as_json(facts) if options.json else as_text(facts))
     return 0
 
 

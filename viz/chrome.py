@@ -43,8 +43,8 @@ def picture(app: App, context: PanelContext) -> ViewState:
     elif app.canvas.trouble:
         _banner(app.canvas.trouble, "A smaller window, or another layer, needs less.")
     elif app.good is None:
-        text = app.renderer.progress.text if app.renderer.progress else "Starting"
-        _banner(f"{text} …", "")
+        progress = context.progress  # read once a frame: the render thread takes its own away at any moment
+        _banner(f"{progress.text if progress else 'Starting'} …", "")
     return state
 
 
@@ -91,9 +91,9 @@ def _activity(app: App, room: float) -> None:
     def cut(text: str, width: float) -> str:
         return fitting(text, width, lambda part: imgui.calc_text_size(part).x)
 
-    progress = app.renderer.progress
-    measuring = measuring_text(app) if app.renderer.busy and not progress else ""
-    if app.renderer.busy or progress:
+    progress, busy = app.context.progress, app.context.busy
+    measuring = measuring_text(app) if busy and not progress else ""
+    if busy or progress:
         share = f" {100 * progress.fraction:.0f} %" if progress and progress.fraction is not None else ""
         cancel = "Cancel" if progress and progress.can_cancel else ""
         taken = imgui.calc_text_size(cancel).x + 2 * imgui.get_font_size() if cancel else 0.0

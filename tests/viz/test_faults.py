@@ -24,6 +24,7 @@ from viz.errors import UNFORESEEN, CommandError
 from viz.export import encoders
 from viz.pipeline import Pipeline
 from viz.render_thread import Inline, RenderThread
+from viz.request import Progress
 from viz.session import autosave, session
 from viz.session.session import Session
 from viz.state import Compare, CompareView, Equivariance, Flow, Latent, OverlayView, Pose, Source, Spectrum, Sticking, Tap, ViewState
@@ -463,4 +464,15 @@ def test_a_panel_that_fails_rests_until_it_is_tried_again(running):
     running.ui.click("PanelGuard.again")
     running.ui.frames(2)
     assert running.ui.item("Pose.turns") and len(errors(running)) == 1
+    assert_works(running)
+
+
+def test_progress_that_ends_while_a_frame_is_drawn(running, monkeypatch):
+    """The render thread takes its progress away at any moment, also between two looks at it."""
+    said = iter([Progress("Loading", 0.5, True), None] * 1000)
+    monkeypatch.setattr(type(running.app.renderer), "progress", property(lambda self: next(said), lambda self, value: None), raising=False)
+    good, running.app.good = running.app.good, None
+    running.ui.frames(4)
+    running.app.good = good
+    running.ui.frames(4)
     assert_works(running)

@@ -148,6 +148,8 @@ class Pipeline:
         for shown in self.others.steps(frame, lambda: newest() is not None):
             frame = shown
             yield frame
+        if self._answered is None:  # memory ran out in a view beside: nothing of the picture is held that could be measured
+            return
         run = self._answered[1]
         yield from self.gpu.along(run.view, self.refinement.steps(frame, run, lambda: newest() is not None, settled))
 

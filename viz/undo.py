@@ -33,6 +33,7 @@ class Order:
                     self.done.remove(name)
             elif len(past) < len(seen) and name in self.done:
                 del self.done[len(self.done) - 1 - self.done[::-1].index(name)]
+                self.undone.append(name)
         self.skip(view_past, timeline_past)
 
     def skip(self, view_past: Sequence[object], timeline_past: Sequence[object]) -> None:
@@ -74,7 +75,8 @@ def take_back(app: App) -> None:
 
 
 def make_again(app: App) -> None:
-    """Redo."""
+    """Redo. What has changed since the undo, and is still moving perhaps, is a step of its own, after which nothing can be made again."""
+    observe(app, in_gesture=False)
     film = app.context.film
     name = app.undo_order.again({"view": bool(app.history.future), "timeline": bool(film.future)})
     _move_by(app, name, film.redo, app.history.redo)

@@ -72,9 +72,36 @@ def test_what_the_timelines_own_button_took_back_is_no_step_any_more():
     assert order.done == ["view", "timeline"]
     order.observe(order._seen["view"], ())
     assert order.done == ["view"]
+    assert [order.again({"view": True, "timeline": True}) for _ in range(3)] == ["timeline", "timeline", None]
+    order.done.clear()
     order.skip((1,), ("a", "b"))
     order.observe((1,), ("a",))
     assert "timeline" not in order.done, "what it never knew is nothing to forget"
+
+
+def test_what_the_timelines_own_button_took_back_is_made_again_by_the_key():
+    film = Film()
+    app = SimpleNamespace(state=ViewState(), history=History(ViewState()), undo_order=Order(), context=SimpleNamespace(film=film))
+    film.edit(timeline.Timeline((Keyframe(1.0, ViewState()),)))
+    observe(app, in_gesture=False)
+    film.undo()
+    observe(app, in_gesture=False)
+    assert not film.timeline.keyframes
+    make_again(app)
+    assert len(film.timeline.keyframes) == 1
+
+
+def test_redo_does_not_lose_what_has_moved_since():
+    app = SimpleNamespace(state=ViewState(), history=History(ViewState()), undo_order=Order(), context=SimpleNamespace(film=Film()))
+    app.state = app.state.edit(Pose, x=0.1)
+    observe(app, in_gesture=False)
+    take_back(app)
+    app.state = app.state.edit(Pose, x=0.5)
+    observe(app, in_gesture=True)  # an animation goes on
+    make_again(app)
+    assert app.state.get(Pose).x == 0.5
+    take_back(app)
+    assert app.state == ViewState()
 
 
 def test_what_is_still_moving_is_taken_back_as_a_whole():

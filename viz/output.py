@@ -97,8 +97,9 @@ class Output:
 
     def _remember(self, app: App) -> None:
         assert self.window is not None
-        width, height = self.window.plain_size
-        app.settings = replace(app.settings, output=True, output_monitor=self.window.monitor).with_output((width, height))
+        now = replace(app.settings, output=True, output_monitor=self.window.monitor).with_output(self.window.plain_size)
+        if now != app.settings:  # else they stay the same object, by which others see that nothing has changed
+            app.settings = now
 
     # ------------------------------------------------------------------------------------------------ drawing
 

@@ -31,6 +31,7 @@ from viz.state import (
     Channels,
     Compare,
     CompareView,
+    Flicker,
     FourthView,
     Latent,
     Noise,
@@ -411,6 +412,24 @@ def test_the_panel_offers_another_picture_where_both_are_the_same():
         assert shown.state.get(Compare).x == 4.0 and not shown.ui.exists("Compare.seed")
 
 
+def test_what_a_click_would_make_is_worked_out_once_a_view(monkeypatch):
+    import viz.panels.compare as panel
+
+    worked_out = []
+
+    def apply(view, catalogue):
+        worked_out.append(view)
+        return with_views(view, {"own_latent": True, "x": 9.0})
+
+    monkeypatch.setattr(panel, "PRESETS", (dataclasses.replace(PRESETS[0], apply=apply),))
+    with show("compare", FIRST, network=alias_free_facts(), catalogue=()) as shown:
+        shown.ui.frames(10)
+        assert worked_out == [FIRST]
+        shown.state = FIRST.edit(Latent, y=1.0)
+        shown.ui.click("Compare.pair")
+        assert shown.state.get(Compare).x == 9.0 and shown.state.get(Latent).y == 1.0
+
+
 @pytest.fixture
 def running(tmp_path):
     from tests.viz.test_app import Running
@@ -494,3 +513,26 @@ def test_the_distance_of_a_contact_sheet_is_that_of_its_channels(pipeline):
     colours, sheet = (ask(pipeline, each) for each in (view, view.put(Channels(mode="sheet"))))
     assert sheet.picture.grid == 2 and len(sheet.picture.channels) == 3
     assert sheet.beside.db == pytest.approx(colours.beside.db, abs=1e-3)
+
+
+def test_memory_that_runs_out_in_a_view_beside_is_said_there_and_nowhere_else(monkeypatch):
+    from viz.render_thread import Inline
+    from viz.stages import synthesis
+
+    view = with_views(FIRST, {"network": TINY_T}).edit(Flicker, on=True, num=2)
+    inline, run = Inline(Pipeline()), synthesis.STAGE.run
+
+    def full(asked):
+        if asked.inputs["load"].facts.name == "tiny_t":
+            raise MemoryError
+        return run(asked)
+
+    object.__setattr__(synthesis.STAGE, "run", full)
+    try:
+        inline.submit(view)
+    finally:
+        object.__setattr__(synthesis.STAGE, "run", run)
+    assert inline.frame.error is None and inline.frame.picture is not None
+    assert inline.frame.beside.frame.error.message == "Out of memory."
+    inline.submit(view)
+    assert inline.frame.beside.frame.error is None and inline.frame.overlays["flicker"].fraction == 1

@@ -252,3 +252,10 @@ def test_the_divider_stands_at_the_same_place_of_the_image():
     left = clipped(piece, there)
     right = clipped(replace(piece, clip=Area(550, 50, 150, 600)), there)
     assert (left.x, left.width, right.x, right.x + right.width) == (0, 850, 850, 1200)
+
+
+def test_while_nothing_happens_to_it_the_settings_stay_the_same(running):
+    """The same object: by that autosave sees that there is nothing to look at."""
+    before = running.app.settings
+    running.ui.frames(3)
+    assert running.app.settings is before and before.output

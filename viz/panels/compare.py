@@ -15,7 +15,7 @@ from viz.compare.scenes import SENTENCES
 from viz.groups.compare import NAMES, OTHERS, OWN_BREAKS
 from viz.panels import Panel, PanelContext
 from viz.panels.compare_own import links, values
-from viz.panels.parts import reset_button, unit_note, wrapped_text
+from viz.panels.parts import cached, reset_button, unit_note, wrapped_text
 from viz.request import Beside, Frame
 from viz.state import Compare, CompareView, Source, ViewState
 
@@ -88,7 +88,7 @@ def _choices(state: ViewState, context: PanelContext, choices: Sequence[Choice])
         width = imgui.calc_text_size(each.label).x + 2 * style.frame_padding.x
         if i and imgui.get_item_rect_max().x + style.item_spacing.x + width <= right:
             imgui.same_line()
-        after = each.apply(state, context.catalogue)
+        after = cached(context, f"compare.{each.id}", state, lambda each=each, state=state: each.apply(state, context.catalogue))
         if button(Field(each.label, f"Compare.{each.id}", each.help), disabled="" if after is not None else each.missing) and after:
             state = after
     return state

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -43,6 +45,7 @@ PROFILE_EM, SCALE_EM, SMALLEST_EM = 11.0, 3.0, 14.0
 SMALLEST_BESIDE_EM = 11.0  # of a map with its profile at the side
 BESIDE_EM = 30.0  # from this width, the profile stands beside the map
 CAPTION_EM, LEAST_EM, GAP_EM = 1.6, 10.5, 0.3  # of maps side by side
+STEPS = 64  # of the scale of colours
 EDGE = 1.04  # of the map, over s/2: the circle there is seen whole
 Spectra = dict[int, SpectrumResult]  # by the number of the view
 
@@ -178,11 +181,9 @@ def _scale(view: SpectrumView) -> None:
     """The colours with the levels they stand for."""
     em, width = imgui.get_font_size(), imgui.get_content_region_avail().x
     at, lines = imgui.get_cursor_screen_pos(), imgui.get_window_draw_list()
-    steps = 64
-    edges = [round(at.x + width * i / steps) for i in range(steps + 1)]
-    for i in range(steps):
-        r, g, b = colors_at((i + 0.5) / steps, view.colormap)
-        lines.add_rect_filled((edges[i], at.y), (edges[i + 1], at.y + 0.5 * em), theme.packed((r, g, b)))
+    edges = [round(at.x + width * i / STEPS) for i in range(STEPS + 1)]
+    for (left, right), color in zip(pairwise(edges), steps_of(view.colormap), strict=True):
+        lines.add_rect_filled((left, at.y), (right, at.y + 0.5 * em), theme.packed(color))
     imgui.dummy((width, 0.5 * em))
     low, high = number_text(-view.range_db, decimals=0), number_text(view.range_db, decimals=0)
     middle = "0 dB = 1 squared unit" if view.absolute else "0 dB = mean"
@@ -194,9 +195,11 @@ def _scale(view: SpectrumView) -> None:
     imgui.text_disabled(f"+{high}")
 
 
-def colors_at(position: float, colormap: str) -> tuple[float, float, float]:
-    r, g, b = colors(np.array([2 * position - 1]), 1.0, colormap)[0] / 255
-    return float(r), float(g), float(b)
+@lru_cache(maxsize=8)
+def steps_of(colormap: str) -> tuple[plots.Color, ...]:
+    """The colours of the scale, from its low end to its high one."""
+    middles = (np.arange(STEPS) + 0.5) / STEPS
+    return tuple((r, g, b) for r, g, b in (colors(2 * middles - 1, 1.0, colormap) / 255).tolist())
 
 
 def _name(name: str, x: float, y: float, color: plots.Color) -> None:

@@ -122,3 +122,17 @@ def test_marks():
     assert [(m[0], m[1]) for m in marks(spectrum_of(64))] == [(16, "f_c"), (64 / 3, "f_t"), (32, "s/2")]
     assert [m[1] for m in marks(spectrum_of(64, cutoff=32.0, stopband=39.4))] == ["f_c = s/2", "f_t"]
     assert [m[1] for m in marks(spectrum_of(64, cutoff=None, stopband=None))] == ["s/2"]
+
+
+def test_the_scale_has_the_colours_of_the_map_and_they_are_worked_out_once(monkeypatch):
+    from viz.panels import spectrum as panel
+
+    for colormap in panel.COLORMAPS:
+        found = panel.steps_of(colormap)
+        levels = (2 * (np.arange(panel.STEPS) + 0.5) / panel.STEPS - 1) * 50.0
+        assert np.allclose(255 * np.array(found), sm.colors(levels, 50.0, colormap))
+    asked, colors = [], sm.colors
+    monkeypatch.setattr(panel, "colors", lambda *args: (asked.append(args), colors(*args))[1])
+    with show("spectrum", ON, network=R, frame=frame_of(R, spectrum=spectrum_of())) as shown:
+        shown.ui.frames(10)
+    assert not asked

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from networks.loading.errors import LoadError, printable
+from networks.loading.safetensors_reader import read_tensors
+from networks.loading.spans import Span
 from torch_utils.atomic import atomic
 
 KINDS = ("z", "w", "ws")
@@ -74,8 +76,9 @@ def read(path: Path, kind: str = "") -> Latents:
     if kind and kind not in found:
         raise LatentError(path.name, f"it holds {', '.join(found)}, no {kind}", "Choose another kind.")
     chosen = kind or next(k for k in ("ws", "w", "z") if k in found)
-    c = arrays.get("c")
-    return Latents(chosen, found[chosen], None if c is None or chosen != "z" else np.atleast_2d(np.asarray(c, np.float32)))
+    c = arrays.get("c") if chosen == "z" else None
+    of_class = None if c is None or not c.size else np.atleast_2d(numbers(path, "c", c, "c [n, c_dim] is expected"))
+    return Latents(chosen, found[chosen], of_class)
 
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
@@ -130,13 +133,9 @@ def _arrays(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
             check_members(file.zip)
             return {name: file[name] for name in file.files if not wanted or name in wanted}
     if suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            return {name: array for name, array in load_file(path).items() if not wanted or name in wanted}
-        except SafetensorError as e:
-            raise ValueError(str(e)) from e
+        with path.open("rb") as f:
+            tensors, _ = read_tensors(Span(f, 0, path.stat().st_size))
+            return {name: tensor.read() for name, tensor in tensors.items() if not wanted or name in wanted}
     raise LatentError(path.name, f"it ends in {suffix or 'nothing'}", f"{', '.join(SUFFIXES)} is expected.")
 
 
@@ -151,9 +150,11 @@ def numbers(path: Path, name: str, values: np.ndarray, needed: str) -> np.ndarra
     what = name or "its array"
     if values.dtype.kind not in "fiu" or values.ndim not in (1, 2, 3) or not values.size:
         raise LatentError(path.name, f"{what} is {values.dtype} of shape {shape_text(values.shape)}", f"{needed}.")
-    if not np.isfinite(values).all():
-        raise LatentError(path.name, f"{what} has values that are no finite numbers", "Save it again.")
-    return values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise LatentError(path.name, f"{what} has values that are no finite numbers in float32", "Save it again.")
+    return found
 
 
 def _by_kind(path: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

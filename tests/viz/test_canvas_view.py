@@ -11,11 +11,11 @@ from gui_utils import theme
 from gui_utils.libraries import imgui
 from tests.drive import Driver
 from viz.canvas.comparison import above_pictures
-from viz.canvas.gestures import RING, angle_between, grip, limited, rotate, translate, walk, wrapped
+from viz.canvas.gestures import RING, angle_between, drag_line, grip, limited, rotate, translate, walk, wrapped
 from viz.canvas.placement import Area, Content, Placement, beside, pan, place, probe, zoom_at, zoom_to
 from viz.canvas.sample_values import draw_sample_values, have_room, value_text, visible_samples
 from viz.request import NetworkFacts, Picture
-from viz.state import Latent, Pose, View, ViewState
+from viz.state import Latent, Pose, Slice, View, ViewState
 
 AREA = Area(100, 50, 800, 600)
 IMAGE = Picture(np.zeros((64, 64, 3), np.float32), (0, 0, 64, 64), channels=(0, 1, 2), total_channels=3)
@@ -263,3 +263,13 @@ def test_each_number_is_written_on_the_sample_that_has_it(monkeypatch):
         placement = place(View(zoom=40), AREA, content, 64)
         ui.frames(1)
         assert not written  # no room
+
+
+def test_the_scan_line_as_a_whole_keeps_its_shape_at_the_border():
+    state = ViewState().put(Slice(x0=-0.1, y0=-0.2, x1=0.3, y1=0.1))
+    line = drag_line(state, "line", 0.6, -0.1).get(Slice)
+    assert (line.x0, line.y0, line.x1, line.y1) == pytest.approx((0.1, -0.3, 0.5, 0.0))
+    line = drag_line(state, "line", -9.0, 9.0).get(Slice)
+    assert (line.x0, line.y0, line.x1, line.y1) == pytest.approx((-0.5, 0.2, -0.1, 0.5))
+    line = drag_line(state, "end", 9.0, 0.1).get(Slice)
+    assert (line.x0, line.y0, line.x1, line.y1) == pytest.approx((-0.1, -0.2, 0.5, 0.2))

@@ -94,15 +94,15 @@ def grip_line(placement: Placement, line: Slice, point: tuple[float, float], em:
 
 
 def drag_line(state: ViewState, part: str, dx: float, dy: float) -> ViewState:
-    """Moves an end of the scan line, or all of it, by (dx, dy) image widths, within the picture."""
+    """Moves an end of the scan line, or all of it, by (dx, dy) image widths, within the picture: as a whole it keeps its shape there."""
     line = state.get(Slice)
-    moved = {
-        "x0": line.x0 + dx * (part != "end"),
-        "y0": line.y0 + dy * (part != "end"),
-        "x1": line.x1 + dx * (part != "start"),
-        "y1": line.y1 + dy * (part != "start"),
-    }
-    return state.edit(Slice, **{name: min(max(value, -0.5), 0.5) for name, value in moved.items()})
+    names = {"start": ("x0", "y0"), "end": ("x1", "y1")}.get(part, ("x0", "y0", "x1", "y1"))
+    moved: dict[str, float] = {}
+    for axis, way in (("x", dx), ("y", dy)):
+        held = {name: getattr(line, name) for name in names if name[0] == axis}
+        way = min(max(way, -0.5 - min(held.values())), 0.5 - max(held.values()))
+        moved |= {name: min(max(value + way, -0.5), 0.5) for name, value in held.items()}
+    return state.edit(Slice, **moved)
 
 
 def turn_off(state: ViewState, channels: Sequence[int], facts: NetworkFacts | None) -> ViewState:

@@ -72,7 +72,7 @@ def _drag(state: ViewState, context: PanelContext, time_s: float) -> ViewState:
     if not imgui.get_io().key_ctrl:
         time_s = round(time_s * film.timeline.fps) / film.timeline.fps
     time_s = max(0.0, time_s)
-    if context.scratch.get("timeline.held"):
+    if context.scratch.get("timeline.held") and film.timeline.keyframes:  # undone meanwhile, perhaps
         before = film.timeline.keyframes[film.selected]
         moved = imgui.is_mouse_dragging(imgui.MouseButton_.left, 2.0)
         if moved and time_s != before.time_s:

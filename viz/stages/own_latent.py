@@ -54,7 +54,7 @@ def _class(run: Run, ready: Ready, latents: latent_file.Latents, row: int) -> to
     if network.c_dim == 0:
         return None
     c = torch.zeros(1, network.c_dim)
-    if latents.c is not None and latents.c.shape[1] == network.c_dim:
+    if latents.c is not None and latents.c.shape[1:] == (network.c_dim,):
         c[0] = torch.from_numpy(latents.c[min(row, len(latents.c) - 1)])
     else:
         c[0, min(max(run.view.get(Latent).class_index, 0), network.c_dim - 1)] = 1

@@ -229,3 +229,19 @@ def test_a_stopped_export_goes_on_or_is_given_up():
 def test_the_way_back_of_a_loop_is_in_seconds():
     with showing(dataclasses.replace(LINE, loop=True, closing_s=0.5)) as shown:
         assert shown.ui.exists("Timeline.closing_s") and timeline.CLOSING.unit == "s", "its hover says: unit: s"
+
+
+def test_a_timeline_that_is_undone_under_a_drag_ends_it():
+    with showing() as shown:
+        film, item = shown.context.film, shown.ui.item("Timeline.strip")
+        left, width, y = inside(item)
+
+        def drag(context):
+            context.mouse_move_to_pos((left, y))
+            context.mouse_down()
+            film.edit(Timeline())
+            context.mouse_move_to_pos((left + width * 0.3, y))
+            context.mouse_up()
+
+        shown.ui.run(drag)
+        assert not film.timeline.keyframes and film.time_s > 0

@@ -139,7 +139,7 @@ def _read(file: BinaryIO, path: Path, size: int, title: str, watch: Watch) -> _C
     """Understand the file without reading its tensors."""
     file.seek(0)
     if kind_of(file.read(512), path.name) == "safetensors":
-        config, tensors, metadata = read_safetensors(path)
+        config, tensors, metadata = read_safetensors(Span(file, 0, size))
         return _Contents("safetensors", config, tensors, metadata)
 
     def watched(position: int) -> None:

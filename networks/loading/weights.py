@@ -53,9 +53,9 @@ def fill(
             values = tensors[name].read()
             if values.dtype.kind != "f":
                 raise Malformed(f"{name} holds {values.dtype} numbers, where fractions are expected")
-            if not np.isfinite(values).all():
-                broken.append(name)
             target.copy_(torch.from_numpy(np.array(values, order="C")))
+            if not torch.isfinite(target).all():  # here, not before: a number of 64 bits may be none of 32
+                broken.append(name)
     return network, tuple(broken)
 
 

@@ -37,9 +37,9 @@ def read(path):
 
 
 def test_every_number_type_comes_back_as_the_library_wrote_it(tmp_path):
-    kinds = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
-             "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U64": torch.uint64, "U32": torch.uint32, "U16": torch.uint16, "U8": torch.uint8,
-             "BOOL": torch.bool}  # fmt: skip
+    names = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16",
+             "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool"}  # fmt: skip
+    kinds = {name: getattr(torch, kind) for name, kind in names.items()}
     assert kinds.keys() == NUMPY.keys()
     tensors = {name: torch.tensor([[0.0, 1, 3], [7, 64, 100]]).to(kind) for name, kind in kinds.items()}
     tensors |= {"nothing": torch.zeros(0, 3), "one": torch.tensor(2.0)}

@@ -13,6 +13,7 @@ import pkgutil
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,8 @@ class Overlay:
 
     `run` is a generator: an OverlayResult after every step, the last one finished; None where `Run.superseded` stopped it half
     way through a step (`networks.measures.patience`). `live`: it is one short step that belongs to the
-    picture (it runs with every other picture even while newer ones wait, and what it showed stays until then).
+    picture (it runs with every other picture even while newer ones wait, and what it showed stays until then). `file`: which one the
+    options name, if any; where it is written again, its results are of another question.
     """
 
     name: str
@@ -45,13 +47,24 @@ class Overlay:
     reads: tuple[type, ...]
     run: Callable[[Run], Iterator[OverlayResult | None]]
     live: bool = False
+    file: Callable[[Any], str] | None = None
 
     def wanted(self, view: ViewState) -> bool:
         return _switched_on(view, self.options)
 
     def key(self, view: ViewState, network: Hashable) -> Hashable:
-        """What decides the result: the network's identity, and the groups read."""
-        return ("overlay", self.name, network, tuple(view.get(kind) for kind in (self.options, *self.reads)))
+        """What decides the result: the network's identity, the groups read, and when the file was written."""
+        written = file_stamp(self.file(view.get(self.options))) if self.file is not None else None
+        return ("overlay", self.name, network, tuple(view.get(kind) for kind in (self.options, *self.reads)), written)
+
+
+def file_stamp(path: str) -> Hashable:
+    """What changes when a file, or the list of a folder, is written again; None where there is none of this name."""
+    try:
+        found = Path(path).stat() if path else None
+    except (OSError, ValueError):
+        return None
+    return None if found is None else (found.st_mtime_ns, found.st_size)
 
 
 _COMMANDS_ONLY = ("measuring", "figures")

@@ -18,7 +18,7 @@ from gui_utils.controls import Field, button, checkbox, choice, input_int, text_
 from gui_utils.libraries import imgui
 from gui_utils.text import MISSING, number_text
 from viz import commands
-from viz.analysis import CONDITIONS, Overlay
+from viz.analysis import CONDITIONS, Overlay, file_stamp
 from viz.analysis.parts import headline, over_the_picture, progress, result_of, switch
 from viz.errors import CommandError
 from viz.panels import Panel, PanelContext
@@ -67,7 +67,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     features, measure = perceptual(ready.device) if options.perceptual else (None, "Laplacian pyramid")
     fixed = {**conditions(run), "force_fp32": True, "learned_pose": None}
     problem = Problem(target, options.space, options.steps, fixed, features)
-    kept_under = ("inverted", ready.identity, options, run.view.get(Noise))
+    kept_under = ("inverted", ready.identity, options, run.view.get(Noise), file_stamp(options.picture))
     found: Found | None = run.memory.get(kept_under)
     if found is None:
         for begun in start(ready.network, problem):
@@ -106,7 +106,7 @@ def quicken(kind: str) -> None:
         fast_filters.enable()
 
 
-OVERLAY = Overlay(NAME, Inversion, CONDITIONS, run)
+OVERLAY = Overlay(NAME, Inversion, CONDITIONS, run, file=lambda options: options.picture)
 
 
 # ---------------------------------------------------------------------------------------------------- control

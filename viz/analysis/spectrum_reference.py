@@ -66,4 +66,4 @@ def averaged(pictures: Iterator[Any | None], total: int, label: str) -> Iterator
         yield OverlayResult(shown, sums.count / total)
 
 
-OVERLAY = Overlay(NAME, SpectrumReference, (Device,), run)
+OVERLAY = Overlay(NAME, SpectrumReference, (Device,), run, file=lambda options: options.source)

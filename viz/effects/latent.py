@@ -13,6 +13,7 @@ from PIL import Image
 
 from torch_utils.picture_file import opened_picture
 from viz import capture, commands, directions_file, latent_file
+from viz.analysis.inversion import NAME as INVERSION
 from viz.canvas.canvas import tone_map_of
 from viz.effects.saving import free_name, saved
 from viz.errors import sentence
@@ -147,6 +148,7 @@ def is_plain_picture(path: Path) -> bool:
 def look_for(app: App, path: Path) -> None:
     """A picture without a view inside: it can be looked for in the network."""
     app.state = app.state.edit(Inversion, picture=str(path.resolve()), on=False)
+    app.context.scratch.pop(INVERSION, None)  # what was found of a file of this name, which may hold another picture now
     what_to_do = 'Tick "Look for it" in the panel Inversion (workspace 1) to find the latent that shows it.'
     app.toasts.add("info", f"{path.name} holds no view. {what_to_do}")
 

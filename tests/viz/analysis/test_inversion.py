@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 
 import numpy as np
 import pytest
@@ -249,3 +250,28 @@ def test_what_was_found_can_be_taken_after_it_was_stopped():
         panel.ui.frames(2)
         panel.ui.click("Inversion.use")
         assert not panel.context.commands  # that was another picture's
+
+
+def test_a_picture_that_was_painted_over_is_looked_for_anew(tmp_path):
+    path, pipeline = tmp_path / "picture.png", Pipeline(headless=True)
+    view = ViewState().put(Source(TINY)).put(Inversion(True, str(path), "w", 10, perceptual=False))
+    targets = []
+    for stamp, grey in enumerate((40, 200)):
+        Image.new("RGB", (32, 32), (grey,) * 3).save(path)
+        os.utime(path, (stamp, stamp))
+        targets.append(float(refined(pipeline, view).overlays["inversion"].images["inversion.target"].values.mean()))
+    assert targets == pytest.approx([40 / 127.5 - 1, 200 / 127.5 - 1], abs=1e-3)
+
+
+def test_what_was_found_of_a_file_is_not_shown_once_it_is_dropped_again(tmp_path):
+    from viz.effects.latent import look_for
+
+    path = tmp_path / "picture.png"
+    Image.new("RGB", (8, 8)).save(path)
+    running = Running(tmp_path)
+    try:
+        running.app.context.scratch["inversion"] = "what was found"
+        look_for(running.app, path)
+        assert "inversion" not in running.app.context.scratch and running.state.get(Inversion).picture == str(path)
+    finally:
+        running.close()

@@ -23,7 +23,7 @@ from viz.figures.drawing import Drawing
 from viz.panels import Panel, PanelContext
 from viz.panels.invitation import START, invitation
 from viz.panels.parts import NO_NETWORK, beside, cached, unit_note, wrapped_text
-from viz.request import Picture
+from viz.request import Frame, Picture
 from viz.state import Slice, Tone, ViewState
 
 CAPACITY = 512
@@ -84,8 +84,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     state = state.edit(Slice, on=checkbox(ON, state.get(Slice).on, disabled=NO_NETWORK if context.network is None else ""))
     line = state.get(Slice)
     if line.on and context.frame is not None:
-        facts = context.frame.network
-        collected.see(line, context.frame.picture, "" if facts is None else facts.sha256 or facts.ref)
+        collected.see(line, context.frame.picture, network_of(context.frame))
     state = _controls(state, context, collected)
     if not line.on:
         return invitation(state, ON, Slice, OFF, disabled=NO_NETWORK if context.network is None else "", label=START)
@@ -95,6 +94,12 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         return state
     _strip(collected, state.get(Tone), context)
     return state
+
+
+def network_of(frame: Frame) -> str:
+    """What tells its network from others; broken or edited it is another one."""
+    facts = frame.network
+    return "" if facts is None else "\n".join((facts.sha256 or facts.ref, *frame.altered))
 
 
 def _controls(state: ViewState, context: PanelContext, collected: Collected) -> ViewState:

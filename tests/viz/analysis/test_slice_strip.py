@@ -14,7 +14,7 @@ from viz.analysis.slice import ENOUGH, ScanLine, streak_score
 from viz.commands import SaveMeasurement
 from viz.figures.figure import Axis, ticks
 from viz.request import Picture
-from viz.state import OverlayView, Slice, StateError, Tone, ViewState
+from viz.state import BreakIt, Edit, EditActivations, OverlayView, Slice, StateError, Tone, ViewState
 
 R = alias_free_facts()
 ON = ViewState().edit(Slice, on=True)
@@ -73,6 +73,18 @@ def test_another_network_begins_anew():
         shown.context.network, shown.context.frame = other, frame_of(other, picture=picture(4))
         shown.ui.frames(2)
         assert len(shown.context.scratch["slice"].strip) == 1
+
+
+def test_a_network_that_is_broken_or_edited_meanwhile_begins_anew():
+    """Its detail sticks in another way: one score for both would be of neither."""
+    off = ViewState().put(EditActivations((Edit(layers=("L3",), amount=0.0),)))
+    broken = ViewState().put(BreakIt(upsampling=1))
+    with show(ss.PANEL, ON, network=R, frame=frame_of(R, picture=picture()), image=lambda *_: imgui.ImTextureRef(1)) as shown:
+        for rows, view in enumerate((ViewState(), ViewState(), broken, broken, broken, off), start=1):
+            shown.context.frame = frame_of(R, view, picture=picture(rows))
+            shown.ui.frames(2)
+            shown.context.scratch.setdefault("lengths", []).append(len(shown.context.scratch["slice"].strip))
+        assert shown.context.scratch["lengths"] == [2, 3, 1, 2, 3, 1]
 
 
 def test_a_layer_with_margins_is_read_in_image_coordinates():

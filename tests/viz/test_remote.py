@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from gui_utils.tone import tone_map
+from tests.viz.panels.shown import alias_free_facts, frame_of
 from tests.viz.test_app import GOLDEN, START, Running
 from viz.canvas.canvas import tone_map_of
 from viz.compare.pairs import with_views
@@ -210,6 +211,16 @@ def test_frames_are_those_of_the_window(running):
     assert np.array_equal(pixels, tone_map(frame.picture.values, tone_map_of(running.state.get(Tone))))
     facts = meanwhile(running, running.client.facts)
     assert (facts["name"], facts["resolution"], len(facts["taps"])) == ("tiny_r", 32, len(frame.network.taps))
+
+
+@pytest.mark.parametrize("moves", ["playing", "streaming", "nothing"])
+def test_while_the_view_changes_all_the_time_the_newest_picture_is_the_answer(moves):
+    frame = frame_of(alias_free_facts(), ViewState().only())
+    film, until = SimpleNamespace(playing=moves == "playing"), time.monotonic() + DEADLINE_S if moves == "streaming" else 0.0
+    app = SimpleNamespace(renderer=SimpleNamespace(frame=frame), state=START, context=SimpleNamespace(film=film), streaming_until=until)
+    asked = remote_server.Asked("GET", "/frame.npy", b"")
+    assert remote_server.answered(app, asked) == asked.answered.is_set() == (moves != "nothing")
+    assert asked.result.status == (504 if moves == "nothing" else 200)
 
 
 @pytest.mark.window

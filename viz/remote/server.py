@@ -19,6 +19,7 @@ import json
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -227,7 +228,7 @@ def _state(app: App, asked: Asked) -> None:
 def _frame(app: App, asked: Asked) -> bool:
     """False while the picture of the newest view is not there yet."""
     frame = app.renderer.frame
-    if frame is None or not (moving(app.state) or frame.request.view == app.state.only(*RENDERED)):
+    if frame is None or not (_moves(app) or frame.request.view == app.state.only(*RENDERED)):
         return False
     error = frame.error
     if asked.path == "/frame.png" and error is None:
@@ -246,7 +247,12 @@ def _frame(app: App, asked: Asked) -> bool:
 def _complete(app: App, frame: Frame) -> bool:
     """Whether all views that are compared are there; while something moves, also those that lag."""
     shown = [frame.others.get(number) for number in others(frame.request.view)]
-    return all(beside is not None and (moving(app.state) or not beside.stale) for beside in shown)
+    return all(beside is not None and (_moves(app) or not beside.stale) for beside in shown)
+
+
+def _moves(app: App) -> bool:
+    """Whether the view changes all the time, so that its newest picture is always one behind."""
+    return moving(app.state) or app.context.film.playing or time.monotonic() < app.streaming_until
 
 
 def _picture(app: App, frame: Frame, path: str) -> tuple[bytes, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gui_utils.layout import Arrangement
 from gui_utils.layout_scale import em_of, with_em
@@ -69,6 +70,7 @@ def _name(arrangement: Arrangement, title: str) -> str:
     return f"{arrangement.name}.{title}"
 
 
+@lru_cache(maxsize=2)  # whoever saves sessions by itself asks while something is dragged, frame by frame
 def _parsed(text: str) -> tuple[dict[str, list[str]], dict[str, _Node]]:
     """Windows by name with their lines, and lines of dock nodes with what they say, in order."""
     windows: dict[str, list[str]] = {}

@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from gui_utils import layout_text
 from gui_utils.layout import Arrangement
 from gui_utils.layout_text import LayoutError, usable
 
@@ -51,6 +52,13 @@ def test_what_is_ours_is_kept_and_nothing_else():
     assert "[Window][desk.Picture]\nPos=337,24\nSize=542,752\nCollapsed=0\nDockId=0x00000003,0" in kept
     assert "Debug" not in kept and "TestEngine" not in kept and kept.count("DockNode ") == 4
     assert usable(kept, (DESK, OTHER)) == kept
+
+
+def test_the_same_text_is_read_once(monkeypatch):
+    text, read = TEXT.replace("60,-6", "60,-7"), []
+    monkeypatch.setattr(layout_text, "_node", lambda line, node=layout_text._node: (read.append(line), node(line))[1])
+    assert [usable(text, (DESK, OTHER)) for _ in range(3)] == [usable(TEXT, (DESK, OTHER)).replace("60,-6", "60,-7")] * 3
+    assert len(read) == 2 * 5
 
 
 def test_panels_that_it_does_not_know_stand_beside_their_neighbours():

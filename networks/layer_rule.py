@@ -33,7 +33,7 @@ def input_spec(config: GeneratorConfig) -> InputSpec:
     For StyleGAN2 with Fourier features, 4 x 4 samples in the place of its constant.
     """
     if config.family == STYLEGAN2:
-        return InputSpec((4, 4), 4.0, STYLEGAN2_BAND, min(config.channel_base // 4, config.channel_max))
+        return InputSpec((4, 4), 4.0, STYLEGAN2_BAND, max(1, min(config.channel_base // 4, config.channel_max)))
     band = _bands(config)[0]
     return InputSpec((band.size, band.size), float(band.sampling_rate), float(config.first_cutoff), band.channels, band.orientations)
 
@@ -52,7 +52,7 @@ def _bands(config: GeneratorConfig) -> list[_Band]:
         cutoff, stopband, sampling_rate = rule(config, index)
         half_width = max(stopband, sampling_rate / 2) - cutoff
         size = config.img_resolution if index >= last - 1 else sampling_rate + 2 * config.margin_size
-        channels = config.img_channels if index == last else round(min(config.channel_base / 2 / cutoff, config.channel_max))
+        channels = config.img_channels if index == last else max(1, round(min(config.channel_base / 2 / cutoff, config.channel_max)))
         orientations = 4 if config.symmetry == "p4" and index < last else 1
         bands.append(_Band(cutoff, stopband, half_width, sampling_rate, size, channels, orientations))
     return bands

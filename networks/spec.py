@@ -97,8 +97,11 @@ class GeneratorConfig:
         _require(0 < self.first_cutoff < self.first_stopband, "first_cutoff", self.first_cutoff, "between 0 and first_stopband")
         _require(self.layer_rule in LAYER_RULES, "layer_rule", self.layer_rule, f"one of {', '.join(LAYER_RULES)}")
         _require(self.symmetry in SYMMETRIES, "symmetry", self.symmetry, f"one of {', '.join(SYMMETRIES)}")
+        _require(self.num_layers >= 1, "num_layers", self.num_layers, "at least 1")
         critical = self.num_layers if self.layer_rule == OCTAVES else self.num_layers - 1
-        _require(0 <= self.num_critical <= critical, "num_critical", self.num_critical, f"from 0 to {critical}")
+        _require(
+            0 <= self.num_critical <= critical, "num_critical", self.num_critical, f"from 0 to {critical} with {self.num_layers} layers"
+        )
         if self.layer_rule == OCTAVES:
             count = octave_layers(self.img_resolution)
             _require(self.num_layers == count, "num_layers", self.num_layers, f"{count} at {self.img_resolution} pixels by the octave rule")

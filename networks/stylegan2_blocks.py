@@ -155,5 +155,5 @@ class Block(nn.Module):
 
 
 def block_channels(resolution: int, config: GeneratorConfig) -> int:
-    """min(base / resolution, max)."""
-    return min(config.channel_base // resolution, config.channel_max)
+    """min(base / resolution, max), and at least 1."""
+    return max(1, min(config.channel_base // resolution, config.channel_max))

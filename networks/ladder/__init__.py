@@ -163,7 +163,7 @@ def _text(row: Row, width: int, quality: Sequence[str]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "—" if value is None else f"{value:.2f}"
+    return "—" if value is None else f"{value:.2f}".replace("inf", "∞")
 
 
 def _size(parameters: int) -> str:

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         rows = list(_rows(options))
-    except (ConfigError, LoadError, OSError) as error:
+    except (ConfigError, LoadError, TrainingError, OSError) as error:
         raise SystemExit(f"networks.ladder: {error}") from None
     if not rows:
         raise SystemExit(f"networks.ladder: there is nothing to measure in {options.networks}: no file is named by a rung")

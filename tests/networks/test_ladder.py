@@ -1,5 +1,6 @@
 """`python -m networks.ladder`: rungs untrained, trained by it, and from a folder."""
 
+import math
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from networks.ladder import LADDER
+from networks.ladder import LADDER, Row, table
 from networks.ladder.__main__ import main
 
 
@@ -50,6 +51,8 @@ def test_bad_data_is_one_sentence(tmp_path: Path) -> None:
         ("--resolution 33", "networks.ladder: img_resolution is 33, but must be a power of two"),
         ("--rungs Z", "invalid choice: 'Z'"),
         ("--samples 0", "argument --samples: 0 is less than 1"),
+        ("--train nowhere --images 0", "networks.ladder: --images is 0, but must be above 0"),
+        ("--train nowhere --early-margin -3", "networks.ladder: --early-margin is -3"),
         ("--capacity -1", "argument --capacity: -1 is not above 0"),
     ],
 )
@@ -57,6 +60,11 @@ def test_nonsense_is_one_sentence(words: str, said: str, capsys: pytest.CaptureF
     with pytest.raises(SystemExit) as ended:
         main(words.split())
     assert re.search(said, f"{ended.value}{capsys.readouterr().err}")
+
+
+def test_no_error_at_all_is_written_as_everywhere() -> None:
+    row = Row(LADDER[0], 1000, 0.1, {"eq_t": math.inf, "eq_t_frac": None, "eq_r": 40.0})
+    assert [cell for cell in table([row]).split() if cell in ("inf", "∞", "40.00")] == ["∞", "40.00"]
 
 
 def test_the_record_has_every_rung_beside_the_papers_figures() -> None:

@@ -121,6 +121,8 @@ def test_nested_arguments_take_the_defaults_of_their_era() -> None:
         ({"img_resolution": 100}, "img_resolution is 100, but must be a power of two"),
         ({"img_resolution": 2}, "img_resolution is 2, but must be a power of two from 4 up"),
         ({"num_critical": -1}, "num_critical is -1, but must be from 0 to 13"),
+        ({"num_layers": 0}, "num_layers is 0, but must be at least 1"),
+        ({"num_layers": 2}, "num_critical is 2, but must be from 0 to 1 with 2 layers"),
         ({"first_cutoff": 0.0}, "first_cutoff is 0"),
         ({"first_stopband": 2.0}, "first_cutoff is 2"),
         ({"family": "stylegan1"}, "family is 'stylegan1'"),
@@ -135,6 +137,14 @@ def test_nested_arguments_take_the_defaults_of_their_era() -> None:
 def test_nonsense_is_named(changes: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         GeneratorConfig(**{"img_resolution": 64, **changes})
+
+
+@pytest.mark.parametrize("name", ["A", "B", "H", "T", "R"])
+def test_however_few_channels_every_layer_has_one(name: str) -> None:
+    config = rung(name, 64, channel_base=1, channel_max=8, z_dim=4, w_dim=4)
+    network = build(config)
+    assert network.synthesize(network.map(torch.zeros(1, 4))).shape == (1, 3, 64, 64)
+    assert min(tap.channels for tap in network.taps) == 1
 
 
 def test_unknown_arguments_are_named() -> None:

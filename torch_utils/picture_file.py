@@ -6,15 +6,24 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+# Pillow tells what a file is by its first bytes, not its name, and knows kinds that are programs: what calls itself x.png and begins like
+# PostScript would be run by Ghostscript. It is asked for these only.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 
 
 @contextmanager
 def opened_picture(file: Path | IO[bytes]) -> Iterator[Image.Image]:
     """Pillow's picture, to be read within. Raises OSError where it cannot be: for Pillow's other errors too (broken, or immense)."""
+    if isinstance(file, Path) and file.exists() and not file.is_file():
+        raise OSError(f"{file.name} is no file")  # a pipe would be waited for
     try:
-        with Image.open(file) as picture:
+        with Image.open(file, formats=FORMATS) as picture:
             yield picture
+    except UnidentifiedImageError as e:
+        name = f"{file.name} is" if isinstance(file, Path) else "it is"
+        raise OSError(f"{name} no picture of a kind that is read: {', '.join(FORMATS)}") from e
     except (SyntaxError, ValueError, Image.DecompressionBombError) as e:
         raise OSError(str(e)) from e
 

@@ -1,6 +1,7 @@
 """Whatever is wrong with a picture's file is an OSError: who opens one needs to know no other."""
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -66,3 +67,29 @@ def test_values_without_a_white_are_refused(kind, tmp_path):
     Image.fromarray(RAMP.astype(kind)).save(tmp_path / "a.tiff")
     with opened_picture(tmp_path / "a.tiff") as picture, pytest.raises(OSError, match="nothing says which of them is white"):
         rgb_of(picture)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for Ghostscript is a shell script")
+@pytest.mark.parametrize("name", ["picture.png", "picture.eps"])
+def test_postscript_is_not_run_whatever_it_calls_itself(name, tmp_path, monkeypatch):
+    """Pillow gives what begins like PostScript to Ghostscript, which carries it out."""
+    mark, path = tmp_path / "it-ran", tmp_path / name
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {mark}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # it looks once
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(OSError), Image.open(path) as picture:
+        picture.load()
+    assert mark.exists(), "live: otherwise what follows would prove nothing"
+    mark.unlink()
+    with pytest.raises(OSError, match=f"{name} is no picture of a kind that is read: PNG"), opened_picture(path) as picture:
+        rgb_of(picture)
+    assert not mark.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "picture.png")
+    with pytest.raises(OSError, match=r"picture\.png is no file"), opened_picture(tmp_path / "picture.png"):
+        pass

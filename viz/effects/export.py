@@ -12,6 +12,7 @@ from viz.errors import CommandError, sentence
 from viz.export import process as export_process
 from viz.export.export import check, export
 from viz.export.job import ExportJob, finished_text
+from viz.export.left_over import left_over
 from viz.export.options import ExportOptions
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def carry_out(app: App, command: Command) -> None:
         case commands.DiscardExport():
             if film.stopped is not None:
                 film.stopped.discard()
-                film.stopped = None
+                film.stopped, film.looked = None, False
 
 
 def start(app: App, command: commands.StartExport) -> None:
@@ -57,7 +58,9 @@ def start(app: App, command: commands.StartExport) -> None:
     session, stopped = session_effects.complete(app, command.session), film.stopped
     if stopped is not None and stopped.session == session and stopped.options == replace(options, out=stopped.options.out):
         return carry_out(app, commands.ResumeExport())  # the same again
-    carry_out(app, commands.DiscardExport())  # nobody could go on with it any more
+    if isinstance(stopped, ExportJob):
+        carry_out(app, commands.DiscardExport())  # nobody could go on with it any more
+    film.stopped = None  # that of a run before waits for another turn
     _begin(app, session, options)
 
 
@@ -67,13 +70,29 @@ def _begin(app: App, session: Session, options: ExportOptions) -> None:
     app.context.film.job = ExportJob(session, options, app.window.wake, run)
 
 
+def _look_for_left_over(app: App) -> None:
+    """Offers the film that a run before was killed over, once nothing of this run is to be told."""
+    film, remembers = app.context.film, app.options.settings_folder is not None
+    left = left_over(app.capture_folder) if remembers else ()
+    film.looked, film.stopped = True, left[0] if left else None
+    if left and not film.told:
+        film.told = True
+        more = f", and {len(left) - 1} more" if left[1:] else ""
+        name, done, total = left[0].options.out.name, left[0].progress.done, left[0].progress.total
+        ended = f"The export of {name}{more} ended early, after {done} of {total} frames."
+        app.toasts.add("info", f"{ended} The panel Timeline goes on with it.")
+
+
 def poll(app: App) -> None:
     """Says how a finished export ended."""
     film = app.context.film
     job = film.job
+    if job is None and not film.looked:
+        _look_for_left_over(app)
     if job is None or job.running:
         return
     film.job, film.stopped = None, job if job.can_go_on else None
+    film.looked = film.stopped is not None
     if job.error:
         app.toasts.add("error", job.error, job.details)
     else:

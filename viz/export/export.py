@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,8 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gui_utils.tone import ToneMap, tone_map
+from torch_utils.picture_file import opened_picture
 from viz.export.camera import Camera, Job, camera, rendered
 from viz.export.encoders import Encoder, ExportError, Film, Label, Sequence, film_format, video_library
+from viz.export.left_over import forget_frames, held_frames
 from viz.export.options import FRAMES, WHATS, ExportOptions, ExportProgress, ExportResult, command_line
 from viz.headless import with_full_names
 from viz.request import NetworkFacts
@@ -168,38 +169,48 @@ def _by_way_of_frames(
     session: Session, options: ExportOptions, *, pipeline: Pipeline | None, progress: Report, cancelled: Callable[[], bool]
 ) -> ExportResult:
     """Renders a sequence beside the film, encodes it, and removes it when the film is complete."""
-    folder, start_s = options.frames_folder, time.monotonic()
-    sequence = replace(options, out=folder, keep_frames=False, frames="png")
-    folder.mkdir(exist_ok=True)  # a folder, although its name has a suffix
-    result = _Export(session, sequence, pipeline or _pipeline(), progress, cancelled).run()
-    if result.cancelled:
-        return result
-    kept = Session.from_json((folder / "session.json").read_text(encoding="utf-8"))
-    frames = _pictures(folder, result.frames)
-    first = next(frames)
-    label = Label(kept.to_json(), command_line(options))
-    film = Film(options.out, (first.shape[1], first.shape[0]), kept.film.fps, label, lossless=options.lossless)
-    try:
-        for index, pixels in enumerate(_pictures(folder, result.frames)):
-            if cancelled():
-                film.stop(keep=False)
-                return replace(result, path=folder, cancelled=True)
-            film.add(index, pixels, "", "")
-            progress(ExportProgress(result.frames, result.frames, time.monotonic() - start_s))
-        film.finish()
-    except (OSError, film.errors) as e:
-        film.stop(keep=False)
-        raise ExportError(f"{options.out.name} was not written: {e}. Its frames are kept in {folder.name}; run the same again.") from e
-    shutil.rmtree(folder)
+    start_s = time.monotonic()
+    with held_frames(options) as folder:
+        sequence = replace(options, out=folder, keep_frames=False, frames="png")
+        result = _Export(session, sequence, pipeline or _pipeline(), progress, cancelled).run()
+        told = lambda: progress(ExportProgress(result.frames, result.frames, time.monotonic() - start_s))  # noqa: E731
+        if result.cancelled or not _encoded(folder, options, result.frames, told, cancelled):
+            return replace(result, path=folder if result.frames else None, cancelled=True)
+        forget_frames(folder)
     return replace(result, path=options.out)
 
 
-def _pictures(folder: Path, count: int) -> Iterator[np.ndarray]:
-    from PIL import Image
+def _encoded(folder: Path, options: ExportOptions, count: int, told: Callable[[], None], cancelled: Callable[[], bool]) -> bool:
+    """Makes the film of a folder's frames; False where it was cancelled. Raises ExportError; nothing half-written stays."""
+    film = None
+    try:
+        kept = Session.from_json((folder / "session.json").read_text(encoding="utf-8"))
+        for index, pixels in enumerate(_pictures(folder, count)):
+            if film is None:
+                label, size = Label(kept.to_json(), command_line(options)), (pixels.shape[1], pixels.shape[0])
+                film = Film(options.out, size, kept.film.fps, label, lossless=options.lossless)
+            if cancelled():
+                film.stop(keep=False)
+                return False
+            film.add(index, pixels, "", "")
+            told()
+        if film is not None:
+            film.finish()
+    except BaseException as e:  # also Ctrl+C
+        if film is not None:
+            film.stop(keep=False)
+        if isinstance(e, OSError | video_library().FFmpegError):
+            said = f"{options.out.name} was not written: {getattr(e, 'strerror', None) or e}"
+            raise ExportError(f"{said}. Its frames are kept in {folder.name}; run the same again.") from e
+        raise
+    return True
 
+
+def _pictures(folder: Path, count: int) -> Iterator[np.ndarray]:
     for index in range(count):
-        with Image.open(folder / f"{index:05d}.png") as picture:
-            yield np.asarray(picture.convert("RGB"))
+        with opened_picture(folder / f"{index:05d}.png") as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+        yield pixels
 
 
 def _pipeline() -> Pipeline:

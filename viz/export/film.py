@@ -23,7 +23,9 @@ class Film:
     past: tuple[Timeline, ...] = ()
     future: tuple[Timeline, ...] = ()
     job: Any = None  # viz.export.job.ExportJob, while one runs or its end is to be told
-    stopped: Any = None  # the ExportJob that was stopped or failed, as long as it can go on
+    stopped: Any = None  # the ExportJob that was stopped or failed, as long as it can go on, or a LeftOver
+    looked: bool = False  # for films that a run before was killed over
+    told: bool = False  # about one
     _noted: Timeline = field(default_factory=Timeline)
 
     def edit(self, timeline: Timeline) -> None:

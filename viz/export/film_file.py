@@ -18,6 +18,8 @@ from viz.session.session import Session
 from viz.state import StateError
 
 LARGEST_FIGURE = 256 << 20
+LARGEST_COMMENT = 65 << 20  # of a GIF, at its end
+CONTAINERS = {".mp4": "mp4", ".webm": "matroska"}  # by suffix; left alone, FFmpeg takes what begins like a playlist for one, and follows it
 
 
 def read(path: Path) -> Session:
@@ -81,8 +83,9 @@ def _in_text(path: Path) -> str | None:
         raise StateError(f"{path.name} is too large to be a figure of this program")
     data = path.read_bytes()
     if path.suffix.lower() == ".svg":
-        found = re.search(r"<metadata>(.*?)</metadata>", data.decode("utf-8", "replace"), re.S)
-        return None if found is None else origin.session_in(unescape(found.group(1)))
+        _, _, rest = data.decode("utf-8", "replace").partition("<metadata>")  # an expression would look for each one's end: hours
+        found, end, _ = rest.partition("</metadata>")
+        return origin.session_in(unescape(found)) if end else None
     subject = re.search(rb"/Subject <feff([0-9a-fA-F]*)>", data, re.I)
     return None if subject is None else origin.session_in(bytes.fromhex(subject.group(1).decode()).decode("utf-16-be", "replace"))
 
@@ -131,7 +134,9 @@ def _gif_session(path: Path) -> str | None:
 
 def _gif_comment(path: Path) -> str:
     """The comment block that `encoders.add_gif_comment` has put at the end."""
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        file.seek(-min(path.stat().st_size, LARGEST_COMMENT), 2)
+        data = file.read()
     at = data.rfind(COMMENT_START) - 1
     comment = bytearray()
     while 0 <= at < len(data) and data[at]:
@@ -147,7 +152,7 @@ def _in_film(path: Path) -> str | None:
 def _film_texts(path: Path) -> dict[str, str]:
     av = video_library()
     try:
-        with av.open(str(path)) as container:
+        with path.open("rb") as file, av.open(file, format=CONTAINERS[path.suffix.lower()]) as container:
             return {key.lower(): value for key, value in container.metadata.items()}
     except av.FFmpegError as e:
         raise StateError(f"{path.name} is not a readable film: {e}") from e

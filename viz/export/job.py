@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 
 from viz.background import Job, Wake
 from viz.export.export import export
+from viz.export.left_over import discard_frames
 from viz.export.options import ExportOptions, ExportProgress, ExportResult
 from viz.session.session import Session
 
@@ -32,7 +32,7 @@ class ExportJob(Job[ExportResult]):
     def discard(self) -> None:
         """Removes the frames kept for a film; those of a sequence stay, they are somebody's pictures."""
         if not self.options.is_sequence:
-            shutil.rmtree(self.options.frames_folder, ignore_errors=True)
+            discard_frames(self.options)
 
     def _report(self, progress: ExportProgress) -> None:
         self.progress = progress

@@ -8,7 +8,6 @@ together at the next start, newest first.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import weakref
@@ -21,6 +20,7 @@ from gui_utils import controls, theme
 from gui_utils.controls import Field
 from gui_utils.libraries import imgui
 from gui_utils.scopes import card_scope, top_middle
+from torch_utils.file_lock import hold, let_go
 from viz.effects.session import current, show
 from viz.errors import sentence
 from viz.panels.parts import wrapped_text
@@ -46,7 +46,7 @@ class Autosave:
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder, self._clock = folder, clock
         number, lock = _place(folder)
-        self._let_go = weakref.finalize(self, _release, lock)
+        self._let_go = weakref.finalize(self, let_go, lock)
         self.file = folder / _numbered(NOW, number)
         found = _earlier(folder, number)
         self.offered = found[0] if found else None
@@ -149,30 +149,12 @@ def _place(folder: Path) -> tuple[int, int | None]:
 
 
 def _held(folder: Path, number: int) -> int | None:
-    """A file descriptor that is a lock until `_release` or the end of this process; None where another window has it."""
+    """A file descriptor that is a lock until `let_go` or the end of this process; None where another window has it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / f"autosave.{number}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        return hold(folder / f"autosave.{number}.lock")
     except OSError:
         return None
-    try:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            import msvcrt
-
-            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)  # pyright: ignore[reportAttributeAccessIssue]
-        else:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        _release(lock)
-        return None
-    return lock
-
-
-def _release(lock: int | None) -> None:
-    if lock is not None:
-        os.close(lock)
 
 
 def _left(folder: Path, mine: int) -> Iterator[Path]:
@@ -182,7 +164,7 @@ def _left(folder: Path, mine: int) -> Iterator[Path]:
         lock = None if number == mine else _held(folder, number)
         if lock is not None or number == mine:
             yield folder / _numbered(NOW, number)
-        _release(lock)
+        let_go(lock)
 
 
 def _earlier(folder: Path, mine: int) -> list[Session]:

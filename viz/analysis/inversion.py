@@ -59,7 +59,9 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
 
     ready, options = run.inputs["load"], run.view.get(Inversion)
     if ready.network.img_channels != 3:
-        raise ValueError(f"the network's pictures have {ready.network.img_channels} channels; 3 are expected")
+        raise CommandError(
+            f"The pictures of {ready.facts.titled} have {ready.network.img_channels} channel(s), and those of a file have 3."
+        )
     if not options.picture:
         raise CommandError(NO_PICTURE)
     quicken(ready.device.type)

@@ -9,7 +9,9 @@ import pytest
 import torch
 from PIL import ExifTags, Image
 
-from networks.loading import load
+from networks.build import build
+from networks.configs import rung
+from networks.loading import load, save_safetensors
 from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from tests.viz.test_app import GOLDEN, START, Running
 from viz import capture, cli, latent_file
@@ -182,6 +184,14 @@ def test_a_missing_picture_is_an_error_beside_the_picture():
     assert frame.error is None and frame.overlays["inversion"].error.sentences == "none.png: there is no such file."
     frame = refined(Pipeline(headless=True), START.put(Inversion(True, "")))  # the panel's field was emptied while it ran
     assert "There is no picture to look for." in frame.overlays["inversion"].error.message
+
+
+def test_a_network_of_other_pictures_says_so(tmp_path, capsys):
+    grey, picture = tmp_path / "grey.safetensors", tmp_path / "a.png"
+    save_safetensors(build(rung("T", 8, num_layers=3, img_channels=1, z_dim=4, w_dim=4, channel_base=32, channel_max=4)), grey, {})
+    Image.new("RGB", (8, 8)).save(picture)
+    assert cli.run(["invert", str(picture), "--network", str(grey), "--out", str(tmp_path / "l.npz")]) == 1
+    assert capsys.readouterr().err.endswith("The pictures of grey (T) have 1 channel(s), and those of a file have 3.\n")
 
 
 def test_the_command_writes_a_latent_that_renders_the_picture(tmp_path, capsys):

@@ -73,8 +73,8 @@ class Refinement:
             if (result := self._step(overlay, run)) is not None:
                 frame = _with(frame, overlay, result)
                 yield frame
-        if not settled() and time.monotonic() - self._stepped_at < PATIENCE_S:
-            return
+        if not rest or (not settled() and time.monotonic() - self._stepped_at < PATIENCE_S):
+            return  # with nothing left to measure nobody waits for the end of a drag: the picture is all there is
         yield from self._in_turns(frame, run, rest, waiting)
 
     def _in_turns(self, frame: Frame, run: Run, rest: list[Overlay], waiting: Callable[[], bool]) -> Iterator[Frame]:

@@ -177,6 +177,17 @@ def test_long_measurements_wait_for_the_end_of_a_drag_but_not_for_ever(pipeline,
     assert len(list(pipeline.refine(frame, settled=lambda: True))) == STEPS - 1
 
 
+def test_where_nothing_is_measured_nobody_waits_for_the_end_of_a_drag(pipeline, counting):
+    """Asking takes a moment, in which the window would say that it is rendering."""
+
+    def settled():
+        raise AssertionError("asked in vain")
+
+    assert list(pipeline.refine(ask(pipeline, TINY_R.edit(Pose, x=0.01)), settled=settled)) == []
+    list(pipeline.refine(ask(pipeline, ON)))
+    assert list(pipeline.refine(ask(pipeline, ON.edit(Tap, layer="input")), settled=settled)) == [], "all is known already"
+
+
 def test_a_step_is_interrupted_between_layers_and_goes_on_from_there(pipeline, monkeypatch):
     """With something newer waiting every few layers, and no time granted: the same number in the end."""
     view = TINY_R.edit(Metrics, on=True, num=2, eq_t=False, eq_t_frac=False)

@@ -38,7 +38,7 @@ ROUNDS = 5
 UNMOVED = 0.0  # no rung is shown a moved picture: what it does when its input moves, its architecture does
 UNTRAINED = f"""\
 Untrained weights: signal processing alone, on pictures scaled to a standard deviation of {CONTRAST:g}. Noise inputs have strength 0.1.
-The paper's figures are of trained networks at 256 x 256: compare the order of the rungs, not the decibels."""
+The paper's numbers are of trained networks at 256 x 256: compare the order of the rungs, not the decibels."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -137,19 +137,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Measure the ladder.", prog="python -m networks.ladder")
     parser.add_argument("--networks", type=Path, metavar="DIR", help="folder of trained networks, each named by its rung")
     parser.add_argument("--train", metavar="DATA", help="train each rung on this folder or zip of pictures, or globes:MAP.jpg")
-    parser.add_argument("--images", type=int, default=100_000, help="images a rung is trained on (default 100000)")
+    parser.add_argument("--images", type=int, default=100_000, help="images that each rung is trained on (default 100000)")
     parser.add_argument("--out", type=Path, default=Path("ladder"), help="folder for the trained rungs (default ladder)")
     rungs = [line.rung for line in LADDER]
     parser.add_argument("--rungs", nargs="+", type=str.upper, choices=rungs, default=rungs, metavar="RUNG", help="only these")
     parser.add_argument("--ablations", action="store_true", help="the paper's ablations of T and R too")
     parser.add_argument("--resolution", type=int, default=64, help="of untrained and newly trained networks, a power of two (default 64)")
-    parser.add_argument("--capacity", type=_share, default=1 / 16, help="channels of these, against the usual (default 1/16)")
+    parser.add_argument("--capacity", type=_share, default=1 / 16, help="channels of these, as a fraction of the usual (default 1/16)")
     parser.add_argument("--layers", type=int, metavar="N", help="layers before ToRGB of newly trained T and R (default 14)")
     parser.add_argument("--early-margin", type=int, metavar="M", help="margin for the first three quarters of a training; less is faster")
     parser.add_argument("--frechet", default="none", help="features for Fréchet distances of trained networks, as in networks.train")
     parser.add_argument("--frechet-images", type=int, default=2000, metavar="N", help="pictures of each kind for these (default 2000)")
-    parser.add_argument("--samples", type=_count, default=32, help="pictures a network (default 32)")
-    parser.add_argument("--seed", type=int, default=0, help="of the weights")
+    parser.add_argument("--samples", type=_count, default=32, help="pictures per network (default 32)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the weights")
     return parser
 
 

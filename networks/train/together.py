@@ -156,8 +156,8 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     result = parser(leave_out=("config",))
     result.prog, result.description, result.epilog = "python -m networks.train.together", __doc__, None
     result.add_argument("--configs", nargs="+", default=["B", "T", "R"], metavar="RUNG", help="the rungs (default: B T R)")
-    result.add_argument("--capacity", type=float, default=1.0, help="channels, against the rungs' usual ones (default 1)")
-    result.add_argument("--like", choices=sorted(LIKE), help="options of a known experiment; those given beside it count more")
+    result.add_argument("--capacity", type=float, default=1.0, help="channels, as a fraction of the rungs' usual ones (default 1)")
+    result.add_argument("--like", choices=sorted(LIKE), help="options of a known experiment; options given beside it override them")
     first = argparse.ArgumentParser(add_help=False)
     first.add_argument("--like", choices=sorted(LIKE))
     like = first.parse_known_args(given)[0].like

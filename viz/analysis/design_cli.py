@@ -32,7 +32,10 @@ from viz.state import BreakIt, Filters, FourierView, Tap, ViewState
 def add_filters_arguments(parser: argparse.ArgumentParser) -> None:
     add_view_arguments(parser, num=0, counted="", posed=False)
     parser.add_argument(
-        "--layer", metavar="NAME", default="", help="of a .png, as `inspect` names it, or L5 (default: the last with filters)"
+        "--layer",
+        metavar="NAME",
+        default="",
+        help="the layer that a figure shows, as `inspect` names it, or L5 (default: the last with filters)",
     )
 
 

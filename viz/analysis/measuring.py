@@ -28,7 +28,7 @@ from viz.state import ANALYSES, BreakIt, Device, EditActivations, Filters, Laten
 
 FIGURES = (".png", ".svg", ".pdf")
 OUTPUTS = (*FIGURES, ".npz", ".csv")
-OUTPUTS_HELP = ".png, .svg or .pdf: a figure; .npz: the numbers as arrays; .csv: as a table, with what --json names them"
+OUTPUTS_HELP = ".png, .svg or .pdf: a figure; .npz: the numbers as arrays; .csv: as a table, named as in --json"
 
 
 def add_view_arguments(parser: argparse.ArgumentParser, *, num: int, counted: str, posed: bool = True, outputs: str = OUTPUTS_HELP) -> None:

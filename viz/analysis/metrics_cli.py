@@ -26,7 +26,7 @@ from viz.state import BreakIt, EditActivations, ViewState
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     named = "path, URL, or a name that --list shows; several are measured on the same seeds, into one table"
     parser.add_argument("networks", metavar="NETWORK", nargs="+", help=named)
-    parser.add_argument("--eq-t", action="store_true", help="translation by whole pixels (without a choice: all three)")
+    parser.add_argument("--eq-t", action="store_true", help="translation by whole pixels (if none is chosen: all three)")
     parser.add_argument("--eq-t-frac", action="store_true", help="translation by fractions of pixels")
     parser.add_argument("--eq-r", action="store_true", help="rotation")
     parser.add_argument("--num", "--samples", metavar="N", type=at_least_one, default=100, help="samples (default 100)")

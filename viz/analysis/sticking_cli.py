@@ -18,12 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Sticking()
     add_view_arguments(parser, num=default.num, counted="pictures")
     parser.add_argument("--radius", metavar="R", type=in_range_of(Sticking, "strength"), default=default.strength,
-                        help=f"of the neighbourhood, as a part of all latents' deviation (default {default.strength:g})")  # fmt: skip
+                        help=f"of the neighbourhood, as a fraction of all latents' standard deviation (default {default.strength:g})")  # fmt: skip
     parser.add_argument("--space", choices=("w", "z", "pose"), default=default.space,
                         help="neighbours in w or z, or shifts of the pose (default w)")  # fmt: skip
     parser.add_argument("--reach", metavar="PIXELS", type=number, default=default.reach_px,
-                        help=f"deviation of the shifts, with --space pose (default {default.reach_px:g})")  # fmt: skip
-    parser.add_argument("--neighbours-seed", metavar="S", type=seed_number, default=default.seed, help="of the neighbours (default 0)")
+                        help=f"standard deviation of the shifts, with --space pose (default {default.reach_px:g})")  # fmt: skip
+    parser.add_argument("--neighbours-seed", metavar="S", type=seed_number, default=default.seed, help="seed of the neighbours (default 0)")
     parser.add_argument("--hold-pose", action="store_true", help="give every neighbour the pose of the latent itself")
     parser.add_argument("--image", choices=tuple(IMAGES), default="mean", help="what a figure shows (default mean)")
 

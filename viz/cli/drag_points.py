@@ -27,8 +27,10 @@ def add_drag_points_arguments(parser: argparse.ArgumentParser) -> None:
     cli_latent.add_latent_arguments(parser)
     cli_pose.add_arguments(parser)
     parser.add_argument("--untransform", action="store_true", help="the points are on the picture with the pose undone")
-    parser.add_argument("--layer", metavar="NAME", help="whose features are followed, as `inspect` names it, or L5 (default: by its rate)")
-    parser.add_argument("--steps", metavar="N", type=int, help=f"at most (default {DragPoints().steps}); it ends when all have arrived")
+    parser.add_argument(
+        "--layer", metavar="NAME", help="whose features are followed, as `inspect` names it, or L5 (default: chosen by its rate)"
+    )
+    parser.add_argument("--steps", metavar="N", type=int, help=f"most steps (default {DragPoints().steps}); it ends when all have arrived")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=f"where ws goes: {kinds}; `render --latent FILE` shows it")
     parser.add_argument("--picture", metavar="FILE", type=Path, help=".png: also the picture of it")
     add_engine_arguments(parser)

@@ -25,7 +25,7 @@ def add_figure_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", choices=tuple(FIGURES), help=listed)
     parser.add_argument("--network", metavar="NETWORK", default=None, help="path, URL, or a name that --list shows")
     parser.add_argument(
-        "--view", metavar="FILE", type=Path, default=None, help="a saved view, or any file of this program, for all the rest"
+        "--view", metavar="FILE", type=Path, default=None, help="a saved view, or any file of this program, that gives all other values"
     )
     add_fetch_argument(parser)
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=".svg and .pdf keep lines and text; .png has pixels")

@@ -16,9 +16,11 @@ def add_invert_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("picture", metavar="PICTURE", type=Path, help="a picture file; its middle square is taken")
     parser.add_argument("--network", metavar="NETWORK", required=True, help="path, URL, or a name that --list shows")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help=f"where ws goes: {kinds}; `render --latent FILE` shows it")
-    parser.add_argument("--space", choices=("w", "w+"), default=default.space, help=f"one row, or a row a layer (default {default.space})")
+    parser.add_argument(
+        "--space", choices=("w", "w+"), default=default.space, help=f"one row, or one for each layer (default {default.space})"
+    )
     parser.add_argument("--steps", metavar="N", type=int, default=default.steps, help=f"of optimisation (default {default.steps})")
-    parser.add_argument("--plain", action="store_true", help="compare Laplacian pyramids only, no features of EfficientNet-Lite1")
+    parser.add_argument("--plain", action="store_true", help="compare Laplacian pyramids only, without features of EfficientNet-Lite1")
     add_engine_arguments(parser)
 
 

@@ -30,8 +30,8 @@ WHAT_HELP = "picture (or comparison), overlay (a measurement over it), slice, ci
 
 
 def add_play_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("session", metavar="SESSION", help="a session or view (.json), or whatever this program exported; a film is made "
-                        "again as it was, with its --size, --what, --window, --frames and --lossless where they are not given")  # fmt: skip
+    parser.add_argument("session", metavar="SESSION", help="a session or view (.json), or any file that this program exported; a film is "
+                        "made again as it was: its --size, --what, --window, --frames and --lossless hold unless given here")  # fmt: skip
     _add_film_arguments(parser)
     parser.set_defaults(**dict.fromkeys(KEPT))
     parser.add_argument("--network", metavar="NETWORK", default=None, help="use this network instead of the saved one")
@@ -60,13 +60,17 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_film_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", required=True, help=OUT_HELP)
-    parser.add_argument("--size", metavar="K", type=_size, default=1, help="output pixels for one of the picture (default 1)")
+    parser.add_argument("--size", metavar="K", type=_size, default=1, help="output pixels per pixel of the picture (default 1)")
     parser.add_argument("--what", metavar="W", choices=tuple(WHATS), default=None, help=WHAT_HELP)
     parser.add_argument("--window", metavar="WxH", type=size_pair, default=WINDOW, help="--what window: its size (default 1600x900)")
     parser.add_argument("--frames", metavar="F", choices=FRAMES, default="png", help="for a folder: png (8 bits), or exr (float values)")
     parser.add_argument("--fps", metavar="F", type=_fps, default=None, help="frames a second (default: as saved, or 30)")
     parser.add_argument("--lossless", action="store_true", help=".mp4 and .webm: every pixel as rendered")
-    parser.add_argument("--keep-frames", action="store_true", help="keep frames until the film is complete: if stopped, it goes on")
+    parser.add_argument(
+        "--keep-frames",
+        action="store_true",
+        help="keep frames until the film is complete, so that the same command goes on where it was stopped",
+    )
 
 
 def run_play(options: argparse.Namespace) -> int:

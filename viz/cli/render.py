@@ -52,7 +52,7 @@ from viz.tour.means import over_again
 
 MOST_ROWS = 256  # of ws, that any network has
 OUTPUTS = (".png", ".npy", ".exr")
-OUT_HELP = ".png, .exr for the values shown (the image as linear light), or .npy for the layer whole, float32 [C, H, W]"
+OUT_HELP = ".png, .exr for the values shown (the image as linear light), or .npy for the whole layer, float32 [C, H, W]"
 
 
 def add_render_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +73,7 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mix-amount", metavar="A", type=number, default=1.0, help="how far --mix goes to SEED, from 0 to 1 (default 1)")
     parser.add_argument("--channels", metavar="I[,J,K]", type=channel_list, default=None, help="one channel or three (default 0,1,2)")
     parser.add_argument("--band", metavar=("LOW", "HIGH"), type=number, nargs=2, default=None,
-                        help="show only these frequencies, cycles per image; HIGH 0 is no end (.png only)")  # fmt: skip
+                        help="show only these frequencies, cycles per image; HIGH 0: no upper end (.png only)")  # fmt: skip
     parser.add_argument("--normalize", action="store_true", help="divide each shown channel by its largest magnitude (.png only)")
     parser.add_argument("--gain", metavar="DB", type=number, default=0.0, help="display gain in dB (.png only)")
     add_compare_arguments(parser)
@@ -86,7 +86,7 @@ def add_compare_arguments(parser: argparse.ArgumentParser) -> None:
                         help="another network under the same latent, pose and layer; up to three times")  # fmt: skip
     parser.add_argument("--mode", metavar="M", choices=MODES, default="side", help="with --compare: side, wipe, flip or difference")
     parser.add_argument("--other", metavar="N", type=int, choices=tuple(OTHERS), default=2,
-                        help="which view wipe, flip and difference set against the first: 2 (default), 3 or 4")  # fmt: skip
+                        help="the view that wipe, flip and difference compare with the first: 2 (default), 3 or 4")  # fmt: skip
     parser.add_argument("--columns", metavar="N", type=int, choices=range(5), default=0,
                         help="--mode side: views in a row (default: all, and two by two for four)")  # fmt: skip
     parser.add_argument("--split", metavar="X", type=number, default=0.0, help="--mode wipe: the divider, in widths from the centre")
@@ -111,7 +111,7 @@ def add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("state", metavar="STATE", help="a saved view (.json), or any file of this program")
     parser.add_argument("--out", metavar="FILE", required=True, help=OUT_HELP)
     parser.add_argument("--network", metavar="NETWORK", default=None, help="use this network instead of the saved one")
-    parser.add_argument("--shown", action="store_true", help=".npy: the shown channels as they are drawn, and not the layer whole")
+    parser.add_argument("--shown", action="store_true", help=".npy: the shown channels as they are drawn, instead of the whole layer")
     parser.add_argument("--device", metavar="D", default=None, help="auto, cpu, cuda or mps (default: as saved)")
     add_fetch_argument(parser)
     add_set_argument(parser)

@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 COMPARE_WORKSPACE = 6
 SESSION_SUFFIXES = (".json", ".png", ".exr", ".svg", ".pdf", ".npz", ".npy", ".gif", ".mp4", ".webm")
 SCREENSHOT_IS = (
-    "Panels stand where the workspace has them at first: where somebody has moved, resized or closed them is not in the view. "
-    "Neither are open menus, help, the guide and the tour."
+    "Panels stand where the workspace puts them at first: a view does not hold where they were moved, resized or closed. "
+    "Open menus, help, the guide and the tour are not shown either."
 )
 SCREENSHOT_FRAMES = 8  # Dear ImGui and the docking layout settle within these
 
 
 def add_window_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="NETWORK", nargs="*",
-                        help="the first is opened, the others are offered as recent; sessions and other files open as dropped")  # fmt: skip
+                        help="the first is opened, the others are offered as recent; sessions and other files open as if dropped")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print the bundled and published networks and exit")
     parser.add_argument("--view", metavar="STATE", help="open a saved view (.json), or the view in any file of this program")
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
@@ -50,19 +50,19 @@ def add_window_arguments(parser: argparse.ArgumentParser) -> None:
                         help="show this network beside the first, under the same latent and pose; up to three times")  # fmt: skip
     parser.add_argument("--capture-dir", metavar="DIR", type=Path, help="folder for captures (default _screenshots)")
     parser.add_argument("--browse-dir", metavar="DIR", type=Path, help="folder where the open dialog starts")
-    parser.add_argument("--size", metavar="WxH", type=size_pair, help="window size (default: as last time, first 1600x900)")
-    parser.add_argument("--font-scale", metavar="F", type=float, help="0.8 to 2.0 (default: as last time, first 1.0)")
+    parser.add_argument("--size", metavar="WxH", type=size_pair, help="window size (default: as last time; at first 1600x900)")
+    parser.add_argument("--font-scale", metavar="F", type=float, help="text size, 0.8 to 2.0 (default: as last time; at first 1.0)")
     parser.add_argument("--output", metavar="MONITOR", nargs="?", const="",
                         help="a second window with the picture alone, for a projector: plain, or full screen on MONITOR (a number from 1, "
                         "or a part of its name); default: as last time")  # fmt: skip
     add_set_argument(parser)
     parser.add_argument(
-        "--remote", action="store_true", help="let programs here ask and set the view (viz.remote); prints address and token"
+        "--remote", action="store_true", help="let programs on this machine read and set the view (viz.remote); prints address and token"
     )
     parser.add_argument("--remote-port", metavar="N", type=int, default=0, help="for --remote (default: any free one)")
     parser.add_argument("--osc", metavar="PORT", type=osc_place, default=None,
-                        help="let programs here set the view by Open Sound Control (UDP); ADDRESS:PORT: others too")  # fmt: skip
-    parser.add_argument("--fresh", action="store_true", help="ignore and keep untouched all remembered settings")
+                        help="let programs on this machine set the view by Open Sound Control (UDP); ADDRESS:PORT: also others")  # fmt: skip
+    parser.add_argument("--fresh", action="store_true", help="ignore all remembered settings, and leave them untouched")
 
 
 def add_screenshot_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +75,7 @@ def add_screenshot_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workspace", metavar="I", type=int, choices=range(1, 7), default=1, help="1 to 6 (default 1)")
     parser.add_argument("--front", metavar="PANEL", nargs="+", default=[], help="panels to bring to the front of their tabs, by title")
     parser.add_argument("--picture-only", action="store_true", help="the picture alone, over the whole window, as Tab shows it")
-    parser.add_argument("--font-scale", metavar="F", type=float, default=1.0, help="0.8 to 2.0 (default 1.0)")
+    parser.add_argument("--font-scale", metavar="F", type=float, default=1.0, help="text size, 0.8 to 2.0 (default 1.0)")
     parser.epilog = SCREENSHOT_IS
     add_set_argument(parser)
 

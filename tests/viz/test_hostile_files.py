@@ -18,8 +18,10 @@ from tests.viz.test_app import Running
 from torch_utils.atomic import atomic
 from viz import capture, settings
 from viz.effects import opening
+from viz.export import encoders, film_file
 from viz.panels.network import LONGEST_CARD, card_texts
-from viz.session import networks
+from viz.session import networks, origin
+from viz.session.saved_json import LARGEST_TEXT
 from viz.session.session import Session
 from viz.state import Source, StateError, ViewState
 
@@ -87,6 +89,7 @@ HOSTILE: dict[str, bytes] = {
     "deep.png": picture("[" * 100_000),
     "odd.pdf": b"%PDF /Subject <feff004>",
     "odd.svg": b'<metadata>{"command": 1, "session": [</metadata>',
+    "starts.svg": b"<metadata>" * 100_000,  # each of which may have its end: 1 MB took minutes
     "text.npz": b"not an archive",
     "array.npz": plain_array(),
     "garbage.npz": archive("origin.npy", b"garbage"),
@@ -205,3 +208,87 @@ def test_a_file_that_cannot_take_its_name_leaves_nothing_behind(tmp_path):
 def test_a_field_that_is_no_text_is_named():
     with pytest.raises(StateError, match=r"Source\.network is .* a text of at most"):
         ViewState.from_dict({"format": "aliasfree-view", "version": 1, "Source": {"network": "\udcff"}})
+
+
+def many(count: int, place: str) -> str:
+    """A session of this many keyframes, each with a network of its own."""
+    frames = [{"time_s": i, "view": {**EMPTY, "Source": {"network": f"{place}{i}.pkl"}}} for i in range(count)]
+    return json.dumps({"format": "aliasfree-session", "version": 1, "timeline": {"keyframes": frames}})
+
+
+EMPTY = {"format": "aliasfree-view", "version": 1}
+
+
+@pytest.mark.parametrize("place", ["https://example.org/", "/nowhere/"])
+def test_thousands_of_networks_are_looked_for_once(place, tmp_path, monkeypatch):
+    """Each was put in its place by going through all views: 800 of them (87 kB) took eight seconds, 8000 a quarter of an hour."""
+    monkeypatch.setenv("ALIASFREE_CACHE", str(tmp_path))
+    for i in (3, 1999):
+        (tmp_path / f"{i}.pkl").write_bytes(b"")
+    opened = Session.from_json(many(2000, place))
+    looks, get = [], ViewState.get
+    monkeypatch.setattr(ViewState, "get", lambda view, kind: looks.append(1) or get(view, kind))
+    found, said, missing = networks.located(opened, tmp_path)
+    assert len(looks) < 20 * 2000
+    if place.startswith("https"):
+        assert (len(said), len(missing)) == (0, 2000)
+        assert found.timeline.keyframes[7].view.get(Source).network == "example.org/7.pkl"
+    else:
+        assert (len(said), len(missing)) == (2, 1998)
+        assert found.timeline.keyframes[1999].view.get(Source).network == str(tmp_path / "1999.pkl")
+
+
+def test_a_session_of_many_moved_files_says_a_few(running, tmp_path):
+    frames = [{"time_s": i, "view": {**EMPTY, "OwnLatent": {"file": f"/nowhere/{i}.npz"}}} for i in range(500)]
+    path = tmp_path / "many.json"
+    path.write_text(json.dumps({"format": "aliasfree-session", "version": 1, "timeline": {"keyframes": frames}}))
+    before, film = running.state, running.app.context.film.timeline
+    running.app.toasts.log.entries.clear()
+    running.window.drop([path])
+    running.ui.frames(2)
+    said = [entry.text for entry in running.app.toasts.log.entries]
+    assert len(said) < 20 and any("and 490 more" in text for text in said), said
+    running.app.state = before
+    running.app.context.film.edit(film)
+    running.ui.frames(2)
+
+
+def test_texts_and_lists_without_end_are_no_sessions(tmp_path):
+    with pytest.raises(StateError, match="views has 10001 entries; at most 10000 are expected"):
+        Session.from_dict({"format": "aliasfree-session", "version": 1, "views": [EMPTY] * 10_001})
+    long = "x" * (LARGEST_TEXT + 1)
+    for read in (Session.from_json, ViewState.from_json, origin.session_in):
+        with pytest.raises(StateError, match="67,108,865 characters are more than 67,108,864"):
+            read(long)
+
+
+def test_a_list_of_films_is_not_followed(tmp_path):
+    """FFmpeg tells what a file is by what is in it: a text that names other files made it open those."""
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "inner.mp4"), "w") as film:
+        film.metadata["comment"] = "inner"
+        stream = film.add_stream("mpeg4", rate=10)
+        stream.width = stream.height = 16
+        film.mux(stream.encode(av.VideoFrame(16, 16, "yuv420p")) + stream.encode())
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile inner.mp4\n")
+    with pytest.raises(StateError, match=r"inner\.mp4 holds no session"):
+        film_file.read(tmp_path / "inner.mp4")
+    with pytest.raises(StateError, match=r"list\.mp4 is not a readable film"):
+        film_file.read(tmp_path / "list.mp4")
+    assert film_file.command_in(tmp_path / "inner.mp4") == "inner"
+
+
+def test_of_a_gif_only_the_end_is_read(tmp_path, monkeypatch):
+    picture, comment = io.BytesIO(), json.dumps({"command": "x", "session": EMPTY})
+    Image.new("L", (4, 4)).save(picture, "GIF")
+    path = tmp_path / "a.gif"
+    path.write_bytes(picture.getvalue())
+    encoders.add_gif_comment(path, comment)
+    with path.open("rb") as file:
+        whole = file.read()
+    path.write_bytes(whole[:-1] + bytes(1 << 20) + whole[-1:])  # a comment that is not at the end is not looked for
+    monkeypatch.setattr(film_file, "LARGEST_COMMENT", 1 << 16)
+    with pytest.raises(StateError, match="holds no session"):
+        film_file.read(path)
+    path.write_bytes(whole)
+    assert film_file.read(path) == Session()

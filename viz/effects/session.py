@@ -12,6 +12,8 @@ from viz.session.session import Session
 if TYPE_CHECKING:
     from viz.app import App
 
+MOST_NOTES = 10  # about what has moved: a film of somebody else's may name a hundred files
+
 
 def show(app: App, opened: Session, name: str, folder: Path | None = None) -> None:
     """The session's first view; timeline, settings and layout where it has any (a saved view has none: then they stay).
@@ -33,9 +35,10 @@ def show(app: App, opened: Session, name: str, folder: Path | None = None) -> No
         app.change_settings(**changes)
     what = "Session" if opened.timeline.keyframes or opened.settings else "View"
     app.toasts.add("info", f"{what} restored from {name}.")
-    for note in (*said, *also, session_layout.restore(app, opened.layout)):
-        if note:
-            app.toasts.add("warning", note)
+    notes = [note for note in (*said, *also, session_layout.restore(app, opened.layout)) if note]
+    more = [f"… and {len(notes) - MOST_NOTES} more of this kind."] if len(notes) > MOST_NOTES else []
+    for note in (*notes[:MOST_NOTES], *more):
+        app.toasts.add("warning", note)
     app.missing.ask(missing)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,17 @@ NOT_FOUND = "{name} is not where it was ({place}), nor beside what was opened. O
 def located(session: Session, folder: Path | None) -> tuple[Session, tuple[str, ...]]:
     """The session with files that now lie in `folder` (that of its own file) and hold the same; sentences about what has moved."""
     said: list[str] = []
+    now: dict[str, str] = {}  # carried out together, as in `viz.session.networks`
     for file, sha256 in dict(each for view in session.all_views for each in _named(view)).items():
         if not is_gone(file):
             continue
         name, found = file_name(file), None if folder is None else folder / file_name(file)
         if found is not None and _holds(found, sha256):
-            session = session.map_views(lambda view, file=file, found=found: renamed_view(view, file, str(found)))
+            now[file] = str(found)
             said.append(f"{name} is not where it was; it was found at {found}.")
         else:
             said.append(NOT_FOUND.format(name=name, place=file))
-    return session, tuple(said)
+    return (session.map_views(lambda view: _renamed_view(view, now)) if now else session), tuple(said)
 
 
 def is_back(file: str, sha256: str, path: Path, found: str) -> bool:
@@ -44,8 +45,12 @@ def is_back(file: str, sha256: str, path: Path, found: str) -> bool:
 
 def renamed_view(view: ViewState, file: str, new: str) -> ViewState:
     """The view with the file's new place in that of the old one."""
+    return _renamed_view(view, {file: new})
+
+
+def _renamed_view(view: ViewState, now: Mapping[str, str]) -> ViewState:
     for kind, field, _ in NAMING:
-        if getattr(view.get(kind), field) == file:
+        if (new := now.get(getattr(view.get(kind), field))) is not None:
             view = view.put(replace(view.get(kind), **{field: new}))
     return view
 

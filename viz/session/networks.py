@@ -126,11 +126,12 @@ def located(session: Session, folder: Path | None, others: Iterable[str] = ()) -
     """
     said: list[str] = []
     missing: list[Missing] = []
+    now: dict[str, str] = {}  # carried out together: a session may name thousands
     others = tuple(others)
     for ref in refs_of(session):
         if not_here(ref) and ref not in others:
             shown = ref.partition("://")[2]  # no longer an address: whoever loads the view before the answer fetches nothing
-            session = renamed(session, ref, shown)
+            now[ref] = shown
             missing.append(Missing(shown, ref))
             continue
         if not is_gone(ref):
@@ -149,21 +150,29 @@ def located(session: Session, folder: Path | None, others: Iterable[str] = ()) -
                 )
             )
             continue
-        session = renamed(session, ref, str(found))
+        now[ref] = str(found)
         said.append(f"{file_name(ref)} is not where it was; it was found at {found}.")
-    return session, tuple(said), tuple(missing)
+    return (_renamed(session, now) if now else session), tuple(said), tuple(missing)
 
 
 def renamed(session: Session, ref: str, new: str) -> Session:
     """Every view of network `ref`, also beside another, takes `new` in its place; the hash it was saved with stays, to be checked."""
-    changed = session.map_views(lambda view: renamed_view(view, ref, new))
-    records = {new if name == ref else name: record for name, record in session.networks.items()}
-    return replace(changed, networks=records)
+    return _renamed(session, {ref: new})
 
 
 def renamed_view(view: ViewState, ref: str, new: str) -> ViewState:
+    return _renamed_view(view, {ref: new})
+
+
+def _renamed(session: Session, now: Mapping[str, str]) -> Session:
+    changed = session.map_views(lambda view: _renamed_view(view, now))
+    records = {now.get(name, name): record for name, record in session.networks.items()}
+    return replace(changed, networks=records)
+
+
+def _renamed_view(view: ViewState, now: Mapping[str, str]) -> ViewState:
     for kind in NAMING:
-        if view.get(kind).network == ref:
+        if (new := now.get(view.get(kind).network)) is not None:
             view = view.edit(kind, network=new)
     return view
 

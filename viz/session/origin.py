@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from pathlib import Path
 
+from viz.session.saved_json import check_length
+
 PROGRAM = "visualizer.py"
 START = '{"command"'  # how `about` begins
 MEMBER = "origin"  # of an .npz
@@ -43,7 +45,8 @@ def about(session_json: str, command: str) -> str:
 
 
 def session_in(text: str) -> str | None:
-    """The session of a text by `about`, as JSON; None where there is none."""
+    """The session of a text by `about`, as JSON; None where there is none. Raises StateError for one that is too long."""
+    check_length(text, "a session")
     try:
         found = json.loads(text)["session"]
     except (ValueError, KeyError, TypeError):

@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any
 
+LARGEST_TEXT = 64 << 20  # characters of a session
+
 
 class StateError(ValueError):
     """A saved view cannot be read: says which field, what it holds, and what it may hold."""
@@ -13,10 +15,17 @@ class StateError(ValueError):
 
 def parsed(text: str, what: str) -> Any:
     """The JSON value of `text`; `what` is expected in it ("a saved view")."""
+    check_length(text, what)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as e:  # ValueError: also a whole number of thousands of digits
         raise StateError(f"not {what}: {e}") from e
+
+
+def check_length(text: str, what: str) -> None:
+    """Raises StateError for a text whose values would take gigabytes."""
+    if len(text) > LARGEST_TEXT:
+        raise StateError(f"not {what}: {len(text):,} characters are more than {LARGEST_TEXT:,}")
 
 
 def checked(data: Any, what: str, format: str) -> dict[str, Any]:

@@ -16,14 +16,14 @@ from types import MappingProxyType
 from typing import Any
 
 from torch_utils.atomic import atomic
-from viz.session.saved_json import checked, number, parsed, typed
+from viz.session.saved_json import LARGEST_TEXT, checked, number, parsed, typed
 from viz.settings import Settings
 from viz.state import FORMAT as VIEW_FORMAT, Source, StateError, ViewState
 from viz.timeline.timeline import Keyframe, Timeline, TimelineError
 
 FORMAT, WHAT = "aliasfree-session", "a saved session"
 VERSION = 1
-LARGEST_BYTES = 64 << 20
+MOST_VIEWS = 10_000
 LARGEST_TIMELINE = 100_000
 MOST_BOOKMARKS = 10_000
 KNOWN = ("format", "version", "views", "timeline", "settings", "networks", "layout")
@@ -96,6 +96,8 @@ class Session:
         views = typed(data, "views", list, [ViewState().to_dict()])
         if not views:
             raise StateError("views is empty; at least one view is expected")
+        if len(views) > MOST_VIEWS:
+            raise StateError(f"views has {len(views)} entries; at most {MOST_VIEWS} are expected")
         return Session(
             tuple(ViewState.from_dict(view) for view in views),
             timeline_from_dict(typed(data, "timeline", dict, {})),
@@ -113,7 +115,7 @@ def save(path: Path, session: Session) -> Path:
 
 def load(path: Path) -> Session:
     """Reads a session or a saved view from JSON. Raises StateError or OSError."""
-    if path.stat().st_size > LARGEST_BYTES:
+    if path.stat().st_size > LARGEST_TEXT:
         raise StateError(f"{path.name} is too large to be a session")
     try:
         return Session.from_json(path.read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Sticking()
     add_view_arguments(parser, num=default.num, counted="pictures")
     parser.add_argument("--radius", metavar="R", type=in_range_of(Sticking, "strength"), default=default.strength,
-                        help=f"of the neighbourhood, as a fraction of all latents' standard deviation (default {default.strength:g})")  # fmt: skip
+                        help=f"of the neighbourhood, as a fraction of all latents' deviation (default {default.strength:g})")  # fmt: skip
     parser.add_argument("--space", choices=("w", "z", "pose"), default=default.space,
                         help="neighbours in w or z, or shifts of the pose (default w)")  # fmt: skip
     parser.add_argument("--reach", metavar="PIXELS", type=number, default=default.reach_px,

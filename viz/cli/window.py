@@ -42,7 +42,7 @@ SCREENSHOT_FRAMES = 8  # Dear ImGui and the docking layout settle within these
 
 def add_window_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="NETWORK", nargs="*",
-                        help="the first is opened, the others are offered as recent; sessions and other files open as if dropped")  # fmt: skip
+                        help="the first is opened, the others offered as recent; sessions and other files open as if dropped")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print the bundled and published networks and exit")
     parser.add_argument("--view", metavar="STATE", help="open a saved view (.json), or the view in any file of this program")
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps (default auto)")
@@ -61,7 +61,7 @@ def add_window_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--remote-port", metavar="N", type=int, default=0, help="for --remote (default: any free one)")
     parser.add_argument("--osc", metavar="PORT", type=osc_place, default=None,
-                        help="let programs on this machine set the view by Open Sound Control (UDP); ADDRESS:PORT: also others")  # fmt: skip
+                        help="let programs on this machine set the view by Open Sound Control (UDP); ADDRESS:PORT: others too")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="ignore all remembered settings, and leave them untouched")
 
 

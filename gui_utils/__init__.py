@@ -14,7 +14,7 @@ composition Composition: several painted pictures as one texture
 pace        Pace: when the window draws, and when it sleeps
 context     WindowOptions, creation of window and GL context, with all that can fail (re-exported by window)
 layout_file KeptLayout: the docking layout in its file and as text, and put back
-layout_scale the same text for another height of the font: sides go with it, the middle keeps its part
+layout_scale the same text for another height of the font or size of the window: the middle keeps its part
 layout_text usable(text, arrangements): a layout from elsewhere, checked, with panels that it does not know yet
 theme       colours (ACCENT, WARNING, ERROR, SERIES) and fonts; applied by the window
 texture     FloatTexture, ByteTexture (upload, show, delete), Pool, live_objects()

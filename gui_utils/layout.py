@@ -22,6 +22,7 @@ from gui_utils.layout_scale import BOTTOM, CENTRE, limited
 from gui_utils.libraries import imgui
 from gui_utils.tone import BACKGROUND
 
+built: dict[int, tuple[float, float]] = {}  # by node beside the middle: what it got when it was built (px), and what was asked for (em)
 _settling: dict[int, list[str]] = {}  # by dock space: the windows that are still to come to the front after it was built
 REGIONS = ("centre", "left", "left.lower", "right", "right.lower", "bottom")
 
@@ -78,6 +79,14 @@ def dock_area(arrangement: Arrangement, others: Iterable[Arrangement] = (), *, r
     return builds
 
 
+def set_length(node_id: int, length: float) -> None:
+    """How long a node beside the middle is from the next frame on: how wide, or how high if it lies above or below."""
+    node = imgui.internal.dock_builder_get_node(node_id)
+    if node is not None and node.parent_node is not None:
+        axis = "x" if node.parent_node.split_axis == imgui.internal.Axis.x else "y"
+        setattr(node.size_ref, axis, float(round(length)))
+
+
 def _exists(arrangement: Arrangement) -> bool:
     return imgui.internal.dock_builder_get_node(arrangement.dock_id) is not None
 
@@ -116,13 +125,17 @@ def _split(arrangement: Arrangement, root: int, size: imgui.ImVec2) -> dict[str,
     used = set(arrangement.windows.values())
     nodes = {"centre": root}
     width, height = max(size.x, 1.0), max(size.y, 1.0)
-    sides = {"left": arrangement.left_em * em, "right": arrangement.right_em * em}
-    sides = {side: length for side, length in sides.items() if side in used or f"{side}.lower" in used}
-    for side, length in zip(sides, limited(list(sides.values()), (1 - CENTRE) * width), strict=True):
+    sides = {"left": arrangement.left_em, "right": arrangement.right_em}
+    sides = {side: length_em for side, length_em in sides.items() if side in used or f"{side}.lower" in used}
+    lengths = limited([em * length_em for length_em in sides.values()], (1 - CENTRE) * width)
+    for (side, length_em), length in zip(sides.items(), lengths, strict=True):
         nodes[side], nodes["centre"] = _cut(nodes["centre"], imgui.Dir.left if side == "left" else imgui.Dir.right, length / width)
+        _note_built(nodes[side], length, length_em)
         width -= length
     if "bottom" in used:
-        nodes["bottom"], nodes["centre"] = _cut(nodes["centre"], imgui.Dir.down, min(arrangement.bottom_em * em / height, BOTTOM))
+        length = min(arrangement.bottom_em * em, BOTTOM * height)
+        nodes["bottom"], nodes["centre"] = _cut(nodes["centre"], imgui.Dir.down, length / height)
+        _note_built(nodes["bottom"], length, arrangement.bottom_em)
     for side in ("left", "right"):
         lower = f"{side}.lower"
         if lower in used and side in used:
@@ -137,6 +150,11 @@ def _cut(node: int, direction: imgui.Dir, part: float) -> tuple[int, int]:
     """(the node cut off towards `direction`, the rest)."""
     _, towards, rest = imgui.internal.dock_builder_split_node_py(node, direction, part)
     return towards, rest
+
+
+def _note_built(node: int, length: float, asked_em: float) -> None:
+    set_length(node, length)  # cut by a part of the whole it may be a pixel shorter
+    built[node] = (length, asked_em)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""A layout's text for another size of font: what stands at the sides grows and shrinks with it, and the middle keeps its part.
+"""A layout's text for another size of font or of the window: what stands at the sides goes with the font, and the middle keeps its part.
 
-Lengths are those of the text, in screen coordinates; `em` is the height of the font that they were made for. Pure functions.
+Lengths are in screen coordinates, as in the text; `em` is the height of the font that they were made for. Pure functions.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-CENTRE = 0.3  # of the width that the middle keeps, however large the font
+CENTRE = 0.3  # of the width that the middle keeps, however large the font and small the window
 BOTTOM = 0.45  # of the height that strips below (or above) the middle take at most
 
-Lengths = dict[int, tuple[float, float]]  # of the nodes beside the middle, by id: (width, height)
+Lengths = dict[int, float]  # of the nodes beside the middle, by id: widths at its left and right, heights above and below
 
 _EM = re.compile(r"\[Font\]\[Em\]\nSize=([0-9]{1,4}(?:\.[0-9]{1,6})?)\n")
 _NODE = re.compile(r"(DockSpace|DockNode)\s.*?\bID=(0x[0-9A-Fa-f]+)(.*)")
@@ -42,21 +42,29 @@ def limited(lengths: Sequence[float], room: float) -> list[float]:
 
 
 def side_lengths(text: str) -> Lengths:
-    """How large the nodes beside the middle are, in every tree of the text."""
+    """How long the nodes beside the middle are, in every tree of the text."""
     nodes = _nodes(text)
-    return {id: nodes[id].size for path in _paths(nodes) for ids in _sides(nodes, path) for id in ids}
+    return {id: nodes[id].size[axis] for path in _paths(nodes) for axis, ids in enumerate(_sides(nodes, path)) for id in ids}
 
 
-def rescaled(text: str, lengths: Lengths, factor: float) -> str:
-    """`text` with its side nodes `factor` times as long as `lengths` says, as far as the middle keeps its part."""
+def fitting(text: str, wanted: Lengths, room: tuple[float, float]) -> Lengths:
+    """What these nodes get of their lengths where all trees have this (width, height): as much as leaves the middle its part."""
+    nodes = _nodes(text)
+    most, lengths = ((1 - CENTRE) * room[0], BOTTOM * room[1]), dict(wanted)
+    for path in _paths(nodes):
+        for ids, limit in zip(_sides(nodes, path), most, strict=True):
+            lengths.update(zip(ids, limited([wanted[id] for id in ids], limit), strict=True))
+    return lengths
+
+
+def with_lengths(text: str, lengths: Lengths) -> str:
+    """`text` with these lengths of its side nodes."""
     nodes = _nodes(text)
     sizes: dict[int, list[float]] = {}
     for path in _paths(nodes):
-        root = nodes[path[0]].size
-        for axis, (ids, room) in enumerate(zip(_sides(nodes, path), ((1 - CENTRE) * root[0], BOTTOM * root[1]), strict=True)):
-            wanted = [factor * lengths.get(id, nodes[id].size)[axis] for id in ids]
-            for id, length in zip(ids, limited(wanted, room) if min(root) > 0 else wanted, strict=True):
-                sizes.setdefault(id, list(nodes[id].size))[axis] = length
+        for axis, ids in enumerate(_sides(nodes, path)):
+            for id in ids:
+                sizes.setdefault(id, list(nodes[id].size))[axis] = lengths.get(id, nodes[id].size[axis])
     return "\n".join(_with_size(line, sizes) for line in text.split("\n"))
 
 

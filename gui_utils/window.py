@@ -166,7 +166,7 @@ class Window:
 
     def begin_frame(self) -> None:
         self._in_frame = True
-        self.layout.begin_frame(theme.FONT_SIZE * self.display_scale * self._font_scale)
+        self.layout.begin_frame(theme.FONT_SIZE * self.display_scale * self._font_scale, self.size)
         imgui.backends.opengl3_new_frame()
         imgui.backends.glfw_new_frame()
         if self.on_frame is not None:

@@ -188,6 +188,51 @@ def test_panels_go_with_the_font_and_come_back_with_it(tmp_path):
         assert widths(ui) == pytest.approx(usual, abs=4) and not desk.built
 
 
+def widths_of(desk: Desk, ui: Driver) -> tuple[float, ...]:
+    ui.frames(4)
+    return tuple(desk.places[title][2] - desk.places[title][0] for title in ("Latent", "Picture", "Layers"))
+
+
+@pytest.mark.window
+def test_a_window_that_shrinks_leaves_the_picture_its_part_and_one_that_grows_gives_back():
+    """The sides kept their widths, and the picture was a column of 50 pixels."""
+    desk = Desk()
+    with Window(WindowOptions(headless=True, size=(1600, 900))) as window, Driver(desk.draw, window=window) as ui:
+        usual = widths_of(desk, ui)
+        desk.current = SPECTRA
+        ui.frames(4)
+        desk.current = EXPLORE
+        window.resize((640, 480))
+        small = widths_of(desk, ui)
+        assert small[1] >= 0.29 * 640 and small[0] == pytest.approx(small[2], abs=4)
+        room = desk.places["Slice"][3] - desk.places["Picture"][1]
+        assert desk.places["Picture"][3] - desk.places["Picture"][1] >= 0.5 * room
+        desk.current = SPECTRA  # not on screen while the window shrank
+        ui.frames(4)
+        assert desk.places["Picture"][3] - desk.places["Picture"][1] >= 0.5 * room
+        desk.current = EXPLORE
+        ui.frames(4)
+        edge = moved_splitter(ui, desk)  # what the user moves meanwhile counts
+        window.resize((1600, 900))
+        large = widths_of(desk, ui)
+    assert large[2] == usual[2] and large[0] == pytest.approx(edge, abs=4)
+
+
+@pytest.mark.window
+def test_panels_built_or_saved_in_a_small_window_have_their_widths_in_a_large_one(tmp_path):
+    options = WindowOptions(headless=True, size=(640, 480), ini_path=tmp_path / "layout.ini")
+    em, widths = 16, (EXPLORE.left_em, EXPLORE.right_em)
+    for restarted in (False, True):
+        desk = Desk()
+        with Window(options) as window, Driver(desk.draw, window=window) as ui:
+            small = widths_of(desk, ui)
+            assert small[1] >= 0.29 * 640
+            if restarted:
+                window.resize((1600, 900))
+                large = widths_of(desk, ui)
+                assert (large[0] / em, large[2] / em) == pytest.approx(widths, abs=0.3)
+
+
 def test_an_unknown_region_is_refused_by_name():
     with pytest.raises(ValueError, match="window 'A' is in 'top'"):
         Arrangement("x", {"A": "top"})

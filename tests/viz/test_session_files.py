@@ -82,7 +82,7 @@ def test_a_whole_round_trip_through_a_second_window(running, tmp_path):
     running.ui.key("2")
     running.ui.frames(4)
     running.ui.key("1")
-    running.window.resize((1100, 760))
+    running.window.resize((1440, 760))
     running.app.change_settings(font_scale=1.2)
     running.ui.frames(4)
     view = START.edit(Pose, x=0.1).edit(View, zoom=9.0, center_x=0.1).edit(Tone, gain_db=3.0)
@@ -92,7 +92,7 @@ def test_a_whole_round_trip_through_a_second_window(running, tmp_path):
     with restarted(running, tmp_path / "again") as again:
         assert frame_of(again) != expected[0]
         drop(again, path, frames=6)
-        assert again.window.size == (1100, 760) and again.app.settings.font_scale == 1.2
+        assert again.window.size == (1440, 760) and again.app.settings.font_scale == 1.2
         assert (frame_of(again), frame_of(again, "Latent"), again.app.canvas.placement.scale) == expected
         assert again.state.edit(Source, sha256="") == view
         tabs = {title: window_of(again, title).hidden for title in ("Latent", "Style mix", "Network")}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from torch_utils.picture_file import opened_picture, rgb_of
+from torch_utils.picture_file import is_on_white, opened_picture, rgb_of
 
 
 def png() -> bytes:
@@ -53,6 +53,32 @@ def test_a_picture_is_rgb_whatever_holds_it(mode, suffix, tmp_path):
     Image.fromarray(RAMP).convert(mode).save(tmp_path / f"a{suffix}")
     with opened_picture(tmp_path / f"a{suffix}") as picture:
         assert np.array_equal(np.asarray(rgb_of(picture)), np.repeat(RAMP[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "one grey", "palette"])
+def test_what_is_transparent_stands_on_white_and_that_is_known(kind, tmp_path):
+    grey = Image.fromarray(RAMP)
+    alpha = np.full((16, 16), 255, np.uint8)
+    alpha[:4] = 0
+    if kind == "one grey":
+        grey.save(tmp_path / "a.png", transparency=7)
+        alpha[:], alpha[0, 7] = 255, 0
+    elif kind == "palette":
+        alpha[:], alpha[0, 7] = 255, 51
+        grey.convert("P").save(tmp_path / "a.png", transparency=bytes([*[255] * 7, 51]))
+    else:
+        alpha[4:5] = 51
+        grey = grey.convert(kind)
+        grey.putalpha(Image.fromarray(alpha))
+        grey.save(tmp_path / "a.png")
+    wanted = np.round(255 - (255.0 - RAMP) * (alpha / 255))
+    with opened_picture(tmp_path / "a.png") as picture:
+        found = rgb_of(picture)
+        assert is_on_white(found) and is_on_white(found.crop((0, 0, 4, 4)).resize((2, 2)))
+        assert np.abs(np.asarray(found) - wanted[..., None]).max() <= 1
+    Image.fromarray(RAMP).convert("RGBA").save(tmp_path / "b.png")
+    with opened_picture(tmp_path / "b.png") as picture:
+        assert not is_on_white(rgb_of(picture))  # nothing shows through
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff"])

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from networks.measures.patience import Stop, synthesized
-from torch_utils.picture_file import opened_picture, rgb_of
+from torch_utils.picture_file import is_on_white, opened_picture, rgb_of
 from viz.errors import CommandError
 from viz.latent_file import check_members
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BETA, INTERP = 8.0, 4  # Kaiser window, zero padding: as published
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 FLOOR = 1e-12
+SEEDS = 2**32
 MOST_CELLS = 512  # of the map that is shown
 
 
@@ -168,19 +169,26 @@ def decibels(power: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------------------ sets
 
 
+def check_seeds(first: int, num: int) -> None:
+    """Raises CommandError where `num` seeds from `first` on go beyond the last."""
+    if first + num > SEEDS:
+        raise CommandError(f"{num} seeds from {first} on go beyond the last one, {SEEDS - 1}: begin at {SEEDS - num} or before")
+
+
 def network_pictures(network: Any, *, num: int, seed: int = 0, stop: Stop | None = None) -> Iterator[torch.Tensor | None]:
     """Pictures [C, H, W] of seeds `seed`, `seed + 1`, ... without truncation, in whole numbers of 0..255 as in files.
 
-    None whenever `stop()` interrupts.
+    None whenever `stop()` interrupts. Raises CommandError where there are not so many seeds.
     """
     import torch
 
     from viz.stages.latent import draw_z
 
+    check_seeds(seed, num)
     place = network.w_avg.device
     for index in range(num):
         z, c = (None if v is None else torch.from_numpy(v).to(place, torch.float32)[None]
-                for v in draw_z((seed + index) % 2**32, network.z_dim, network.c_dim, -1))  # fmt: skip
+                for v in draw_z(seed + index, network.z_dim, network.c_dim, -1))  # fmt: skip
         with torch.inference_mode():
             ws = network.map(z, c)
         picture = (yield from synthesized(network, ws, stop))[0]
@@ -194,21 +202,32 @@ def picture_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)) if folder.is_dir() else ()
 
 
-def folder_pictures(files: tuple[Path, ...]) -> Iterator[torch.Tensor]:
-    """Pictures [3, H, W]; CommandError for a file that cannot be read, or that has another size than the first."""
-    import torch
+class FolderPictures:
+    """Pictures [3, H, W] of these files; CommandError for one that cannot be read, or that has another size than the first.
 
-    first: tuple[int, int] | None = None
-    for path in files:
-        try:
-            with opened_picture(path) as image:
-                pixels = np.array(rgb_of(image))
-        except OSError as e:
-            raise CommandError(f"{path.name} cannot be read as a picture: {e}") from e
-        first = first or pixels.shape[:2]
-        if pixels.shape[:2] != first:
-            raise CommandError(f"{path.name} is {pixels.shape[1]} x {pixels.shape[0]}; the first picture is {first[1]} x {first[0]}")
-        yield torch.from_numpy(pixels).permute(2, 0, 1)
+    `label` names the folder, and says where transparent pictures were put on white.
+    """
+
+    def __init__(self, files: tuple[Path, ...]) -> None:
+        self.files, self.label = files, files[0].absolute().parent.name
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        import torch
+
+        first: tuple[int, int] | None = None
+        for path in self.files:
+            try:
+                with opened_picture(path) as image:
+                    picture = rgb_of(image)
+            except OSError as e:
+                raise CommandError(f"{path.name} cannot be read as a picture: {e}") from e
+            if is_on_white(picture):
+                self.label = f"{path.absolute().parent.name} (on white where transparent)"
+            pixels = np.array(picture)
+            first = first or pixels.shape[:2]
+            if pixels.shape[:2] != first:
+                raise CommandError(f"{path.name} is {pixels.shape[1]} x {pixels.shape[0]}; the first picture is {first[1]} x {first[0]}")
+            yield torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def save_arrays(found: Curves) -> dict[str, Any]:

@@ -38,7 +38,10 @@ IMAGES = {FOUND: "what was found", TARGET: "what is looked for", ERROR: "the dif
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """`psnr_db` and `ws` float32 [1, num_ws, w_dim] are of the best step so far; `loss` is of the last; `measure` names it."""
+    """`psnr_db` and `ws` float32 [1, num_ws, w_dim] are of the best step so far; `loss` is of the last; `measure` names it.
+
+    `on_white`: the picture is transparent in places, and white was put behind it.
+    """
 
     step: int
     steps: int
@@ -46,6 +49,7 @@ class Progress:
     psnr_db: float
     ws: np.ndarray
     measure: str
+    on_white: bool = False
 
 
 # ---------------------------------------------------------------------------------------------------- computation
@@ -65,7 +69,8 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     if not options.picture:
         raise CommandError(NO_PICTURE)
     quicken(ready.device.type)
-    target = torch.from_numpy(read_picture(Path(options.picture), ready.facts.resolution)).to(ready.device)
+    pixels, on_white = read_picture(Path(options.picture), ready.facts.resolution)
+    target = torch.from_numpy(pixels).to(ready.device)
     features, measure = perceptual(ready.device) if options.perceptual else (None, "Laplacian pyramid")
     fixed = {**conditions(run), "force_fp32": True, "learned_pose": None}
     problem = Problem(target, options.space, options.steps, fixed, features)
@@ -78,24 +83,24 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     assert found is not None
     size = spread(ready.network)
     while True:
-        yield result(found, problem, measure)
+        yield result(found, problem, measure, on_white=on_white)
         if found.step >= options.steps:
             return
         found = step(ready.network, problem, found, size)
         run.memory.put(kept_under, found)
 
 
-def result(found: Found, problem: Any, measure: str) -> OverlayResult:
+def result(found: Found, problem: Any, measure: str, *, on_white: bool = False) -> OverlayResult:
     array = lambda t: t.float().cpu().numpy()  # noqa: E731
     picture, target = array(found.picture[0]).transpose(1, 2, 0), array(problem.target[0]).transpose(1, 2, 0)
     height, width = picture.shape[:2]
     rect = (0.0, 0.0, float(width), float(height))
     images = {
         FOUND: OverlayImage(f"found, {found.psnr_db:.1f} dB", picture, rect, kept_by=KEPT_BY),
-        TARGET: OverlayImage("looked for", target, rect),
+        TARGET: OverlayImage("looked for, on white" if on_white else "looked for", target, rect),
         ERROR: OverlayImage("difference", (picture - target).mean(axis=2), rect, -0.5, 0.5, "diverging"),
     }
-    progress = Progress(found.step, problem.steps, found.loss, found.psnr_db, array(found.ws), measure)
+    progress = Progress(found.step, problem.steps, found.loss, found.psnr_db, array(found.ws), measure, on_white)
     return OverlayResult(progress, found.step / problem.steps, images)
 
 
@@ -128,7 +133,8 @@ USE = Field("Take it", "Inversion.use", "Saves the best latent as .npz in the ca
             "neither truncated nor mixed nor moved.")  # fmt: skip
 RESET = Field("Reset", "Inversion.reset", "No picture, switched off.")
 EMPTY = "Drop a picture on the window, or type its path: the network is asked for the latent that comes closest to it."
-READY = "Tick the box: the latent is looked for behind the picture on screen."
+READY = "Tick the box: the search runs behind the picture on screen."
+ON_WHITE = "The picture is transparent in places: white was put behind it."
 NO_PICTURE = "There is no picture to look for."
 
 
@@ -144,7 +150,7 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
     result = result_of(context, NAME) if state.get(Inversion).on else None
     found = _found(result, state.get(Inversion), context)
     if state.get(Inversion).on:
-        state = progress(state, Inversion, result, "looking at seeds" if found is None else f"{found.step} of {found.steps}")
+        state = progress(state, Inversion, result, "trying seeds" if found is None else f"{found.step} of {found.steps}")
     if not state.get(Inversion).on:
         _at_rest(found, empty=not state.get(Inversion).picture)
     _numbers(context, found)
@@ -157,12 +163,14 @@ def _at_rest(found: Progress | None, *, empty: bool) -> None:
     if found is None:
         wrapped_text(EMPTY if empty else READY)
     elif found.step < found.steps:
-        wrapped_text(f"Stopped at {found.step} of {found.steps} steps; ticked again, it goes on.")
+        wrapped_text(f"Stopped at {found.step} of {found.steps} steps; tick it again to go on.")
 
 
 def _numbers(context: PanelContext, found: Progress | None) -> None:
     """How close it has come, and the button that takes it."""
     headline("PSNR", number_text(found.psnr_db if found else None, "dB"), f"Compared by: {found.measure}." if found else "")
+    if found is not None and found.on_white:
+        wrapped_text(ON_WHITE)
     value_row(LOSS, MISSING if found is None else number_text(found.loss, decimals=4))
     if button(USE, disabled="" if found is not None else "Nothing has been found yet.") and found is not None:
         context.emit(commands.UseLatent(found.ws))

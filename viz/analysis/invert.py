@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from torch_utils.picture_file import opened_picture, rgb_of
+from torch_utils.picture_file import is_on_white, opened_picture, rgb_of
 from viz.errors import CommandError
 
 if TYPE_CHECKING:
@@ -162,8 +162,11 @@ def psnr(picture: torch.Tensor, problem: Problem) -> float:
     return 10 * math.log10(4 / max(error, SMALLEST_DB))
 
 
-def read_picture(path: Path, resolution: int) -> np.ndarray:
-    """float32 [1, 3, R, R] in [-1, 1]: the middle square, resampled to the network's size. Raises CommandError."""
+def read_picture(path: Path, resolution: int) -> tuple[np.ndarray, bool]:
+    """float32 [1, 3, R, R] in [-1, 1]: the middle square, resampled to the network's size; whether white was put behind it.
+
+    Raises CommandError.
+    """
     from PIL import Image
 
     try:
@@ -178,7 +181,7 @@ def read_picture(path: Path, resolution: int) -> np.ndarray:
     square = whole.crop((left, top, left + side, top + side))
     if side != resolution:
         square = square.resize((resolution, resolution), Image.Resampling.LANCZOS)
-    return (np.asarray(square, np.float32) / 127.5 - 1).transpose(2, 0, 1)[None]
+    return (np.asarray(square, np.float32) / 127.5 - 1).transpose(2, 0, 1)[None], is_on_white(whole)
 
 
 def perceptual(device: Any) -> tuple[Callable[[torch.Tensor], list[torch.Tensor]] | None, str]:

@@ -41,7 +41,7 @@ NAME = "average spectrum"
 def run(run: Run) -> Iterator[OverlayResult | None]:
     ready, options = run.inputs["load"], run.view.get(AverageSpectrum)
     pictures = network_pictures(ready.network, num=options.num, seed=options.seed, stop=run.superseded)
-    yield from averaged(pictures, options.num, ready.facts.name)
+    yield from averaged(pictures, options.num, lambda: ready.facts.name)
 
 
 OVERLAY = Overlay(NAME, AverageSpectrum, (Device,), run)
@@ -56,7 +56,7 @@ SEED = Field("First seed", "AverageSpectrum.seed", "The seeds go on from here.",
 SOURCE = Field("Reference", "SpectrumReference.source", "A saved spectrum (.npz), a folder of pictures, or a network.", default="")
 SHOW = Field("Show", "AverageSpectrum.show", "Curves, curves minus those of the reference, or the map.")
 SHOWN = {"curves": "curves", "difference": "A − B", "map": "map"}
-DESIGN = Field("Design", "AverageSpectrum.design", "Draws f_c, f_t, s/2 and the response of the downsampling filter of the selected layer "
+DESIGN = Field("Design", "AverageSpectrum.design", "Draws f_c, f_t, s/2 and the response of the downsampling filter of the layer on screen "
                "(or the last one before it that has a filter): 0 dB lets white noise through as it is.")  # fmt: skip
 EXPORT = Field("Save", "AverageSpectrum.export", "Saves the map as a figure and the curves as .npz, which can be a reference later.")
 RESPONSE = ((0.95, 0.95, 0.95), (0.6, 0.6, 0.6))

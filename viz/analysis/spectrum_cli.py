@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 
 from viz.analysis.average_spectrum import (
     Curves,
+    FolderPictures,
     SetPower,
+    check_seeds,
     curves,
     difference,
-    folder_pictures,
     load_curves,
     network_pictures,
     picture_files,
@@ -47,6 +48,8 @@ def run(options: argparse.Namespace) -> int:
     """Checks the name first, so that nothing is computed in vain. Exit code 0."""
     out: Path = options.out
     check_out(out, OUTPUTS)
+    if not picture_files(Path(options.source)):
+        check_seeds(options.seed, options.num)
     found = measured(options)
     other = reference(options)
     if out.suffix.lower() == ".npz":
@@ -112,24 +115,26 @@ def measured(options: argparse.Namespace) -> Curves:
         label, pictures, total = _pictures(options, report)
         for picture in pictures:
             sums.add(picture)
-            report(f"measuring {label}", sums.count / total, True)
+            report(f"measuring {label()}", sums.count / total, True)
     try:
-        return curves(sums, label)
+        return curves(sums, label())
     except ValueError as e:
-        raise CommandError(f"{label}: {e}") from e
+        raise CommandError(f"{label()}: {e}") from e
 
 
-def _pictures(options: argparse.Namespace, report: Any) -> tuple[str, Iterator[Any], int]:
+def _pictures(options: argparse.Namespace, report: Any) -> tuple[Callable[[], str], Iterable[Any], int]:
+    """What they are called by the time they were read, themselves, and how many."""
     files = picture_files(Path(options.source))[: options.num]
     if files:
-        return Path(options.source).name, folder_pictures(files), len(files)
+        pictures = FolderPictures(files)
+        return lambda: pictures.label, pictures, len(files)
     from viz.headless import load_network
     from viz.stages.load import choose_device
 
     device = choose_device(options.device)
     loaded = load_network(options.source, report)
     network = loaded.network.to(device).eval()
-    return loaded.ref, (p for p in network_pictures(network, num=options.num, seed=options.seed) if p is not None), options.num
+    return lambda: loaded.ref, (p for p in network_pictures(network, num=options.num, seed=options.seed) if p is not None), options.num
 
 
 def figure(found: Curves) -> Drawing:

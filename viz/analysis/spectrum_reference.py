@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from viz.analysis import Overlay
-from viz.analysis.average_spectrum import SetPower, curves, folder_pictures, load_curves, network_pictures, picture_files
+from viz.analysis.average_spectrum import FolderPictures, SetPower, curves, load_curves, network_pictures, picture_files
 from viz.request import OverlayResult
 from viz.state import Device, SpectrumReference
 
@@ -28,13 +28,13 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         return
     files = picture_files(path)[: options.num]
     if files:
-        yield from averaged(folder_pictures(files), len(files), path.name)
+        pictures = FolderPictures(files)
+        yield from averaged(pictures, len(files), lambda: pictures.label)
         return
     loaded = yield from fetched(options.source, run)
     network = loaded.network.to(run.inputs["load"].device).eval()
-    yield from averaged(
-        network_pictures(network, num=options.num, stop=run.superseded), options.num, Path(loaded.ref).stem if loaded.path else loaded.ref
-    )
+    pictures, name = network_pictures(network, num=options.num, stop=run.superseded), Path(loaded.ref).stem if loaded.path else loaded.ref
+    yield from averaged(pictures, options.num, lambda: name)
 
 
 def fetched(ref: str, run: Run) -> Generator[OverlayResult | None, None, LoadedNetwork]:
@@ -53,7 +53,7 @@ def fetched(ref: str, run: Run) -> Generator[OverlayResult | None, None, LoadedN
     return errand.found
 
 
-def averaged(pictures: Iterator[Any | None], total: int, label: str) -> Iterator[OverlayResult | None]:
+def averaged(pictures: Iterable[Any | None], total: int, label: Callable[[], str]) -> Iterator[OverlayResult | None]:
     """The average after every picture; its curves are made anew now and then, and at the end."""
     sums, shown = SetPower(), None
     for picture in pictures:
@@ -62,7 +62,7 @@ def averaged(pictures: Iterator[Any | None], total: int, label: str) -> Iterator
             continue
         sums.add(picture)
         if (sums.count <= 4 or sums.count % max(1, total // SHOWN) == 0 or sums.count == total) and sums.std > 0:
-            shown = curves(sums, label)
+            shown = curves(sums, label())
         yield OverlayResult(shown, sums.count / total)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from viz import latent_file
@@ -30,6 +31,7 @@ def run_invert(options: argparse.Namespace) -> int:
         raise CommandError(f"--steps {options.steps}: from 10 to 100000 are expected")
     if not options.picture.is_file():
         raise CommandError(f"{options.picture} is not a file")
+    from viz.analysis.inversion import ON_WHITE
     from viz.analysis.measuring import facts_of, measured
 
     group = Inversion(True, str(options.picture), options.space, options.steps, not options.plain)
@@ -39,4 +41,6 @@ def run_invert(options: argparse.Namespace) -> int:
     latent_file.write(options.out, {"ws": found.ws})
     facts = f"{facts_of(frame).ref}, {options.space}, {found.steps} steps, PSNR {found.psnr_db:.2f} dB"
     print(f"{options.out}: {facts}, compared by {found.measure}")
+    if found.on_white:
+        print(ON_WHITE, file=sys.stderr)
     return 0

@@ -102,7 +102,8 @@ def test_a_zip_that_was_spoilt_names_the_picture(tmp_path: Path) -> None:
 def test_grey_and_transparent_pictures_are_made_rgb(tmp_path: Path) -> None:
     Image.new("L", (16, 16), 100).save(tmp_path / "a.png")
     Image.new("RGBA", (16, 16), (100, 100, 100, 0)).save(tmp_path / "b.png")
-    assert pictures(tmp_path).examples(2).shape == (2, 3, 16, 16)
+    shown = pictures(tmp_path).examples(2)
+    assert shown.shape == (2, 3, 16, 16) and sorted(shown.amax(dim=(1, 2, 3)).tolist()) == pytest.approx([100 / 127.5 - 1, 1.0])
 
 
 def test_bad_data_is_named(tmp_path: Path) -> None:

@@ -133,6 +133,11 @@ def test_a_folder_of_pictures_and_a_figure(tmp_path, capsys):
         around = figures.LEFT + figures.RIGHT + figures.BAR, figures.ABOVE + figures.BELOW + page.ROOM
         width, height = (side - SCALE * room for side, room in zip(figure.size, around, strict=True))
         assert width == height, "as much of a frequency is as long either way"
+    pixels = np.asarray(Image.open(folder / "0.png").convert("RGBA")).copy()
+    pixels[:8, :, 3] = 0
+    Image.fromarray(pixels).save(folder / "0.png")
+    assert cli.run(["spectrum", str(folder), "--num", "2", "--out", str(out)]) == 0
+    assert "2 pictures of pictures (on white where transparent)" in capsys.readouterr().out
     Image.fromarray(np.zeros((8, 16, 3), np.uint8)).save(folder / "9.png")
     assert cli.run(["spectrum", str(folder), "--out", str(out)]) == 1
     assert "9.png is 16 x 8" in capsys.readouterr().err
@@ -145,7 +150,7 @@ def test_a_networks_pictures_are_those_of_its_files():
     """Of each seed, with a class drawn as everywhere, in the values that a file of the picture has."""
     network = tiny("tiny_t_cond")
     network.synthesize = lambda ws, plain=network.synthesize, **more: 3 * plain(ws, **more)  # beyond what a file holds
-    for picture, seed in zip(network_pictures(network, num=2, seed=2**32 - 1), (2**32 - 1, 0), strict=True):
+    for picture, seed in zip(network_pictures(network, num=2, seed=2**32 - 2), (2**32 - 2, 2**32 - 1), strict=True):
         z, c = (torch.from_numpy(v).float()[None] for v in draw_z(seed, network.z_dim, network.c_dim, -1))
         values = network.synthesize(network.map(z, c))[0].permute(1, 2, 0).detach().numpy()
         different = picture.permute(1, 2, 0).numpy() - tone_map(values).astype(np.float32)
@@ -405,3 +410,15 @@ def test_the_design_follows_the_selected_layer_on_screen(shown_as, monkeypatch):
         assert seen[-1].name == "L4_52_96"
         shown.ui.click("AverageSpectrum.design")
         assert seen[-1] is None
+
+
+def test_seeds_do_not_begin_again_behind_the_last_one(tmp_path, capsys):
+    from viz.analysis.average_spectrum import network_pictures
+    from viz.errors import CommandError
+
+    tiny, out = str(GOLDEN / "tiny_r.pkl"), tmp_path / "a.npz"
+    assert cli.run(["spectrum", tiny, "--num", "2", "--seed", str(2**32 - 1), "--out", str(out)]) == 1
+    assert "2 seeds from 4294967295 on go beyond the last one, 4294967295: begin at 4294967294" in capsys.readouterr().err
+    with pytest.raises(CommandError, match="beyond the last one"):
+        next(network_pictures(None, num=2, seed=2**32 - 1))
+    assert cli.run(["spectrum", tiny, "--num", "2", "--seed", str(2**32 - 2), "--out", str(out)]) == 0

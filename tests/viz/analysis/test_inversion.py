@@ -163,11 +163,20 @@ def test_a_picture_of_any_shape_gives_its_middle(tmp_path):
     pixels = np.zeros((40, 100, 3), np.uint8)
     pixels[:, 30:70] = 255
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    assert np.array_equal(read_picture(tmp_path / "wide.png", 40), np.ones((1, 3, 40, 40), np.float32))
-    assert read_picture(tmp_path / "wide.png", 16).shape == (1, 3, 16, 16)
+    assert np.array_equal(read_picture(tmp_path / "wide.png", 40)[0], np.ones((1, 3, 40, 40), np.float32))
+    assert read_picture(tmp_path / "wide.png", 16)[0].shape == (1, 3, 16, 16)
     (tmp_path / "no.png").write_text("no picture")
     with pytest.raises(CommandError, match=r"no\.png cannot be read"):
         read_picture(tmp_path / "no.png", 16)
+
+
+def test_a_transparent_picture_is_looked_for_on_white_and_that_is_said(tmp_path, capsys):
+    Image.new("RGBA", (32, 32), (200, 0, 0, 0)).save(tmp_path / "a.png")
+    target, on_white = read_picture(tmp_path / "a.png", 32)
+    assert on_white and (target == 1).all()
+    out = str(tmp_path / "a.npz")
+    assert cli.run(["invert", str(tmp_path / "a.png"), "--network", TINY, "--out", out, "--steps", "10", "--plain"]) == 0
+    assert "white was put behind it" in capsys.readouterr().err
 
 
 def test_a_photograph_stands_upright(tmp_path):
@@ -176,7 +185,7 @@ def test_a_photograph_stands_upright(tmp_path):
     pixels = np.zeros((40, 40, 3), np.uint8)
     pixels[:, :20] = 255  # its left side is stored where the top belongs
     Image.fromarray(pixels).save(tmp_path / "photo.jpg", exif=exif)
-    assert (read_picture(tmp_path / "photo.jpg", 40)[0, 0].mean(axis=1) > 0).tolist() == [True] * 20 + [False] * 20
+    assert (read_picture(tmp_path / "photo.jpg", 40)[0][0, 0].mean(axis=1) > 0).tolist() == [True] * 20 + [False] * 20
 
 
 def test_a_missing_picture_is_an_error_beside_the_picture():

@@ -266,3 +266,27 @@ def test_it_begins_only_where_settings_are_remembered(running, tmp_path):
     running.app.options = replace(options, settings_folder=None)
     assert autosave.attach(running.app) is None
     running.app.options = options
+
+
+def test_a_drag_makes_no_session_for_every_frame(running, kept, monkeypatch):
+    made, complete = [], autosave.current
+    monkeypatch.setattr(autosave, "current", lambda app: (made.append(app.state), complete(app))[1])
+    for i in range(50):
+        running.app.state = running.state.edit(Latent, x=0.01 * i)
+        running.ui.frames(1)
+    assert len(made) <= 2  # something was begun
+    after(running, kept, QUIET_S)
+    assert len(made) <= 3 and session.load(kept.file).views[0].get(Latent).x == 0.49
+
+
+def test_panels_that_were_moved_are_a_change(running, kept):
+    running.app.state = running.state.edit(Pose, x=0.1)
+    after(running, kept, 2 * QUIET_S)
+    after(running, kept, 2 * QUIET_S)
+    text = type(running.app.window.layout).text.fget(running.app.window.layout)
+    before = session.load(kept.file)
+    running.app.window.layout.restore(text.replace("SizeRef=336", "SizeRef=436"))
+    running.ui.frames(3)
+    after(running, kept, 2 * QUIET_S)
+    after(running, kept, 2 * QUIET_S)
+    assert session.load(kept.file).layout != before.layout

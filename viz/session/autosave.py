@@ -8,6 +8,7 @@ together at the next start, newest first.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import weakref
@@ -24,6 +25,7 @@ from torch_utils.file_lock import hold, let_go
 from viz.effects.session import current, show
 from viz.errors import sentence
 from viz.panels.parts import wrapped_text
+from viz.request import Frame
 from viz.session import session
 from viz.session.session import Session
 from viz.state import MOTION, Source, StateError, ViewState
@@ -36,8 +38,8 @@ NOW, LAST = "autosave.session.json", "last.session.json"
 MOST_WINDOWS = 8  # that are saved apart
 QUIET_S, LATEST_S = 1.0, 10.0  # saved when nothing has changed for that long, and in any case after so long
 WIDTH_EM = 24.0
-REOPEN = Field("Reopen", "Autosave.reopen", "Shows the view, the timeline and the workspace of last time.")
-DISMISS = Field("Not now", "Autosave.dismiss", "The menu File has it until the next start.")
+REOPEN = Field("Reopen", "Autosave.reopen", "Shows the view, the timeline and the workspace from last time.")
+DISMISS = Field("Not now", "Autosave.dismiss", "It stays in the File menu until the next start.")
 
 
 class Autosave:
@@ -58,31 +60,44 @@ class Autosave:
         self._changed_at: float | None = None  # when the oldest change came that is not saved
         self._seen_at = 0.0
         self._failed = False
-        self._looked: tuple[object, ...] | None = None  # to see cheaply that nothing has changed
-        self._panels = ""
+        self._looked: tuple[object, ...] = ()  # to see cheaply that nothing has changed
+        self._panels, self._panels_at = "", -math.inf  # and when they were looked at
+        self._app: Callable[[], App | None] = lambda: None
 
     def each_frame(self, app: App) -> None:
-        """Notes a change; saves when things are quiet, or have been restless for too long."""
-        looked, now = (app.state, app.context.film.timeline, app.settings, app.opened, app.good), self._clock()
-        panels, self._panels = self._panels, app.window.layout.text
-        same = self._looked is not None and panels == self._panels and all(a is b for a, b in zip(looked, self._looked, strict=True))
-        shown = self._seen if same and self._seen is not None else without_motion(current(app))
-        self._looked = looked
-        if self._seen is None:
-            self._saved = self._seen = shown  # the start is no change
-            self._start = work(shown)
-            return
-        if shown != self._seen:
-            if work(shown) != self._start:
-                self.offered, self._begun = None, True  # something else was begun
-            self._seen, self._seen_at = shown, now
+        """Notes a change; saves when things are quiet, or have been restless for too long. Sessions are made to be saved: for every frame
+        of a drag they would take a third of its time."""
+        looked = (app.state, app.context.film.timeline, app.settings, app.opened, *networks_of(app.good))
+        now = self._clock()
+        same = len(looked) == len(self._looked) and all(a is b for a, b in zip(looked, self._looked, strict=True))
+        moved = self._panels_moved(app, now)
+        self._looked, self._app = looked, weakref.ref(app)
+        if (moved or not same) and (self._begun or self._differs(app)):
+            self._seen_at = self._seen_at if same and self._changed_at is not None else now  # nobody knows when panels were moved
             self._changed_at = now if self._changed_at is None else self._changed_at
         if self._changed_at is not None and (now - self._seen_at >= QUIET_S or now - self._changed_at >= LATEST_S):
             self.save(app)
 
+    def _panels_moved(self, app: App, now: float) -> bool:
+        """Looked at now and then: Dear ImGui writes all that it knows of its windows for that."""
+        if now - self._panels_at < QUIET_S:
+            return False
+        before, self._panels, self._panels_at = self._panels, app.window.layout.text, now
+        return self._panels != before
+
+    def _differs(self, app: App) -> bool:
+        """Before anything was begun: whether this is another session than it was."""
+        shown, before = without_motion(current(app)), self._seen
+        self._seen = shown
+        if before is None:
+            self._saved, self._start = shown, work(shown)  # the start is no change
+        elif work(shown) != self._start:
+            self.offered, self._begun = None, True  # something else was begun
+        return before is not None and shown != before
+
     def save(self, app: App) -> None:
         """Writes what has changed. A failure is told once, and tried again with the next change."""
-        self._changed_at = None
+        self._changed_at, self._seen = None, without_motion(current(app))
         if not self._due:
             return
         try:
@@ -127,6 +142,8 @@ class Autosave:
     def close(self) -> None:
         """What has not been saved yet is."""
         try:
+            if self._changed_at is not None and (app := self._app()) is not None:
+                self._seen = without_motion(current(app))
             if self._due:
                 self._write()
         except OSError as e:
@@ -191,6 +208,11 @@ def _earlier(folder: Path, mine: int) -> list[Session]:
     return [each for each in found if worth(each)]
 
 
+def networks_of(frame: Frame | None) -> tuple[object, ...]:
+    """What is known of the networks of a frame, whose hashes a session holds."""
+    return () if frame is None else (frame.network, *(beside.frame.network for beside in frame.others.values()))
+
+
 def without_motion(shown: Session) -> Session:
     """As it is saved: what moves by itself stands still, so that an animation is no reason to save."""
     return replace(shown, views=(shown.views[0].reset(*MOTION), *shown.views[1:]))
@@ -210,7 +232,7 @@ def open_last(app: App) -> None:
     path = folder / LAST if folder is not None else None
     try:
         if path is None or not path.exists():
-            app.toasts.add("info", "There is no session of last time yet: one is kept from the next start on.")
+            app.toasts.add("info", "There is no session from last time yet; this one is offered at the next start.")
             return
         show(app, session.load(path), "last time", folder)
     except (OSError, StateError) as e:

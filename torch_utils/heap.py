@@ -8,6 +8,7 @@ settings freed blocks stay in the heap and are reused, whatever their size: the 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 
 # glibc's mallopt parameters (malloc.h)
@@ -30,3 +31,12 @@ def keep_freed_memory() -> str:
     wanted = ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, -1), (_TOP_PAD, TOP_PAD_BYTES))
     refused = [parameter for parameter, value in wanted if mallopt(parameter, value) != 1]
     return "heap that keeps freed memory" if not refused else f"the C library refused {len(refused)} of {len(wanted)} heap settings"
+
+
+def machine_bytes() -> int | None:
+    """The memory that this machine has; None where the system does not say (Windows, which refuses what it has not)."""
+    try:
+        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+    return found if found > 0 else None

@@ -1,5 +1,6 @@
 """Freed activations are reused: a frame after the first causes next to no page faults. Working memory is in large pages."""
 
+import os
 import re
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from torch_utils import native_build, native_library
+from torch_utils import heap, native_build, native_library
 from torch_utils.ops.native_conv import ScratchPool
 
 CODE = """
@@ -56,3 +57,8 @@ def test_working_memory_asks_for_large_pages():
                 flags = line.split()
     assert address % (2 << 20) == 0
     assert "hg" in flags
+
+
+@pytest.mark.skipif(os.name == "nt", reason="that system does not say")
+def test_the_memory_of_the_machine_is_that_of_the_machine():
+    assert (1 << 28) < (heap.machine_bytes() or 0) < (1 << 50)

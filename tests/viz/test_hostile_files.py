@@ -14,7 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from networks.build import build
+from networks.loading import save_safetensors
+from networks.spec import GeneratorConfig
 from tests.viz.test_app import Running
+from torch_utils import heap
 from torch_utils.atomic import atomic
 from viz import capture, settings
 from viz.effects import opening
@@ -292,3 +296,21 @@ def test_of_a_gif_only_the_end_is_read(tmp_path, monkeypatch):
         film_file.read(path)
     path.write_bytes(whole)
     assert film_file.read(path) == Session()
+
+
+def test_a_small_file_of_an_immense_network_is_refused_and_the_picture_stays(running, tmp_path, monkeypatch):
+    """Its weights are 24 kB; a picture of it takes 34 GB, which a system may lend until it ends the program."""
+    config = GeneratorConfig(8192, z_dim=8, w_dim=8, channel_base=1 << 16, channel_max=8, num_layers=4, num_critical=1, img_channels=64)
+    path = tmp_path / "immense.safetensors"
+    save_safetensors(build(config, seed=1), path)
+    monkeypatch.setattr(heap, "machine_bytes", lambda: 16 << 30)
+    before, shown = running.state, running.app.good
+    running.window.drop([path])
+    running.ui.frames(4)
+    assert running.app.frame.error.sentences == (
+        "immense.safetensors: two of its layers alone take 34 GB, and this machine has 17 GB of memory. Choose a smaller network."
+    )
+    assert running.app.good is shown and shown is not None
+    running.app.state = before
+    running.ui.frames(4)
+    assert running.app.frame.error is None

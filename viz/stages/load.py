@@ -6,6 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import torch
 
 from networks.breakage import Breakage, broken
 from networks.editing import ChannelEdit, edited
-from networks.loading import LoadCancelled, LoadedNetwork, load as load_network
+from networks.loading import LoadCancelled, LoadedNetwork, LoadError, load as load_network
 from networks.spec import ALIAS_FREE, TapInfo
+from torch_utils import heap
 from viz.request import NetworkFacts
 from viz.stages import SUPERSEDED, Run, Stage
 from viz.stages.downloads import Downloads
@@ -122,6 +124,8 @@ class NetworkStore:
             loaded = load_network(source.network, device="cpu", progress=progress, cancelled=run.load_superseded)
         except LoadCancelled:
             return SUPERSEDED
+        if device.type == "cpu":
+            check_room(loaded)
         network = loaded.network.to(device)
         ready = Ready(loaded, network, facts(loaded, device), device, (loaded.sha256, str(device), source.reload))
         self._ready[key] = ready
@@ -143,6 +147,17 @@ class NetworkStore:
         self._ready.clear()
         self._copies.clear()
         self._edited_copies.clear()
+
+
+def check_room(loaded: LoadedNetwork) -> None:
+    """Raises LoadError for a network of which not even two layers fit this machine, however small its file: a system that lends memory
+    it does not have would end the program in the middle of the first picture.
+    """
+    sizes = [4 * tap.channels * tap.size[0] * tap.size[1] for tap in loaded.network.taps]
+    needed, there = max(map(sum, pairwise(sizes)), default=0), heap.machine_bytes()
+    if there is not None and needed > there:
+        why = f"two of its layers alone take {needed / 1e9:,.0f} GB, and this machine has {there / 1e9:,.0f} GB of memory"
+        raise LoadError(Path(loaded.ref).name, why, "Choose a smaller network.")
 
 
 def _kept(copies: OrderedDict[Hashable, Ready], copy: Ready) -> Ready:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from viz.app import App
 
 FIRST_HINT = "drag the picture · right-drag to move it · 1–6 for workspaces · F1 for help"
-PREPARING = "The kernels for this machine are being prepared, which takes some seconds once; until then pictures take longer."
+PREPARING = "The kernels for this machine are being prepared, which takes some seconds, once. Until then, pictures take longer."
 HELP_EM = (84.0, 52.0)  # of the sheet of keys, where the window has room
 
 

@@ -25,7 +25,7 @@ LATENT_FILES = (".npz", ".npy", ".safetensors")
 TAB_GAP_EM = 0.15  # between the tabs of workspaces
 HINTS: dict[type, str] = {
     commands.ToggleOutput: "The picture alone, in a window of its own: for a projector or a second display. "
-    "There, a double click or F11 fills the monitor that it is on; Esc leaves that.",
+    "There, a double click or F11 fills the monitor it is on; Esc undoes that.",
 }
 NAMED_ROOM_EM = 12.0  # that their names leave for what is being done
 

@@ -25,9 +25,9 @@ CHOSEN = "break it: chosen layers"  # where the panel keeps them
 AS_IS = "as is"
 LAYERS = Field("Layers", "BreakIt.layers", "The switches below break the layers chosen here; each may be broken in its own way. Ctrl-click "
                "chooses several, Shift-click all between. ToRGB has no filters.")  # fmt: skip
-THIS = Field("On screen", "BreakIt.this_layer", "Chooses the layer that is looked at.")
+THIS = Field("On screen", "BreakIt.this_layer", "Chooses the layer on screen.")
 APPLY = Field("Apply to all", "BreakIt.apply_to_all", "Breaks all layers as the first chosen one is broken.")
-CLEAR = Field("Clear", "BreakIt.clear", "The chosen layers have no settings of their own any more: they follow all layers.")
+CLEAR = Field("Clear", "BreakIt.clear", "The chosen layers lose their own settings and follow all layers again.")
 UPSAMPLING = Field("Oversampling m", "BreakIt.upsampling", "How many times the rate is raised around the leaky ReLU. 1 lets its "
                    "harmonics fold back; 4 costs time.", symbol="m", default=0)  # fmt: skip
 SUPPORT = Field("Filter size n", "BreakIt.support", "Support of the filters, in samples of their lower rate.", symbol="n", default=0)
@@ -49,10 +49,10 @@ SUPPORTS = {0: AS_IS, 4: "4", 6: "6", 8: "8"}
 MARGINS = {-1: AS_IS, 0: "0", 2: "2", 4: "4", 6: "6", 8: "8"}
 POOLS = {"": AS_IS, "max": "max-pool", "blur": "blur-pool"}
 NO_FILTERS = "This network has no designed filters to break."
-EMPTY = "Break something below: what that costs stands here."
+EMPTY = "Break something below, and its cost appears here."
 DONE = f"over {SAMPLES} latents"
 NOTE = f"Over {SAMPLES} latents, the same for both. A network that was trained with its filters draws something else without them."
-NOT_THERE = "What is looked at has no filters."
+NOT_THERE = "The layer on screen has no filters."
 NO_OWN = "No chosen layer has settings of its own."
 ALREADY = "These are the settings of all layers."
 LABELS_EM = 8.0

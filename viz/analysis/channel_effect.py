@@ -92,15 +92,13 @@ OVERLAY = Overlay(NAME, ChannelEffect, (*LATENT, *CONDITIONS, Pose, Tap), run)
 
 ON = Field("Channel effect", "ChannelEffect.on", "Turns the channels of the layer on screen off, one at a time, and measures how much the "
            "picture changes.", default=False)  # fmt: skip
-COUNT = Field("The first", "ChannelEffect.count", "How many of them the buttons mean.", default=8, low=1, high=4096)
+COUNT = Field("The first", "ChannelEffect.count", "How many channels the buttons act on.", default=8, low=1, high=4096)
 EDIT = Field("Turn off", "ChannelEffect.edit", "Adds an edit that turns the first of them off, with the panel Edits to change it.")
 SHOW = Field("Show three", "ChannelEffect.show", "Shows the three that change the picture most as red, green and blue.")
 SORT = Field("Sort sheet", "ChannelEffect.sort", "Shows all channels in a contact sheet, those that change the picture most first.")
 KEPT = "channel effect: count"
 ROWS = 12
-NOTE = (
-    "0 dB is a change as large as the whole range of the picture. What each channel changes by itself: together they may do more, or less."
-)
+NOTE = "0 dB is a change as large as the picture's whole range. Each channel is turned off alone; together they may change more, or less."
 EMPTY = "Which channels of this layer matter: how much the picture changes when each is turned off by itself."
 NOTHING_YET = "Nothing is measured yet."
 

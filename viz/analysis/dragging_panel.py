@@ -20,12 +20,12 @@ from viz.state import Channels, DragPair, DragPoints, DragPointsView, OverlayVie
 PLACE = Field("Place points", "DragPointsView.place", "A left-drag on the picture, from a handle to its target, then places a pair. "
               "Ends can be dragged; a right-click removes the pair. Off: a drag walks on the seeds, as always.", default=False)  # fmt: skip
 START = Field("Start", "DragPoints.run", "Moves what is under the handles towards the targets, step by step, behind the picture.")
-STOP = Field("Stop", "DragPoints.run.stop", "Stands still at this step.")
-GO_ON = Field("Go on", "DragPoints.run.again", "Goes on from this step.")
+STOP = Field("Stop", "DragPoints.run.stop", "Pauses at this step.")
+GO_ON = Field("Go on", "DragPoints.run.again", "Continues from this step.")
 KEEP = Field("Keep", "DragPoints.keep_it", "Saves the latent as .npz in the captures folder and makes it the view's own, neither truncated "
-             "nor mixed nor moved. The handles stay where they have got to.")  # fmt: skip
+             "nor mixed nor moved. The handles stay where they are now.")  # fmt: skip
 DISCARD = Field("Discard", "DragPoints.discard", "Back to the picture that was dragged. The points stay.")
-RESET = Field("Reset", "DragPoints.reset", "No points, nothing dragged, all settings as they were at first.")
+RESET = Field("Reset", "DragPoints.reset", "No points, nothing dragged, default settings.")
 REMOVE = Field(icons.ICON_FA_XMARK, "DragPoints.remove", "Removes this pair.")
 LAYER = Field("Layer", "DragPoints.layer", "Whose features are followed. Late layers see details and run slowly; early ones see coarse "
               "shapes.", default="")  # fmt: skip
@@ -35,18 +35,18 @@ TRACKING_RADIUS = Field("Found within", "DragPoints.tracking_radius", "How far f
                         "widths", symbol="r2", default=0.05, low=0, high=0.25, decimals=3)  # fmt: skip
 FIRST = Field("First row", "DragPoints.first", "The first row of ws that may change. From 1 on, the pose that the network learns from row "
               "0 stays.", default=0, high=255)  # fmt: skip
-LAST = Field("Last row", "DragPoints.last", "The last row of ws that may change; −1: that of the layer. Later rows cannot matter to it.",
+LAST = Field("Last row", "DragPoints.last", "The last row of ws that may change; −1: that of the layer. Later rows do not affect it.",
              default=-1, low=-1, high=255)  # fmt: skip
-STEP_SIZE = Field("Step size", "DragPoints.step_size", "How far a step moves w, as a part of its spread.", default=0.01, low=1e-4, high=0.1,
+STEP_SIZE = Field("Step size", "DragPoints.step_size", "How far a step moves w, against its spread.", default=0.01, low=1e-4, high=0.1,
                   decimals=4, logarithmic=True)  # fmt: skip
-STEPS = Field("Steps", "DragPoints.steps", "It ends after this many, unless all handles have arrived before.", default=200, low=1,
+STEPS = Field("Steps", "DragPoints.steps", "Ends after this many, or earlier when all handles have arrived.", default=200, low=1,
               high=10_000)  # fmt: skip
-SIDE = Field("Must stay", "DragPoints.keep", "The side of a circle on the picture that shall not change. Its centre and its rim can be "
+SIDE = Field("Must stay", "DragPoints.keep", "The side of a circle on the picture that should not change. Its centre and its rim can be "
              "dragged while points are placed.", default="")  # fmt: skip
 SIDES = {"": "nothing", "inside": "inside", "outside": "outside"}
 WEIGHT = Field("Weight", "DragPoints.weight", "How much staying counts against moving.", symbol="λ", default=3.0, low=0, high=100,
                decimals=1, power=3)  # fmt: skip
-EMPTY = "Tick “Place points”, then drag on the picture from what shall move to where it shall go."
+EMPTY = "Tick “Place points”, then drag on the picture from what should move to where it should go."
 ENDED = "It has ended: keep it, move a target, or allow more steps."
 LIMITS = (
     "Handles follow features, not things: give them something distinct. A straight edge can slide along itself, and the bundled landscapes "

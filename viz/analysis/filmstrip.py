@@ -95,7 +95,7 @@ OVERLAY = Overlay(NAME, Filmstrip, (*LATENT, *CONDITIONS, Pose), run)
 
 ON = Field("Filmstrip", "Filmstrip.on", "Shows every layer of the network, all at the scale of the picture. Click one to look at it.",
            default=False)  # fmt: skip
-EMPTY = "All layers side by side, registered to the image, by their principal components. The mouse is marked in all of them."
+EMPTY = "All layers side by side, registered to the image, by their principal components. The cursor is marked in all of them."
 LABEL_EM, SMALLEST_EM, LARGEST_EM = 1.5, 5.0, 16.0
 GROUND, FRAME, CROSS = (0.07, 0.07, 0.07), theme.ACCENT, (1.0, 1.0, 1.0)
 

@@ -76,9 +76,9 @@ OVERLAY = Overlay(NAME, Filters, (), run)
 
 # ---------------------------------------------------------------------------------------------------- control
 
-ON = Field("Filters", "Filters.on", "Draws the filters of the layer that is looked at, from the taps that the network holds, and the "
+ON = Field("Filters", "Filters.on", "Draws the filters of the layer on screen, from the taps that the network holds, and the "
            "design of all layers.", default=False)  # fmt: skip
-EMPTY = "Taps, frequency responses and design of every layer: figures 4a and 4c of the paper for this network."
+EMPTY = "Taps, frequency responses and design of every layer: Figures 4a and 4c of the paper for this network."
 NOTHING = "This network has no designed filters: its layers go up with fixed taps and down not at all."
 NO_FILTER = "no filter: the rate stays"
 UP, DOWN = plots.series_color(0), plots.series_color(1)

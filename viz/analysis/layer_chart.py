@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NAME = "by layer"
 COLUMN = (
     "How well the layer follows this pose: its own variance over the error, in dB. "
-    "EQ-T and EQ-R put the square of the full range (2) in the variance's place, which is more the less contrast a picture has."
+    "EQ-T and EQ-R have the square of the full range (2) in place of the variance, which is larger, the more so at low contrast."
 )
 
 

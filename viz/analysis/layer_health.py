@@ -83,7 +83,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         health = Health(spec.name, *_against(outputs, float(spec.out_sampling_rate)), clamped, largest, (), spec.out_channels)
         found = (*found, replace(health, dead=dead_channels(outputs[0][0], float(spec.out_sampling_rate))))
         x, chain = outputs[0], outputs[2]
-        column = LayerColumn("16 bit, dB", "The layer's detail over what 16 bits change in it, those of earlier layers included, in dB.",
+        column = LayerColumn("16 bit, dB", "The layer's detail over what 16 bits change in it, in earlier layers too, in dB.",
                              {health.name: health.chain_db for health in found})  # fmt: skip
         yield OverlayResult(found, len(found) / len(network.synthesis.specs), columns=(column,))
 

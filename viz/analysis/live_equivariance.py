@@ -147,7 +147,7 @@ HELP = {
 }
 
 OFF = "How well the network follows its pose: each picture against the unposed one, moved or turned likewise. ∞ would be perfect."
-DEFORMED = "no figure of the paper, whose networks need only follow shifts and turns; the operators are those of EQ-R"
+DEFORMED = "not a metric of the paper, whose networks need only follow shifts and turns; the operators are those of EQ-R"
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:

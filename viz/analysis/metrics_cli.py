@@ -164,7 +164,7 @@ def as_text(facts: dict[str, Any], kinds: Sequence[Kind]) -> str:
         spread = f"  95 % interval {interval[0]:.2f} to {interval[1]:.2f}" if interval else ""
         lines.append(f"{LABELS[kind]:<10}{value:>12}{spread}")
     if all(facts[kind] is None for kind in kinds):
-        lines.append("This network has no input grid to transform, or its pictures are too small to compare or hold what is no number.")
+        lines.append("This network has no input grid to transform, or its pictures are too small to compare, or not finite.")
     return "\n".join(lines)
 
 

@@ -61,7 +61,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
     arguments = {**posed_conditions(run), "memo": layer_memo(run)}
     steps = steps_of(ready.network, run.inputs["latent"].ws, tap, arguments)
     if not math.isfinite(float(steps.activated.power.sum())):
-        raise CommandError(f"{tap.name} computes what is no number (NaN or infinity), which has no spectrum.")
+        raise CommandError(f"{tap.name} computes values that are not finite (NaN or infinity), which have no spectrum.")
     shares = harmonics(steps, tap.spec.out_sampling_rate)
     yield OverlayResult(Inside(tap.name, curves_of(steps), marks(tap), shares, steps.channels, tap.channels))
 
@@ -92,11 +92,11 @@ OVERLAY = Overlay(NAME, Nonlinearity, (*LATENT, *CONDITIONS, Pose, Tap), run)
 
 # ---------------------------------------------------------------------------------------------------- control
 
-ON = Field("Nonlinearity", "Nonlinearity.on", "Repeats the selected layer step by step: upsampling, leaky ReLU, filter, downsampling.",
+ON = Field("Nonlinearity", "Nonlinearity.on", "Repeats the layer on screen step by step: upsampling, leaky ReLU, filter, downsampling.",
            default=False)  # fmt: skip
-EMPTY = "The harmonics that the selected layer's leaky ReLU makes, and what its filter leaves of them to fold back."
+EMPTY = "The harmonics that the leaky ReLU of the layer on screen makes, and what its filter leaves of them to fold back."
 BEYOND = "Share of power beyond s/2 after"
-NONE = "No layer up to the selected one has a filtered nonlinearity."
+NONE = "No layer up to the one on screen has a filtered nonlinearity."
 COLORS = {UPSAMPLED: 0, ACTIVATED: 1, FILTERED: 2, DOWNSAMPLED: 3}
 
 

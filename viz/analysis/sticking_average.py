@@ -106,7 +106,7 @@ def neighbour_in_z(run: Run) -> Callable[[int], Any]:
 
     ready, options, styles = run.inputs["load"], run.view.get(Sticking), run.inputs["latent"]
     if not styles.seeds:
-        raise CommandError("A latent out of a file is no seed whose z is known: choose w, or shifts of the pose.")
+        raise CommandError("The z of a latent from a file is not known: choose w, or shifts of the pose.")
     truncation, network = run.view.get(Truncation), ready.network
     class_index = run.view.get(LATENT[0]).class_index
     cutoff = None if truncation.cutoff < 0 else truncation.cutoff
@@ -145,9 +145,9 @@ OVERLAY = Overlay(NAME, Sticking, (*LATENT, *CONDITIONS, Pose), run)
 
 # ---------------------------------------------------------------------------------------------------- control
 
-ON = Field("Average", "Sticking.on", "Averages pictures from a neighbourhood of the latent; any change begins anew.", default=False)
+ON = Field("Average", "Sticking.on", "Averages pictures from a neighbourhood of the latent; any change starts over.", default=False)
 NUM = Field("Pictures", "Sticking.num", "How many pictures are averaged.", default=64, low=2, high=100_000)
-STRENGTH = Field("Radius", "Sticking.strength", "Standard deviation of the neighbourhood, as a part of that of all latents.",
+STRENGTH = Field("Radius", "Sticking.strength", "Standard deviation of the neighbourhood, as a fraction of that of all latents.",
                  default=0.25, low=0, high=1, decimals=3, power=2)  # fmt: skip
 SPACE = Field(
     "Gaussian in",
@@ -189,7 +189,7 @@ def texts(kept: Kept | None, reason: str = "") -> tuple[str, str, str]:
     if kept is None:
         return "detail kept", MISSING, reason or OFF
     share = number_text(None if kept.share is None else 100 * kept.share, "%")
-    note = "100 % for detail that never moves, 0 % for detail that is elsewhere in every picture. Shifts of the pose tell most."
+    note = "100 % for detail that never moves, 0 % for detail that is elsewhere in every picture. Shifts of the pose show it best."
     if kept.share is None and kept.count > 1:
         note = "Pictures hold next to nothing there, less than the measurement lets through from coarser detail."
     return f"detail kept, from {number_text(kept.low, decimals=0)} cycles per image", share, note

@@ -20,7 +20,7 @@ from viz.state import CompareView, OverlayView, ViewState
 SCALE_EM = (11.0, 0.6)
 STEPS = 32
 NOT_KEPT = "Not kept yet: measurements are of the picture below."
-KEEP_FIRST = "What is on screen is not kept yet: {0} keeps it. Without the overlay, files are of the picture below."
+KEEP_FIRST = "What is on screen is not kept yet: {0} keeps it. Take the overlay away to save the picture below."
 
 
 def offered(frame: Frame | None) -> dict[str, OverlayImage]:

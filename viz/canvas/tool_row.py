@@ -39,7 +39,7 @@ def tool_row(state: ViewState, name: str, tools: Sequence[Tool]) -> ViewState:
     em, spacing = imgui.get_font_size(), imgui.get_style().item_spacing.x
     imgui.set_cursor_pos_x(MARGIN_EM * em)
     room = imgui.get_content_region_avail().x - MARGIN_EM * em
-    more = Field(icons.ICON_FA_ELLIPSIS, f"Toolbar.more.{name}", "The tools that have no room here.")
+    more = Field(icons.ICON_FA_ELLIPSIS, f"Toolbar.more.{name}", "Tools that do not fit here.")
     shown = fitting([tool.width(em) for tool in tools], room, spacing, Tool(more, lambda field, state: state).width(em))
     for i, tool in enumerate(tools[:shown]):
         if i:

@@ -163,7 +163,7 @@ def not_shared(view: ViewState, first: NetworkFacts, other: NetworkFacts, number
         missing = which if first.has_noise else "the first"
         notes.append(f"Noise: {missing} network has no noise inputs.")
     if view.get(EditActivations).missing(other.taps) and edited_in(view, number) == view.get(EditActivations):
-        notes.append(f"Edits: {which} network has not all of their layers and channels.")
+        notes.append(f"Edits: {which} network does not have all of their layers and channels.")
     layer = view.get(Tap).layer
     if not own.own_layer and layer and layer not in {tap.name for tap in other.taps}:
         notes.append(f"Layer: {layer} is not in {which} network; {same_layer(layer, first, other) or 'its image'} is as far along.")

@@ -151,13 +151,13 @@ def _truncated(view: ViewState, catalogue: Catalogue) -> ViewState:
 PRESETS: tuple[Choice, ...] = (
     Choice("pair", "StyleGAN2 beside R", "Config R, and beside it StyleGAN2 trained on the same data (rung B: with Fourier features, so "
            "that it can be moved).", _networks(stylegan2_beside_r), "No StyleGAN2 network of the same data is bundled."),
-    Choice("ladder", "A ladder: B, T, R", "Three rungs of the same data: StyleGAN2 with Fourier features, then T, then R. Move them: what "
-           "sticks to the pixels grows less from rung to rung.", _networks(ladder), "No three rungs of the same data are bundled."),
+    Choice("ladder", "A ladder: B, T, R", "Three rungs of the same data: StyleGAN2 with Fourier features, then T, then R. Move them: from "
+           "rung to rung, less sticks to the pixels.", _networks(ladder), "No three rungs of the same data are bundled."),
     Choice("filters", "Plain, broken filters", "This network as it is, with nearest-neighbour filters, and without oversampling "
            "around its nonlinearities (as in the panel Break it).", _broken_beside_plain),
 )  # fmt: skip
 SAME_NETWORK: tuple[Choice, ...] = (
     Choice("seed", "Next seed", "The same network at the next seed.", _next_seed),
-    Choice("unmoved", "Not moved", "The same network where it is not moved or turned.", _unmoved, "Nothing is moved."),
+    Choice("unmoved", "Not moved", "The same network, neither moved nor turned.", _unmoved, "Nothing is moved."),
     Choice("truncated", "Other truncation", "The same network under another truncation.", _truncated),
 )

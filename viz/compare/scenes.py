@@ -12,10 +12,10 @@ from viz.state import Latent, LatentPath, OwnLatent, Pose, Tap, Unwarp, ViewStat
 
 LATENTS, POSES, LAYERS, NETWORKS = "different latents", "different poses", "different layers", "different networks"
 SENTENCES = {
-    LATENTS: "The two views show different latents, so they draw different pictures: their distance says nothing else.",
+    LATENTS: "The two views show different latents, so they draw different pictures: their distance says no more than that.",
     POSES: "The two views are posed differently, so their distance is that of the motion. Untransform (U) undoes both.",
-    LAYERS: "The two views show different layers, which have nothing to be compared sample by sample.",
-    NETWORKS: "These networks were trained apart: the same latent is another picture, and a channel another feature, in each. "
+    LAYERS: "The two views show different layers, which cannot be compared sample by sample.",
+    NETWORKS: "These networks were trained apart: in each, the same latent is another picture, and a channel another feature. "
     "Their distance says no more than that. What each measures by itself (equivariance, sticking, flow) can be compared.",
 }  # fmt: skip
 

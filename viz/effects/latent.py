@@ -62,7 +62,7 @@ def open_latent(app: App, path: Path) -> None:
     app.state = app.state.reset(LatentPath).put(own)
     more = f", the first of {latents.count}" if latents.count > 1 else ""
     also = acting_on_rows(app.state) if latents.kind != "z" else ""
-    app.toasts.add("info", f"Latent {latents.kind} of {path.name}{more}. Walking on the seeds leaves it.{also}")
+    app.toasts.add("info", f"Latent {latents.kind} of {path.name}{more}. Walking through the seeds leaves it.{also}")
 
 
 def acting_on_rows(state: ViewState) -> str:

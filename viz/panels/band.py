@@ -14,17 +14,17 @@ from viz.state import BandFilter, ViewState
 
 HIGHEST = 512.0  # of the sliders, in cycles per image; values beyond can be typed into a saved view
 
-ON = Field("Band filter", "BandFilter.on", "Shows only a band of frequencies of what the Layers panel has chosen.", default=False)
+ON = Field("Band filter", "BandFilter.on", "Shows only a band of frequencies of the picture or of the layer on screen.", default=False)
 ERROR = Field("Of the error", "BandFilter.error", "Shows only the band of the error map of the Equivariance panel.", default=False)
 LOW = Field("From", "BandFilter.low", "Where the band begins; 0 keeps the mean.", "cycles / image", default=8.0, low=0, high=HIGHEST,
             decimals=1, power=2)  # fmt: skip
 HIGH = Field("To (0: all)", "BandFilter.high", "Where the band ends.", "cycles / image", default=0.0, low=0, high=HIGHEST, decimals=1,
              power=2)  # fmt: skip
-SOFTNESS = Field("Softness", "BandFilter.softness", "Width of the band's edges, as a part of their frequency; sharp edges ring.",
+SOFTNESS = Field("Softness", "BandFilter.softness", "Width of the band's edges, as a fraction of their frequency; sharp edges ring.",
                  default=0.25, low=0, high=1, decimals=2)  # fmt: skip
 OCTAVE = Field("Octave", "BandFilter.octave", "Bands that add up to the whole picture.", default="")
 RESET = Field("Reset", "BandFilter.reset", "The defaults, switched off.")
-OFF = "Shows only these frequencies of the picture, or of the layer. The slow ones are shapes and colours, the fast ones fine detail."
+OFF = "Shows only these frequencies of the picture, or of the layer. Low ones are shapes and colours, high ones fine detail."
 EMPTY = "Nothing lies between these frequencies: the band ends before it begins."
 
 

@@ -24,7 +24,7 @@ MODE = Field("", "Channels.mode", "Three channels as red, green and blue; one ch
 MODES = {"rgb": "three", "single": "one", "sheet": "all", "pca": "PCA", "phase": "phase"}
 SORT = Field("Order", "Channels.sort", "Which channels come first: by number; by energy (variance inside the image); by equivariance error "
              "(of the pose, or of a shift by 1.5 samples while there is none); by the share of power beyond f_c; or as "
-             "the panel Channel effect has ranked them.",
+             "the panel Channel effect ranks them.",
              default="number")  # fmt: skip
 SORTS = {
     "number": "by number",
@@ -35,15 +35,15 @@ SORTS = {
 }
 FIRST = Field("Channel", "Channels.first", "The channel shown, or the first of three. Drag, or − and = on the keyboard.", default=0,
               speed=0.05)  # fmt: skip
-PREVIOUS = Field("−", "Channels.previous", "The channel before.")
-NEXT = Field("+", "Channels.next", "The channel after.")
-FREE = Field("Free choice", "Channels.free", "Any three channels instead of three in a row.", default=False)
+PREVIOUS = Field("−", "Channels.previous", "The previous channel.")
+NEXT = Field("+", "Channels.next", "The next channel.")
+FREE = Field("Free choice", "Channels.free", "Any three channels, instead of three consecutive ones.", default=False)
 TRIPLE = tuple(
     Field("", f"Channels.triple.{i}", f"The channel shown as {name}.", speed=0.05) for i, name in enumerate(("red", "green", "blue"))
 )
 PAGE = Field("Page", "Channels.sheet_page", "Which channels the contact sheet shows.", default=0, speed=0.05)
-PREVIOUS_PAGE = Field("−", "Channels.previous_page", "The page before.")
-NEXT_PAGE = Field("+", "Channels.next_page", "The page after.")
+PREVIOUS_PAGE = Field("−", "Channels.previous_page", "The previous page.")
+NEXT_PAGE = Field("+", "Channels.next_page", "The next page.")
 ON_SCREEN = Field("On screen", "Channels.shown", "The channels that the picture was made of.")
 TURN_OFF = Field("Turn off", "Channels.turn_off", "Turns the channels on screen off before the next layer sees them, or on again: an edit "
                  "with gain 0 (panel Edits). In the sheet: right-click a channel.")  # fmt: skip
@@ -58,7 +58,7 @@ GAIN = Field("Gain", "Tone.gain_db", "Brightens or darkens what is shown by a fa
 OFFSET = Field("Offset", "Tone.offset", "Added after the gain.", default=0.0, low=-2, high=2)
 SIGNED = Field("Range", "Tone.signed", "The values that are shown from black to white, or over the whole colormap.", default=True)
 RANGES = {True: "−1 to 1", False: "0 to 1"}
-COLORMAP = Field("Colours", "Tone.colormap", "From values to colours, where one channel is shown. Diverging: blue below zero, red above.",
+COLORMAP = Field("Colours", "Tone.colormap", "How values become colours where one channel is shown. Diverging: blue below zero, red above.",
                  default="gray")  # fmt: skip
 RESET = Field("Reset", "Channels.reset", "The first three channels, as they are.")
 RESET_EM = 3.5
@@ -134,7 +134,7 @@ def _first(state: ViewState, total: int, reason: str) -> ViewState:
     last = max(0, total - {"rgb": 3, "phase": 2}.get(channels.mode, 1)) if total >= 3 else total - 1
     free = channels.mode == "rgb" and channels.triple
     shown = min(channels.first, last)
-    new = _steps((FIRST, PREVIOUS, NEXT), shown, last, reason or ("Three channels are chosen freely below." if free else ""))
+    new = _steps((FIRST, PREVIOUS, NEXT), shown, last, reason or ("Three channels are chosen one by one below." if free else ""))
     return state if new == shown else state.edit(Channels, first=new)
 
 

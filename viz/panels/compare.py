@@ -24,23 +24,21 @@ ON = Field("Compare", "Compare.on", "Shows further views beside this one, driven
 SWAP = Field(f"{icons.ICON_FA_RIGHT_LEFT} Swap", "Compare.swap", "The first view and the chosen one change places.")
 ADD = Field(f"{icons.ICON_FA_PLUS} Add a view", "Compare.add", "One more view, up to four: a sibling of the networks on show, or a copy of "
             "the last view, to be changed.")  # fmt: skip
-REMOVE = Field(icons.ICON_FA_XMARK, "Compare.remove", "Without the {which} view; those behind it move up.")
+REMOVE = Field(icons.ICON_FA_XMARK, "Compare.remove", "Removes the {which} view; those after it move up.")
 CHOSEN = Field("", "CompareView.other", "The view whose own values are below, and that wipe, flip, difference and Swap act with, together "
                "with the first. Shift+X goes on to the next.", default=2)  # fmt: skip
 NETWORK = Field("Network", "network", "A file, an address or a name; empty: the same network.", default="")
 CHOOSE = Field("", "choose", "Bundled and recent networks.")
-MODE = Field("", "CompareView.mode", "Side by side; a divider to drag; one in the place of the other (hold X for the other one); or the "
+MODE = Field("", "CompareView.mode", "Side by side; a divider to drag; one in place of the other (hold X for the other one); or the "
              "chosen view minus first. Shift+V goes on to the next.", default="side")  # fmt: skip
-COLUMNS = Field("Columns", "CompareView.columns", "Of views side by side; auto makes them as large as the window allows (in files: one "
+COLUMNS = Field("Columns", "CompareView.columns", "Views in a row; auto makes them as large as the window allows (in files: one "
                 "row, and two by two for four).", default=0)  # fmt: skip
-SECOND = Field(
-    "Other view", "CompareView.second", "Shows the chosen view in the place of the first. X, held, shows the other one.", default=False
-)
-GAIN = Field("Gain", "CompareView.gain_db", "Of the difference, whose zero is mid-grey.", "dB", default=0.0, low=-20, high=80, decimals=1)
+SECOND = Field("Other view", "CompareView.second", "Shows the chosen view in place of the first. Hold X for the other one.", default=False)
+GAIN = Field("Gain", "CompareView.gain_db", "Gain of the difference; zero is mid-grey.", "dB", default=0.0, low=-20, high=80, decimals=1)
 CAPTIONS = Field("Captions", "CompareView.captions", "Saved pictures say below which network is which, how far they are apart, the seed "
                  "and the pose. Films and values go without.", default=False)  # fmt: skip
 PSNR = "PSNR"
-RESET = Field("Reset", "Compare.reset", "Nothing beside this view.")
+RESET = Field("Reset", "Compare.reset", "Closes all other views.")
 KINDS: tuple[type, ...] = (*OTHERS.values(), *OWN_BREAKS.values(), CompareView)
 OFF = "Shows up to three views beside this one, of the same latent, pose and layer. V begins, or the box above, or a pair of networks here."
 ONE_STEP = "Only the difference has a gain of its own."

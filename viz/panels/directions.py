@@ -17,8 +17,8 @@ from viz.state import Direction, Directions, ViewState
 
 AMOUNT = Field("", "Direction.amount", "How far w moves: x in w' = w + x σ v.", "σ", default=0.0, low=-10, high=10, power=2)
 FIRST = Field("", "Direction.first", "The first row of ws that is moved.", default=0)
-LAST = Field("", "Direction.last", "The last row of ws that is moved. At its end: to the last one, also of the next network.")
-REMOVE = Field(icons.ICON_FA_XMARK, "Direction.remove", "No longer moves along this direction.")
+LAST = Field("", "Direction.last", "The last row of ws that is moved. At its end: up to the last row of any network.")
+REMOVE = Field(icons.ICON_FA_XMARK, "Direction.remove", "Removes this direction.")
 NUMBER = Field("Component", "Directions.number", "Which principal component to add: 0 is the direction in which w varies most.")
 ADD = Field("Add", "Directions.add", "Adds a slider for this component.")
 OWN_NUMBER = Field("Own", "Directions.own_number", "Which direction of the file to add, counted from 0.")
@@ -27,7 +27,7 @@ FILE = Field("Own file", "Directions.file", "Directions of your own: .npy, .npz 
              "w_dim] with a row for each input. Dropped on the window, a file is taken as such if its name says “direction”.")  # fmt: skip
 OPEN = Field(f"{icons.ICON_FA_FOLDER_OPEN} Open…", "Directions.open", "Chooses a file of directions.")
 SAVE = Field("Save latent", "Directions.save", "Saves the latent as it is now, moved, as ws (.npz) in the captures folder.")
-RESET = Field("Reset", "Directions.reset", "Moves along nothing.")
+RESET = Field("Reset", "Directions.reset", "Removes all directions.")
 EMPTY = "Add a component: its slider moves w along the direction in which it varies most, then second most, and so on."
 MOVES_POSE = "Row 0 feeds the input: moving it also changes the pose that the network learns from w. From row 1 on, the pose stays."
 NEXT, NEXT_OWN = "directions: next", "directions: next own"  # where the panel keeps the numbers typed

@@ -19,15 +19,15 @@ from viz.request import NetworkFacts, Picture
 from viz.state import Channels, Edit, EditActivations, Tap, ViewState
 
 CHOSEN, WRONG = "edits: chosen", "edits: wrong"  # what the panel keeps: which edit is changed below, and what was typed in vain
-ON = Field("", "Edit.on", "Whether this edit acts.", default=True)
+ON = Field("", "Edit.on", "Switches this edit on or off.", default=True)
 EDIT = Field("", "Edit.select", "The controls below change this edit. Edits act in this order.")
-UP = Field(icons.ICON_FA_ARROW_UP, "Edit.up", "Acts before the one above.")
+UP = Field(icons.ICON_FA_ARROW_UP, "Edit.up", "Moves this edit up, before the one above.")
 REMOVE = Field(icons.ICON_FA_XMARK, "Edit.remove", "Removes this edit.")
 ADD = Field("Add", "EditActivations.add", "Adds an edit, of the channels on screen where a layer is on screen: a gain of 1, which changes "
             "nothing yet.")  # fmt: skip
 RESET = Field("Reset", "EditActivations.reset", "The network as it is: no edits.")
-HERE = Field("On screen", "Edit.here", "Takes the layer and the channels that are on screen. In a contact sheet that is its page, in its "
-             "order: the channels with most energy, say.")  # fmt: skip
+HERE = Field("On screen", "Edit.here", "Takes the layer and the channels on screen. From a contact sheet, that is its page, in its "
+             "order: the channels with the most energy, for example.")  # fmt: skip
 LAYERS = Field("Layers", "Edit.layer_list", "Which layers: all, L3, L3-L5, or several with commas; input. In StyleGAN2 b16 or "
                "b16.conv1.")  # fmt: skip
 CHANNELS = Field("Channels", "Edit.channel_list", "Which channels: all, 12, or 12-40,77.")
@@ -56,10 +56,10 @@ SCALE = Field("Scale", "Edit.scale", "Enlarges the channels about the middle of 
 EMPTY = (
     "Nothing is edited. Add an edit, or turn channels off where you see them: in the panel Channels, or with a right-click in its sheet."
 )
-MOVED = "Band-limited, at the layer's own rate; what comes from beyond its margin is 0."
+MOVED = "Band-limited, at the layer's own rate; what comes from beyond the layer's margin is 0."
 NOT_HERE = "This network has no such layer or channel, so the edit changes nothing."
 NO_LAYER = "Show a layer with a nonlinearity (panel Layers) first."
-MIXED = "Principal components are no channels."
+MIXED = "Principal components are not channels."
 LABELS_EM = 6.0
 
 

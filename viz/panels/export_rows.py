@@ -16,16 +16,16 @@ from viz.session.session import Session, kept_settings
 from viz.state import OverlayView, ViewState
 
 WHAT = Field("", "Export.what", "What the film shows. Sticking: the picture, the mean around it and the slice, as in the paper's "
-             "Figure 1. Whole window: as it stands, in this workspace.", default="picture")  # fmt: skip
+             "Figure 1. Whole window: as it is now, in this workspace.", default="picture")  # fmt: skip
 KIND = Field("", "Export.kind", "The kind of file. EXR: float values, the image as linear light.", default="mp4")
-SIZE = Field("", "Export.size", "Output pixels for one of the picture, and the width of one picture; resampled by our own Lanczos filter. "
+SIZE = Field("", "Export.size", "Output pixels per pixel of the picture, and the width that gives; resampled by our own Lanczos filter. "
              "The window is drawn larger.")  # fmt: skip
 WIDTH = Field("", "Export.width", "Width of the window in the film.", "px", default=1600, low=640, high=8192)
 HEIGHT = Field("", "Export.height", "Height of the window in the film.", "px", default=900, low=360, high=8192)
 EXPORT = Field(
     "Export", "Export.start", "Renders every frame in the background and writes the film to the captures folder, with the session inside."
 )
-CANCEL = Field("Stop", "Export.cancel", "Stops after the frame in hand. What is there is kept, and the export can go on.")
+CANCEL = Field("Stop", "Export.cancel", "Stops after the current frame. What is there is kept, and the export can go on.")
 RESUME = Field("Go on", "Export.resume", "Goes on with this export where it was.")
 DISCARD = Field("Discard", "Export.discard", "Removes the frames kept for this film; those of a sequence stay.")
 SAVE = Field("Save session", "Export.session", "Saves views, timeline and settings as JSON. Opening the file brings them back.")

@@ -16,7 +16,7 @@ from viz.state import SEEDS_PER_ROW, Latent, LatentMotion, OwnLatent, ViewState
 
 SEED = Field(
     "Seed", "Latent.seed",
-    "The nearest seed of the lattice. One step to the right is the next seed, one step down is 100 seeds on. Typing goes to that seed.",
+    "The nearest seed of the lattice. One step to the right is the next seed, one step down is 100 seeds on. Type a seed to go to it.",
     default=0, low=-(2**32 - 1), high=2**32 - 1,
 )  # fmt: skip
 OFFSET = {

@@ -18,7 +18,7 @@ COLUMNS = (
     ("s", "Sampling rate, in samples per image width."),
     ("f_c", "Cutoff frequency of the layer's low-pass filter, in cycles per image width."),
     ("Margin", "Samples around the image on each side."),
-    ("Type", "What the layer's numbers are on a graphics card; the processor always takes 32 bits."),
+    ("Type", "The type of the layer's numbers on a graphics card; the processor always computes in 32 bits."),
 )
 KEYS_HINT = "[ and ] go to the layer before and after."
 COLUMNS_HINT = "[ and ] change the layer; measurements add columns."

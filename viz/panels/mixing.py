@@ -10,13 +10,13 @@ from viz.request import NetworkFacts
 from viz.state import Mixing, MixingMotion, ViewState
 
 SEED = Field("Seed", "Mixing.seed", "The seed whose styles replace the ticked rows.", default=1000, high=2**32 - 1)
-AMOUNT = Field("Amount", "Mixing.amount", "How far the ticked rows go to the seed above: 0 leaves them, 1 takes its style whole.",
+AMOUNT = Field("Amount", "Mixing.amount", "How far the ticked rows go towards the seed above: 0 leaves them, 1 takes its style whole.",
                default=1.0)  # fmt: skip
 ANIMATE = Field("Animate", "MixingMotion.on", "Goes through the seeds one after another.", default=False)
 SPEED = Field("", "MixingMotion.seeds_per_s", "How fast the animation changes the seed.", "seeds/s", default=2.0, low=0, high=60,
               decimals=1, power=2)  # fmt: skip
-NO_ROWS = "Tick rows: the layers that they feed take their style from the seed above. Early rows shape, late rows colour."
-RESET = Field("Reset", "Mixing.reset", "Seed 1000, no row ticked, the whole way, no animation.")
+NO_ROWS = "Tick rows: the layers that they feed take their style from the seed above. Early rows change shapes, late rows colours."
+RESET = Field("Reset", "Mixing.reset", "Seed 1000, no row ticked, full amount, no animation.")
 ROW_WIDTH_EM = 3.2
 
 
@@ -80,7 +80,7 @@ def _choices(rows: tuple[int, ...], facts: NetworkFacts) -> tuple[int, ...]:
     for i, (label, name, wanted, text) in enumerate(presets):
         if i:
             imgui.same_line()
-        if button(Field(label, f"Mixing.{name}", text), disabled="" if rows != tuple(wanted) else "It is so already."):
+        if button(Field(label, f"Mixing.{name}", text), disabled="" if rows != tuple(wanted) else "That is so already."):
             rows = tuple(wanted)
     return rows
 

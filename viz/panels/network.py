@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 REF = Field("", "Source.network", "A file, an address or the name of a network. Enter opens it.")
 HINT = "file, URL or name"
 OPEN = Field(f"{icons.ICON_FA_FOLDER_OPEN} Open…", "Network.open", "Chooses a file: a network, a saved view or a captured picture. "
-             "O does the same; so does dropping a file on the window.")  # fmt: skip
+             "O does the same, as does dropping a file on the window.")  # fmt: skip
 RELOAD = Field(f"{icons.ICON_FA_ROTATE_RIGHT} Reload", "Network.reload", "Reads the network's file again.")
 COPY_HASH = Field(icons.ICON_FA_COPY, "Network.copy_hash", "Copies the whole SHA-256 of the file.")
 LABEL_EM = 6.0
@@ -91,10 +91,10 @@ def detail_rows(facts: NetworkFacts) -> tuple[tuple[Field, str], ...]:
         ("Name", facts.name, facts.ref),
         ("Configuration", f"{facts.config_name}, {kinds.get(facts.kind, facts.kind)}", "The configuration of the paper's ladder (A to R)."),
         ("Picture", f"{facts.resolution} × {facts.resolution} px", "Size of the finished picture."),
-        ("Parameters", f"{facts.parameters:,}".replace(",", " "), "Numbers that were learned."),
+        ("Parameters", f"{facts.parameters:,}".replace(",", " "), "How many numbers were learned."),
         ("z, c, w", f"{facts.z_dim}, {facts.c_dim or MISSING}, {facts.w_dim}", "Dimensions of the latent z, the class c and the style w."),
         ("Rows of ws", str(facts.num_ws), "Inputs for styles: one row of ws for each."),
-        ("Layers", str(len(facts.taps)), "Places that can be looked at."),
+        ("Layers", str(len(facts.taps)), "How many layers can be looked at."),
         ("Computed on", facts.device, "Where the network's numbers are."),
         ("File", facts.path.replace("\\", "/").rsplit("/", 1)[-1] or MISSING, facts.path),
         ("Size", size_text(facts.size_bytes or None), "Size of the file."),

@@ -10,11 +10,11 @@ from viz.panels import PanelContext
 from viz.state import OwnLatent, ViewState
 
 FILE = Field("From file", "OwnLatent.file", "The file of latents that is shown in place of the seeds.")
-INDEX = Field("Number", "OwnLatent.index", "Which latent of the file, counted from 0; the last one beyond its end.", default=0, low=0,
+INDEX = Field("Number", "OwnLatent.index", "Which latent of the file, counted from 0; beyond its end, the last one.", default=0, low=0,
               high=10**6)  # fmt: skip
 KIND = Field("Taken as", "OwnLatent.space", "A file may hold the same latent as z, w and ws.", default="")
 KINDS = {"": "as it says", "z": "z", "w": "w", "ws": "ws"}
-LEAVE = Field("Back to the seeds", "OwnLatent.leave", "Shows the lattice of seeds again. So does any move on it.")
+LEAVE = Field("Back to the seeds", "OwnLatent.leave", "Shows the lattice of seeds again, as any move on it does.")
 
 
 def rows(state: ViewState, context: PanelContext) -> ViewState:

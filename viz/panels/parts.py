@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 NO_NETWORK = "No network is loaded yet."
 NO_GRID = "This network has no Fourier input, so there is no grid to move or rotate."
-ALL_DEFAULT = "Everything here has its default."
+ALL_DEFAULT = "Everything here is at its default."
 FAST_PER_EM = 0.02  # image widths, or turns, for dragging by one pixel, times the font size
 SLOW_PER_EM = 0.0004
 EVEN, BY_CONTENT = imgui.TableFlags_.sizing_stretch_same, imgui.TableFlags_.sizing_stretch_prop  # how columns share the width

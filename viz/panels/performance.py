@@ -22,7 +22,7 @@ from viz.state import Device, ViewState
 UI = Field("Window", "Timing.ui", "Time to draw a frame of the window: mean, the slowest of a hundred, and frames per second.")
 RENDER = Field("Picture", "Timing.render", "Time to compute a picture: mean, the slowest of a hundred, and pictures per second.")
 MEMORY = Field("Remembered", "Timing.memory", "Results of layers and stages that are kept, so that a change computes only what it touches.")
-LAYERS = Field("Layers run", "Timing.layers", "Layers that the last picture really computed; the others were remembered.")
+LAYERS = Field("Layers run", "Timing.layers", "Layers that the last picture actually computed; the others were remembered.")
 DEVICE = Field("Device", "Device.device", "Where pictures are computed. Auto: a CUDA card, else Apple's, else the processor.",
                default="auto")  # fmt: skip
 DEVICES = ("auto", "cpu", "cuda", "mps")

@@ -32,7 +32,7 @@ MOVE = {
     "y": Field("Down", "Pose.y", "Moves the picture down by moving the input grid.", "widths", symbol="t_y", default=0.0,
                low=-gestures.FAR, high=gestures.FAR, decimals=4, speed=0.0005),
 }  # fmt: skip
-LIMIT = Field("Limit", "Pose.limit", "The network has not learned what lies further from the middle; the grid stops there.")
+LIMIT = Field("Limit", "Pose.limit", "The network has not learned what lies farther from the middle, so the grid stops there.")
 TURN = Field("Rotate", "Pose.turns", "Rotates the picture by rotating the input grid; positive is counter-clockwise.", "°", symbol="α",
              default=0.0, low=-180, high=180, decimals=2, speed=0.1)  # fmt: skip
 SCALE = Field("Scale", "Pose.scale", "Enlarges the picture by enlarging the input grid, around its middle. The paper asks no network to "
@@ -65,7 +65,7 @@ LEARNED = Field("Learned pose", "LearnedPose.mode", "The pose that the network d
                 symbol="r_c, r_s, t_x, t_y", default="own")  # fmt: skip
 LEARNED_MODES = {"own": "of each latent", "average": "of the mean w", "identity": "none", "fixed": "locked, to be edited"}
 LOCKED = {
-    "turns": Field("  turn", "LearnedPose.turns", "The rotation in place of the learned one.", "°", symbol="r_c, r_s", default=0.0,
+    "turns": Field("  turn", "LearnedPose.turns", "The rotation that replaces the learned one.", "°", symbol="r_c, r_s", default=0.0,
                    low=-180, high=180, decimals=2, speed=0.1),
     "x": Field("  right", "LearnedPose.x", "The movement in place of the learned one.", "widths", symbol="t_x", default=0.0,
                low=-gestures.FAR, high=gestures.FAR, decimals=4, speed=0.0005),

@@ -23,15 +23,15 @@ LOOP = Field("Loop", "Timeline.loop", "Starts again at the end.", default=False)
 ADD = Field("Add", "Timeline.add", "Puts a keyframe with what is on screen at the playhead (replaces one that stands there).")
 COPY = Field(icons.ICON_FA_COPY, "Timeline.duplicate", "Copies the selected keyframe to the playhead.")
 DELETE = Field(icons.ICON_FA_TRASH, "Timeline.delete", "Takes the selected keyframe away.")
-REVERSE = Field("Reverse", "Timeline.reverse", "Turns the whole timeline round.")
+REVERSE = Field("Reverse", "Timeline.reverse", "Reverses the whole timeline.")
 UNDO = Field(icons.ICON_FA_ARROW_ROTATE_LEFT, "Timeline.undo", "Takes back the last change of the timeline.")
 REDO = Field(icons.ICON_FA_ARROW_ROTATE_RIGHT, "Timeline.redo", "Makes the change again.")
 TIME = Field("", "Timeline.time", "When the selected keyframe is shown.", "s", high=86400, decimals=3)
-EASING = Field("", "Timeline.easing", "How it goes on from the selected keyframe to the next. Spline passes through the neighbours without "
+EASING = Field("", "Timeline.easing", "How values go from the selected keyframe to the next. Spline passes through the neighbours without "
                "a kink; hold waits and jumps.", default="linear")  # fmt: skip
 SHORT_WAY = Field("Short way", "Timeline.short_way", "Angles turn the short way round to the next keyframe. Off: as they are, also "
                   "whole turns.", default=True)  # fmt: skip
-PRESET = Field("", "Timeline.preset", "A ready-made path that starts at what is on screen; takes the place of the timeline.", default="")
+PRESET = Field("", "Timeline.preset", "A ready-made path that starts at what is on screen; it replaces the timeline.", default="")
 SECONDS = Field("", "Timeline.seconds", "Length of a ready-made path.", "s", default=4.0, low=0.1, high=600, decimals=1, speed=0.05)
 CLOSING = Field("", "Timeline.closing_s", "Time from the last keyframe back to the first. 0: the last one is the first again.", "s",
                 default=0.0, high=600, decimals=2, speed=0.02)  # fmt: skip
@@ -66,10 +66,10 @@ def _transport(state: ViewState, film: Film) -> None:
         film.edit(replace(line, loop=loop))
     _keyframe_buttons(state, film, nothing)
     beside(UNDO)
-    if button(UNDO, disabled="" if film.past else "Nothing to take back."):
+    if button(UNDO, disabled="" if film.past else "There is nothing to undo."):
         film.undo()
     beside(REDO)
-    if button(REDO, disabled="" if film.future else "Nothing to make again."):
+    if button(REDO, disabled="" if film.future else "There is nothing to redo."):
         film.redo()
 
 

@@ -13,7 +13,7 @@ from viz.state import Noise, NoiseMotion, Truncation, ViewState
 PSI = Field("Truncation", "Truncation.psi", "Pulls w towards its mean: at 0 every seed gives the mean picture, at 1 nothing is changed.",
             symbol="ψ", default=1.0, low=-1, high=2)  # fmt: skip
 CUTOFF = Field("Rows", "Truncation.cutoff", "How many rows of ws are truncated, counted from the coarsest. At its end: all rows, "
-               "also of the next network.", "rows")  # fmt: skip
+               "of any network.", "rows")  # fmt: skip
 NOISE = Field("Noise", "Noise.mode", "The noise inputs of each layer: as stored in the network, none, or drawn from a seed.",
               default="const")  # fmt: skip
 MODES = {"const": "stored", "none": "none", "random": "drawn"}

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from viz.app import App
 
 WIDTH_EM, MARGIN_EM = 20.3, 0.3  # within the left side
-BEGIN = Field("Begin", "Tour.begin", "Two minutes with the bundled networks. Your view can be had back with Ctrl+Z.")
+BEGIN = Field("Begin", "Tour.begin", "Two minutes with the bundled networks. Ctrl+Z brings your view back.")
 NOT_NOW = Field("Not now", "Tour.not_now", "It stays in the Help menu.")
-BACK = Field("Back", "Tour.back", "The step before.")
+BACK = Field("Back", "Tour.back", "The previous step.")
 NEXT = Field("Next", "Tour.next", "The next step.")
 FINISH = Field("Finish", "Tour.finish", "The tour ends; what is on screen stays.")
 STOP = Field("Stop", "Tour.stop", "The tour ends here; what is on screen stays.")

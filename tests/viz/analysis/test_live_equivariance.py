@@ -67,7 +67,7 @@ def test_the_input_follows_a_scaled_pose_and_the_layers_need_not():
     assert by_layer["input"] > 45 and by_layer["L6_84_96"] < 20
     result, _ = measured(VIEW.put(pose))
     title, _, note = live.texts(result.values)
-    assert result.values.deformed and "EQ-R" not in title and "no figure of the paper" in note
+    assert result.values.deformed and "EQ-R" not in title and "not a metric of the paper" in note
 
 
 def test_an_error_on_a_log_scale_has_its_sign_and_decades():

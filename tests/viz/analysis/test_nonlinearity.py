@@ -57,7 +57,7 @@ def test_a_layer_that_computes_no_numbers_is_told_in_a_sentence(monkeypatch, cap
     nothing = view_spectrum(torch.full((4, 4), math.nan))
     monkeypatch.setattr(inside, "steps_of", lambda *_: inside.Steps(nothing, nothing, nothing, nothing, 1))
     assert cli.run(["nonlinearity", TINY_R, "--out", str(tmp_path / "a.png")]) == 1
-    assert "computes what is no number (NaN or infinity)" in capsys.readouterr().err
+    assert "computes values that are not finite (NaN or infinity)" in capsys.readouterr().err
 
 
 def test_the_share_of_all_layers_is_that_of_each():

@@ -65,7 +65,7 @@ def turn(file: Path, timeout_s: float, done: Callable[[], bool]) -> Iterator[Non
         import fcntl
 
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle = file.open("wb")
+        handle = file.open("ab")  # nothing is cut off: in a shared folder it may be a link to anything
     except (ImportError, OSError):
         yield
         return

@@ -23,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from . import own_code
 from .atomic import atomic
 from .native_build import APPLICATION
 
@@ -208,12 +209,16 @@ def machine_code(kernel: Kernel, capability: int, *, compiler: Compiler | None =
     target = compiler.target(capability)
     key = hashlib.sha256(repr((_sources_digest(), kernel, target, compiler.version)).encode()).hexdigest()[:32]
     path = folder / f"{kernel.name}-{target}-{key}"
-    kept = _read(path)
+    foreign = own_code.why_not_own(folder.parent, folder)
+    kept = None if foreign else _read(path)
     if kept is not None:
         return kept
     started = time.perf_counter()
     code = compiler.compile(kernel, target).code
     log.info("compiled %s for %s with %s in %.2f s (once)", kernel.entry, target, compiler.version, time.perf_counter() - started)
+    if foreign:
+        log.warning("a compiled kernel is not kept: %s; set XDG_CACHE_HOME to a folder of your own", foreign)
+        return code
     try:
         _write(path, code)
     except OSError as error:
@@ -222,6 +227,8 @@ def machine_code(kernel: Kernel, capability: int, *, compiler: Compiler | None =
 
 
 def _read(path: Path) -> bytes | None:
+    if not own_code.is_own(path):
+        return None
     try:
         content = path.read_bytes()
     except OSError:
@@ -234,3 +241,4 @@ def _write(path: Path, code: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as new:
         new.write_bytes(hashlib.sha256(code).hexdigest().encode() + code)
+    path.chmod(0o644)  # whatever the umask: `own_code` takes none that others may write

@@ -29,6 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from . import own_code
 from .children import run, turn
 
 log = logging.getLogger(__name__)
@@ -255,6 +256,7 @@ def _seal(path: Path) -> None:
         digest = hashlib.sha256(file.read()).hexdigest()
         if platform.system() == "Linux":  # elsewhere, code signatures allow nothing after the end
             file.write(_SEAL + digest.encode())
+        path.chmod(0o755)  # whatever the umask: `own_code` takes no library that others may write
         file.flush()
         os.fsync(file.fileno())
 
@@ -276,28 +278,42 @@ def find_or_build(*, timeout_s: float = TIMEOUT_S, fresh: bool = False) -> Path:
         return prebuilt
     family = f"{platform.system()}-{platform.machine()}-{digest}".lower()
     root = cache_dir()
+    _require_own(root.parent, root)
     try:
         toolchain = find_toolchain()
     except NativeUnavailable:
-        earlier = [] if fresh else [path for path in root.glob(f"{family}-*/{library_name()}") if is_whole(path)]
+        kept = () if fresh else root.glob(f"{family}-*/{library_name()}")
+        earlier = [path for path in kept if not own_code.why_not_own(path.parent) and _is_ours(path)]
         if not earlier:
             raise
         return earlier[0]  # built when there was still a compiler
     directory = root / f"{family}-{toolchain.key()}"
+    _require_own(directory)
     path = directory / library_name()
     before = _stamp(path) if fresh else None
 
     def there() -> bool:
-        return _stamp(path) != before and is_whole(path)
+        return _stamp(path) != before and _is_ours(path)
 
     if there():
         return path
     with turn(directory / ".turn", WAIT_S, there):
         if there():  # another start has built it meanwhile
             return path
+        _require_own(root.parent, root, directory)  # once more: they may just have been made, with anybody's rights
         build(directory, timeout_s=timeout_s)
     _prune(root, keep=directory)
     return path
+
+
+def _require_own(*folders: Path) -> None:
+    if why := own_code.why_not_own(*folders):
+        raise NativeUnavailable(f"{why}: {own_code.ADVICE}")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether there is a whole library that nobody else can have put there."""
+    return own_code.is_own(path) and is_whole(path)
 
 
 def _stamp(path: Path) -> int | None:

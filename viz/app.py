@@ -18,7 +18,7 @@ from gui_utils.libraries import imgui
 from gui_utils.texture import ByteTexture, Pool
 from gui_utils.window import Window, WindowOptions
 from networks.loading import catalogue
-from viz import chrome, keyboard, settings, undo, workspaces
+from viz import chrome, keyboard, playing, settings, undo, workspaces
 from viz.canvas.canvas import Canvas
 from viz.effects import effects, export as export_effects, figure as figure_effects, latent as latent_effects, opening, saving
 from viz.effects.file_dialog import FileDialog
@@ -139,7 +139,7 @@ class App:
         self._carry_out()
         self.images.end_frame()
         animated = leave_path(self.state, animate(self.state, dt))
-        self.state = self.context.film.advance(animated, dt)
+        self.state = playing.played(self, animated, dt)
         undo.observe(self, in_gesture=self._in_gesture())
         if (question := self._question()) != self.submitted:
             self._ask(question)

@@ -154,6 +154,11 @@ class Lent:
         """What it has switched on, unless that was switched off by hand."""
         return self.kind if self.kind is not None and state.get(self.kind).on else None
 
+    def kept(self, before: ViewState, after: ViewState) -> ViewState:
+        """`after` with what it had switched on in `before`: whoever made it knows nothing of workspaces."""
+        kind = self.on(before)
+        return after if kind is None else after.edit(kind, on=True)
+
     def taken_back(self, state: ViewState) -> tuple[ViewState, Lent]:
         """A view in which no workspace measures."""
         return (state if self.kind is None else state.edit(self.kind, on=False)), Lent(declined=self.declined)

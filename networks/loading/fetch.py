@@ -54,7 +54,7 @@ def fetch(place: CachedDownload, title: str, watch: Watch) -> None:
 @contextlib.contextmanager
 def _exclusive(place: CachedDownload, title: str) -> Iterator[None]:
     """One download of a file at a time, also among processes (where the system has locks)."""
-    with place.file.with_name(place.file.name + ".lock").open("wb") as lock:
+    with place.file.with_name(place.file.name + ".lock").open("ab") as lock:  # "ab": a link there loses nothing
         try:
             import fcntl
         except ImportError:  # Windows
@@ -92,6 +92,8 @@ def _receive(place: CachedDownload, title: str, watch: Watch) -> None:
 
 def _part_of(place: CachedDownload) -> Part:
     """What an earlier try has left and a server can be asked to continue."""
+    if place.partial.is_symlink():  # none of ours: in a shared folder it may lead to any file of this user's
+        place.partial.unlink()
     have = place.partial.stat().st_size if place.partial.exists() else 0
     origin = read_json(place.partial_origin)
     validator, total = origin.get("validator"), origin.get("total")

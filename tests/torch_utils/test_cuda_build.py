@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from tests.torch_utils.test_native import layer_of
-from torch_utils import cuda_build, cuda_driver
+from torch_utils import cuda_build, cuda_driver, own_code
 from torch_utils.cuda_build import ARCHITECTURES, Binary, Compiler, CudaUnavailable, Kernel
 from torch_utils.ops import backends, cuda_banded, use
 from torch_utils.ops.cuda import filtered_lrelu_plan
@@ -186,6 +186,19 @@ def test_damaged_code_is_never_used(tmp_path, damage):
     path.write_bytes(damage(path.read_bytes()))
     assert cuda_build.machine_code(kernel, 90, compiler=compiler, folder=tmp_path) == b"code for sm_90"
     assert len(compiled) == 2
+
+
+def test_code_that_somebody_else_may_have_put_there_is_not_used(tmp_path, caplog, monkeypatch):
+    compiler, compiled = counting()
+    kernel, folder = Kernel("bias_act", (("TYPE", "Float32"),)), tmp_path / "cuda"
+    cuda_build.machine_code(kernel, 90, compiler=compiler, folder=folder)
+    (path,) = folder.iterdir()
+    path.chmod(0o666)
+    assert cuda_build.machine_code(kernel, 90, compiler=compiler, folder=folder) == b"code for sm_90"
+    assert len(compiled) == 2 and path.stat().st_mode & 0o777 == 0o644
+    monkeypatch.setattr(own_code, "trusted", lambda: (path.stat().st_uid + 1,))
+    assert cuda_build.machine_code(kernel, 90, compiler=compiler, folder=folder) == b"code for sm_90"
+    assert len(compiled) == 3 and "belongs to another user" in caplog.text
 
 
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path, caplog):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from torch_utils import children, native_build, native_library
+from torch_utils import children, native_build, native_library, own_code
 from torch_utils.native_build import NativeUnavailable, build, library_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -327,6 +327,48 @@ def test_a_cache_that_cannot_be_written_is_a_reason_not_a_crash(own_cache):
     own_cache.write_text("a file where the folder should be")
     with pytest.raises(NativeUnavailable, match="cannot write"):
         native_library.library()
+
+
+def test_a_library_that_another_user_put_into_a_shared_cache_is_not_opened(own_cache, monkeypatch):
+    path = native_build.find_or_build()
+    stranger = (path.stat().st_uid + 1,)  # to whom all that is there is foreign
+    with monkeypatch.context() as patch:
+        patch.setattr(own_code, "trusted", lambda: stranger)
+        patch.setattr(native_library, "_open", lambda _: pytest.fail("opened"))
+        with pytest.raises(NativeUnavailable, match=r"belongs to another user: .* set XDG_CACHE_HOME to a folder of your own"):
+            native_library.library()
+    assert native_library.library(retry=True).af_level() == 0
+
+
+@pytest.mark.parametrize("no_compiler", [False, True])
+def test_a_file_that_others_may_have_written_is_built_again(own_cache, monkeypatch, no_compiler):
+    path = native_build.find_or_build()
+    path.chmod(0o777)
+    before = path.stat().st_ino
+    if no_compiler:
+        monkeypatch.setattr(native_build, "find_toolchain", lambda: (_ for _ in ()).throw(NativeUnavailable("none")))
+        with pytest.raises(NativeUnavailable, match="none"):
+            native_build.find_or_build()
+    else:
+        assert native_build.find_or_build() == path and path.stat().st_ino != before
+        assert not path.stat().st_mode & 0o022
+
+
+def test_nobody_else_may_write_into_the_cache_whatever_the_umask(own_cache):
+    before = os.umask(0)
+    try:
+        path = native_build.find_or_build()
+    finally:
+        os.umask(before)
+    assert not any(place.stat().st_mode & 0o022 for place in (own_cache, path.parent, path))
+
+
+def test_waiting_for_ones_turn_cuts_nothing_off(tmp_path):
+    (tmp_path / "letter").write_text("dear all")
+    (tmp_path / ".turn").symlink_to(tmp_path / "letter")
+    with children.turn(tmp_path / ".turn", 1.0, lambda: False):
+        pass
+    assert (tmp_path / "letter").read_text() == "dear all"
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from tests.viz.test_app import START, Running
 from viz import commands
 from viz.export.film import Film
 from viz.history import History
-from viz.state import Pose, ViewState
+from viz.state import Latent, Pose, Spectrum, View, ViewState
 from viz.timeline import timeline
 from viz.timeline.timeline import Keyframe
 from viz.undo import Order, make_again, observe, take_back
@@ -157,3 +157,49 @@ def test_undo_while_the_timeline_plays_brings_back_what_was_there_and_nothing_is
     running.ui.frames(3)
     assert not film.playing and app.state.get(Pose).x == pytest.approx(played, abs=0.01)
     assert len(app.history.past) == 1
+
+
+@pytest.mark.window
+def test_what_is_changed_while_the_timeline_plays_pauses_it_and_is_a_step_of_its_own(running):
+    """A drag on the picture was overwritten by the timeline's next frame."""
+    app, film = running.app, running.app.context.film
+    film.edit(timeline.Timeline((Keyframe(0.0, START), Keyframe(2.0, START.edit(Pose, x=0.4)))))
+    running.ui.frames(1)
+    film.play()
+    running.ui.frames(10)
+    played = app.state
+    area = app.canvas.placement.area
+    middle = (area.x + area.width / 2, area.y + 0.9 * area.height)
+    running.ui.drag(middle, (middle[0] + 100, middle[1]))
+    running.ui.frames(2)
+    assert not film.playing and app.state.get(Latent).x > START.get(Latent).x + 0.1
+    assert app.state.get(Pose).x >= played.get(Pose).x > 0
+    assert any("The timeline is paused" in entry.text for entry in app.toasts.log.entries)
+    stopped_at = app.state.get(Pose)
+    app.context.emit(commands.Undo())
+    running.ui.frames(2)
+    assert app.state.get(Latent) == START.get(Latent) and app.state.get(Pose) == stopped_at
+    app.context.emit(commands.Undo())
+    running.ui.frames(2)
+    assert app.state == START
+
+
+@pytest.mark.window
+def test_zoom_and_workspaces_leave_the_timeline_playing(running):
+    """And what a workspace measures by itself goes on: the timeline's next frame switched it off."""
+    app, film = running.app, running.app.context.film
+    film.edit(timeline.Timeline((Keyframe(0.0, START), Keyframe(60.0, START.edit(Pose, x=0.4)))))
+    running.ui.frames(1)
+    film.play()
+    running.ui.frames(2)
+    app.state = app.state.edit(View, zoom=2.0)
+    running.ui.frames(2)
+    app.context.emit(commands.ChooseWorkspace(3))
+    running.ui.frames(5)
+    assert film.playing and app.state.get(View).zoom == 2.0 and app.state.get(Spectrum).on
+    app.context.emit(commands.ChooseWorkspace(1))
+    running.ui.frames(2)
+    assert film.playing and not app.state.get(Spectrum).on
+    app.state = app.state.edit(Spectrum, on=True)
+    running.ui.frames(2)
+    assert not film.playing and app.state.get(Spectrum).on

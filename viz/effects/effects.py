@@ -135,4 +135,5 @@ def _choose_workspace(app: App, number: int) -> None:
     undo.observe(app, in_gesture=False)
     app.state, app.lent = app.lent.moved(app.state, app.settings.workspace, number)
     app.history = replace(app.history, present=app.state, lent=app.lent.kind)  # it is no step to undo
+    app.context.film.shown = app.state  # nor a change that makes the timeline pause
     app.choose_workspace(number)

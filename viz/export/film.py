@@ -26,6 +26,7 @@ class Film:
     stopped: Any = None  # the ExportJob that was stopped or failed, as long as it can go on, or a LeftOver
     looked: bool = False  # for films that a run before was killed over
     told: bool = False  # about one
+    shown: ViewState | None = None  # what it played last, while it plays
     _noted: Timeline = field(default_factory=Timeline)
 
     def edit(self, timeline: Timeline) -> None:
@@ -80,7 +81,12 @@ class Film:
         if not self.timeline.keyframes:
             return state
         view = self.timeline.at(self.time_s).reset(*MOTION)
-        return view if len({k.view.get(View) for k in self.timeline.keyframes}) > 1 else view.put(state.get(View))
+        self.shown = view if self.moves_zoom else view.put(state.get(View))
+        return self.shown
+
+    @property
+    def moves_zoom(self) -> bool:
+        return len({k.view.get(View) for k in self.timeline.keyframes}) > 1
 
 
 def leave_path(before: ViewState, after: ViewState) -> ViewState:

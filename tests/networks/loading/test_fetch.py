@@ -307,3 +307,15 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(site, cache_folder):
     cache_folder.write_text("a file in the way")
     with pytest.raises(LoadError, match="could not be written"):
         load(site.url)
+
+
+def test_links_in_a_shared_cache_lead_nowhere(site, cache_folder, tmp_path):
+    """Somebody else's links under the names of a lock and of a part: what they lead to was cut off, and then filled with the download."""
+    mine = tmp_path / "letter"
+    mine.write_text("dear all")
+    place = download_of(site.url)
+    cache_folder.mkdir(parents=True, exist_ok=True)
+    for name in (place.partial, place.file.with_name(place.file.name + ".lock")):
+        name.symlink_to(mine)
+    assert load(site.url).path.read_bytes() == DATA
+    assert mine.read_text() == "dear all"

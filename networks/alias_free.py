@@ -51,7 +51,10 @@ class AliasFreeGenerator(Generator):
         self.taps = _taps(self.synthesis)
 
     def with_layers(self, source: FourierInput, layers: Sequence[FilteredLayer]) -> AliasFreeGenerator:
-        """A generator with this input and these layers in place of its own, and everything else shared; this one stays as it is."""
+        """A generator with this input and these layers in place of its own, and everything else shared; this one stays as it is.
+
+        Its picture has as many pixels as the last layer says.
+        """
         synthesis = shared_copy(self.synthesis, type(self.synthesis))
         synthesis.specs = tuple(layer.spec for layer in layers)
         synthesis.input = source
@@ -59,6 +62,7 @@ class AliasFreeGenerator(Generator):
             synthesis.add_module(layer.spec.name, layer)
         twin = shared_copy(self, type(self))
         twin.synthesis, twin.taps, twin._identity = synthesis, _taps(synthesis), type(self._identity)()
+        twin.img_resolution = layers[-1].spec.out_size[0]
         return twin
 
     def _steps(self, conditions: Conditions) -> list[Step]:

@@ -2,7 +2,8 @@
 
 A broken network is another network that shares every weight with the whole one; the whole one is never written to. What is exchanged
 are the filters of some layers (their oversampling m, support n, window, cutoff), their margins, their downsampling (by max-pooling, as
-in classifiers, or by Zhang's blur-pooling), and what is added is fixed noise, as StyleGAN2 has it.
+in classifiers, or by Zhang's blur-pooling), the sampling rate of all (`networks.rates`), and what is added is fixed noise, as StyleGAN2
+has it.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ from torch import Tensor
 
 from networks.alias_free import AliasFreeGenerator
 from networks.filters import DESIGNS, design
-from networks.fourier_input import FourierInput
 from networks.generator import Generator
 from networks.layer_rule import centred_padding
 from networks.layers import FilteredLayer
+from networks.rates import HIGHEST, LOWEST, at_rate, input_at
 from networks.sharing import shared_copy
-from networks.spec import LayerSpec
+from networks.spec import InputSpec, LayerSpec
 from torch_utils import ops
 
 POOLS = ("max", "blur")
 BLUR = (0.25, 0.5, 0.25)  # the binomial filter between max-pooling and subsampling (Zhang 2019)
+MOST_PIXELS_ON_CPU = 1024  # on each side, at a raised sampling rate
 HIGHEST_CUTOFF = 0.98  # of half the filter's rate: nothing can be cut off beyond
 
 
@@ -75,16 +77,28 @@ class Breakage(Breaks):
     """What is done to which layers. `layers` are the numbers (0 for L0) that the common fields mean; empty means all.
 
     `own` are layers with settings of their own, whole: nothing of the common ones is done to them. ToRGB has no filters and is left
-    alone. Where every layer gets a smaller margin, the input gets the largest of them.
+    alone. Where every layer gets a smaller margin, the input gets the largest of them. `rate_octaves` changes the sampling rate of the
+    whole network (`networks.rates.at_rate`), before anything else is done to a layer; supports and margins stay in samples of before.
     """
 
     layers: tuple[int, ...] = ()
     own: tuple[LayerBreakage, ...] = ()
+    rate_octaves: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not LOWEST <= self.rate_octaves <= HIGHEST:
+            raise BreakageError(f"rate_octaves is {self.rate_octaves}, but must be from {LOWEST} to {HIGHEST}")
 
     @staticmethod
     def of_fields(fields: Mapping[str, Any]) -> Breakage:
         """From plain values, such as a saved view has: layers with settings of their own are mappings."""
         return Breakage(**{**fields, "own": tuple(LayerBreakage(**own) for own in fields.get("own", ()))})
+
+    @property
+    def samples(self) -> int:
+        """How many there are now where there was one."""
+        return 1 << max(self.rate_octaves, 0)
 
     def of(self, index: int, spec: LayerSpec) -> LayerBreakage:
         """What is done to layer `index`."""
@@ -121,12 +135,18 @@ def broken(network: Generator, breakage: Breakage) -> AliasFreeGenerator:
     """The same weights with other signal processing. Raises BreakageError for a network that has none to break (StyleGAN2)."""
     if not isinstance(network, AliasFreeGenerator):
         raise BreakageError(f"a {network.config.family} generator has no designed filters to break")
-    old = network.synthesis.specs
-    source = _input(network.synthesis.input, [breakage.of(i, spec).margin for i, spec in enumerate(old) if not spec.is_torgb])
-    specs = altered_specs(old, source.spec.size, breakage, default_support=network.config.filter_size)
-    pairs = enumerate(zip(old, specs, strict=True))
-    layers = [_layer(network.synthesis.layer(before), after, breakage.of(index, before)) for index, (before, after) in pairs]
-    return network.with_layers(source, layers)
+    if breakage.rate_octaves and any(network.synthesis.layer(spec).use_noise for spec in network.synthesis.specs):
+        raise BreakageError("layers of this network add noise images, which are made for one sampling rate: it cannot be run at another")
+    raised = network.img_resolution * breakage.samples
+    if raised > max(MOST_PIXELS_ON_CPU, network.img_resolution) and network.w_avg.device.type == "cpu":
+        raise BreakageError(
+            f"the picture would have {raised} x {raised} pixels; without a GPU {MOST_PIXELS_ON_CPU} a side is the most, for memory"
+        )
+    grid, rated = at_rate(network.config, network.synthesis.input.spec, network.synthesis.specs, breakage.rate_octaves)
+    grid = _cropped(grid, [breakage.of(i, spec).margin * breakage.samples for i, spec in enumerate(rated) if not spec.is_torgb])
+    specs = altered_specs(rated, grid.size, breakage, default_support=network.config.filter_size)
+    layers = [_layer(network.synthesis.layer(spec), spec, breakage.of(index, spec)) for index, spec in enumerate(specs)]
+    return network.with_layers(input_at(network.synthesis.input, grid), layers)
 
 
 def altered_specs(
@@ -136,7 +156,7 @@ def altered_specs(
     found = []
     for index, spec in enumerate(specs):
         own = breakage.of(index, spec)
-        altered = spec if own == LayerBreakage(index) else _altered(spec, own, default_support)
+        altered = spec if own == LayerBreakage(index) else _altered(spec, own, default_support, breakage.samples)
         altered = replace(altered, in_size=in_size)
         low, high = centred_padding(
             in_size[0] + spec.conv_kernel - 1,
@@ -149,13 +169,13 @@ def altered_specs(
     return tuple(found)
 
 
-def _altered(spec: LayerSpec, breakage: LayerBreakage, default_support: int) -> LayerSpec:
+def _altered(spec: LayerSpec, breakage: LayerBreakage, default_support: int, samples: int) -> LayerSpec:
     fastest = max(spec.in_sampling_rate, spec.out_sampling_rate)
     temporary = fastest * (power_of_two(breakage.upsampling) or spec.tmp_sampling_rate // fastest)
     up, down = temporary // spec.in_sampling_rate, temporary // spec.out_sampling_rate
-    support = breakage.support or default_support
+    support = (breakage.support or default_support) * samples
     shift, highest = 2**breakage.cutoff_octaves, HIGHEST_CUTOFF * temporary / 2
-    size = spec.out_size[0] if breakage.margin < 0 else min(spec.out_size[0], spec.out_sampling_rate + 2 * breakage.margin)
+    size = spec.out_size[0] if breakage.margin < 0 else min(spec.out_size[0], spec.out_sampling_rate + 2 * breakage.margin * samples)
     return replace(
         spec,
         tmp_sampling_rate=temporary,
@@ -182,15 +202,13 @@ def _reach(spec: LayerSpec, breakage: LayerBreakage) -> int:
     return spec.down_factor if breakage.pool == "max" else spec.down_factor + len(BLUR) - 1
 
 
-def _input(source: FourierInput, margins: list[int]) -> FourierInput:
-    """The Fourier input on a smaller grid, where the margins of all layers are made smaller."""
+def _cropped(grid: InputSpec, margins: list[int]) -> InputSpec:
+    """A smaller grid for the Fourier input, where the margins of all layers are made smaller."""
     margin = -1 if min(margins, default=-1) < 0 else max(margins)
-    size = tuple(min(side, round(source.sampling_rate) + 2 * max(margin, 0)) for side in source.spec.size)
-    if margin < 0 or size == source.spec.size:
-        return source
-    twin = shared_copy(source, FourierInput)
-    twin.spec = replace(source.spec, size=(size[0], size[1]))
-    return twin
+    if margin < 0:
+        return grid
+    width, height = (min(side, round(grid.sampling_rate) + 2 * margin) for side in grid.size)
+    return replace(grid, size=(width, height))
 
 
 def _layer(layer: FilteredLayer, spec: LayerSpec, breakage: LayerBreakage) -> FilteredLayer:

@@ -97,7 +97,7 @@ class NetworkFacts:
 
     def same_weights(self, other: NetworkFacts | None) -> bool:
         """Whether the other is this network too, perhaps broken on purpose: that changes what its layers are like, not what it learned."""
-        return other is not None and replace(other, taps=self.taps) == self
+        return other is not None and replace(other, taps=self.taps, resolution=self.resolution) == self
 
     def tap(self, name: str) -> TapInfo:
         """The tap of this name, which may be short; the finished image for "" or an unknown name."""

@@ -137,7 +137,7 @@ def _errors(network: Any, draws: Sequence[Draw], kinds: Sequence[Kind], stop: St
     import torch
 
     with torch.inference_mode():
-        ws = network.map(*_latents(network, draws))
+        ws = network.map(*latents_of(network, draws))
     bases = yield from synthesized(network, ws, stop)
     found = []
     for w, base, draw in zip(ws.split(1), bases, draws, strict=True):
@@ -152,7 +152,8 @@ def _errors(network: Any, draws: Sequence[Draw], kinds: Sequence[Kind], stop: St
     return found
 
 
-def _latents(network: Any, draws: Sequence[Draw]) -> tuple[torch.Tensor, torch.Tensor | None]:
+def latents_of(network: Any, draws: Sequence[Draw]) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """z [N, z_dim] and c [N, c_dim] (None without classes) of these samples, where the network lies."""
     import torch
 
     place = network.w_avg.device

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from networks.measures.comparison import Kind
-from networks.measures.metrics import Measurement, measure
+from networks.measures.comparison import Kind, psnr_db
+from networks.measures.metrics import Measurement, draw_sample, latents_of, measure
 from viz.analysis import Overlay
 from viz.request import OverlayResult
 from viz.state import BreakIt, Device, EditActivations
@@ -30,10 +30,14 @@ TIMINGS = 3  # of each network; the shortest counts
 
 @dataclass(frozen=True)
 class Toll:
-    """The whole and the broken network so far, over the same samples; seconds for one picture."""
+    """The whole and the broken network so far, over the same samples; seconds for one picture.
+
+    `likeness`: PSNR in dB of the broken network's pictures against the whole one's, on the coarser of both grids; inf for no difference.
+    """
 
     whole: Measurement | None = None
     broken: Measurement | None = None
+    likeness: float | None = None
     whole_s: float | None = None
     broken_s: float | None = None
 
@@ -65,13 +69,18 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         return
     edits = run.view.get(EditActivations).at_taps(ready.whole.facts.taps)  # by the names that the taps of the whole network have
     networks = with_edits(ready.whole.network, edits), ready.network
-    total, done, toll = TIMINGS + SAMPLES, 0, Toll()
+    total, done, toll = TIMINGS + 2 * SAMPLES, 0, Toll()
     for _ in range(TIMINGS):
         seconds = []
         for network in networks:
             seconds.append((yield from _seconds(network, run)))
         whole_s, broken_s = (min(new, old or new) for new, old in zip(seconds, (toll.whole_s, toll.broken_s), strict=True))
         toll, done = replace(toll, whole_s=whole_s, broken_s=broken_s), done + 1
+        yield OverlayResult(toll, done / total)
+    errors: list[float] = []
+    for index in range(SAMPLES):
+        errors.append((yield from _error(networks, index, run)))
+        toll, done = replace(toll, likeness=psnr_db(sum(errors), len(errors))), done + 1
         yield OverlayResult(toll, done / total)
     broken = _measurements(networks[1], run)
     for whole in _remembered(networks[0], (ready.whole.identity, tuple(edits.items())), run):
@@ -103,6 +112,25 @@ def _seconds(network: Any, run: Run) -> Generator[None, None, float]:
     with clock():
         found[0, 0, 0, 0].item()  # a GPU has only begun
     return spent
+
+
+def _error(networks: tuple[Any, Any], index: int, run: Run) -> Generator[None, None, float]:
+    """Mean square of the difference between the two pictures of one latent, on the coarser of their grids."""
+    import torch
+
+    from networks.measures.patience import synthesized
+    from networks.rates import resampled
+
+    force_fp32 = run.view.get(Device).force_fp32 or networks[0].w_avg.device.type == "cpu"
+    pictures = []
+    for network in networks:
+        with torch.inference_mode():
+            ws = network.map(*latents_of(network, [draw_sample(network, 0, index)]))
+        pictures.append((yield from synthesized(network, ws, run.superseded, force_fp32=force_fp32)))
+    size = min(picture.shape[-1] for picture in pictures)
+    with torch.inference_mode():
+        whole, broken = (resampled(picture, size) for picture in pictures)
+        return float((broken - whole).square().mean())
 
 
 def _measurements(network: Any, run: Run) -> Iterator[Measurement | None]:

@@ -8,12 +8,12 @@ from typing import Any
 from gui_utils.controls import Field, button, choice, combo, label_column, slider_float
 from gui_utils.libraries import imgui
 from gui_utils.scopes import color_scope, table_scope, tooltip_scope
-from gui_utils.text import duration_text, number_text
+from gui_utils.text import MISSING, duration_text, number_text
 from gui_utils.toasts import progress_bar
 from networks.measures.comparison import KINDS, LABELS
 from viz.analysis.break_it import NAME, SAMPLES, Toll
 from viz.analysis.parts import result_of
-from viz.groups.layer import BREAKS, WINDOWS
+from viz.groups.layer import BREAKS, RATES, WINDOWS
 from viz.panels import Panel, PanelContext
 from viz.panels.layers import SELECTED
 from viz.panels.parts import BY_CONTENT, NO_NETWORK, beside, reset_button, text_table, wrapped_text
@@ -43,15 +43,21 @@ NOISE = Field("Fixed noise", "BreakIt.noise", "Added after the convolution, the 
 POOL = Field("Downsampling", "BreakIt.pool", "Pooling in place of the downsampling filter: the largest of m × m, as in classifiers, or "
              "Zhang's blur-pooling (2019): largest, then blur, then subsample. Where m is 1, nothing is sampled down.",
              default="")  # fmt: skip
+RATE = Field("Sampling rate", "BreakIt.rate_octaves", "Of the whole network. A network that computes with continuous signals draws the "
+             "same picture at every rate, as far as the rate can hold it: R nearly does, T's 3 × 3 kernels are tied to the grid. Higher: "
+             "all layers, four times the time. Lower: the layers that are faster, never below the input's rate.", symbol="s",
+             default=0)  # fmt: skip
 MEND = Field("Mend", "BreakIt.mend", "The network as it was trained.")
 UPSAMPLINGS = {0: AS_IS, 1: "1", 2: "2", 4: "4"}
 SUPPORTS = {0: AS_IS, 4: "4", 6: "6", 8: "8"}
 MARGINS = {-1: AS_IS, 0: "0", 2: "2", 4: "4", 6: "6", 8: "8"}
+RATE_NAMES = {**RATES, 0: AS_IS}
 POOLS = {"": AS_IS, "max": "max-pool", "blur": "blur-pool"}
 NO_FILTERS = "This network has no designed filters to break."
 EMPTY = "Break something below, and its cost appears here."
 DONE = f"over {SAMPLES} latents"
-NOTE = f"Over {SAMPLES} latents, the same for both. A network that was trained with its filters draws something else without them."
+NOTE = (f"Over {SAMPLES} latents, the same for both. A network that was trained with its filters draws something else without them. "
+        "PSNR: its pictures against the whole network's, on the coarser of both grids.")  # fmt: skip
 NOT_THERE = "The layer on screen has no filters."
 NO_OWN = "No chosen layer has settings of its own."
 ALREADY = "These are the settings of all layers."
@@ -72,6 +78,9 @@ def draw(state: ViewState, context: PanelContext) -> ViewState:
         chosen = _list(state.get(BreakIt), layers, chosen)
     state, chosen = _buttons(state, facts, layers, chosen, reason)
     context.scratch[CHOSEN] = chosen
+    with label_column(LABELS_EM):
+        octaves = choice(RATE, state.get(BreakIt).rate_octaves, RATE_NAMES, disabled=reason)
+    state = state.edit(BreakIt, rate_octaves=octaves)
     return _switches(state, chosen, reason)
 
 
@@ -159,7 +168,7 @@ def _buttons(
 def applied_to_all(broken: BreakIt, chosen: Numbers) -> BreakIt:
     """All layers as the first of `chosen` is; as all are, where none is chosen."""
     settings = broken.of(chosen[0]) if chosen else broken.common()
-    return BreakIt(**{name: getattr(settings, name) for name in BREAKS})
+    return BreakIt(**{name: getattr(settings, name) for name in BREAKS}, rate_octaves=broken.rate_octaves)
 
 
 # ---------------------------------------------------------------------------------------------------- switches
@@ -209,16 +218,16 @@ def _price(context: PanelContext, *, on: bool) -> None:
         progress_bar(f"{done} of {SAMPLES} samples", result.fraction if result is not None else 0.0, can_cancel=False)
 
 
-TITLES = ("dB", *(LABELS[kind] for kind in KINDS), "a picture")
+TITLES = ("dB", *(LABELS[kind] for kind in KINDS), "PSNR", "a picture")
 
 
 def rows(toll: Toll) -> tuple[tuple[str, ...], ...]:
     """The whole network, the broken one, and the change, under TITLES."""
     pairs = [toll.db(kind) for kind in KINDS]
     return (
-        ("whole", *(number_text(whole) for whole, _ in pairs), duration_text(toll.whole_s)),
-        ("broken", *(number_text(broken) for _, broken in pairs), duration_text(toll.broken_s)),
-        ("change", *(number_text(toll.change(kind)) for kind in KINDS), number_text(toll.time_ratio, "×", 2)),
+        ("whole", *(number_text(whole) for whole, _ in pairs), MISSING, duration_text(toll.whole_s)),
+        ("broken", *(number_text(broken) for _, broken in pairs), number_text(toll.likeness), duration_text(toll.broken_s)),
+        ("change", *(number_text(toll.change(kind)) for kind in KINDS), MISSING, number_text(toll.time_ratio, "×", 2)),
     )
 
 

@@ -170,8 +170,10 @@ def run_break_it(options: argparse.Namespace) -> int:
              "num": toll.broken.done if toll.broken else 0,
              **{kind: {"whole": finite(whole), "broken": finite(broken), "change": toll.change(kind)}
                 for kind, (whole, broken) in pairs.items()},
+             "psnr": finite(toll.likeness),
              "seconds": {"whole": toll.whole_s, "broken": toll.broken_s, "ratio": toll.time_ratio}}  # fmt: skip
     table = (break_it_panel.TITLES, *break_it_panel.rows(toll))
     lines = (f"{asked.network.ref}: {asked.facts['breaks']}", *("  " + "".join(f"{cell:>12}" for cell in row) for row in table))
-    arrays = {kind: array_of(pair) for kind, pair in pairs.items()} | {"seconds": array_of((toll.whole_s, toll.broken_s))}
+    numbers = {"psnr": (toll.likeness,), "seconds": (toll.whole_s, toll.broken_s)}
+    arrays = {kind: array_of(pair) for kind, pair in pairs.items()} | {name: array_of(found) for name, found in numbers.items()}
     return asked.tell(facts, lines, arrays)

@@ -12,11 +12,13 @@ from viz.errors import CommandError
 from viz.groups.layer import BREAKS, WINDOWS, BreakIt, LayerBreak
 from viz.state import StateError, ViewState
 
-NAMES = {"m": "upsampling", "n": "support", "f_c": "cutoff_octaves", **{name: name for name in BREAKS}}
+RATE = "rate_octaves"  # of the whole network
+NAMES = {"m": "upsampling", "n": "support", "f_c": "cutoff_octaves", "rate": RATE, **{name: name for name in BREAKS}}
+FACTORS = {"2": 1, "1": 0, "1/2": -1, "0.5": -1, "1/4": -2, "0.25": -2, "1/8": -3, "0.125": -3}
 EXAMPLE = "L3-L5:m=1,window=nearest"
 HELP = (
     f"break layers as the panel Break it does, e.g. {EXAMPLE} or all:noise=0.1; may be repeated. Names: m (1, 2, 4), n (4, 6, 8), "
-    f"window ({', '.join(WINDOWS)}), f_c (octaves), margin (samples), noise, pool (max, blur)"
+    f"window ({', '.join(WINDOWS)}), f_c (octaves), margin (samples), noise, pool (max, blur), and of all layers rate (2, 1/2, 1/4, 1/8)"
 )
 
 
@@ -43,7 +45,10 @@ def breaking(text: str) -> Breaking:
     pairs = [pair.partition("=") for pair in what.split(",")]
     if not colon or not all(equals for _, equals, _ in pairs):
         raise argparse.ArgumentTypeError(f"{text!r} is not LAYERS:NAME=VALUE, such as {EXAMPLE}")
-    return Breaking(_layers(where), tuple(_change(name.strip(), value.strip()) for name, _, value in pairs))
+    layers, changes = _layers(where), tuple(_change(name.strip(), value.strip()) for name, _, value in pairs)
+    if layers and any(field == RATE for field, _ in changes):
+        raise argparse.ArgumentTypeError(f"{text!r}: the sampling rate is that of the whole network; all:rate=1/2 is expected")
+    return Breaking(layers, changes)
 
 
 def _layers(text: str) -> tuple[int, ...]:
@@ -64,6 +69,10 @@ def _change(name: str, value: str) -> tuple[str, Any]:
     if field is None:
         raise argparse.ArgumentTypeError(f"{name!r} cannot be broken; {', '.join(n for n in NAMES if NAMES[n] != n)}, "
                                          f"{', '.join(BREAKS)} can")  # fmt: skip
+    if field == RATE:
+        if value not in FACTORS:
+            raise argparse.ArgumentTypeError(f"{name}={value!r}: one of {', '.join(FACTORS)} is expected")
+        return field, FACTORS[value]
     kind = type(getattr(LayerBreak(), field))
     try:
         found = kind(value)

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from viz.groups.groups import ranged
 
+RATES = {0: "1 ×", 1: "2 ×", -1: "1/2", -2: "1/4", -3: "1/8"}  # by octaves
 WINDOWS = ("kaiser", "lanczos", "gaussian", "bilinear", "nearest")
 
 
@@ -65,16 +66,17 @@ class BreakIt(Breaks):
     """What is broken in the loaded network, without retraining: see `networks.breakage.Breakage`, which has the same fields.
 
     `layers` are the numbers (0 for L0) that the common fields mean, empty for all. `own`: layers with settings of their own, by
-    number, to which nothing of the common ones is done.
+    number, to which nothing of the common ones is done. `rate_octaves`: the sampling rate of the whole network.
     """
 
     layers: tuple[int, ...] = ()
     own: tuple[LayerBreak, ...] = ()
+    rate_octaves: int = ranged(0, -3, 1, discrete=True)
 
     @property
     def on(self) -> bool:
         """Whether anything is broken; which layers are meant breaks nothing by itself."""
-        return self.common().on or any(own.on for own in self.own)
+        return self.rate_octaves != 0 or self.common().on or any(own.on for own in self.own)
 
     def common(self, layer: int = 0) -> LayerBreak:
         """The common settings, as those of one layer."""
@@ -98,7 +100,7 @@ class BreakIt(Breaks):
         if not self.layers:
             return self
         own = {number: self.common(number) for number in self.layers if self.common().on} | {own.layer: own for own in self.own}
-        return type(self)().with_own(*own.values())
+        return type(self)(rate_octaves=self.rate_octaves).with_own(*own.values())
 
     def with_common(self, **changes: Any) -> Self:
         """Other common settings; a layer keeps its own ones unless they are now the same."""
@@ -116,7 +118,8 @@ class BreakIt(Breaks):
         if not self.on:
             return ""
         where = _named(self.layers) if self.layers else "all other layers" if self.own else "all layers"
-        parts = [f"{self.common().summary()} in {where}"] if self.common().on else []
+        parts = [f"{RATES[self.rate_octaves]} the sampling rate"] if self.rate_octaves else []
+        parts += [f"{self.common().summary()} in {where}"] if self.common().on else []
         alike: dict[str, list[int]] = {}
         for own in self.own:
             alike.setdefault(own.summary(), []).append(own.layer)

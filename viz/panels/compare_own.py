@@ -11,7 +11,7 @@ from gui_utils.scopes import table_scope
 from viz.compare.compare import broken_in, of_first, own_values
 from viz.edit_text import summary
 from viz.groups.compare import NAMES, OTHERS, OWN_BREAKS, OwnValues
-from viz.groups.layer import WINDOWS
+from viz.groups.layer import RATES, WINDOWS
 from viz.panels.parts import NO_NETWORK, beside, wrapped_text
 from viz.request import Beside, NetworkFacts
 from viz.state import BreakIt, EditActivations, ViewState
@@ -39,6 +39,8 @@ WINDOW = Field("Filter", "window", "The design of this view's filters, as in the
 UPSAMPLING = Field("m", "upsampling", "How many times this view raises the rate around the leaky ReLU.", symbol="m", default=0)
 CUTOFF = Field("f_c shift", "cutoff_octaves", "Moves the cutoff of this view's filters.", "octaves", symbol="f_c", default=0.0,
                low=-2, high=2)  # fmt: skip
+RATE = Field("Sampling rate", "rate_octaves", "Of this view's whole network: R draws nearly the same picture at every rate, T does not.",
+             symbol="s", default=0)  # fmt: skip
 COPY_BREAK = Field("As in Break it", "copy", "Takes over everything that the panel Break it now breaks in the first view.")
 COPY_EDITS = Field("As in Edits", "copy_edits", "Takes over the edits that the panel Edits now holds for the first view.")
 NO_EDITS = Field("None", "no_edits", "No edits in this view.")
@@ -163,8 +165,10 @@ def _breaking(state: ViewState, number: int) -> ViewState:
     kind, first = OWN_BREAKS[number], state.get(BreakIt)
     window, upsampling, cutoff, copy = (replace(f, id=f"{kind.__name__}.{f.id}") for f in (WINDOW, UPSAMPLING, CUTOFF, COPY_BREAK))
     broken = broken_in(state, number)
+    rate = replace(RATE, id=f"{kind.__name__}.{RATE.id}")
     changed = replace(
         broken,
+        rate_octaves=choice(rate, broken.rate_octaves, {**RATES, 0: AS_IS}),
         window=combo(window, broken.window, {"": AS_IS, **{name: name for name in WINDOWS}}),
         upsampling=choice(upsampling, broken.upsampling, {0: AS_IS, 1: "1", 2: "2", 4: "4"}),
         cutoff_octaves=slider_float(cutoff, broken.cutoff_octaves),

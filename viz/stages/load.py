@@ -92,7 +92,7 @@ class NetworkStore:
         ready = self._copies.pop(identity, None)
         if ready is None or ready.whole is not whole:
             network = broken(whole.network, Breakage.of_fields(asdict(options)))
-            facts = replace(whole.facts, taps=taps_of(network, whole.device))
+            facts = replace(whole.facts, taps=taps_of(network, whole.device), resolution=network.img_resolution)
             ready = replace(whole, network=network, facts=facts, identity=identity, whole=whole)
         return _kept(self._copies, ready)
 

@@ -1,20 +1,23 @@
 """Breaking the loaded network: a copy that shares its weights, the price in dB and time, a badge, the command line; and mending it."""
 
 import json
+from argparse import ArgumentTypeError
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import torch
 
 from networks.breakage import Breakage, LayerBreakage
-from networks.measures.metrics import measure
+from networks.measures.metrics import draw_sample, measure
 from tests.viz.asked import GOLDEN, TINY_R, TINY_SG2, ask, steps
 from tests.viz.panels.shown import alias_free_facts, frame_of, show, stylegan2_facts
 from viz import cli
 from viz.analysis import break_it, break_it_panel
 from viz.canvas import badge as canvas_badge
+from viz.cli.broken import breaking
 from viz.groups.layer import LayerBreak
-from viz.request import OverlayResult
+from viz.request import OverlayResult, RenderRequest
 from viz.stages import load
 from viz.state import BreakIt, Equivariance, Filters, Latent, Pose, Source, StateError, Tap, ViewState
 
@@ -226,8 +229,9 @@ def test_torgb_is_not_offered_and_stylegan2_has_nothing():
 def test_the_table_says_what_it_costs(pipeline):
     toll = steps(pipeline, TINY_R.put(NEAREST), break_it.NAME)[-1].values
     rows = break_it_panel.rows(toll)
-    assert rows[2][0] == "change" and rows[2][1].startswith("−") and rows[2][4].endswith("×")
-    assert break_it_panel.rows(break_it.Toll())[0] == ("whole", "—", "—", "—", "—")
+    assert rows[2][0] == "change" and rows[2][1].startswith("−") and rows[2][5].endswith("×")
+    assert float(rows[1][4]) == pytest.approx(toll.likeness, abs=0.05)
+    assert break_it_panel.rows(break_it.Toll())[0] == ("whole", "—", "—", "—", "—", "—")
     frame = frame_of(FACTS, overlays={break_it.NAME: OverlayResult(toll)})
     with show(break_it_panel.PANEL, ViewState().put(NEAREST), network=FACTS, frame=frame) as shown:
         shown.ui.frames(5)
@@ -244,6 +248,73 @@ def test_the_badge_tells_of_the_picture_not_of_the_view():
     own = (LayerBreak(1), LayerBreak(2, support=4), LayerBreak(7, support=4))
     assert BreakIt(upsampling=1, own=own).summary() == "m = 1 in all other layers; L1 as trained; n = 4 in L2, L7"
     assert BreakIt(own=own[1:]).on and not BreakIt(own=own[:1]).on
+
+
+# ---------------------------------------------------------------------------------------------------- the sampling rate
+
+STILL_R = ViewState().put(Source("globe-still-r-64")).edit(Latent, x=3.0)
+
+
+def test_at_another_rate_the_window_knows_how_large_the_picture_is(pipeline):
+    facts = ask(pipeline, STILL_R).network
+    twice = ask(pipeline, STILL_R.put(BreakIt(rate_octaves=1)))
+    assert twice.picture.values.shape == (128, 128, 3) and twice.network.resolution == 128 and facts.resolution == 64
+    assert twice.network.same_weights(facts) and twice.broken == "2 × the sampling rate"
+    assert twice.network.taps[0].size == (72, 72) and twice.network.taps[0].sampling_rate == 32
+    assert ask(pipeline, STILL_R).picture.values.shape == (64, 64, 3)
+
+
+def test_twice_the_rate_leaves_less_aliasing_and_the_same_picture(pipeline, monkeypatch):
+    monkeypatch.setattr(break_it, "SAMPLES", 3)
+    toll = steps(pipeline, STILL_R.put(BreakIt(rate_octaves=1)), break_it.NAME)[-1].values
+    assert toll.likeness > 45 and toll.change("eq_t") > 10 and toll.change("eq_t_frac") > 10
+
+
+def test_the_likeness_is_the_psnr_of_the_pictures(pipeline, monkeypatch):
+    monkeypatch.setattr(break_it, "SAMPLES", 2)
+    pipeline.memory.clear()
+    toll = steps(pipeline, TINY_R.put(NEAREST), break_it.NAME)[-1].values
+    copy = ready(pipeline)
+    squares = []
+    for index in range(2):
+        z = torch.from_numpy(draw_sample(copy.network, 0, index).z)[None]
+        whole, broken = (network.synthesize(network.map(z)) for network in (copy.whole.network, copy.network))
+        squares.append((whole - broken).square().mean().item())
+    assert toll.likeness == pytest.approx(10 * np.log10(4 / np.mean(squares)), abs=1e-3)
+    as_designed = BreakIt(upsampling=2, support=6, window="kaiser")
+    assert steps(pipeline, TINY_R.put(as_designed), break_it.NAME)[-1].values.likeness == np.inf
+
+
+def test_the_rate_is_the_whole_networks_whichever_layers_are_chosen():
+    old = BreakIt(own=(LayerBreak(3, window="nearest"),))
+    with show(break_it_panel.PANEL, ViewState().put(old), network=FACTS) as shown:
+        shown.ui.click("BreakIt.layers.3")
+        shown.ui.click("BreakIt.rate_octaves.-1")
+        assert shown.state.get(BreakIt) == replace(old, rate_octaves=-1)
+        shown.ui.click("BreakIt.apply_to_all")
+        assert shown.state.get(BreakIt) == BreakIt(window="nearest", rate_octaves=-1)
+        shown.ui.click("BreakIt.mend")
+        assert shown.state.get(BreakIt) == BreakIt()
+    assert BreakIt((2,), window="nearest", rate_octaves=1).spread() == BreakIt(own=(LayerBreak(2, window="nearest"),), rate_octaves=1)
+    assert BreakIt((2,), upsampling=1, rate_octaves=-2).summary() == "1/4 the sampling rate; m = 1 in L2"
+
+
+def test_the_command_line_takes_the_rate_as_a_factor():
+    for text, octaves in (("2", 1), ("1/2", -1), ("0.25", -2), ("1/8", -3), ("1", 0)):
+        assert breaking(f"all:rate={text}").applied(ViewState()).get(BreakIt) == BreakIt(rate_octaves=octaves)
+    both = breaking("L3:m=1").applied(breaking("all:rate=1/2").applied(ViewState()))
+    assert both.get(BreakIt) == BreakIt(own=(LayerBreak(3, upsampling=1),), rate_octaves=-1)
+    for text, said in (("all:rate=3", "one of 2, 1, 1/2"), ("L3:rate=2", "that of the whole network")):
+        with pytest.raises(ArgumentTypeError, match=said):
+            breaking(text)
+
+
+def test_a_picture_too_large_for_memory_is_refused(pipeline, monkeypatch):
+    monkeypatch.setattr("networks.breakage.MOST_PIXELS_ON_CPU", 64)
+    pipeline.networks.clear()
+    frame = pipeline.render(RenderRequest(1, STILL_R.put(BreakIt(rate_octaves=1))))
+    assert frame.error is not None and "128 x 128 pixels" in frame.error.sentences
+    assert ask(pipeline, STILL_R.put(BreakIt(rate_octaves=-1))).error is None
 
 
 def test_filters_of_the_broken_network_are_drawn(pipeline):

@@ -207,6 +207,9 @@ def test_the_command_writes_every_format(tmp_path, suffix):
         (("fig6", "--out", "a.txt"), "ends in .txt"),
         (("fig4a", "--out", "a.svg", "--layer", "L99"), "--layer L99"),
         (("fig6", "--out", "a.svg", "--num", "1"), "at least 2"),
+        (("fig4a", "--out", "a.svg", "--set", "Tap.layer=L99"), "--layer L99 is not a layer"),
+        (("layers", "--out", "a.svg", "--break", "L99:m=1"), "there is no layer L99 to break"),
+        (("fig1-left", "--out", "a.svg", "--set", "Noise.mode=none"), "no noise inputs"),
         (("fig6", "--out", "none/a.svg"), "does not exist"),
     ],
 )
@@ -214,6 +217,18 @@ def test_a_mistake_is_one_sentence(arguments, said, capsys, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert cli.run(["figure", *arguments, "--network", str(GOLDEN / "tiny_r.pkl")]) == 1
     assert said in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_a_figure_does_not_say_that_a_network_without_a_grid_was_moved(pipeline, capsys, tmp_path):
+    moved = TINY_SG2.edit(Pose, x=0.3)
+    assert FIGURES["layers"][1](Recipe(moved, pipeline)).title == FIGURES["layers"][1](Recipe(TINY_SG2, pipeline)).title
+    words = ["figure", "layers", "--out", str(tmp_path / "a.svg")]
+    assert cli.run([*words, "--network", str(GOLDEN / "tiny_sg2.pkl"), "--set", "Pose.x=0.3"]) == 1
+    assert "no input grid" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    (tmp_path / "v.json").write_text(moved.to_json())  # as it was saved, perhaps with another network
+    assert cli.run([*words, "--view", str(tmp_path / "v.json")]) == 0
+    said = capsys.readouterr()
+    assert "no input grid" in said.err and "moved" not in said.out
 
 
 def test_the_menu_has_every_figure():
@@ -243,3 +258,12 @@ def test_one_click_makes_a_figure_of_what_is_on_screen(tmp_path):
         assert "no designed filters" in running.app.toasts.log.entries[-1].text
     finally:
         running.close()
+
+
+@pytest.mark.window
+def test_a_figure_that_cannot_be_written_says_why_without_the_systems_number(tmp_path, monkeypatch):
+    from viz.figures import job
+
+    monkeypatch.setattr(job, "build", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device", "figure.svg")))
+    made = job.FigureJob("layers", ViewState(), tmp_path / "figure.svg", lambda: None)
+    assert made.join(DEADLINE_S) and made.error == "The figure was not made: figure.svg: No space left on device"

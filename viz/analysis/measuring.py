@@ -16,7 +16,7 @@ from viz.analysis.value_table import as_json, rows_of, save_table
 from viz.capture import save_npz
 from viz.cli import arguments, pose as cli_pose
 from viz.cli.arguments import add_engine_arguments, at_least_one, psi_number, seed_number
-from viz.cli.render import seen
+from viz.cli.render import impossible, seen
 from viz.cli.values import add_set_argument, with_settings
 from viz.edit_text import text_of
 from viz.errors import CommandError
@@ -103,6 +103,8 @@ class Measurement:
         """What the facts of every measurement begin with."""
         seed = seed_of(self.view)
         named = {} if seed is not None else {"latent": self.latent}
+        chosen = self.view.get(Latent).class_index
+        named |= {"class": chosen} if chosen >= 0 else {}  # else it is drawn from the seed
         asked = {"network": self.network.ref, "config": self.network.config_name, "seed": seed, **named}
         pose = pose_facts(self.view) if self.view.get(Pose).moved else {}
         return {**asked, "psi": self.view.get(Truncation).psi, **pose, **changes_of(self.view)}
@@ -144,7 +146,7 @@ class Measurement:
         from viz.figures.page import page
 
         of_latent = not self.view.get(Filters).on  # the design is the same for all of them
-        drawn = page(figure, self.frame, shared(self.view) if of_latent else "")
+        drawn = page(figure, self.frame, shared(self.view, self.network) if of_latent else "")
         save(out, drawn, seen(self.view, self.frame).to_json(), running_command())
 
 
@@ -186,7 +188,7 @@ def measured(view: ViewState, name: str) -> tuple[Frame, OverlayResult]:
 
 
 def check_pose(view: ViewState, frame: Frame) -> None:
-    """CommandError for what this network has not: a layer to look at, a grid to pose, filters to break."""
+    """CommandError for what this network has not: a layer to look at, a grid to pose, filters to break, a class, a row, a noise input."""
     facts = facts_of(frame)
     if sentence := facts.no_layer(frame.request.view.get(Tap).layer):
         raise CommandError(f"--layer {sentence}")
@@ -198,6 +200,8 @@ def check_pose(view: ViewState, frame: Frame) -> None:
         raise CommandError(f"--edit: {sentence}")
     for sentence in view.get(BreakIt).missing(facts.taps):
         raise CommandError(f"--break: {sentence}")
+    for sentence in impossible(frame.request.view, frame):
+        raise CommandError(sentence)
 
 
 def facts_of(frame: Frame) -> NetworkFacts:

@@ -19,7 +19,7 @@ from viz.analysis.slice import ScanLine
 from viz.analysis.value_table import as_json
 from viz.capture import save_npz
 from viz.cli.arguments import channel_list, check_out
-from viz.cli.render import impossible, render, seen
+from viz.cli.render import render, seen
 from viz.compare.pairs import with_networks_beside
 from viz.errors import CommandError
 from viz.groups.compare import NAMES, OTHERS
@@ -63,8 +63,6 @@ def run(options: argparse.Namespace) -> int:
     frame = render(asked)
     asked = frame.request.view
     check_pose(asked, frame)
-    for sentence in impossible(asked, frame):
-        raise CommandError(sentence)
     found = profiles(line, frame)
     if 1 not in found:
         raise CommandError("all channels are shown, and no line leads through them: --channels chooses one or three")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from viz.cli.arguments import add_engine_arguments, at_least_one, check_out, psi_number, seed_number
+from viz.cli.render import impossible
 from viz.cli.saved import add_fetch_argument, refuse_to_fetch
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
@@ -14,6 +18,10 @@ from viz.export.film_file import read
 from viz.headless import with_full_names
 from viz.session.origin import PROGRAM
 from viz.state import Device, Latent, LatentPath, OwnLatent, Source, Tap, Truncation, ViewState
+
+if TYPE_CHECKING:
+    from viz.figures.paper import Recipe
+    from viz.request import Frame
 
 OUTPUTS = (".svg", ".pdf", ".png")
 
@@ -55,16 +63,27 @@ def run_figure(options: argparse.Namespace) -> int:
 
     with terminal_progress() as report:
         recipe = Recipe(view, Pipeline(headless=True), options.num, lambda part: report(f"drawing {options.name}", part, True))
-        if options.layer:
-            facts = facts_of(recipe.frame(recipe.plain))
-            view = with_full_names(view, facts)
-            recipe = replace(recipe, view=view)
-            if sentence := facts.no_layer(view.get(Tap).layer):
-                raise CommandError(f"--layer {sentence}")
+        frame = recipe.frame(recipe.plain)
+        view = with_full_names(view, facts_of(frame))
+        recipe = replace(recipe, view=view)
+        for sentence in _impossible(options, recipe, frame):
+            if options.view is None or (options.layer and sentence.startswith("--layer")):
+                raise CommandError(sentence)
+            print(sentence, file=sys.stderr)  # a saved view is drawn as the window shows it, which passes over what a network cannot do
         drawing = FIGURES[options.name][1](recipe)
     save(out, drawing, view.to_json(), figure_command(options.name, out, options.num))
     print(f"{out}: {drawing.title}")
     return 0
+
+
+def _impossible(options: argparse.Namespace, recipe: Recipe, frame: Frame) -> Iterator[str]:
+    """What the network of a figure cannot do; the layer on show in a saved view counts where it is the one that is drawn."""
+    from viz.analysis.measuring import facts_of
+
+    asked = options.view is None or options.layer or options.name == "fig4a"
+    if asked and (sentence := facts_of(frame).no_layer(recipe.view.get(Tap).layer)):
+        yield f"--layer {sentence}"
+    yield from impossible(recipe.plain, frame)
 
 
 def figure_command(name: str, out: Path, num: int = 0) -> str:

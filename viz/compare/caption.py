@@ -14,7 +14,7 @@ from viz.compare.compare import chosen, others, own_values
 from viz.groups.compare import NAMES, OwnValues
 from viz.latent_text import latent_name, latent_text
 from viz.pose_text import deformation
-from viz.request import Beside, Frame
+from viz.request import Beside, Frame, NetworkFacts
 from viz.state import CompareView, Directions, Latent, LatentPath, Pose, Source, Tap, Truncation, ViewState
 
 INK = (225, 225, 225)
@@ -82,9 +82,12 @@ def own_text(own: OwnValues) -> str:
     return ", ".join(parts)
 
 
-def shared(view: ViewState) -> str:
-    """ "seed 3, moved (0.050, 0.000) widths, turned 18.0°, layer L5_84_96": what is not at its default."""
-    pose, psi, parts = view.get(Pose), view.get(Truncation).psi, [latent_text(view)]
+def shared(view: ViewState, network: NetworkFacts | None = None) -> str:
+    """ "seed 3, moved (0.050, 0.000) widths, turned 18.0°, layer L5_84_96": what is not at its default. Of one `network`: nothing of a
+    pose that it cannot take.
+    """
+    pose = view.get(Pose) if network is None or network.has_pose else Pose()
+    psi, parts = view.get(Truncation).psi, [latent_text(view)]
     if pose.x or pose.y:
         parts.append(f"moved ({number_text(pose.x, decimals=3)}, {number_text(pose.y, decimals=3)}) widths")
     if pose.turns:

@@ -279,4 +279,4 @@ def _pixels(image: OverlayImage) -> np.ndarray:
 
 def _drawing(recipe: Recipe, frame: Frame, title: str, width: float, height: float, items: list[Item]) -> Drawing:
     """The page, with a line that says what was measured."""
-    return page(Drawing(width, height, tuple(items), title), frame, "" if title in OF_THE_NETWORK else shared(recipe.plain))
+    return page(Drawing(width, height, tuple(items), title), frame, "" if title in OF_THE_NETWORK else shared(recipe.plain, frame.network))

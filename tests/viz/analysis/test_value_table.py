@@ -74,6 +74,29 @@ def test_what_is_told_says_what_was_measured(tmp_path, capsys):
     assert {(row["breaks"], row["edits"]) for row in table(tmp_path / "m.csv")} == {("m = 1 in L3", "L2:1:gain=0 L1:all:offset=0.5")}
 
 
+CONDITIONAL = "tests/golden/tiny_t_cond.pkl"
+
+
+@pytest.mark.parametrize(
+    ("network", "setting", "said"),
+    [
+        (CONDITIONAL, "Latent.class_index=99", "class 99 does not exist: tiny_t_cond has"),
+        (TINY_R, "Latent.class_index=0", "class 0 does not exist: tiny_r has no classes"),
+        (TINY_R, "Mixing.rows=[200]", "rows of ws to mix"),
+        (TINY_R, "Noise.mode=none", "no noise inputs to set"),
+    ],
+)
+def test_nothing_is_measured_but_what_was_asked_for(network, setting, said, capsys):
+    for command in (("flicker",), ("slice", "--num", "8"), ("profile",)):
+        assert cli.run([command[0], network, *command[1:], "--set", setting]) == 1
+        assert said in capsys.readouterr().err
+
+
+def test_a_class_that_was_chosen_is_told(capsys):
+    first, drawn = (told(capsys, "profile", CONDITIONAL, *words) for words in (("--set", "Latent.class_index=0"), ()))
+    assert first["class"] == 0 and "class" not in drawn
+
+
 def test_a_neighbourhood_is_told(capsys):
     around = ("space", "radius", "reach_px", "hold_pose", "neighbours_seed")
     found = told(capsys, "sticking", TINY_R, "--num", "2", "--radius", "0.3", "--space", "z", "--hold-pose", "--neighbours-seed", "2")

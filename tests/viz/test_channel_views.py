@@ -223,3 +223,19 @@ def test_the_command_line_draws_what_the_window_draws(words, channels, tmp_path)
 
 def test_a_channel_that_holds_no_numbers_is_not_without_error():
     assert [channel_order._decibels(ratio) for ratio in (0.01, 0.0, math.nan)] == ["20 dB", "∞ dB", "—"]
+
+
+def test_a_channel_that_is_no_number_comes_last_and_has_no_deviation(monkeypatch):
+    values = torch.stack([torch.full((16, 16), math.nan), grating(2, 16), 3 * grating(2, 16)])
+    tap = SimpleNamespace(sampling_rate=16.0, name="L0")
+    inputs = {"synthesis": values, "load": SimpleNamespace(facts=SimpleNamespace(tap=lambda _: tap))}
+    view = ViewState().edit(Channels, mode="sheet", sort="energy")
+    found = ordered(Run(view, inputs, {}, Memory(1 << 20)))
+    assert found.numbers == (2, 1, 0) and found.notes == ("σ 2.1", "σ 0.71", "σ —")
+
+
+def test_of_a_picture_that_has_left_the_image_no_channel_has_an_error(pipeline, recwarn):
+    far = TINY_R.put(Tap("L1_36_16")).edit(Channels, mode="sheet", sort="error").edit(Pose, x=3.0)
+    picture = ask(pipeline, far).picture
+    assert set(picture.notes) == {"—"}, "nor an infinitely good one"
+    assert not [w for w in recwarn if "freedom" in str(w.message)]

@@ -4,11 +4,13 @@ ranking.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from gui_utils.text import MISSING
 from torch_utils.spectra import cropped_to_image
 from viz.stages import Run
 from viz.state import Channels, Pose, Tap
@@ -36,7 +38,7 @@ def ordered(run: Run) -> Order:
     with torch.inference_mode():
         if by == ENERGY:
             found = energy(cropped_to_image(values, tap.sampling_rate))
-            return _sorted(found, lambda v: f"σ {v**0.5:.2g}")
+            return _sorted(found, lambda v: f"σ {MISSING if math.isnan(v) else f'{v**0.5:.2g}'}")
         if by == BAND and (cutoff := run.inputs["load"].facts.band(tap.name)[0]) is not None:
             return _sorted(beyond(cropped_to_image(values, tap.sampling_rate), cutoff, tap.sampling_rate), _percent)
         if by == ERROR and run.inputs["load"].facts.has_pose:
@@ -45,8 +47,8 @@ def ordered(run: Run) -> Order:
 
 
 def _sorted(scores: torch.Tensor, text: Any) -> Order:
-    scores = torch.nan_to_num(scores.cpu().double(), nan=-1.0)
-    order = torch.argsort(scores, descending=True, stable=True).tolist()
+    scores = scores.cpu().double()
+    order = torch.argsort(torch.nan_to_num(scores, nan=-1.0), descending=True, stable=True).tolist()  # what is no number comes last
     numbers = scores.tolist()
     return Order(tuple(order), tuple(text(numbers[i]) for i in order))
 
@@ -88,6 +90,8 @@ def error(run: Run) -> torch.Tensor:
     found = difference(base, posed, pose, sampling_rate=tap.sampling_rate)
     found = restricted(found, image_frame((posed.shape[2], posed.shape[1]), pose, tap.sampling_rate))
     detail = found.reference[:, found.mask]
+    if not detail.shape[1]:  # nothing of the picture is where it was on it before
+        return torch.full((len(detail),), torch.nan)
     return found.error.square().sum(dim=(1, 2)) / detail.var(dim=1, correction=0).mul(detail.shape[1]).clamp_min(1e-30)
 
 
@@ -96,8 +100,6 @@ def _percent(share: float) -> str:
 
 
 def _decibels(ratio: float) -> str:
-    import math
-
     if math.isnan(ratio):
-        return "—"
+        return MISSING
     return f"{-10 * math.log10(ratio):.0f} dB" if ratio > 0 else "∞ dB"

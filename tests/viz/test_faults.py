@@ -375,7 +375,7 @@ def test_values_of_a_comparison_cannot_be_saved_and_that_is_said(running):
     running.ui.frames(3)
     running.app.context.emit(commands.SaveValues())
     running.ui.frames(2)
-    assert errors(running) == ["Values was not saved: EXR holds the values of one view: end the comparison, or choose the difference"]
+    assert errors(running) == ["Values could not be saved: EXR holds the values of one view: end the comparison, or choose the difference"]
     assert_works(running)
 
 

@@ -126,7 +126,7 @@ def use_latent(app: App, ws: np.ndarray, then: tuple[Any, ...] = ()) -> None:
     try:
         path = latent_file.write(free_name(app, ".npz"), {"ws": ws})
     except OSError as e:
-        app.toasts.add("error", f"Latent was not saved: {sentence(e)}", f"Folder: {app.capture_folder}")
+        app.toasts.add("error", f"Latent could not be saved: {sentence(e)}", f"Folder: {app.capture_folder}")
         return
     app.state = app.state.edit(Inversion, on=False).edit(Directions, edits=()).reset(OverlayView, Truncation, Mixing)
     for group in then:
@@ -174,7 +174,7 @@ def bookmark(app: App) -> None:
     """Remembers the place on the lattice, with a small picture of what is there."""
     latent = app.state.get(Latent)
     if app.state.get(OwnLatent).file:
-        app.toasts.add("warning", "A latent out of a file has no place among the seeds: save it instead (File menu).")
+        app.toasts.add("warning", "A latent from a file has no place among the seeds: save it instead (File menu).")
         return
     place = (latent.x, latent.y)
     if app.good is not None and app.good.picture is not None and not app.state.get(LatentPath).seeds:

@@ -52,7 +52,7 @@ def saved(app: App, what: str, save: Callable[[], Path]) -> None:
     try:
         path = save()
     except (OSError, StateError, CommandError) as e:
-        app.toasts.add("error", f"{what} was not saved: {sentence(e)}", f"Folder: {app.capture_folder}")
+        app.toasts.add("error", f"{what} could not be saved: {sentence(e)}", f"Folder: {app.capture_folder}")
         return
     app.toasts.add("info", f"{what} saved: {path}")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from viz.background import Job, Wake
 from viz.cli.figure import figure_command
-from viz.errors import CommandError
+from viz.errors import CommandError, sentence
 from viz.state import ViewState
 
 FAILED = "The figure was not made"
@@ -33,7 +33,7 @@ class FigureJob(Job[Path]):
         try:
             return build(name, view, out, self._go_on)
         except (CommandError, OSError) as e:
-            raise CommandError(f"{FAILED}: {e}") from e
+            raise CommandError(f"{FAILED}: {sentence(e)}") from e
 
     def _go_on(self, _fraction: float | None) -> None:
         """After each step: whether there is a next one."""

@@ -26,7 +26,20 @@ def test_the_table_is_that_of_the_published_configuration(config, name, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(("B",), "no designed layers"), (("Z",), "no rung 'Z'"), (("R", "--resolution", "1000"), "img_resolution is 1000")]
+    ("words", "said"),
+    [
+        (("B",), "no designed layers"),
+        (("Z",), "no rung 'Z'"),
+        (("R", "--resolution", "1000"), "--resolution is 1000"),
+        (("T", "--layers", "2"), "--layers is 2, but must be at least 3"),
+        (("T", "--layers", "0"), "--layers is 0, but must be at least 1"),
+    ],
 )
 def test_what_has_no_design_is_told(words, said, capsys):
     assert cli.run(["design", *words]) == 1 and said in capsys.readouterr().err
+
+
+def test_columns_stay_apart_however_large_the_numbers(capsys):
+    assert cli.run(["design", "T", "--layers", "3", "--resolution", str(2**20)]) == 0
+    *_, row = capsys.readouterr().out.splitlines()[:6]
+    assert row.split() == ["L2_1048576_1", "1", "1048576", "1048576", "524288.00", "645474.24", "121186.24", "2", "2", "12", "12"]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from gui_utils.tone import PictureView, ToneMap, paint, tone_map
 from viz import capture, cli
-from viz.export import encoders, export as exporting
+from viz.export import encoders, export as exporting, film_file
 from viz.export.encoders import ExportError, palette_of
 from viz.export.export import export
 from viz.export.options import ExportOptions, asked_in, command_line
@@ -229,6 +229,13 @@ def test_a_full_disk_loses_only_the_frame_in_hand(tmp_path, pipeline, frames, mo
     assert sorted(p.name for p in (tmp_path / "f").iterdir()) == ["00000.png", "00001.png", "00002.png", "session.json"]
     assert np.array_equal(pngs(tmp_path / "f"), frames[:3])
     assert export(FILM, ExportOptions(tmp_path / "f"), pipeline=pipeline).rendered == 2
+
+
+@pytest.mark.parametrize("name", ["a:b.mp4", "http:x.webm", "50%d?#.gif", "ünï 日本 .mp4"])
+def test_a_name_is_a_name_and_no_address(name, tmp_path, pipeline, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert export(FILM, ExportOptions(Path(name)), pipeline=pipeline).rendered == COUNT
+    assert [p.name for p in tmp_path.iterdir()] == [name] and film_file.read(Path(name)).film.frame_count == COUNT
 
 
 def test_a_film_that_breaks_off_can_be_played_so_far(tmp_path, pipeline, frames, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from viz.cli.arguments import check_out
 from viz.errors import CommandError
 
 TITLES = ("layer", "channels", "size", "s", "f_c", "f_t", "f_h", "up", "down", "taps up", "taps down", "radial")
+WIDTHS = (14, 9, 6, 6, 9, 9, 8, 4, 6, 9, 11, 8)  # of the table's columns, as long as everything fits
 
 
 def add_design_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +46,7 @@ def design(name: str, resolution: int, layers: int | None = None) -> dict[str, A
     try:
         config = rung(name, resolution, **({} if layers is None else {"num_layers": layers}))
     except ConfigError as e:
-        raise CommandError(f"{name} at {resolution} pixels: {e}") from e
+        raise CommandError(f"{name} at {resolution} pixels: {_in_words(name, layers, str(e))}") from e
     if config.family == STYLEGAN2:
         raise CommandError(f"{name} is a StyleGAN2: it has no designed layers; E, F, G, H, T and R have")
     first = input_spec(config)
@@ -61,20 +63,30 @@ def design(name: str, resolution: int, layers: int | None = None) -> dict[str, A
     }  # fmt: skip
 
 
+def _in_words(name: str, layers: int | None, said: str) -> str:
+    """What a configuration says of itself, by the names that the command has for it."""
+    if said.startswith("num_critical"):
+        from networks.configs import rung
+
+        return f"--layers is {layers}, but must be at least {rung(name, 1024).num_critical + 1}"
+    return said.replace("num_layers", "--layers").replace("img_resolution", "--resolution")
+
+
 def as_text(facts: dict[str, Any]) -> str:
     """A line for each layer; "-" for no filter."""
     first = facts["input"]
     lines = [f"config {facts['config']} at {facts['resolution']} pixels; sizes in samples, s in samples and f in cycles per image width",
-             f"input: {first['channels']} waves up to {first['f_c']:g}, {first['size']} samples at s = {first['s']:g}",
-             _columns(TITLES)]  # fmt: skip
+             f"input: {first['channels']} waves up to {first['f_c']:g}, {first['size']} samples at s = {first['s']:g}"]  # fmt: skip
+    table: list[tuple[str, ...]] = [TITLES]
     for row in facts["layers"]:
         frequencies = (f"{row[key]:.2f}" for key in ("f_c", "f_t", "f_h"))
         taps = (str(row[f"taps_{way}"]) if row[way] > 1 else "—" for way in ("up", "down"))
         cells = (row["layer"], row["channels"], row["size"], row["s"], *frequencies, row["up"], row["down"], *taps)
-        lines.append(_columns((*map(str, cells), "yes" if row["radial"] else "")))
-    return "\n".join(lines)
+        table.append((*map(str, cells), "yes" if row["radial"] else ""))
+    needed = (max(map(len, column)) + (2 if at else 0) for at, column in enumerate(zip(*table, strict=True)))
+    widths = list(map(max, WIDTHS, needed))
+    return "\n".join((*lines, *(_columns(cells, widths) for cells in table)))
 
 
-def _columns(cells: tuple[str, ...]) -> str:
-    widths = (9, 6, 6, 9, 9, 8, 4, 6, 9, 11, 8)
-    return f"{cells[0]:<14}{''.join(f'{cell:>{width}}' for cell, width in zip(cells[1:], widths, strict=True))}".rstrip()
+def _columns(cells: tuple[str, ...], widths: Sequence[int]) -> str:
+    return f"{cells[0]:<{widths[0]}}{''.join(f'{cell:>{width}}' for cell, width in zip(cells[1:], widths[1:], strict=True))}".rstrip()

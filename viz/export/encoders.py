@@ -119,7 +119,7 @@ class Film:
         if max(even) > LARGEST_SIDE:
             raise ExportError(f"{path.name} would be {even[0]} x {even[1]}; at most {LARGEST_SIDE} pixels a side can be encoded")
         self._writable = True
-        self._container = self._av.open(str(self.part), "w", format=self.format.name, options=self.format.container)
+        self._container = self._av.open(str(self.part.absolute()), "w", format=self.format.name, options=self.format.container)
         self._stream = self._open_stream(even, Fraction(fps).limit_denominator(1001))
 
     def _open_stream(self, size: list[int], fps: Fraction) -> Any:

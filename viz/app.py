@@ -22,6 +22,7 @@ from viz import chrome, keyboard, playing, settings, undo, workspaces
 from viz.canvas.canvas import Canvas
 from viz.effects import effects, export as export_effects, figure as figure_effects, latent as latent_effects, opening, saving
 from viz.effects.file_dialog import FileDialog
+from viz.errors import sentence
 from viz.export.film import leave_path
 from viz.first_start import choose_text_size
 from viz.guide.window import GuideWindow
@@ -297,7 +298,7 @@ class App:
             settings.save(self.options.settings_folder / "settings.json", self.settings, self._settings_saved)
             self._settings_saved = self.settings
         except OSError as e:
-            self.toasts.add("error", f"Settings were not saved: {e}")
+            self.toasts.add("error", f"Settings were not saved: {sentence(e)}")
 
     def image(self, name: str, pixels: np.ndarray) -> imgui.ImTextureRef:
         """Shows uint8 [H, W, 3 or 4] under a name; the same array again is not uploaded again."""

@@ -53,6 +53,7 @@ def test_the_line_below_says_pose_and_what_is_broken_or_edited(pipeline):
     view = editing("L2:1:gain=0").applied(TINY_R.edit(Latent, x=2.5).edit(Pose, turns=0.1).edit(BreakIt, upsampling=1))
     title = FIGURES["layers"][1](Recipe(view, pipeline)).title
     assert "latent (2.5, 0), turned 36" in title and "m = 1 in all layers" in title and "L2" in title
+    assert "moved (0.094, −0.031) widths" in FIGURES["layers"][1](Recipe(TINY_R.put(Pose(0.1, -0.04, snap=True)), pipeline)).title
     assert "latent" not in FIGURES["fig4c"][1](Recipe(view, pipeline)).title
     whole, broken = (pictures(FIGURES["layers"][1](Recipe(each, pipeline)))[-1].pixels for each in (view.reset(BreakIt), view))
     assert not np.array_equal(whole, broken)

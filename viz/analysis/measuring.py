@@ -106,7 +106,7 @@ class Measurement:
         chosen = self.view.get(Latent).class_index
         named |= {"class": chosen} if chosen >= 0 else {}  # else it is drawn from the seed
         asked = {"network": self.network.ref, "config": self.network.config_name, "seed": seed, **named}
-        pose = pose_facts(self.view) if self.view.get(Pose).moved else {}
+        pose = pose_facts(self.view, self.network.resolution) if self.view.get(Pose).moved else {}
         return {**asked, "psi": self.view.get(Truncation).psi, **pose, **changes_of(self.view)}
 
     def need_grid(self) -> None:
@@ -150,11 +150,12 @@ class Measurement:
         save(out, drawn, seen(self.view, self.frame).to_json(), running_command())
 
 
-def pose_facts(view: ViewState) -> dict[str, Any]:
-    """The pose that was measured, whichever options gave it: image widths, degrees, factors."""
+def pose_facts(view: ViewState, resolution: int) -> dict[str, Any]:
+    """The pose that was measured, whichever options gave it: image widths (rounded to pixels if it snaps), degrees, factors."""
     pose = view.get(Pose)
+    (_, _, x), (_, _, y), _ = pose.matrix(resolution)
     more = {name: getattr(pose, name) for name in ("scale", "stretch", "shear", "mirror")}
-    return {"translate": [pose.x, pose.y], "rotate": round(360 * pose.turns, 9), **more}
+    return {"translate": [x, y], "rotate": round(360 * pose.turns, 9), **more}
 
 
 def changes_of(view: ViewState) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def run_equivariance(options: argparse.Namespace) -> int:
     now: live_equivariance.Now = asked.values
     if now.kind is None:  # less than half a pixel, rounded
         raise CommandError(IDENTITY)
-    facts = {**pose_facts(asked.view), "kind": now.kind, "db": finite(now.db), "compared": now.valid_share}
+    facts = {**pose_facts(asked.view, asked.network.resolution), "kind": now.kind, "db": finite(now.db), "compared": now.valid_share}
     title, number, remark = live_equivariance.texts(now)
     lines = (f"{asked.network.ref}: {asked.latent}", f"{title}: {number}", remark)
     image = asked.images[ERRORS[options.image]]
@@ -153,7 +153,7 @@ def run_by_layer(options: argparse.Namespace) -> int:
     found: layer_chart.Layers = asked.values
     if not found.posed:
         raise CommandError(IDENTITY)
-    facts = {**pose_facts(asked.view), "layers": [{"name": name, "db": finite(db)} for name, db in found.found]}
+    facts = {**pose_facts(asked.view, asked.network.resolution), "layers": [{"name": name, "db": finite(db)} for name, db in found.found]}
     lines = (f"{asked.network.ref}: variance over error, {asked.latent}",
              *(f"  {name:<20}{shown(db, 'dB'):>12}" for name, db in found.found))  # fmt: skip
     names, values = [name for name, _ in found.found], [db for _, db in found.found]

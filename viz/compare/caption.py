@@ -84,12 +84,13 @@ def own_text(own: OwnValues) -> str:
 
 def shared(view: ViewState, network: NetworkFacts | None = None) -> str:
     """ "seed 3, moved (0.050, 0.000) widths, turned 18.0°, layer L5_84_96": what is not at its default. Of one `network`: nothing of a
-    pose that it cannot take.
+    pose that it cannot take, and whole pixels where the pose snaps.
     """
     pose = view.get(Pose) if network is None or network.has_pose else Pose()
     psi, parts = view.get(Truncation).psi, [latent_text(view)]
-    if pose.x or pose.y:
-        parts.append(f"moved ({number_text(pose.x, decimals=3)}, {number_text(pose.y, decimals=3)}) widths")
+    (_, _, x), (_, _, y), _ = pose.matrix(None if network is None else network.resolution)
+    if x or y:
+        parts.append(f"moved ({number_text(x, decimals=3)}, {number_text(y, decimals=3)}) widths")
     if pose.turns:
         parts.append(f"turned {number_text(360 * pose.turns, '°')}")
     parts += deformation(pose)

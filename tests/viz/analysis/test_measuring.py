@@ -331,6 +331,9 @@ def test_the_pose_that_is_told_is_the_one_that_was_measured(capsys):
     """Whichever option gave it: `--set` counts as `--rotate` does."""
     facts = printed(capsys, "equivariance", "globe-still-r-64", "--set", "Pose.turns=0.1", "--set", "Pose.scale=1.25", "--mirror")
     assert (facts["translate"], facts["rotate"], facts["scale"], facts["mirror"]) == ([0, 0], 36, 1.25, True)
+    for command in (("equivariance",), ("flicker", "--num", "2")):
+        facts = printed(capsys, command[0], TINY_R, *command[1:], "--translate", "0.1", "-0.04", "--set", "Pose.snap=true")
+        assert facts["translate"] == [3 / 32, -1 / 32]
 
 
 @pytest.mark.parametrize(

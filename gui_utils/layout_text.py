@@ -53,7 +53,7 @@ def usable(text: str, arrangements: Iterable[Arrangement]) -> str:
     for name, lines in kept.items():
         dock = _dock(lines)
         if dock and dock not in leaves:
-            raise LayoutError(f"{name} stands in {dock:#x}, which is no place")
+            raise LayoutError(f"{name} stands in {dock:#x}, which is not a place")
     there = {node.id for node in nodes.values()}
     for arrangement in arrangements:
         if arrangement.dock_id in there:

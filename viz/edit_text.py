@@ -68,7 +68,7 @@ def number_list(text: str, most: int) -> tuple[int, ...]:
         span = re.fullmatch(NUMBERS, part.strip())
         numbers = range(int(span[1]), int(span[2] or span[1]) + 1) if span else range(0)
         if not numbers or numbers[-1] > most:
-            raise ValueError(f"{text!r} is no list of numbers up to {most}")
+            raise ValueError(f"{text!r} is not a list of numbers up to {most}")
         found.update(numbers)
     return tuple(sorted(found))
 
@@ -76,9 +76,9 @@ def number_list(text: str, most: int) -> tuple[int, ...]:
 def with_amount(edit: Edit, text: str) -> Edit:
     """The edit by this much: a number, or for "move" X, Y, an angle and a scale. ValueError for anything else."""
     if edit.operation != "move":
-        return replace(edit, amount=_number(text, f"{text!r} is no amount: a number is expected, such as {edit.operation}=0.5"))
+        return replace(edit, amount=_number(text, f"{text!r} is not an amount: a number is expected, such as {edit.operation}=0.5"))
     values: dict[str, float] = {}
-    wrong = f"{text!r} is no move: X,Y in image widths, an angle such as 30deg, a scale such as 1.2x"
+    wrong = f"{text!r} is not a move: X,Y in image widths, an angle such as 30deg, a scale such as 1.2x"
     for part in text.split(","):
         found = re.fullmatch(r"\s*(.+?)\s*(deg|°|x|×|)\s*", part)
         name = UNITS.get(found[2], "y" if "x" in values else "x") if found else ""

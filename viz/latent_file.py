@@ -129,7 +129,7 @@ def _arrays(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     if suffix == ".npz":
         with path.open("rb") as f, np.load(f, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it is no .npz archive")
+                raise ValueError("it is not an .npz archive")
             check_members(file.zip)
             return {name: file[name] for name in file.files if not wanted or name in wanted}
     if suffix == ".safetensors":
@@ -153,7 +153,7 @@ def numbers(path: Path, name: str, values: np.ndarray, needed: str) -> np.ndarra
     with np.errstate(over="ignore"):
         found = values.astype(np.float32)
     if not np.isfinite(found).all():
-        raise LatentError(path.name, f"{what} has values that are no finite numbers in float32", "Save it again.")
+        raise LatentError(path.name, f"{what} has values that are not finite numbers in float32", "Save it again.")
     return found
 
 

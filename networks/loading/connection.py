@@ -196,7 +196,7 @@ def _explained(error: Exception) -> tuple[str, str]:
     if isinstance(reason, ssl.SSLCertVerificationError):
         return f"the server's certificate could not be verified ({_words(reason)})", CERTIFICATES
     if isinstance(reason, ValueError | http.client.InvalidURL) and not isinstance(reason, OSError):
-        return f"the download failed: this is no usable address ({printable(str(reason))})", ADDRESS
+        return f"the download failed: this is not a usable address ({printable(str(reason))})", ADDRESS
     return f"the download failed: {_words(reason)}", CONNECTION
 
 
@@ -208,7 +208,7 @@ def _words(reason: object) -> str:
     if isinstance(reason, http.client.IncompleteRead | ConnectionResetError):
         return "the server hung up"
     if isinstance(reason, http.client.HTTPException):
-        return f"what answered is no web server ({printable(str(reason).strip(), 60)})"
+        return f"what answered is not a web server ({printable(str(reason).strip(), 60)})"
     text = (reason.strerror if isinstance(reason, OSError) else None) or str(reason) or type(reason).__name__
     return printable(text)
 

@@ -88,7 +88,7 @@ def nested(kwargs: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The arguments of a part of the network, {} where there are none. Raises Malformed."""
     found = kwargs.get(name, {})
     if not isinstance(found, dict):
-        raise Malformed(f"constructor argument {name} is no dict")
+        raise Malformed(f"constructor argument {name} is not a dict")
     return found
 
 

@@ -41,4 +41,4 @@ def why_not_a_network(start: bytes, name: str = "") -> str:
     for other, what in _OTHERS:
         if re.match(other, start, re.IGNORECASE):
             return what
-    return "is no network file that is known (a snapshot .pkl or a .safetensors file)"
+    return "is not a known kind of network file (a snapshot .pkl or a .safetensors file)"

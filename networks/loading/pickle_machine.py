@@ -86,7 +86,7 @@ class Machine:
 
     def push_name(self, module: object, name: object) -> None:
         if not (isinstance(module, str) and isinstance(name, str)):
-            raise Malformed("a name that is no text")
+            raise Malformed("a name that is not text")
         full = f"{module}.{name}"
         if full not in self.names:
             raise Refused(f"refused: the file asks to run {printable(full)}")
@@ -243,7 +243,7 @@ def _text_number(m: Machine) -> None:
     try:
         m.push({"00": False, "01": True}[line] if line in ("00", "01") else int(line) if line.lstrip("-").isdigit() else float(line))
     except ValueError:
-        raise Malformed(f"{printable(line, 20)!r} is no number") from None
+        raise Malformed(f"{printable(line, 20)!r} is not a number") from None
 
 
 def _index(m: Machine) -> int:

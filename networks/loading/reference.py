@@ -47,7 +47,7 @@ def resolve(ref: str | Path) -> Place:
     if not text:
         raise LoadError("no network", "the reference is empty", "Give a path, an address, or the name of a network.")
     if not name_is_text(text):
-        raise LoadError(shown, "its name is no valid text", "Rename it.")
+        raise LoadError(shown, "its name is not valid text", "Rename it.")
     if (entry := entry_named(text)) is not None:
         return Place(text, path=entry.path, url=entry.url, entry=entry)
     scheme = re.match(SCHEME, text)
@@ -64,7 +64,7 @@ def resolve(ref: str | Path) -> Place:
         missing = not path.exists()
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: whose home ~ is, nobody knows
         reason = error.strerror if isinstance(error, OSError) else error
-        raise LoadError(shown, f"this is no usable path ({reason})", "Check the spelling.") from None
+        raise LoadError(shown, f"this is not a usable path ({reason})", "Check the spelling.") from None
     if not missing:
         raise LoadError(shown, "this is neither a file nor a folder", "Give a network file.")
     raise LoadError(shown, "there is no such file, and no network of that name", _hint(text))

@@ -53,10 +53,10 @@ def read_tensors(span: Span) -> tuple[dict[str, SafeTensor], dict[str, str]]:
     except (ValueError, RecursionError):
         raise Malformed("its header is not readable as JSON") from None
     if not isinstance(header, dict) or len(header) > MAX_TENSORS:
-        raise Malformed(f"its header is no list of at most {MAX_TENSORS:,} tensors")
+        raise Malformed(f"its header is not a list of at most {MAX_TENSORS:,} tensors")
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) and name_is_text(name + text) for name, text in metadata.items()):
-        raise Malformed("its metadata are no texts")
+        raise Malformed("its metadata are not texts")
     body = reader.skip(reader.left)
     tensors = {name: _tensor(name, entry, body) for name, entry in header.items()}
     _check_layout(tensors, body)

@@ -60,7 +60,7 @@ def _tensors(network: StoredObject) -> Iterator[tuple[str, StoredTensor]]:
 def joined(prefix: str, name: object) -> str:
     """The name of a part within a part. Raises Malformed where that is no short text."""
     if not isinstance(name, str) or len(prefix) + len(name) > MAX_NAME:
-        raise Malformed(f"its network has a part whose name is no text of at most {MAX_NAME} characters")
+        raise Malformed(f"its network has a part whose name is not a text of at most {MAX_NAME} characters")
     return prefix + name
 
 
@@ -68,7 +68,7 @@ def _arguments(network: StoredObject, family: str) -> dict[str, Any]:
     """Constructor arguments: what the caller gave (`_init_kwargs`), completed by the attributes that stand in the states."""
     given = network.state.get("_init_kwargs", {})
     if not isinstance(given, dict) or len(given) > MAX_ARGUMENTS:
-        raise Malformed("its constructor arguments are no short dict")
+        raise Malformed("its constructor arguments are not a short dict")
     arguments = {joined("", name): plain(value) for name, value in given.items() if name not in ("fused_modconv_default", "channels_last")}
     synthesis, mapping = _child(network, "synthesis"), _child(network, "mapping")
     arguments |= _present(network, _COMMON)
@@ -113,4 +113,4 @@ def plain(value: object, depth: int = 0) -> Any:
         return [plain(item, depth + 1) for item in value]
     if depth < 2 and isinstance(value, dict) and len(value) <= MAX_ARGUMENTS:
         return {joined("", name): plain(item, depth + 1) for name, item in value.items()}
-    raise Malformed(f"a constructor argument is a {type(value).__name__}, which is no plain value")
+    raise Malformed(f"a constructor argument is a {type(value).__name__}, which is not a plain value")

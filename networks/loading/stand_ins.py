@@ -79,7 +79,7 @@ class NumberType:
 
     def __post_init__(self) -> None:
         if not (isinstance(self.code, str) and re.fullmatch(r"f[248]|[iu][1248]|b1", self.code)):
-            raise Refused(f"refused: an array of {printable(str(self.code), 20)!r}, which is no plain number type")
+            raise Refused(f"refused: an array of {printable(str(self.code), 20)!r}, which is not a plain number type")
 
     def build(self, state: object) -> None:
         """Take the byte order from the pickled state; fields and sub-arrays are refused."""
@@ -152,7 +152,7 @@ class StoredTensorFlowNetwork:
 
     def build(self, state: object) -> None:
         if not isinstance(state, dict):
-            raise Malformed("a TensorFlow network whose state is no dict")
+            raise Malformed("a TensorFlow network whose state is not a dict")
         self.state = state
 
 

@@ -82,14 +82,14 @@ def _variables(network: StoredTensorFlowNetwork) -> Iterator[tuple[str, StoredAr
             yield joined(prefix, item[0]), item[1]
         for name, component in components.items():
             if not isinstance(component, StoredTensorFlowNetwork):
-                raise Malformed(f"its component {printable(joined('', name), 40)} is no network")
+                raise Malformed(f"its component {printable(joined('', name), 40)} is not a network")
             waiting.append((joined(prefix, name) + "/", component))
 
 
 def _arguments(network: StoredTensorFlowNetwork, variables: dict[str, StoredArray]) -> dict[str, Any]:
     given = network.state.get("static_kwargs", {})
     if not isinstance(given, dict):
-        raise Malformed("its arguments are no dict")
+        raise Malformed("its arguments are not a dict")
     arguments: dict[str, Any] = dict(_DEFAULTS)
     mapping: dict[str, Any] = {}
     for theirs, ours in _ARGUMENTS.items():
@@ -98,7 +98,7 @@ def _arguments(network: StoredTensorFlowNetwork, variables: dict[str, StoredArra
             target[ours.removeprefix("mapping.")] = plain(given.get(theirs))
     base = plain(given.get("fmap_base", 16384))
     if type(base) is not int:
-        raise Malformed("its argument fmap_base is no whole number")
+        raise Malformed("its argument fmap_base is not a whole number")
     if any(re.fullmatch(r"synthesis/ToRGB_lod\d+/weight", name) for name in variables):
         arguments["architecture"] = "orig"
     return {"img_resolution": 1024, **arguments, "channel_base": 2 * base, "mapping_kwargs": mapping}

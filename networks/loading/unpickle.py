@@ -90,7 +90,7 @@ def _tensor(args: tuple) -> StoredTensor:
 
 def _parameter(args: tuple) -> StoredTensor:
     if not args or not isinstance(args[0], StoredTensor):
-        raise Malformed("a parameter that is no tensor")
+        raise Malformed("a parameter that is not a tensor")
     return args[0]
 
 

@@ -108,5 +108,5 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"the checkpoint {str(path)!r} cannot be read: {error}") from error
     if not isinstance(state, dict) or "options" not in state:
-        raise CheckpointError(f"{str(path)!r} is no checkpoint of this trainer")
+        raise CheckpointError(f"{str(path)!r} is not a checkpoint of this trainer")
     return state

@@ -96,6 +96,6 @@ def extractor(kind: str, device: torch.device) -> Extractor:
     try:
         script = torch.jit.load(path, map_location=device).eval()
     except (RuntimeError, ValueError, OSError) as error:
-        raise TrainingError(f"--frechet: {path!r} is no TorchScript file: {error}") from error
+        raise TrainingError(f"--frechet: {path!r} is not a TorchScript file: {error}") from error
     label = f"Fréchet distance over the features of {path.rpartition('/')[2]} (pixels from 0 to 255 in, vectors out)"
     return Extractor("frechet_torchscript", label, lambda pictures: script(((pictures + 1) * 127.5).clamp(0, 255)).flatten(1))

@@ -210,8 +210,8 @@ def test_shorter_ways_of_writing():
 @pytest.mark.parametrize(
     ("text", "said"),
     [("L5:gain=0", "is not LAYERS:CHANNELS"), ("L5:1:blur=2", "WHAT is gain, offset"), ("L5-L3:1:gain=0", "are not layers"),
-     ("b3:1:gain=0", "are not layers"), ("L5:3-1:gain=0", "are not channels"), ("L5:1:gain=x", "'x' is no amount: a number"),
-     ("L5:1:move=1,2,3", "is no move"), ("L5:1:move=1,ydeg", "is no move"), ("L5:1:gain=nan", "amount is nan"),
+     ("b3:1:gain=0", "are not layers"), ("L5:3-1:gain=0", "are not channels"), ("L5:1:gain=x", "'x' is not an amount: a number"),
+     ("L5:1:move=1,2,3", "is not a move"), ("L5:1:move=1,ydeg", "is not a move"), ("L5:1:gain=nan", "amount is nan"),
      ("L5:1:move=20,0", "Edit.*x is 20|x is 20.0; -10 to 10")],
 )  # fmt: skip
 def test_what_cannot_be_read_is_wrong_usage(text, said, capsys):

@@ -150,7 +150,7 @@ def test_what_is_no_file_is_not_waited_for(running, name, tmp_path):
 def test_a_name_that_is_no_text_can_be_talked_about(running, name, tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     path.write_bytes(b"\x80\x04N.")
-    assert "its name is no valid text" in dropped(running, path)
+    assert "its name is not valid text" in dropped(running, path)
 
 
 def test_of_a_thousand_files_the_first_few_are_opened(running, tmp_path):

@@ -87,10 +87,10 @@ def test_truncation_and_mixing_act_on_own_latents(pipeline, tmp_path, seed_5):
     [
         ({"ws": np.zeros((1, 3, 7))}, "its ws is 3 x 7, but this network takes"),
         ({"z": np.zeros((1, 5))}, "its z is 5, but this network takes"),
-        ({"w": np.full((1, 32), np.nan)}, "no finite numbers"),
-        ({"w": np.full((1, 32), 1e300)}, "no finite numbers in float32"),
+        ({"w": np.full((1, 32), np.nan)}, "not finite numbers"),
+        ({"w": np.full((1, 32), 1e300)}, "not finite numbers in float32"),
         ({"z": np.zeros((1, 16)), "c": np.array([["cat"]])}, "c is <U3"),
-        ({"z": np.zeros((1, 16)), "c": np.array([[np.nan]])}, "c has values that are no finite numbers"),
+        ({"z": np.zeros((1, 16)), "c": np.array([[np.nan]])}, "c has values that are not finite numbers"),
         ({"ws": np.zeros((1, 2, 3, 4))}, "float64 of shape 1 x 2 x 3 x 4"),
         ({"a": np.zeros(3)}, "it holds no latents"),
         ({"w": np.array(["text"])}, "<U4"),

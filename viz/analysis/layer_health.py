@@ -159,7 +159,7 @@ COLUMNS = (
 )
 NARROW_EM = 20.0  # a panel that is less wide has no room for all columns
 EMPTY = "16-bit error, clamped values and dead channels of every layer, for the picture on screen."
-NOTHING = "Only networks of filtered layers (rungs D to H, T and R) can be looked at this way."
+NOTHING = "Only networks of filtered layers (rungs D to H, T and R) can be measured this way."
 
 
 def draw(state: ViewState, context: PanelContext) -> ViewState:

@@ -52,7 +52,7 @@ def open_path(app: App, path: Path) -> None:
         if name_is_text(str(path)) and (path.is_file() or path.is_dir() or not path.exists()):
             _open(app, path)
             return
-        said = "it is neither a file nor a folder" if name_is_text(str(path)) else "its name is no valid text; rename it"
+        said = "it is neither a file nor a folder" if name_is_text(str(path)) else "its name is not valid text; rename it"
         app.toasts.add("error", f"{name} was not opened: {said}.", "Nothing was changed.")
     except Exception as e:
         what = f"{name} was not opened: {type(e).__name__}: {printable(str(e), 200)}"

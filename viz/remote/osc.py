@@ -29,7 +29,7 @@ MOST_WAITING, MOST_TOLD = 1024, 20  # messages between two frames; different sen
 LARGEST = 1 << 16  # bytes of a datagram
 LOOK_S = 1.0  # how often a thread that receives nothing looks whether it is to end
 NO_OSC = '--osc needs the package "python-osc": python -m pip install "aliasfree-visualizer[osc]"'
-NOT_OSC = "something arrived that is no OSC message"
+NOT_OSC = "something arrived that is not an OSC message"
 
 Message = tuple[str, tuple[Any, ...]]
 

@@ -88,9 +88,9 @@ def test_a_folder_means_its_newest_snapshot(tmp_path):
         ("globe-r-64.safetensors", 'Did you mean "globe-r-64"?'),
         ("ftp://example.org/network.pkl", "ftp:// addresses are not supported"),
         ("file:///etc/passwd", "file:// addresses are not supported"),
-        ("a\0b", "no usable path|no such file"),
-        ("caf\udce9.pkl", "no valid text"),  # of an older encoding than UTF-8
-        ("x" * 5000, "no usable path"),
+        ("a\0b", "not a usable path|no such file"),
+        ("caf\udce9.pkl", "not valid text"),  # of an older encoding than UTF-8
+        ("x" * 5000, "not a usable path"),
         (".", "holds no network-snapshot"),
     ],
 )

@@ -102,7 +102,7 @@ def test_bfloat16_weights_are_widened(saved):
         ({"constructor": '{"img_resolution": 48}'}, "img_resolution is 48"),
         ({"constructor": '{"img_resolution": 64}'}, "missing"),
         ({"constructor": '{"z_dim": 8}'}, "img_resolution is missing"),
-        ({"constructor": '{"mapping_kwargs": 3}'}, "mapping_kwargs is no dict"),
+        ({"constructor": '{"mapping_kwargs": 3}'}, "mapping_kwargs is not a dict"),
         ({"constructor": '{"img_resolution": 1e400}'}, "img_resolution is inf"),
         ({"family": "diffusion"}, "family is 'diffusion'"),
         ({"family": STYLEGAN2}, r"unknown constructor arguments|missing"),

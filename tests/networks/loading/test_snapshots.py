@@ -148,7 +148,7 @@ WRONG = {
     "not a number": (_claim(first_cutoff=float("nan")), "first_cutoff is nan"),
     "no bands": (_claim(first_cutoff=5000.0, first_stopband=6000.0), "make no network"),
     "a list": (_claim(filter_size=[6]), "filter_size is list"),
-    "a network": (lambda a: a.state["_init_kwargs"].update(channel_base=a.synthesis), "no plain value"),
+    "a network": (lambda a: a.state["_init_kwargs"].update(channel_base=a.synthesis), "not a plain value"),
     "an unknown argument": (_claim(magic=1), "unknown constructor argument.* magic"),
     "no tensor": (_drop("weight"), "L0_36_8.weight is missing"),
     "one more": (lambda a: a.synthesis.part("_buffers").update(more=tiny_tensor(4)), "synthesis.more is more than"),
@@ -218,7 +218,7 @@ def test_names_that_grow_by_being_joined_cost_nothing(bomb, tmp_path):
     path.write_bytes(bomb())
     tracemalloc.start()
     try:
-        with pytest.raises(LoadError, match="a part whose name is no text of at most 256 characters"):
+        with pytest.raises(LoadError, match="a part whose name is not a text of at most 256 characters"):
             load(path)
         assert tracemalloc.get_traced_memory()[1] < 40e6
     finally:
@@ -255,7 +255,7 @@ OTHERS = {
     "picture.pkl": (b"\x89PNG\r\n\x1a\n", "is a PNG picture"),
     "pointer.pkl": (b"version https://git-lfs.github.com/spec/v1\noid", "git-lfs"),
     "error.pkl": (b'{"message": "not found"}', "is JSON"),
-    "noise.bin": (bytes(range(100, 164)), "is no network file that is known"),
+    "noise.bin": (bytes(range(100, 164)), "is not a known kind of network file"),
     "list.pkl": (pickled([1, 2]), "pickled list"),
     "no-network.pkl": (pickled({"G": None, "loss": 3}), r"holds no network G_ema \(it holds: G, loss\)\. Choose"),
     "number.pkl": (pickled({"G_ema": 3}), "G_ema is a int"),

@@ -80,7 +80,7 @@ def test_a_checkpoint_is_data_not_a_program(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_checkpoint(path)
     torch.save({"weights": 1}, path)
-    with pytest.raises(CheckpointError, match="no checkpoint of this trainer"):
+    with pytest.raises(CheckpointError, match="not a checkpoint of this trainer"):
         load_checkpoint(path)
 
 

@@ -226,7 +226,7 @@ def test_a_torchscript_extractor_is_labelled_by_its_file(tmp_path) -> None:
     torch.jit.trace(Means(), torch.zeros(1, 3, 4, 4)).save(str(path))
     found = extractor(f"torchscript:{path}", torch.device("cpu"))
     assert "means.pt" in found.label and found.vectors(torch.zeros(2, 3, 4, 4)).tolist() == [[127.5] * 3] * 2
-    with pytest.raises(TrainingError, match="no TorchScript file"):
+    with pytest.raises(TrainingError, match="not a TorchScript file"):
         extractor("torchscript:nowhere.pt", torch.device("cpu"))
 
 

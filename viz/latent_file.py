@@ -108,6 +108,8 @@ def digest(path: Path) -> str:
 def arrays_in(path: Path, wanted: Collection[str] = ()) -> dict[str, np.ndarray]:
     """The arrays of a file by name ("" in .npy), all or those `wanted`, read without executing anything. Raises LatentError."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise LatentError(path.name, "it is no file", "Nothing was changed.")
         if path.stat().st_size > LARGEST_BYTES:
             raise LatentError(path.name, "it is larger than 1 GiB", "Save less in one file.")
         return _arrays(path, wanted)

@@ -9,6 +9,7 @@ from .errors import Malformed, Refused
 MAX_STEPS = 400_000  # the golden snapshots with three networks of 4 to 9 layers take up to 24,000
 SHORT = 255  # byte strings up to this length are read at once, longer ones stay on disk
 MAX_INT_BYTES = 32  # torch's magic number has 10
+MAX_KEY = 1 << 16
 MAX_TEXT = 1 << 24  # the longest text is the source of a module, which is thrown away
 
 
@@ -27,13 +28,18 @@ class Budget:
 
 
 def checked_key(key: object) -> object:
-    """Keys of dicts and sets: text, small numbers, or short tuples of them; their hashes cost next to nothing."""
-    if isinstance(key, tuple) and len(key) <= 16:
+    """Keys of dicts and sets: short text, small numbers, or pairs of them. Their hashes cost next to nothing, nor does telling them apart:
+    no more than a few thousand of them share a hash, and longer tuples could by the thousand (those of -1 and -2 do).
+    """
+    if isinstance(key, tuple) and len(key) <= 2:
         for part in key:
             if isinstance(part, tuple):
                 raise Malformed("a dict key of nested tuples")
             checked_key(part)
-    elif not (key is None or isinstance(key, (str, float, bool)) or (isinstance(key, int) and abs(key) < 2**63)):
+    elif isinstance(key, str):
+        if len(key) > MAX_KEY:
+            raise Malformed(f"a dict key of {len(key):,} characters")
+    elif not (key is None or isinstance(key, (float, bool)) or (isinstance(key, int) and abs(key) < 2**63)):
         raise Malformed(f"a dict key that is a {type(key).__name__}")
     return key
 

@@ -75,7 +75,8 @@ def _arguments(network: StoredObject, family: str) -> dict[str, Any]:
     arguments["mapping_kwargs"] = {**nested(arguments, "mapping_kwargs"), **_present(mapping, ("num_layers", "w_avg_beta"))}
     of_synthesis = nested(arguments, "synthesis_kwargs")
     if family == ALIAS_FREE:
-        layers = [child for name, child in synthesis.part("_modules").items() if str(name).startswith("L0_")]
+        parts = synthesis.part("_modules").items()
+        layers = [child for name, child in parts if str(name).startswith("L0_") and isinstance(child, StoredObject)]
         found = _present(synthesis, _OF_SYNTHESIS) | (_present(layers[0], _OF_LAYER) if layers else {})
     else:
         found = _of_stylegan2(synthesis)

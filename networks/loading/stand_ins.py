@@ -28,6 +28,7 @@ STORAGE_DTYPES = {
     "ByteStorage": "u1",
     "BoolStorage": "b1",
 }
+MOST_SPREAD = 64  # numbers of a storage for each that a tensor takes of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,8 @@ class StoredTensor:
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
         if math.prod(self.shape) > 0 and last >= self.storage.count:
             raise Malformed(f"a tensor that reaches past its storage of {self.storage.count} numbers")
+        if last - self.offset > MOST_SPREAD * max(math.prod(self.shape), 64):  # hundreds of them would each read the whole file
+            raise Malformed(f"a tensor of shape {list(self.shape)} that is spread over {last - self.offset + 1:,} numbers")
 
     def read(self) -> np.ndarray:
         """The values, as a fresh array (bfloat16 widened to float32)."""

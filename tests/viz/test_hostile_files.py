@@ -20,7 +20,7 @@ from networks.spec import GeneratorConfig
 from tests.viz.test_app import Running
 from torch_utils import heap
 from torch_utils.atomic import atomic
-from viz import capture, settings
+from viz import capture, latent_file, settings
 from viz.effects import opening
 from viz.export import encoders, film_file
 from viz.panels.network import LONGEST_CARD, card_texts
@@ -75,6 +75,12 @@ def damaged_archive() -> bytes:
     return bytes(found)
 
 
+def archive_of_the_future() -> bytes:
+    found = bytearray(archive("origin.npy", array("(4,)")))
+    found[found.index(b"PK\x01\x02") + 6] = 109  # the version of the format that is needed to unpack it
+    return bytes(found)
+
+
 def plain_array() -> bytes:
     data = io.BytesIO()
     np.save(data, np.zeros(4))
@@ -98,6 +104,7 @@ HOSTILE: dict[str, bytes] = {
     "array.npz": plain_array(),
     "garbage.npz": archive("origin.npy", b"garbage"),
     "damaged.npz": damaged_archive(),
+    "future.npz": archive_of_the_future(),
     "huge.npz": archive("origin.npy", array("(1099511627776,)")),
     "huge latent.npz": archive("ws.npy", array("(1099511627776,)")),
     "unpacks.npz": archive("ws.npy", array("(4,)"), claims=4_000_000_000),
@@ -151,6 +158,19 @@ def test_a_name_that_is_no_text_can_be_talked_about(running, name, tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     path.write_bytes(b"\x80\x04N.")
     assert "its name is not valid text" in dropped(running, path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+@pytest.mark.parametrize("suffix", latent_file.SUFFIXES)
+def test_a_latent_that_a_view_names_and_that_is_a_pipe_is_not_waited_for(suffix, tmp_path):
+    os.mkfifo(tmp_path / f"a{suffix}")
+    with pytest.raises(latent_file.LatentError, match="it is no file"):
+        latent_file.read(tmp_path / f"a{suffix}")
+
+
+def test_whether_an_archive_is_one_of_ours_is_asked_of_any(tmp_path):
+    (tmp_path / "a.npz").write_bytes(archive_of_the_future())
+    assert not film_file.holds_origin(tmp_path / "a.npz")
 
 
 def test_of_a_thousand_files_the_first_few_are_opened(running, tmp_path):

@@ -97,7 +97,7 @@ def holds_origin(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as file:
             return f"{origin.MEMBER}.npy" in file.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
         return False
 
 
@@ -105,7 +105,7 @@ def _in_arrays(path: Path) -> str | None:
     import numpy as np  # only where arrays are asked for
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as source, np.load(source, allow_pickle=False) as file:
             check_members(file.zip)
             return origin.session_in(str(file[origin.MEMBER])) if origin.MEMBER in file else None
     except (OSError, ValueError, EOFError) as e:

@@ -12,6 +12,7 @@ import torch
 
 from networks.build import build
 from networks.loading import LoadError, changed_on_disk, load
+from networks.loading.pickle_limits import MAX_KEY
 from networks.loading.snapshot import read_snapshot
 from networks.loading.spans import Span
 from networks.loading.tensorflow import read_tuple
@@ -157,6 +158,7 @@ WRONG = {
     "whole numbers": (lambda a: a.part("mapping").part("_buffers").update(w_avg=tiny_tensor(16, torch.int32)), "holds int32 numbers"),
     "a part twice": (lambda a: a.part("mapping").part("_modules").update(again=a.synthesis), "a part twice"),
     "a circle": (lambda a: a.part("mapping").part("_modules").update(up=a.part("mapping")), "a part twice"),
+    "no first layer": (lambda a: a.synthesis.part("_modules").update(L0_36_8=None), "L0_36_8.* missing"),
     "no synthesis": (lambda a: a.part().part("_modules").pop("synthesis"), "neither an alias-free generator nor"),
     "a larger network than the file": (lambda a: setattr(a, "size", 1000), "numbers in a file of 1,000 bytes"),
 }  # fmt: skip
@@ -179,8 +181,8 @@ def test_claims_that_do_not_fit_the_file_are_malformed(name):
 
 
 def _again_and_again(contents: object) -> bytes:
-    """A file whose memory holds one text of 4 MiB at 1000: every use of it costs five bytes of the file."""
-    text = b"X" + struct.pack("<I", 4 << 20) + b"a" * (4 << 20)
+    """A file whose memory holds the longest key that there may be at 1000: every use of it costs five bytes of the file."""
+    text = b"X" + struct.pack("<I", MAX_KEY) + b"a" * MAX_KEY
     return b"\x80\x04" + text + b"r" + LONG[1:] + b"0" + value(contents) + b"."
 
 
@@ -189,7 +191,7 @@ LONG = b"j" + struct.pack("<I", 1000)
 
 def _parts_in_parts() -> bytes:
     part = network({})
-    for _ in range(30):
+    for _ in range(400):
         part = network({"_modules": Raw(b"}(" + LONG + part.code + b"u")})
     return _again_and_again({"G_ema": part})
 
@@ -199,13 +201,13 @@ def _components_in_components() -> bytes:
         return Raw(named("dnnlib.tflib.network", "Network").code + b")\x81" + value(state) + b"b")
 
     part = made({"variables": [], "components": {}})
-    for _ in range(30):
+    for _ in range(400):
         part = made({"variables": [], "components": Raw(b"}(" + LONG + part.code + b"u")})
     return _again_and_again((None, None, part))
 
 
 def _long_arguments() -> bytes:
-    keys = Raw(b"}(" + b"".join(b"(" + LONG * 15 + value(i) + b"t" + value(i) for i in range(30)) + b"u")
+    keys = Raw(b"}(" + b"".join(b"(" + LONG + value(i) + b"t" + value(i) for i in range(30)) + b"u")
     weight = tensor(storage_bytes(b"\0" * 64), 0, (4, 4), (4, 1))
     parts = {"synthesis": network({"_modules": {"input": network({"_parameters": {"weight": weight}})}}), "mapping": network({})}
     return _again_and_again({"G_ema": network({"_init_kwargs": keys, "_modules": parts})})
@@ -213,7 +215,7 @@ def _long_arguments() -> bytes:
 
 @pytest.mark.parametrize("bomb", [_parts_in_parts, _components_in_components, _long_arguments])
 def test_names_that_grow_by_being_joined_cost_nothing(bomb, tmp_path):
-    """A file of 4 MB that would have taken gigabytes and minutes: names of parts are joined to those that hold them."""
+    """A file of a few kB that would have taken gigabytes and minutes: names of parts are joined to those that hold them."""
     path = tmp_path / "bomb.pkl"
     path.write_bytes(bomb())
     tracemalloc.start()

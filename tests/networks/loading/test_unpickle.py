@@ -169,6 +169,7 @@ def test_arrays_of_objects_are_refused():
         (storage_bytes(FOUR), 0, (5,), (1,)),
         (storage_bytes(FOUR), 1, (4,), (1,)),
         (storage_bytes(FOUR), 0, (2, 2), (3, 1)),
+        (storage_bytes(bytes(1 << 20)), 0, (2,), ((1 << 18) - 1,)),  # few numbers for which the whole file would be read
         (storage_bytes(FOUR), 0, (1 << 40,), (0,)),  # one number, a trillion times
         (storage_bytes(FOUR), 0, (4,), (-1,)),
         (storage_bytes(FOUR), -1, (4,), (1,)),
@@ -238,6 +239,28 @@ def test_bombs_cost_little_and_are_refused(name):
         assert tracemalloc.get_traced_memory()[1] < 150e6
     finally:
         tracemalloc.stop()
+
+
+def alike(count: int) -> bytes:
+    """Tuples with one hash between them, as Python's hashes of -1 and -2 are the same: telling n of them apart takes n * n comparisons."""
+    minus = [b"J" + struct.pack("<i", number) for number in (-1, -2)]
+    keys = (b"(" + b"".join(minus[i >> bit & 1] for bit in range(15)) + b"tNs" for i in range(count))
+    return b"\x80\x04}" + b"".join(keys) + b"."
+
+
+def two_long_keys(count: int) -> bytes:
+    """One long text under two numbers: each use compares both, from the first letter to the last."""
+    text = value("a" * (8 << 20))
+    return b"\x80\x04" + text + b"q\x010" + text + b"q\x020}h\x01Ns" + b"h\x02Ns" * count + b"."
+
+
+@pytest.mark.parametrize(
+    ("bomb", "says"), [(alike(20_000), "a dict key that is a tuple"), (two_long_keys(20_000), "a dict key of 8,388,608 characters")]
+)
+def test_keys_that_are_slow_to_tell_apart_are_refused(bomb, says):
+    assert len({hash(tuple(-1 - (i >> bit & 1) for bit in range(15))) for i in range(100)}) == 1, "live"
+    with pytest.raises(Malformed, match=says):
+        read(bomb)
 
 
 def test_deep_nesting_needs_no_recursion(tmp_path):

@@ -1,5 +1,7 @@
 """Films whose export was killed: their frames are found, gone on with or removed, and nobody takes those of a window that is at it."""
 
+import errno
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +11,8 @@ import pytest
 
 from tests.viz.test_app import START, Running
 from tests.viz.test_film import wait_for
-from viz import commands
+from viz import cli, commands
+from viz.cli import play
 from viz.export.encoders import ExportError
 from viz.export.export import export
 from viz.export.left_over import LOCK, held_frames, left_over
@@ -119,3 +122,37 @@ def test_the_next_start_offers_what_a_killed_window_has_left(tmp_path, pipeline)
         assert film.stopped is None and sorted(p.name for p in captures.iterdir()) == ["00000.gif", "00007.mp4"]
     finally:
         running.close()
+
+
+def test_frames_that_have_no_place_are_told_in_a_sentence_and_those_that_are_there_stay(tmp_path, pipeline, monkeypatch):
+    options = ExportOptions(tmp_path / "a.mp4", keep_frames=True)
+    killed_after(2, options, pipeline)
+    with monkeypatch.context() as planted:
+        planted.setattr(Path, "write_text", full_disk)
+        with pytest.raises(ExportError, match=r"the frames of a\.mp4 cannot be kept beside it: No space left"):
+            export(FILM, options, pipeline=pipeline)
+    assert left_over(tmp_path)[0].progress.done == 2
+    (tmp_path / ".b.mp4.frames").write_text("in the way")
+    with pytest.raises(ExportError, match=r"the frames of b\.mp4 cannot be kept beside it: File exists"):
+        export(FILM, ExportOptions(tmp_path / "b.mp4", keep_frames=True), pipeline=pipeline)
+
+
+def full_disk(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(("name", "said"), [("a.mp4", r"is kept in a\.mp4\.part"), ("f", "The 2 frames before it are kept in f")])
+def test_whoever_interrupts_a_command_is_told_what_is_kept(name, said, tmp_path, pipeline, monkeypatch, capsys):
+    seen = []
+
+    def interrupt(progress):
+        seen.append(progress)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    def exports(_):
+        return export(FILM, ExportOptions(tmp_path / name), pipeline=pipeline, progress=interrupt)
+
+    monkeypatch.setattr(play, "run_play", exports)
+    assert cli.run(["play", str(tmp_path), "--out", str(tmp_path / "x.mp4")]) == 130
+    assert re.search(rf"Interrupted\. .*{said}", capsys.readouterr().err)

@@ -84,8 +84,8 @@ def run(argv: list[str]) -> int:
     try:
         options = _parsed(argv)
         return options.function(options)
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+    except KeyboardInterrupt as e:
+        print(f"Interrupted. {e}".rstrip(), file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 1

@@ -138,6 +138,8 @@ class _Export:
             left, why = encoder.stop(keep=True), (getattr(e, "strerror", None) or str(e)).rstrip(".")
             if isinstance(e, OSError | ValueError | RuntimeError | ExportError) or type(e).__module__.startswith("av"):
                 raise ExportError(f"frame {done} of {self.total} was not written: {why}. {_left(done, left)}") from e
+            if isinstance(e, KeyboardInterrupt):
+                raise KeyboardInterrupt(_left(done, left)) from e
             raise
         return ExportResult(self.options.out, self.total, self.rendered)
 

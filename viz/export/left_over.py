@@ -43,7 +43,10 @@ class LeftOver:
 def held_frames(options: ExportOptions) -> Iterator[Path]:
     """The folder of a film's frames, for this process alone; one without frames goes. Raises ExportError where another has it."""
     folder, lock = options.frames_folder, None
-    folder.mkdir(exist_ok=True)  # a folder, although its name has a suffix
+    try:
+        folder.mkdir(exist_ok=True)  # a folder, although its name has a suffix
+    except OSError as e:
+        raise ExportError(f"the frames of {options.out.name} cannot be kept beside it: {e.strerror or e}") from e
     try:
         lock = hold(folder / LOCK)
         if lock is None:
@@ -51,14 +54,21 @@ def held_frames(options: ExportOptions) -> Iterator[Path]:
     except OSError:
         pass  # a folder on a network without locks: better than no film
     try:
+        _prepare(folder, options)
+        yield folder
+    finally:
+        _end(folder, lock)
+
+
+def _prepare(folder: Path, options: ExportOptions) -> None:
+    try:
         with atomic(folder / ASKED) as temporary:
             temporary.write_text(json.dumps({"lossless": options.lossless}), encoding="utf-8")
         for path in folder.glob(FRAMES):
             if not frame_identity(path):  # a power cut leaves files without what was written to them
                 path.unlink()
-        yield folder
-    finally:
-        _end(folder, lock)
+    except OSError as e:
+        raise ExportError(f"the frames of {options.out.name} cannot be kept beside it: {e.strerror or e}") from e
 
 
 def left_over(folder: Path) -> tuple[LeftOver, ...]:

@@ -8,13 +8,13 @@ tied to the grid: T's 3x3 kernels reach half as far at twice the rate.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from networks.fourier_input import FourierInput
+from networks.measures.comparison import grid_change
 from networks.sharing import shared_copy
 from networks.spec import GeneratorConfig, InputSpec, LayerSpec
 
@@ -101,22 +101,8 @@ def input_at(source: FourierInput, spec: InputSpec) -> FourierInput:
 
 
 def resampled(x: Tensor, size: int) -> Tensor:
-    """Square images [..., H, H] on a grid of size x size samples, in the band that both grids have.
-
-    Samples are centred in their pixels, and images go on beyond their edges as in a mirror: the cosine transform (DCT-II) is cut off, or
-    followed by zeros.
-    """
+    """Square images [..., H, H] on a grid of size x size samples, in the band that both grids have: see `grid_change`."""
     if x.shape[-1] == size:
         return x
-    kept = min(size, x.shape[-1])
-    matrix = _cosines(size)[:kept].T @ _cosines(x.shape[-1])[:kept] * math.sqrt(size / x.shape[-1])
-    matrix = matrix.to(x.device, x.dtype)
+    matrix = torch.from_numpy(grid_change(x.shape[-1], size)).to(x.device, x.dtype)
     return matrix @ x @ matrix.T
-
-
-def _cosines(size: int) -> Tensor:
-    """The orthonormal DCT-II, a row for each frequency; float64."""
-    order = torch.arange(size, dtype=torch.float64)
-    waves = torch.cos(math.pi / size * order[:, None] * (order + 0.5)) * math.sqrt(2 / size)
-    waves[0] /= math.sqrt(2)
-    return waves

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from networks.loading import catalogue
 from viz import cli
+from viz.compare.pairs import PRESETS
 from viz.figures.figure import figure_font
-from viz.groups.compare import Compare
+from viz.groups.compare import Compare, CompareView
 from viz.groups.edits import Edit, EditActivations
 from viz.groups.groups import (
     AverageSpectrum,
@@ -38,6 +40,7 @@ from viz.state import BreakIt, Filmstrip, Filters, FourierView, LayerHealth, Vie
 OUT = Path(__file__).resolve().parent.parent / ".github" / "images"
 START = ViewState().edit(Latent, x=3.0)
 LAYER = START.edit(Tap, layer="L5_84_96")
+CONTINUOUS = next(each.apply(START, catalogue()) for each in PRESETS if each.id == "continuous") or START
 PICTURES: dict[str, tuple[ViewState, int]] = {  # name -> view and workspace
     "explore": (START.edit(Pose, x=0.06, y=-0.03, turns=0.05), 1),
     "layers": (LAYER.edit(Channels, mode="sheet", normalize=True).edit(Tone, colormap="viridis"), 2),
@@ -77,9 +80,11 @@ PICTURES: dict[str, tuple[ViewState, int]] = {  # name -> view and workspace
         ),
         2,
     ),
+    "rates": (CONTINUOUS.edit(CompareView, columns=4).edit(Pose, turns=0.05), 6),
     "sticking": (START.edit(Sticking, on=True, num=64).edit(OverlayView, image="sticking.mean"), 5),
 }
 ROW = "layer-views"
+STRIPS = {"rates": "1440x450"}  # the pictures alone, and their size
 FRONT = {
     "break-it": ["Break it"],
     "out-of-band": ["Average spectrum", "Out of band"],
@@ -143,10 +148,11 @@ def main(names: list[str]) -> int:
                 "--workspace",
                 str(workspace),
                 "--size",
-                "1440x810",
+                STRIPS.get(name, "1440x810"),
                 "--out",
                 str(OUT / f"{name}.png"),
                 *(["--front", *FRONT[name]] if name in FRONT else []),
+                *(["--picture-only"] if name in STRIPS else []),
             ]
             if code := cli.run(words):
                 return code

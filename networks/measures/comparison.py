@@ -59,6 +59,24 @@ class Difference:
         return ratio_db(signal, self.squared_error)
 
 
+def grid_change(before: int, after: int) -> np.ndarray:
+    """[after, before]: brings `before` samples across an image to `after`, in the band that both grids have; float64.
+
+    Samples are centred in their pixels, and images go on beyond their edges as in a mirror: the cosine transform (DCT-II) is cut off, or
+    followed by zeros.
+    """
+    kept = min(before, after)
+    return _cosines(after)[:kept].T @ _cosines(before)[:kept] * math.sqrt(after / before)
+
+
+def _cosines(size: int) -> np.ndarray:
+    """The orthonormal DCT-II, a row for each frequency."""
+    order = np.arange(size)
+    waves = np.cos(math.pi / size * np.outer(order, order + 0.5)) * math.sqrt(2 / size)
+    waves[0] /= math.sqrt(2)
+    return waves
+
+
 def psnr_db(squared_error: float, valid: int) -> float | None:
     """20 log10(PEAK) - 10 log10(squared_error / valid); None where nothing was valid, inf for no error at all."""
     return ratio_db(PEAK**2 * valid, squared_error) if valid else None

@@ -230,6 +230,21 @@ def test_the_number_is_about_unmasked_samples_inside_the_image_that_both_have(fi
     assert compare_picture.difference(first, nothing, finished=finished).db is None
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_pictures_at_different_rates_are_subtracted_in_the_band_that_both_have(turned):
+    def waves(size, above):
+        x = (np.arange(size) + 0.5) / size
+        return (np.cos(3 * np.pi * x)[:, None] * np.cos(5 * np.pi * x) + above * np.cos(14 * np.pi * x))[:, :, None]
+
+    coarse, fine = picture(waves(12, 0.0) + 0.5), picture(waves(20, 9.0))
+    found = compare_picture.difference(*((coarse, fine) if turned else (fine, coarse)), finished=True)
+    assert found.picture.values.shape == (12, 12, 1) and found.picture.frame_rect == (0, 0, 12, 12)
+    assert np.allclose(found.picture.values, -0.5 if turned else 0.5, atol=1e-5) and found.db == pytest.approx(10 * np.log10(16), abs=1e-3)
+    assert found.note == "Subtracted on the coarser grid, of 12 samples a side."
+    masked = dataclasses.replace(fine, mask=np.ones((20, 20), bool))
+    assert "20 and 12" in compare_picture.difference(masked, coarse, finished=True).reason
+
+
 @pytest.mark.parametrize("dx", [0, 0.5])
 @pytest.mark.parametrize("dy", [0, 0.5])
 def test_samples_half_a_sample_apart_on_either_axis_have_no_difference(dx, dy):
@@ -261,7 +276,7 @@ def test_the_number_of_a_contact_sheet_is_that_of_its_channels():
 @pytest.mark.parametrize(
     ("second", "part"),
     [
-        (picture(np.zeros((16, 16, 3))), "8 and 16 samples"),
+        (picture(np.zeros((16, 16, 3)), mask=np.ones((16, 16), bool)), "8 and 16 samples"),
         (picture(np.zeros((8, 8, 1))), "channels"),
         (picture(np.zeros((9, 9, 3)), 8), "half a sample"),
     ],
@@ -451,6 +466,7 @@ def test_a_view_that_was_closed_begins_anew(monkeypatch):
 
 # ------------------------------------------------------------------------------------------------------- files
 
+LARGE = picture(np.ones((8, 8, 3)))
 IN_MARGINS, SMALL = picture(np.full((12, 12, 3), -1.0), 8), picture(np.ones((4, 4, 3)))
 
 
@@ -487,6 +503,8 @@ def test_what_is_not_there_yet_is_no_file():
             compare_picture.captured(missing, view)
         with pytest.raises(ValueError, match="no second picture"):
             compare_picture.raw_difference(missing)
+    assert not compare_picture.difference(SMALL, LARGE, finished=True).reason
+    assert "samples a side" in compare_picture.difference(SMALL, LARGE, finished=False).reason
     with pytest.raises(StateError, match="samples a side have no difference"):
         compare_picture.captured(frame, view.edit(CompareView, mode="difference"))
 

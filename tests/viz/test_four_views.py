@@ -163,6 +163,27 @@ def test_plain_and_broken_filters_of_the_same_network():
     assert [compare.broken_in(view, n).summary() for n in compare.others(view)] == ["nearest in all layers", "m = 1 in all layers"]
 
 
+def test_other_rates_of_the_same_network_and_of_r_and_t():
+    view = preset("rates").apply(FIRST.edit(BreakIt, support=4), catalogue())
+    assert view.get(BreakIt) == BreakIt() and view.get(Source).network == TINY_R
+    assert [compare.broken_in(view, n).rate_octaves for n in compare.others(view)] == [1, -1]
+    view = preset("continuous").apply(FIRST, catalogue())
+    shown = [view, *(compare.other_view(view, n) for n in compare.others(view))]
+    assert [(each.get(Source).network, each.get(BreakIt).rate_octaves) for each in shown] == [
+        ("globe-still-r-64", 0), ("globe-still-r-64", 1), ("globe-still-t-64", 0), ("globe-still-t-64", 1),
+    ]  # fmt: skip
+    assert preset("continuous").apply(FIRST, ()) is None
+
+
+def test_pictures_at_other_rates_are_subtracted_on_the_coarser_grid(pipeline):
+    frame = pipeline.render(RenderRequest(1, preset("rates").apply(ViewState().put(Source("globe-still-r-64")).edit(Latent, x=3.0), ())))
+    twice, half = frame.others[2], frame.others[3]
+    assert twice.frame.picture.shape == (128, 128, 3) and half.frame.picture.shape == (32, 32, 3)
+    assert twice.difference.shape == (64, 64, 3) and half.difference.shape == (32, 32, 3) and not twice.reason + half.reason
+    assert twice.db > 45 and half.db > 30 and twice.unit == "PSNR"
+    assert twice.notes == ("Subtracted on the coarser grid, of 64 samples a side.",)
+
+
 def test_one_click_for_the_same_network_makes_another_picture():
     view = FIRST.edit(Compare, on=True).edit(Pose, x=0.1)
     for each in SAME_NETWORK:

@@ -123,6 +123,7 @@ class OtherViews:
             kept = (frame.picture, answer.picture, difference(frame.picture, answer.picture, finished=finished))
             self._memory.put(key, kept)
         found = kept[2]
+        notes = (*notes, found.note) if found.note else notes
         scenes = apart(view, number, first, other)
         return Beside(answer, difference=found.picture, db=found.db, unit=found.unit, reason=found.reason, notes=notes, apart=scenes)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LADDER = ("b", "t", "r")
 PARTNERS = {"r": "b", "t": "b", "b": "r"}  # config -> the one that shows most beside it
 NEAREST, NO_OVERSAMPLING = BreakIt(window="nearest"), BreakIt(upsampling=1)
+TWICE_THE_RATE, HALF_THE_RATE = BreakIt(rate_octaves=1), BreakIt(rate_octaves=-1)
 
 
 def families(catalogue: Catalogue) -> tuple[dict[str, str], ...]:
@@ -45,6 +46,11 @@ def stylegan2_beside_r(catalogue: Catalogue) -> tuple[str, ...] | None:
 def ladder(catalogue: Catalogue) -> tuple[str, ...] | None:
     """(B, T, R) among the bundled networks, of the same data and size."""
     return next((tuple(group[c] for c in LADDER) for group in families(catalogue) if set(LADDER) <= set(group)), None)
+
+
+def t_beside_r(catalogue: Catalogue) -> tuple[str, ...] | None:
+    """(R, T) among the bundled networks, of the same data and size."""
+    return next(((group["r"], group["t"]) for group in families(catalogue) if {"r", "t"} <= set(group)), None)
 
 
 def partner_of(network: str, catalogue: Catalogue) -> str:
@@ -133,6 +139,19 @@ def _broken_beside_plain(view: ViewState, catalogue: Catalogue) -> ViewState:
     return with_views(view.put(BreakIt()), NEAREST, NO_OVERSAMPLING)
 
 
+def _other_rates(view: ViewState, catalogue: Catalogue) -> ViewState:
+    return with_views(view.put(BreakIt()), TWICE_THE_RATE, HALF_THE_RATE)
+
+
+def _twice_the_rate(view: ViewState, catalogue: Catalogue) -> ViewState | None:
+    """R, R at twice the rate, T, T at twice the rate."""
+    names = t_beside_r(catalogue)
+    if names is None:
+        return None
+    view = with_views(view.put(BreakIt()).put(Source(network=names[0])), TWICE_THE_RATE, {"network": names[1]})
+    return with_own(view, 4, {"on": True, "network": names[1]}, TWICE_THE_RATE)
+
+
 def _next_seed(view: ViewState, catalogue: Catalogue) -> ViewState:
     at = view.get(Latent)
     return with_views(view, {"own_latent": True, "x": float(round(at.x) + 1), "y": float(round(at.y))})
@@ -155,6 +174,11 @@ PRESETS: tuple[Choice, ...] = (
            "rung to rung, less sticks to the pixels.", _networks(ladder), "No three rungs of the same data are bundled."),
     Choice("filters", "Plain, broken filters", "This network as it is, with nearest-neighbour filters, and without oversampling "
            "around its nonlinearities (as in the panel Break it).", _broken_beside_plain),
+    Choice("rates", "Plain, other rates", "This network as it is, with twice the samples in every layer, and with half in the fast ones "
+           "(Sampling rate in the panel Break it).", _other_rates),
+    Choice("continuous", "R and T, twice the rate", "R, R with twice the samples in every layer, then T, likewise. R computes with "
+           "continuous signals and draws the same picture; T's 3 × 3 kernels count samples.", _twice_the_rate,
+           "No R and T of the same data are bundled."),
 )  # fmt: skip
 SAME_NETWORK: tuple[Choice, ...] = (
     Choice("seed", "Next seed", "The same network at the next seed.", _next_seed),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gui_utils.tone import BACKGROUND, PictureView, ToneMap, paint
-from networks.measures.comparison import psnr_db, ratio_db
+from networks.measures.comparison import grid_change, psnr_db, ratio_db
 from viz.compare.caption import captioned
 from viz.compare.compare import chosen, compared, others, own_values
 from viz.compare.layout import cell_at, columns_in_files
@@ -27,17 +27,24 @@ Rect = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Difference:
-    """second - first where both have values, with its number; or the reason why there is none."""
+    """second - first where both have values, with its number; or the reason why there is none. `note`: on which grid, if not on both's."""
 
     picture: Picture | None = None
     db: float | None = None
     unit: str = "PSNR"
     reason: str = ""
+    note: str = ""
 
 
 def difference(first: Picture, second: Picture, *, finished: bool) -> Difference:
-    """The second minus the first. `finished`: pictures in [-1, 1], so the number is a PSNR with peak 2; layers have none, see `Beside`."""
-    unit = "PSNR" if finished else "signal to difference"
+    """The second minus the first. `finished`: pictures in [-1, 1], so the number is a PSNR with peak 2; layers have none, see `Beside`.
+
+    Whole pictures of different sampling rates are compared on the coarser of both grids, in the band that both have.
+    """
+    unit, note = "PSNR" if finished else "signal to difference", ""
+    if finished and _rate(first) != _rate(second) and _whole(first) and _whole(second):
+        rate = min(_rate(first), _rate(second))
+        first, second, note = _at_rate(first, rate), _at_rate(second, rate), f"Subtracted on the coarser grid, of {rate:g} samples a side."
     reason = _cannot(first, second)
     if reason:
         return Difference(unit=unit, reason=reason)
@@ -52,7 +59,7 @@ def difference(first: Picture, second: Picture, *, finished: bool) -> Difference
     frame_rect = tuple(edge - low for edge, low in zip(first.frame_rect, (rect[0], rect[1]) * 2, strict=True))
     picture = replace(first, values=error, frame_rect=frame_rect, mask=mask)
     counted = None if mask is None else _counted(mask[:, :, None], picture)[:, :, 0]
-    return Difference(picture, _db(_counted(a, picture), _counted(error, picture), counted, finished=finished), unit)
+    return Difference(picture, _db(_counted(a, picture), _counted(error, picture), counted, finished=finished), unit, note=note)
 
 
 def _counted(values: np.ndarray, picture: Picture) -> np.ndarray:
@@ -94,12 +101,31 @@ def _cannot(first: Picture, second: Picture) -> str:
         return "" if same else "Contact sheets of different layers have no difference."
     if first.values.shape[2] != second.values.shape[2]:
         return f"{first.values.shape[2]} channels and {second.values.shape[2]} have no difference."
-    rates = tuple(picture.frame_rect[2] - picture.frame_rect[0] for picture in (first, second))
-    if rates[0] != rates[1]:
-        return f"Pictures of {rates[0]:g} and {rates[1]:g} samples a side have no difference, sample by sample."
+    if _rate(first) != _rate(second):
+        return f"Pictures of {_rate(first):g} and {_rate(second):g} samples a side have no difference, sample by sample."
     if any((first.frame_rect[i] - second.frame_rect[i]) % 1 for i in range(2)):
         return "The two layers' samples lie half a sample apart."
     return ""
+
+
+def _rate(picture: Picture) -> float:
+    """Samples across the image."""
+    return picture.frame_rect[2] - picture.frame_rect[0]
+
+
+def _whole(picture: Picture) -> bool:
+    """Whether it is all of an image and nothing else: no margins, no samples without data, no contact sheet."""
+    height, width = picture.values.shape[:2]
+    return not picture.grid and picture.mask is None and picture.frame_rect == (0, 0, width, width) and height == width
+
+
+def _at_rate(picture: Picture, rate: float) -> Picture:
+    """A whole picture on a coarser grid, or itself."""
+    if _rate(picture) == rate:
+        return picture
+    matrix = grid_change(picture.values.shape[0], round(rate)).astype(np.float32)
+    values = np.einsum("yv,vuc,xu->yxc", matrix, picture.values, matrix, optimize=True)
+    return replace(picture, values=np.ascontiguousarray(values), frame_rect=(0.0, 0.0, rate, rate))
 
 
 def _common(first: Picture, second: Picture) -> tuple[int, int, int, int]:

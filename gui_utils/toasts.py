@@ -110,7 +110,7 @@ class Toasts:
 
     @property
     def animating(self) -> bool:
-        """Whether a toast is going to vanish by itself (the window must then draw now and then)."""
+        """Whether a toast is going to vanish by itself (the window must then draw now and then, for them to grow old)."""
         return any(t.left_s < float("inf") for t in self._toasts)
 
 

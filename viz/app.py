@@ -108,8 +108,8 @@ class App:
             self.step()
 
     def _until_next_frame(self) -> float:
-        if not (moving(self.state) or self.context.film.playing or self.toasts.animating):
-            return 0.25 if self.renderer.busy else DISK_CHECK_S
+        if not (moving(self.state) or self.context.film.playing):
+            return LONGEST_STEP_S if self.toasts.animating else 0.25 if self.renderer.busy else DISK_CHECK_S
         return max(0.0, 1 / self.settings.fps_limit - (time.perf_counter() - self._last_step))
 
     def step(self, dt: float | None = None) -> None:

@@ -10,16 +10,18 @@ from PIL import Image
 
 from gui_utils.libraries import imgui
 from gui_utils.texture import live_objects
+from gui_utils.toasts import SHOWN_S
 from gui_utils.window import Window, WindowOptions
 from tests.drive import FRAME_S, Driver
 from torch_utils.ops.backend import Backend
 from viz import cli, keyboard
-from viz.app import App, AppOptions
+from viz.app import LONGEST_STEP_S, App, AppOptions
 from viz.chrome import kernels_text
 from viz.commands import CapturePicture, CaptureWindow, Redo, Undo
 from viz.export import film_file
 from viz.keys import BINDINGS, rows
 from viz.menus import nothing_for
+from viz.network_on_disk import DISK_CHECK_S
 from viz.pipeline import Pipeline
 from viz.render_thread import Inline
 from viz.request import Frame, RenderError
@@ -330,7 +332,7 @@ def test_every_binding_names_keys_that_exist_and_none_twice():
 
 
 def test_keys_that_belong_together_are_one_row_and_none_is_left_out():
-    assert ("Shift+← → ↑ ↓", "… by 1/8 pixel") in rows("Pose") and ("[ ]", "layer before, layer after") in rows("Layers")
+    assert ("Shift+← → ↑ ↓", "… by 1/8 pixel") in rows("Pose") and ("[ ]", "previous layer, next layer") in rows("Layers")
     listed = [key for group in {b.group for b in BINDINGS} for keys, _ in rows(group) for key in keys.replace(" or ", " ").split()]
     assert len(listed) == sum(len(b.chords) for b in BINDINGS)
 
@@ -591,6 +593,17 @@ def test_settings_act_at_once(running, monkeypatch):
     assert asked == [False] and running.window.font_scale == 1.5
     running.app.state = running.state.edit(RotateMotion, on=True)
     assert 0 <= running.app._until_next_frame() <= 1 / 30
+
+
+def test_a_message_that_will_go_by_itself_is_no_animation(running):
+    """It was drawn sixty times a second for as long as it stood there; it goes after the same time nevertheless."""
+    running.app.toasts.clear()
+    assert running.app._until_next_frame() == DISK_CHECK_S
+    running.app.toasts.add("info", "Copied.")
+    frames = 0
+    while running.app.toasts.animating and (frames := frames + 1) < 1000:
+        running.app.step(dt=(waited := running.app._until_next_frame()))
+    assert waited == LONGEST_STEP_S and frames == pytest.approx(SHOWN_S["info"] / waited, abs=2)
 
 
 def test_garbage_is_collected_again_once_the_window_is_there(monkeypatch):

@@ -56,8 +56,12 @@ def design(lowpass: Lowpass) -> Taps | None:
         return None
     if not 0 < lowpass.cutoff < lowpass.sampling_rate / 2:
         raise ValueError(f"cutoff {lowpass.cutoff:g} must lie between 0 and half the sampling rate, {lowpass.sampling_rate / 2:g}")
-    taps = DESIGNS[lowpass.window](lowpass)
-    return taps / taps.sum()
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        taps = DESIGNS[lowpass.window](lowpass)
+        taps = taps / taps.sum()
+    if not np.isfinite(taps).all():
+        raise ValueError(f"no filter of {lowpass.taps} taps has a transition of {2 * lowpass.half_width:g} around {lowpass.cutoff:g}")
+    return taps
 
 
 def _kaiser(lowpass: Lowpass) -> Taps:

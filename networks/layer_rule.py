@@ -50,6 +50,8 @@ def _bands(config: GeneratorConfig) -> list[_Band]:
     bands, last = [], config.num_layers
     for index in range(last + 1):
         cutoff, stopband, sampling_rate = rule(config, index)
+        if sampling_rate < 1:
+            raise ValueError(f"layer {index} has its stopband at {stopband:g}, where not even one sample an image width is needed")
         half_width = max(stopband, sampling_rate / 2) - cutoff
         size = config.img_resolution if index >= last - 1 else sampling_rate + 2 * config.margin_size
         channels = config.img_channels if index == last else max(1, round(min(config.channel_base / 2 / cutoff, config.channel_max)))

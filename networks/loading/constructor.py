@@ -108,7 +108,7 @@ def _check(name: str, value: object) -> None:
         fits = type(value) in (str, bool) and value in _ONE_OF[name]
         wanted = f"one of {', '.join(map(str, _ONE_OF[name]))}"
     elif name == "resample_filter":
-        fits = isinstance(value, (list, tuple)) and 1 <= len(value) <= 32 and all(_is_tap(v) for v in value) and sum(value) != 0
+        fits = isinstance(value, (list, tuple)) and 2 <= len(value) <= 32 and all(_is_tap(v) for v in value) and sum(value) != 0
         wanted = "a short list of numbers"
     else:
         return

@@ -76,7 +76,7 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_computed
         (("sticking", "globe-r-64", "--radius", "-1"), "--radius: -1 is out of range; from 0 to 4 is expected"),
         (("sweep", "globe-r-64", "--num", "0"), "argument --num: 0 is too small"),
         (("spectrum", "globe-r-64", "--seed", "4294967296", "--out", "a.npz"), "4294967296 is not a seed"),
-        (("design", "R", "--resolution", "0"), "img_resolution is 0, but must be a power of two from 4 up"),
+        (("design", "R", "--resolution", "0"), "--resolution is 0, but must be a power of two from 4 up"),
         (("inspect", "GLOBE-R-64"), 'Did you mean "globe-r-64"?'),
         (("view", "nosuch.png", "--out", "a.png"), f"visualizer.py: nosuch.png: {os.strerror(2)}"),
     ],

@@ -65,11 +65,11 @@ def _measured(options: argparse.Namespace, kinds: Sequence[Kind], members: Any) 
     with terminal_progress() as report:
         loaded = [load_network(ref, report) for ref in options.networks]
         for each in loaded:
-            _as_asked(each.network.eval(), options)
+            as_asked(each.network.eval(), options.settings)
         found = []
         for number, each in enumerate(loaded, start=1):
             title = f"measuring {each.ref}" + (f" ({number} of {len(loaded)})" if len(loaded) > 1 else "")
-            network = _as_asked(each.network.to(device), options)
+            network = as_asked(each.network.to(device), options.settings)
             found.append(_facts(options, each, network, members, kinds, lambda part, title=title: report(title, part, True)))
             each.network.to("cpu")
     return found
@@ -110,15 +110,17 @@ def kernels(backend: str) -> Iterator[None]:
         raise CommandError(f"--backend {backend}: {e}") from e
 
 
-def _as_asked(network: Any, options: argparse.Namespace) -> Any:
-    """The network, or a broken or edited copy of it. Of the view, a metric over random latents reads nothing else."""
+def as_asked(network: Any, settings: Sequence[Any]) -> Any:
+    """The network, or the broken or edited copy of it that --set, --break and --edit ask for. Of the view, what is measured over random
+    latents reads nothing else. Raises CommandError.
+    """
     from networks.breakage import Breakage, broken
     from viz.stages.load import with_edits
 
-    view = with_settings(ViewState(), options.settings)
+    view = with_settings(ViewState(), settings)
     others = [kind.__name__ for kind in view.groups if kind not in (BreakIt, EditActivations)]
     if others:
-        raise CommandError(f"--set {others[0]}: a metric over random latents and poses depends on BreakIt and EditActivations only")
+        raise CommandError(f"--set {others[0]}: what is measured over random latents depends on BreakIt and EditActivations only")
     breaks = view.get(BreakIt)
     if breaks.on and network.config.family != "alias-free":
         raise CommandError(f"--set BreakIt: a {network.config.family} generator has no designed filters to break")

@@ -1,5 +1,7 @@
 """Average spectra: one pass gives the published estimator; networks, folders and saved files; window and command line agree."""
 
+import csv
+import json
 import threading
 import time
 from dataclasses import replace
@@ -20,6 +22,8 @@ from tests.viz.panels.shown import alias_free_facts, frame_of, show
 from viz import cli
 from viz.analysis import figures, spectrum_chart, spectrum_reference
 from viz.analysis.average_spectrum import Curves, SetPower, curves, decibels, load_curves, network_pictures, save_arrays
+from viz.cli.broken import breaking
+from viz.cli.edits import editing
 from viz.commands import SaveMeasurement
 from viz.errors import CommandError
 from viz.figures import page
@@ -28,7 +32,7 @@ from viz.panels import PanelContext
 from viz.request import OverlayResult, RenderRequest
 from viz.stages.downloads import THREAD
 from viz.stages.latent import draw_z
-from viz.state import AverageSpectrum, LayerShares, Pose, Source, SpectrumReference, Tap, ViewState
+from viz.state import AverageSpectrum, BreakIt, LayerShares, Pose, Source, SpectrumReference, Tap, ViewState
 
 FACTS = alias_free_facts()
 
@@ -422,3 +426,37 @@ def test_seeds_do_not_begin_again_behind_the_last_one(tmp_path, capsys):
     with pytest.raises(CommandError, match="beyond the last one"):
         next(network_pictures(None, num=2, seed=2**32 - 1))
     assert cli.run(["spectrum", tiny, "--num", "2", "--seed", str(2**32 - 2), "--out", str(out)]) == 0
+
+
+def test_a_broken_or_edited_network_has_the_spectrum_that_the_window_shows_of_it(pipeline, tmp_path, capsys):
+    tiny, out, words = str(GOLDEN / "tiny_r.pkl"), tmp_path / "a.csv", ("--break", "all:m=1,window=nearest", "--edit", "L1:0:gain=0")
+    view = editing(words[3]).applied(breaking(words[1]).applied(TINY_R.edit(AverageSpectrum, on=True, num=3)))
+    shown: Curves = steps(pipeline, view, spectrum_chart.NAME)[-1].values
+    whole: Curves = steps(pipeline, TINY_R.edit(AverageSpectrum, on=True, num=3), spectrum_chart.NAME)[-1].values
+    assert cli.run(["spectrum", tiny, "--num", "3", *words, "--reference", tiny, "--out", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["breaks"] == view.get(BreakIt).summary() and found["edits"] == [words[3]] and found["seed"] == 0
+    levels, apart = ([p[name] for p in found["points"] if p["curve"] == "radial"] for name in ("db", "minus_reference_db"))
+    assert np.allclose(levels, shown.radial[1], atol=0.01) and np.allclose(apart, shown.radial[1] - whole.radial[1], atol=0.01)
+    assert max(apart) > 3
+    _, *lines = out.read_text(encoding="utf-8").splitlines()
+    assert [(row["curve"], row["db"]) for row in csv.DictReader(lines)] == [(p["curve"], str(p["db"])) for p in found["points"]]
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "said"),
+    [
+        ("tiny_sg2.pkl", ("--break", "all:m=1"), "no designed filters"),
+        ("tiny_r.pkl", ("--break", "L99:m=1"), "there is no layer L99 to break"),
+        (
+            "tiny_r.pkl",
+            ("--set", "Pose.x=1"),
+            "--set Pose: what is measured over random latents depends on BreakIt and EditActivations only",
+        ),
+        ("", ("--edit", "L1:0:gain=0"), "is a folder of pictures: --set, --break and --edit change networks"),
+    ],
+)
+def test_a_spectrum_of_what_is_not_there_is_refused(source, words, said, tmp_path, capsys):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    assert cli.run(["spectrum", str(GOLDEN / source if source else tmp_path), *words, "--out", str(tmp_path / "a.npz")]) == 1
+    assert said in capsys.readouterr().err

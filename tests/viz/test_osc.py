@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import socket
+import struct
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -178,6 +179,42 @@ def test_what_is_wrong_is_said_once_and_changes_nothing(running, caplog):
     running.client.send_message("/slice/x0", -0.25)
     until(running, lambda: running.state.get(Slice).x0 == -0.25)
     assert sum("OSC" in entry.text for entry in running.app.toasts.log.entries) <= osc.MOST_TOLD
+
+
+def bundle(*elements: bytes, sizes: tuple[int, ...] = ()) -> bytes:
+    parts = (struct.pack(">i", size) + each for each, size in zip(elements, sizes or map(len, elements), strict=True))
+    return b"#bundle\0" + struct.pack(">Q", 1) + b"".join(parts)
+
+
+MESSAGE = b"/slice/x0\0\0\0,f\0\0" + struct.pack(">f", 0.25)
+ENDLESS = (  # each would keep the parser for ever, or take it where nothing is
+    bundle(b"", sizes=(-4,)),
+    bundle(MESSAGE, b"", sizes=(len(MESSAGE), -len(MESSAGE) - 8)),
+    bundle(bundle(b"", sizes=(-4,))),
+    bundle(b"", sizes=(0,)),
+    bundle(MESSAGE, sizes=(1 << 30,)),
+    bundle(MESSAGE) + b"\0\0\1",
+    b"#bundle\0" + bytes(9),
+)
+
+
+def test_a_bundle_that_leads_back_does_not_keep_the_listener(running):
+    """One datagram of 20 bytes, from whoever can reach the port, was the end of listening, and took a core for ever."""
+    assert not any(map(osc.leads_to_its_end, ENDLESS))
+    assert all(map(osc.leads_to_its_end, (b"", MESSAGE, bundle(), bundle(MESSAGE, bundle(MESSAGE), bundle()))))
+    for data in ENDLESS:
+        running.client._sock.sendto(data, running.osc.place)
+    running.client._sock.sendto(bundle(bundle(MESSAGE)), running.osc.place)
+    until(running, lambda: running.state.get(Slice).x0 == 0.25)
+
+
+def test_the_deepest_bundle_costs_little():
+    data = MESSAGE
+    while len(data) + 20 < 65_500:
+        data = bundle(data)
+    began = time.perf_counter()
+    assert osc.leads_to_its_end(data)
+    assert time.perf_counter() - began < 2
 
 
 def test_addresses_that_do_not_exist_cost_nothing_once_enough_was_said(running, monkeypatch):

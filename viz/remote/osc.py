@@ -39,6 +39,23 @@ def _not_of_parser(record: logging.LogRecord) -> bool:
     return "pythonosc" not in Path(record.pathname).parts
 
 
+def leads_to_its_end(data: bytes) -> bool:
+    """Whether the elements of a bundle, and of bundles in it, are as long as they say. The parser goes as far as it is told, also back:
+    one element of -4 bytes would keep it for ever.
+    """
+    waiting = [data]
+    while waiting:
+        part = waiting.pop()
+        at = 16 if part.startswith(b"#bundle\0") else len(part)  # its name and its time come first
+        while at < len(part):
+            size = int.from_bytes(part[at : at + 4], "big", signed=True)
+            if not 0 < size <= len(part) - at - 4:
+                return False
+            waiting.append(part[at + 4 : at + 4 + size])
+            at += 4 + size
+    return True
+
+
 class OscInput:
     """Listens from the start; `wake` is called from its thread when there is something new. Port 0 takes any free one. Raises OSError."""
 
@@ -89,6 +106,8 @@ class OscInput:
             if self._ended.is_set():
                 return
             try:
+                if not leads_to_its_end(data):
+                    raise ValueError(NOT_OSC)
                 messages = [(timed.message.address, tuple(timed.message.params)) for timed in self._parse(data).messages]
             except Exception:  # the border to other programs: whatever a parser makes of bytes from outside
                 self._note([], NOT_OSC)

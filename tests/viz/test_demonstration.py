@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gui_utils.libraries import imgui
 from tests.viz.test_tour import Touring
 from viz import cli, commands
 from viz.analysis.sticking import DetailKept
@@ -86,6 +87,27 @@ def test_one_key_from_the_first_screen_and_back(touring):
     touring.ui.key("t")
     touring.ui.frames(3)
     assert touring.state == before and not touring.ui.exists("Demonstration.end")
+
+
+@pytest.mark.window
+@pytest.mark.parametrize(("size", "font_scale"), [((1600, 900), 1.0), ((1366, 768), 2.0), ((640, 480), 1.0)])
+def test_its_card_lies_over_neither_of_the_two_pictures(touring, size, font_scale):
+    """In small pictures, and at large text, it hid the lower part of what it speaks of."""
+    app = touring.app
+    touring.window.resize(size)
+    app.change_settings(font_scale=font_scale)
+    touring.ui.key("t")
+    touring.ui.frames(4)
+    app.state = touring.state.reset(TranslateMotion)
+    touring.ui.frames(4)
+    card = imgui.internal.find_window_by_name("Texture sticking###demonstration")
+    placement = app.canvas.placement
+    area = placement.area
+    assert card.pos.y >= placement.to_screen(0.0, 0.5)[1] and card.pos.x >= 0 and card.pos.x + card.size.x <= size[0]
+    assert app.canvas.comparison.areas[2].height >= 0.4 * (area.height + app.canvas.foot)
+    touring.ui.key("t")
+    touring.ui.frames(3)
+    assert app.canvas.foot == 0
 
 
 @pytest.mark.window

@@ -31,6 +31,7 @@ from viz.request import Frame, NetworkFacts, OverlayImage, Picture
 from viz.state import Channels, OverlayView, Pose, Slice, Tone, View, ViewState
 
 RING_POINTS = 96
+MOST_FREE = 0.5  # of the area's height, for what stands at its foot
 STALE_BRIGHTNESS = 0.4  # of the last good picture while an error stands over it
 
 
@@ -57,6 +58,7 @@ class Canvas:
         self.placement: Placement | None = None
         self.content: Content | None = None
         self.probe: Probe | None = None
+        self.kept_free = self.foot = 0.0  # asked for at the foot of the picture's area, for what stands there; and what of it was given
         self.trouble = ""  # why the picture could not be drawn; "" while it can
         self.overlays = Pool()  # the one that is drawn over the picture; given back when none has been for a while
         self.overlay_image: OverlayImage | None = None
@@ -65,6 +67,8 @@ class Canvas:
     def draw(self, state: ViewState, context: PanelContext, frame: Frame | None) -> ViewState:
         """Draws the picture of `frame` (the last good one) over all the space left and handles the mouse."""
         area = _area()
+        self.foot = min(self.kept_free, MOST_FREE * area.height)
+        area = replace(area, height=area.height - self.foot)
         imgui.invisible_button("canvas", (area.width, area.height), _ALL_BUTTONS)
         hovered, active = imgui.is_item_hovered(), imgui.is_item_active()
         picture = frame.picture if frame else None

@@ -11,7 +11,7 @@ from gui_utils.texture import FloatTexture
 from gui_utils.tone import PictureView, colormap_table
 from viz.canvas.arrows import draw_arrows
 from viz.canvas.overlay_tone import end_texts, tone_of
-from viz.canvas.placement import Content, Placement
+from viz.canvas.placement import Area, Content, Placement
 from viz.canvas.scene import Piece
 from viz.compare.compare import compared
 from viz.request import Frame, OverlayImage
@@ -19,6 +19,7 @@ from viz.state import CompareView, OverlayView, ViewState
 
 SCALE_EM = (11.0, 0.6)
 STEPS = 32
+MOST_HIDDEN = 0.1  # of the image, by the scale
 NOT_KEPT = "Not kept yet: measurements are of the picture below."
 KEEP_FIRST = "What is on screen is not kept yet: {0} keeps it. Take the overlay away to save the picture below."
 
@@ -99,29 +100,63 @@ class CanvasOverlay:
         self._scene.append(Piece(self._values, mask, content, placement, tone, magnify, opacity=view.opacity))
 
     def _scale(self, image: OverlayImage, view: OverlayView, placement: Placement) -> None:
-        """The colours with the values they stand for, at the lower left."""
+        """The colours with the values they stand for, at the lower left; in one row without their name where they would hide too much."""
         lines, em = imgui.get_window_draw_list(), imgui.get_font_size()
-        width, height = SCALE_EM[0] * em, SCALE_EM[1] * em
-        left, top = placement.area.x + 0.8 * em, placement.area.y + placement.area.height - 3.2 * em
-        ground = theme.packed((0.08, 0.08, 0.08), 0.8)
-        right = left + max(width, imgui.calc_text_size(image.label).x) + 0.5 * em
         colors = image.values.ndim == 3  # they stand for themselves: a name is enough
-        if colors:
-            top += height + 1.6 * em
-        lines.add_rect_filled((left - 0.5 * em, top - 1.5 * em), (right, top + (0 if colors else height + 1.6 * em)), ground, 0.25 * em)
+        width, label_px = SCALE_EM[0] * em, imgui.calc_text_size(image.label).x
+        left, bottom = placement.area.x + 0.3 * em, placement.area.y + placement.area.height
+        height = (1.5 if colors else 3.1 + SCALE_EM[1]) * em
+        box = Area(left, bottom - height - em, max(width, label_px) + em, height)
+        low, high = ("", "") if colors else end_texts(image, view.gain_db)
+        table = colormap_table(tone_of(image, view.gain_db).colormap)
         white = theme.packed((0.93, 0.93, 0.93))
+
+        def bar(left: float, top: float, width: float) -> None:
+            for i in range(STEPS):
+                color = theme.packed(table[round((i + 0.5) / STEPS * 256)].tolist())
+                right = left + width * (i + 1) / STEPS + 0.5
+                lines.add_rect_filled((left + width * i / STEPS, top), (right, top + SCALE_EM[1] * em), color)
+
+        if not colors and hidden_part(box, placement) > MOST_HIDDEN:
+            ends = [imgui.calc_text_size(text).x for text in (low, high)]
+            room = min(width, placement.area.width - 0.6 * em - sum(ends) - 1.4 * em)
+            if room < em:
+                return
+            row = Area(left, bottom - 1.6 * em, room + sum(ends) + 1.4 * em, 1.3 * em)
+            _ground(lines, row)
+            lines.add_text((row.x + 0.3 * em, row.y + 0.15 * em), white, low)
+            bar(row.x + ends[0] + 0.7 * em, row.y + 0.35 * em, room)
+            lines.add_text((row.x + row.width - 0.3 * em - ends[1], row.y + 0.15 * em), white, high)
+            return
+        _ground(lines, box)
+        left, top = box.x + 0.5 * em, box.y + 1.5 * em
         lines.add_text((left, top - 1.3 * em), white, image.label)
         if colors:
             return
-        table = colormap_table(tone_of(image, view.gain_db).colormap)
-        for i in range(STEPS):
-            color = theme.packed(table[round((i + 0.5) / STEPS * 256)].tolist())
-            lines.add_rect_filled((left + width * i / STEPS, top), (left + width * (i + 1) / STEPS + 0.5, top + height), color)
-        low, high = end_texts(image, view.gain_db)
-        lines.add_text((left, top + height + 0.1 * em), white, low)
-        lines.add_text((left + width - imgui.calc_text_size(high).x, top + height + 0.1 * em), white, high)
+        bar(left, top, width)
+        below = top + (SCALE_EM[1] + 0.1) * em
+        lines.add_text((left, below), white, low)
+        lines.add_text((left + width - imgui.calc_text_size(high).x, below), white, high)
 
     def delete(self) -> None:
         for part in (self._painter, self._values, self._mask):
             part.delete()
         self._uploaded = None
+
+
+def hidden_part(box: Area, placement: Placement) -> float:
+    """How much of the image, as far as it is on screen, lies under a box."""
+    (x0, y0), (x1, y1) = placement.to_screen(-0.5, -0.5), placement.to_screen(0.5, 0.5)
+    shown = _overlap(placement.area, Area(x0, y0, x1 - x0, y1 - y0))
+    under = _overlap(shown, box)
+    return under.width * under.height / max(1.0, shown.width * shown.height)
+
+
+def _overlap(a: Area, b: Area) -> Area:
+    x, y = max(a.x, b.x), max(a.y, b.y)
+    return Area(x, y, max(0.0, min(a.x + a.width, b.x + b.width) - x), max(0.0, min(a.y + a.height, b.y + b.height) - y))
+
+
+def _ground(lines: imgui.ImDrawList, box: Area) -> None:
+    low, high = box.corners
+    lines.add_rect_filled(low, high, theme.packed((0.08, 0.08, 0.08), 0.8), 0.25 * imgui.get_font_size())

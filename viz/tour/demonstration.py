@@ -16,7 +16,7 @@ from gui_utils.scopes import CardPlace, card_scope, font_scope
 from viz import commands
 from viz.compare.pairs import stylegan2_beside_r, with_networks
 from viz.history import Step, lend
-from viz.panels.parts import wrapped_text
+from viz.panels.parts import beside, wrapped_text
 from viz.state import MOTION, Compare, CompareView, Device, Latent, LatentMotion, Pose, Source, TranslateMotion, Unwarp, ViewState
 from viz.tour.means import ShownMeans
 from viz.tour.tour import Demonstrated
@@ -29,7 +29,7 @@ RADIUS, SPEED = 0.05, 0.1  # image widths, and those a second: once round in thr
 GANS = ("landscape-r-128", "landscape-b-128")  # who were free to put their detail where it suits them
 WALK_SEED = 7
 WALK = LatentMotion(on=True, seeds_per_s=0.5, radius=0.3)  # once round in four seconds
-WIDTH_EM, MARGIN_EM = 34.0, 0.8
+WIDTH_EM, LEAST_WIDTH_EM, MARGIN_EM = 34.0, 20.0, 0.8
 NO_PAIR = "No StyleGAN2 and R of the same pictures are bundled."
 UNDO = Field(
     "Undo the motion (U)",
@@ -102,17 +102,21 @@ def invitation(app: App) -> None:
 
 
 def draw(app: App) -> None:
-    """What is to be seen, at the foot of the picture, until something else is on screen."""
+    """What is to be seen, at the foot of the picture, until something else is on screen. The picture keeps that place free."""
     placement = app.canvas.placement
     if not shown(app) or app.tour.step is not None or placement is None:
+        app.canvas.kept_free = 0.0
         return
     em, area = imgui.get_font_size(), placement.area
-    bottom = area.y + area.height
+    bottom = area.y + area.height + app.canvas.foot
     areas = [area, *(each for each in app.canvas.comparison.areas.values() if each is not None)]
-    middle = (min(each.x for each in areas) + max(each.x + each.width for each in areas)) / 2
+    left, right = min(each.x for each in areas), max(each.x + each.width for each in areas)
+    width_em = max(LEAST_WIDTH_EM, min(WIDTH_EM, (right - left) / em - 2 * MARGIN_EM))
+    middle = max((left + right) / 2, width_em * em / 2)
     place = CardPlace((middle, bottom - MARGIN_EM * em), (0.5, 1.0))
-    with card_scope("Texture sticking###demonstration", WIDTH_EM, place, border=theme.ACCENT, window_bg=(0.1, 0.1, 0.1, 0.9)):
+    with card_scope("Texture sticking###demonstration", width_em, place, border=theme.ACCENT, window_bg=(0.1, 0.1, 0.1, 0.9)):
         _contents(app)
+        app.canvas.kept_free = imgui.get_window_height() + 2 * MARGIN_EM * em
 
 
 def _contents(app: App) -> None:
@@ -128,7 +132,7 @@ def _contents(app: App) -> None:
             app.state = app.state.edit(Unwarp, on=not undone)
     elif controls.toggle(MEANS, means.on) != means.on:
         means.switch(app, on=not means.on)
-    imgui.same_line()
+    beside(END)
     if controls.button(END):
         app.context.emit(commands.ShowSticking())
 

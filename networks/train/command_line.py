@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ def parser(*, leave_out: Sequence[str] = ()) -> argparse.ArgumentParser:
         groups.setdefault(name, result.add_argument_group(name))
         _add(groups[name], field)
     groups["run"].add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    groups["run"].add_argument("--minutes", type=float, help="save and stop after so many minutes")
+    groups["run"].add_argument("--minutes", type=_minutes, help="save and stop after so many minutes")
     groups["run"].add_argument("--quiet", action="store_true", help="no progress bar")
     groups["run"].add_argument("--detach", action="store_true", help="go on without this shell, writing to output.log in --out")
     return result
@@ -68,6 +69,13 @@ def _add(group: Any, field: Field[Any]) -> None:
         return
     shown = "" if field.default is None or field.default == "" else f" (default: {field.default})"
     group.add_argument(flag, default=field.default, help=text + shown, **known)
+
+
+def _minutes(text: str) -> float:
+    """Not a number would be a run without an end."""
+    if not 0 < (number := float(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of minutes above 0")
+    return number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

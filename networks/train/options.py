@@ -151,9 +151,11 @@ class Options:
 
 _LEARNT = ("lr_g", "lr_d", "mapping_lr", "style_init", "ema_half_life", "ema_rampup", "magnitude_half_life")
 _COUNTED = ("images", "resolution", "map_width", "batch", "snapshot_every", "log_every", "blur_images", "ada_images", "frechet_images")
+_OF_D = ("d_channel_base", "d_channel_max", "group")
 _BOUNDS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (  # of what is given
-    ((*_LEARNT, *_COUNTED, "r1_every", "path_every", "group", "part_mb"), lambda value: value > 0, "above 0"),
+    ((*_LEARNT, *_COUNTED, *_OF_D, "r1_every", "path_every", "part_mb"), lambda value: value > 0, "above 0"),
     (("gamma", "path_length", "blur", "early_margin"), lambda value: value >= 0, "at least 0"),
+    (("ada_target",), lambda value: -1 <= value <= 1, "from -1 to 1, as signs are"),
     (("moves", "hold", "early_part", "style_mixing"), lambda value: 0 <= value <= 1, "from 0 to 1"),
 )
 

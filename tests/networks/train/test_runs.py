@@ -16,7 +16,7 @@ import torch
 
 from networks.configs import RUNGS
 from networks.loading import load
-from networks.train import loop
+from networks.train import command_line, loop
 from networks.train.adversarial import AdversarialTraining
 from networks.train.checkpoint import load_checkpoint
 from networks.train.errors import CheckpointError, TrainingError
@@ -323,6 +323,8 @@ def test_a_run_that_falls_apart_saves_nothing(log_every: int, photos: Path, tmp_
         ({"gamma": -1.0}, "--gamma is -1.0, but must be at least 0"),
         ({"style_mixing": 2.0}, "--style-mixing is 2.0, but must be from 0 to 1"),
         ({"ema_rampup": float("nan")}, "--ema-rampup is nan, but must be above 0"),
+        ({"ada_target": float("nan")}, "--ada-target is nan, but must be from -1 to 1"),
+        ({"d_channel_max": 0}, "--d-channel-max is 0, but must be above 0"),
         ({"discriminator": "best"}, "--discriminator is 'best', but must be one of stylegan2, projected"),
         ({"augment": "1.2"}, "--augment is '1.2'"),
         ({"frechet": "fid"}, "--frechet is 'fid'"),
@@ -332,6 +334,13 @@ def test_a_run_that_falls_apart_saves_nothing(log_every: int, photos: Path, tmp_
 def test_nonsense_is_named(changes: dict, message: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=message):
         tiny("photos", tmp_path, **changes)
+
+
+@pytest.mark.parametrize("minutes", ["nan", "0", "-3", "inf"])
+def test_minutes_that_never_end_a_run_are_refused(minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.parser().parse_args(["--data", "photos", "--minutes", minutes])
+    assert f"argument --minutes: {minutes} is not a number of minutes" in capsys.readouterr().err
 
 
 def test_groups_must_divide_the_batch(photos: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from viz.cli import latent as cli_latent
 from viz.cli.arguments import add_engine_arguments, channel_list, psi_number, seed_number, size_pair
 from viz.cli.render import add_compare_arguments, with_comparison
-from viz.cli.saved import add_fetch_argument, refuse_to_fetch
+from viz.cli.saved import add_fetch_argument, refuse_to_fetch, tell_of_changed_files
 from viz.cli.values import add_set_argument, with_settings
 from viz.errors import CommandError
 from viz.export.export import export
@@ -82,6 +82,7 @@ def run_play(options: argparse.Namespace) -> int:
     if options.device:
         session = session.edit_views(Device, device=options.device)
     refuse_to_fetch(options, options.session, held, session)
+    tell_of_changed_files(session)
     return write(session, options)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from viz import capture
 from viz.cli import latent as cli_latent, pose as cli_pose
 from viz.cli.arguments import add_engine_arguments, channel_list, check_out, number, psi_number, seed_number
-from viz.cli.saved import add_fetch_argument, refuse_to_fetch
+from viz.cli.saved import add_fetch_argument, refuse_to_fetch, tell_of_changed_files
 from viz.cli.values import add_set_argument, with_settings
 from viz.compare import picture as compare_picture
 from viz.compare.compare import chosen, others
@@ -131,6 +131,7 @@ def run_view(options: argparse.Namespace) -> int:
         view = view.edit(Device, device=options.device)
     view = with_settings(view, options.settings)
     refuse_to_fetch(options, options.state, held, view)
+    tell_of_changed_files(view)
     return write(view, Path(options.out), shown=options.shown, saved=True)
 
 

@@ -6,9 +6,11 @@ A picture that somebody sent must not make this machine call out. The window ask
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from viz.errors import CommandError
+from viz.session.moved_files import changed
 from viz.session.networks import not_here, refs_of
 from viz.session.session import Session
 from viz.state import ViewState
@@ -24,6 +26,12 @@ def refuse_to_fetch(options: argparse.Namespace, file: str | Path, read: Session
     for ref in refs_of(_session(shown)):
         if not options.fetch and ref in named and not_here(ref):
             raise CommandError(f"{Path(file).name} names the network {ref}, which is not on this machine; --fetch downloads it from there")
+
+
+def tell_of_changed_files(shown: Session | ViewState) -> None:
+    """Latents and directions that no longer are those that a view was saved with, on standard error."""
+    for sentence in changed(_session(shown)):
+        print(sentence, file=sys.stderr)
 
 
 def _session(of: Session | ViewState) -> Session:

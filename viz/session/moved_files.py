@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from viz.groups.compare import OTHERS
-from viz.latent_file import digest
+from viz.latent_file import LARGEST_BYTES, digest
 from viz.session.networks import file_name, is_gone
 from viz.session.session import Session
 from viz.state import Directions, Inversion, OwnLatent, ViewState
@@ -20,6 +20,7 @@ NAMING: tuple[tuple[type[Any], str, str], ...] = (  # group, its field that name
     *((kind, "file", "file_sha256") for kind in OTHERS.values()),
 )
 NOT_FOUND = "{name} is not where it was ({place}), nor beside what was opened. Opened again, or dropped on the window, it takes its place."
+CHANGED = "{name} was written again since this was saved (SHA-256 {before}…, now {now}…): the picture may differ."
 
 
 def located(session: Session, folder: Path | None) -> tuple[Session, tuple[str, ...]]:
@@ -35,7 +36,17 @@ def located(session: Session, folder: Path | None) -> tuple[Session, tuple[str, 
             said.append(f"{name} is not where it was; it was found at {found}.")
         else:
             said.append(NOT_FOUND.format(name=name, place=file))
-    return (session.map_views(lambda view: _renamed_view(view, now)) if now else session), tuple(said)
+    return (session.map_views(lambda view: _renamed_view(view, now)) if now else session), (*said, *changed(session))
+
+
+def changed(session: Session) -> tuple[str, ...]:
+    """Sentences about files that are in their place and no longer hold what the views were saved with."""
+    said: list[str] = []
+    for file, sha256 in dict.fromkeys(each for view in session.all_views for each in _named(view)):
+        there = _digest(Path(file)) if sha256 and not is_gone(file) else ""
+        if there not in ("", sha256):
+            said.append(CHANGED.format(name=file_name(file), before=sha256[:8], now=there[:8]))
+    return tuple(said)
 
 
 def is_back(file: str, sha256: str, path: Path, found: str) -> bool:
@@ -60,6 +71,14 @@ def _named(view: ViewState) -> Iterator[tuple[str, str]]:
         group = view.get(kind)
         if file := getattr(group, field):
             yield file, getattr(group, sha256) if sha256 else ""
+
+
+def _digest(path: Path) -> str:
+    """Its SHA-256; "" for what cannot be one of our files."""
+    try:
+        return digest(path) if path.is_file() and path.stat().st_size <= LARGEST_BYTES else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _holds(path: Path, sha256: str) -> bool:

@@ -183,7 +183,7 @@ def test_an_arrow_of_a_file_moves_ws_by_itself(pipeline, tmp_path, suffix, array
     [
         (np.zeros(7, "f"), f"smile is 7, but this network takes w of {W_DIM} numbers in {NUM_WS} rows"),
         (np.zeros((2, 5, W_DIM), "f"), f"smile is 2 x 5 x {W_DIM}, but"),
-        (np.full(W_DIM, np.nan), "no finite numbers"),
+        (np.full(W_DIM, np.nan), "not finite numbers"),
         (np.zeros((1, 1, 1, 1)), "float64 of shape 1 x 1 x 1 x 1"),
         (np.array([{"pickled": 1}], dtype=object), "cannot be read"),
     ],

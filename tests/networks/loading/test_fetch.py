@@ -1,6 +1,7 @@
 """Downloads: progress, continue, cancel, and every way in which a server can fail. On this machine only."""
 
 import contextlib
+import errno
 import hashlib
 import http.server
 import json
@@ -319,3 +320,15 @@ def test_links_in_a_shared_cache_lead_nowhere(site, cache_folder, tmp_path):
         name.symlink_to(mine)
     assert load(site.url).path.read_bytes() == DATA
     assert mine.read_text() == "dear all"
+
+
+def test_a_disk_that_fills_up_on_the_way_is_told_and_the_rest_comes_later(site, cache_folder, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as planted:
+        planted.setattr(fetch.os, "fsync", full)
+        with pytest.raises(LoadError, match=r"could not be written \(No space left on device\).*Make room in"):
+            load(site.url)
+    assert not download_of(site.url).complete
+    assert load(site.url).sha256 == hashlib.sha256(DATA).hexdigest()

@@ -6,6 +6,7 @@ discriminator (or, supervised, to the generator).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
@@ -155,7 +156,7 @@ _OF_D = ("d_channel_base", "d_channel_max", "group")
 _BOUNDS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (  # of what is given
     ((*_LEARNT, *_COUNTED, *_OF_D, "r1_every", "path_every", "part_mb"), lambda value: value > 0, "above 0"),
     (("gamma", "path_length", "blur", "early_margin"), lambda value: value >= 0, "at least 0"),
-    (("ada_target",), lambda value: -1 <= value <= 1, "from -1 to 1, as signs are"),
+    (("ada_target",), math.isfinite, "a finite number"),  # beyond -1 and 1, which signs stay within, p only rises or only falls
     (("moves", "hold", "early_part", "style_mixing"), lambda value: 0 <= value <= 1, "from 0 to 1"),
 )
 

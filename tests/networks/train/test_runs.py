@@ -323,7 +323,7 @@ def test_a_run_that_falls_apart_saves_nothing(log_every: int, photos: Path, tmp_
         ({"gamma": -1.0}, "--gamma is -1.0, but must be at least 0"),
         ({"style_mixing": 2.0}, "--style-mixing is 2.0, but must be from 0 to 1"),
         ({"ema_rampup": float("nan")}, "--ema-rampup is nan, but must be above 0"),
-        ({"ada_target": float("nan")}, "--ada-target is nan, but must be from -1 to 1"),
+        ({"ada_target": float("nan")}, "--ada-target is nan, but must be a finite number"),
         ({"d_channel_max": 0}, "--d-channel-max is 0, but must be above 0"),
         ({"discriminator": "best"}, "--discriminator is 'best', but must be one of stylegan2, projected"),
         ({"augment": "1.2"}, "--augment is '1.2'"),

@@ -69,7 +69,7 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         return
     edits = run.view.get(EditActivations).at_taps(ready.whole.facts.taps)  # by the names that the taps of the whole network have
     networks = with_edits(ready.whole.network, edits), ready.network
-    total, done, toll = TIMINGS + 2 * SAMPLES, 0, Toll()
+    total, done, toll = TIMINGS + SAMPLES, 0, Toll()
     for _ in range(TIMINGS):
         seconds = []
         for network in networks:
@@ -78,10 +78,6 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
         toll, done = replace(toll, whole_s=whole_s, broken_s=broken_s), done + 1
         yield OverlayResult(toll, done / total)
     errors: list[float] = []
-    for index in range(SAMPLES):
-        errors.append((yield from _error(networks, index, run)))
-        toll, done = replace(toll, likeness=psnr_db(sum(errors), len(errors))), done + 1
-        yield OverlayResult(toll, done / total)
     broken = _measurements(networks[1], run)
     for whole in _remembered(networks[0], (ready.whole.identity, tuple(edits.items())), run):
         if whole is None:
@@ -89,7 +85,9 @@ def run(run: Run) -> Iterator[OverlayResult | None]:
             continue
         while (found := next(broken)) is None:
             yield None
-        toll, done = replace(toll, whole=whole, broken=found), done + 1
+        errors.append((yield from _error(networks, len(errors), run)))
+        likeness = psnr_db(sum(errors), len(errors))
+        toll, done = replace(toll, whole=whole, broken=found, likeness=likeness), done + 1
         yield OverlayResult(toll, done / total)
 
 

@@ -17,7 +17,7 @@ from torch_utils.heap import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 def frames():
-    for i in range(6):
+    for i in range(12):
         if i == 2:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         for _ in range(4):
@@ -39,7 +39,7 @@ def faults(mode: str) -> int:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is glibc's")
 def test_freed_memory_is_reused_also_in_the_render_thread():
     kept, returned = faults("keep"), faults("default")
-    assert kept < returned / 8  # the first frames still find the heap's final size
+    assert kept < returned / 8  # the heap still grows now and then, by a block: less often with every frame
 
 
 @pytest.mark.skipif(not Path("/sys/kernel/mm/transparent_hugepage/enabled").exists(), reason="no large pages on this system")
